@@ -8,7 +8,7 @@ from typing import Any
 
 from engram.train import settings
 from engram.train.environments import EnvFacts
-from engram.train.errors import ExperimentError, reason, unknown
+from engram.train.errors import ExperimentError, reason, unknown, unknown_key
 from engram.train.search import Domain, Path, put
 
 
@@ -113,7 +113,7 @@ def _check_model(run: str, model: Mapping[str, Any]) -> None:
     known = DefaultModelConfig.__dataclass_fields__
     for key in model:
         if key not in known:
-            raise unknown("config.model", key, known)
+            raise unknown_key("config.model", key, known)
 
 
 def trainable(config: Any) -> type:
@@ -177,7 +177,9 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         window = fragment if bptt is None else min(bptt, fragment)
     elif module.is_stateful():
         window = int(module.model_config.get("max_seq_len", fragment))
-    name = str(config.model_config.get("core", {}).get("type", type(core).__name__)) if core is not None else ""
+    name = (
+        str(config.model_config.get("core", {}).get("type", type(core).__name__)) if core is not None else ""
+    )
     return ModuleFacts(
         core=name or type(module).__name__,
         parameters=_count(module),

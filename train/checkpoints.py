@@ -30,7 +30,7 @@ def find_checkpoint(path: str) -> Path:
     """The checkpoint a user means.
 
     Args:
-        path: A checkpoint's folder, or a trial's or an experiment's, which means the newest checkpoint inside.
+        path: A checkpoint's folder, or a trial's or an experiment's: then the newest checkpoint inside.
 
     Raises:
         ExperimentError: nothing there, or no checkpoint of an RLlib algorithm.
@@ -97,7 +97,7 @@ def load_module(checkpoint: Path) -> Any:
 
 
 def source(checkpoint: Path) -> Source:
-    """The environment a checkpoint was trained on: from `run.json` beside it, else from its own configuration.
+    """The environment a checkpoint was trained on, from `run.json` beside it or from its own configuration.
 
     Args:
         checkpoint: From `find_checkpoint`.
@@ -117,7 +117,9 @@ def source(checkpoint: Path) -> Source:
             return Source(config["env"], dict(config.get("env_config") or {}))
         return Source(config.env, dict(config.env_config or {}))
     except Exception as error:
-        raise ExperimentError(f"{checkpoint}: does not say which environment it is for: {reason(error)}") from None
+        raise ExperimentError(
+            f"{checkpoint}: does not say which environment it is for: {reason(error)}"
+        ) from None
 
 
 def training_iteration(checkpoint: Path) -> int:

@@ -13,7 +13,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
-    help="Train and evaluate recurrent policies on RLlib: `rllib train -f FILE`, `rllib evaluate CHECKPOINT`.",
+    help="Train and evaluate policies that remember: `rllib train -f FILE`, `rllib evaluate CHECKPOINT`.",
 )
 
 TRAIN_EPILOG = """
@@ -50,9 +50,12 @@ def train(
         list[str] | None, typer.Argument(metavar="[file FILE]", help="The experiment file, historical form.")
     ] = None,
     config_file: Annotated[
-        str | None, typer.Option("-f", "--config-file", help="Experiment file (YAML), or a shipped config's name.")
+        str | None,
+        typer.Option("-f", "--config-file", help="Experiment file (YAML), or a shipped config's name."),
     ] = None,
-    run: Annotated[str | None, typer.Option("--run", "--algo", help="Algorithm, where there is no file.")] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", "--algo", help="Algorithm, where there is no file.")
+    ] = None,
     env: Annotated[str | None, typer.Option(help="Environment id, where there is no file.")] = None,
     config: Annotated[
         str | None, typer.Option("-c", "--config", help="Settings as YAML or JSON, merged over the file's.")
@@ -64,22 +67,32 @@ def train(
         list[str] | None, typer.Option("--set", help="Dotted override, such as config.lr=3e-4. Repeatable.")
     ] = None,
     num_samples: Annotated[int | None, typer.Option(min=1, help="Trials per point of the grid.")] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="Trials with config.seed, config.seed + 1, ...")] = None,
-    experiment_name: Annotated[str | None, typer.Option("-n", "--experiment-name", help="Folder name.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Trials with config.seed, config.seed + 1, ...")
+    ] = None,
+    experiment_name: Annotated[
+        str | None, typer.Option("-n", "--experiment-name", help="Folder name.")
+    ] = None,
     local_dir: Annotated[str | None, typer.Option(help="Results folder; default ~/ray_results.")] = None,
-    checkpoint_freq: Annotated[int | None, typer.Option(min=0, help="Iterations between checkpoints.")] = None,
+    checkpoint_freq: Annotated[
+        int | None, typer.Option(min=0, help="Iterations between checkpoints.")
+    ] = None,
     checkpoint_at_end: Annotated[
-        bool | None, typer.Option("--checkpoint-at-end/--no-checkpoint-at-end", help="Save when a trial ends.")
+        bool | None,
+        typer.Option("--checkpoint-at-end/--no-checkpoint-at-end", help="Save when a trial ends."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")] = False,
     restore: Annotated[str | None, typer.Option(help="Start a new run from this checkpoint's state.")] = None,
     ray_address: Annotated[
-        str | None, typer.Option(envvar="RAY_ADDRESS", help="An existing Ray cluster; default: Ray on this machine.")
+        str | None,
+        typer.Option(envvar="RAY_ADDRESS", help="An existing Ray cluster; default: Ray on this machine."),
     ] = None,
     ray_num_cpus: Annotated[int | None, typer.Option(min=1, help="CPUs for a Ray started here.")] = None,
     ray_num_gpus: Annotated[int | None, typer.Option(min=0, help="GPUs for a Ray started here.")] = None,
     verbose: Annotated[int, typer.Option("-v", count=True, help="Warnings of Ray; -vv: all its output.")] = 0,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show everything, start nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and show everything, start nothing.")
+    ] = False,
 ) -> None:
     """Train the experiments of a file, or one given by options."""
     from engram.train import command
@@ -113,7 +126,9 @@ def evaluate(
     env_config: Annotated[
         str | None, typer.Option(help="Environment settings as YAML, merged over those of training.")
     ] = None,
-    stochastic: Annotated[bool, typer.Option("--stochastic", help="Draw actions; default: the likeliest.")] = False,
+    stochastic: Annotated[
+        bool, typer.Option("--stochastic", help="Draw actions; default: the likeliest.")
+    ] = False,
     gif: Annotated[str | None, typer.Option(help="Also write one episode to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
@@ -129,7 +144,9 @@ def evaluate(
 
 @app.command(name="list")
 def list_(
-    kind: Annotated[str, typer.Argument(metavar="envs|cores|encoders|algorithms|configs", help="What to list.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="envs|cores|encoders|algorithms|configs", help="What to list.")
+    ],
 ) -> None:
     """List what a configuration may name, one line each."""
     from engram.train import catalog

@@ -45,7 +45,9 @@ def file_name(words: list[str], config_file: str | None) -> str | None:
     """
     names = words[1:] if words[:1] == ["file"] else words
     if words == ["file"] or len(names) + (config_file is not None) > 1:
-        raise ExperimentError(f"train {' '.join(words)}: expected one experiment file: -f FILE, or: file FILE")
+        raise ExperimentError(
+            f"train {' '.join(words)}: expected one experiment file: -f FILE, or: file FILE"
+        )
     return config_file or next(iter(names), None)
 
 
@@ -67,8 +69,10 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     document = {name or "default": {}} if request.file is None else read_document(request.file)
     if name is not None and isinstance(document, dict):
         if len(document) > 1:
-            raise ExperimentError(f"--experiment-name: the file holds {len(document)} experiments, one name is given")
-        document = {name: value for value in document.values()}
+            raise ExperimentError(
+                f"--experiment-name: the file holds {len(document)} experiments, one name is given"
+            )
+        document = {name: next(iter(document.values()), None)}
     config = parse_mapping(request.config, "--config") if request.config else {}
     settings = {f"config.{key}": value for key, value in config.items()} | _assignments(request.settings)
     overrides = Overrides(settings | request.overrides, _stop(request.stop), request.seeds)
@@ -96,7 +100,9 @@ def _stop(texts: list[str]) -> dict[str, Any]:
     return conditions
 
 
-def train(request: Request, ray: tuple[str | None, int | None, int | None, int], resume: bool, dry_run: bool) -> int:
+def train(
+    request: Request, ray: tuple[str | None, int | None, int | None, int], resume: bool, dry_run: bool
+) -> int:
     """Check everything, print the headers, run.
 
     Args:
@@ -116,15 +122,15 @@ def train(request: Request, ray: tuple[str | None, int | None, int | None, int],
         print(f"notice: {notice}", file=sys.stderr)
     from rich.console import Console
 
-    from engram.train import runner
+    from engram.train import cluster, runner
     from engram.train.header import print_header
     from engram.train.plan import make_plan, resolved
 
-    options = runner.RayOptions(*ray)
+    options = cluster.RayOptions(*ray)
     console = Console(soft_wrap=True)
     plans = [make_plan(experiment) for experiment in experiments]
     for plan in plans:
-        runner.check_resources(plan, options)
+        cluster.check_resources(plan, options)
     if resume:
         _check_resume(plans)
     for plan in plans:
@@ -150,4 +156,6 @@ def _check_resume(plans: list[Any]) -> None:
     if all(count is None for count in left.values()):
         raise ExperimentError(f"--resume: nothing to resume in {', '.join(left)}")
     if not any(left.values()) and None not in left.values():
-        raise ExperimentError(f"--resume: every trial in {', '.join(left)} is finished; start anew or use --restore")
+        raise ExperimentError(
+            f"--resume: every trial in {', '.join(left)} is finished; start anew or use --restore"
+        )

@@ -13,7 +13,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 
-from engram.train.errors import ExperimentError, reason, unknown
+from engram.train.errors import ExperimentError, reason, unknown, unknown_key
 
 NAMESPACE = "engram/"
 MODULE = "engram.envs:"  # what makes a Ray worker import our registrations
@@ -26,7 +26,7 @@ class EnvFacts:
 
     Attributes:
         id: The id with its module, as `gymnasium.make` takes it in every process.
-        memory_delay: Env steps from the last observation of the cue to the first action that needs it, or None.
+        memory_delay: Env steps from the last sight of the cue to the first action that needs it, or None.
         group_by: The info key by which results are split, or None.
     """
 
@@ -59,11 +59,15 @@ def find_spec(env_id: str) -> EnvSpec:
     importlib.import_module("engram.envs")
     if module:
         if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", module):
-            raise ExperimentError(f"env: {module!r} in {env_id!r} is no module; legal: Name-v0, module:Name-v0")
+            raise ExperimentError(
+                f"env: {module!r} in {env_id!r} is no module; legal: Name-v0, module:Name-v0"
+            )
         try:
             importlib.import_module(module)
         except Exception as error:  # whatever a foreign module does when imported
-            raise ExperimentError(f"env: {env_id!r}: module {module!r} cannot be imported: {reason(error)}") from None
+            raise ExperimentError(
+                f"env: {env_id!r}: module {module!r} cannot be imported: {reason(error)}"
+            ) from None
     if name not in gym.registry:
         raise unknown("env", name, gym.registry, limit=8)
     return gym.registry[name]
@@ -102,7 +106,9 @@ def probe(env_id: str, env_config: Mapping[str, Any]) -> EnvFacts:
     """
     spec = find_spec(env_id)
     _check_keys(spec, env_config)
-    env = _attempt(lambda: gym.make(qualified(env_id), **env_config), "config.env_config" if env_config else "env")
+    env = _attempt(
+        lambda: gym.make(qualified(env_id), **env_config), "config.env_config" if env_config else "env"
+    )
     facts = EnvFacts(
         id=qualified(env_id),
         observation_space=env.observation_space,
@@ -125,10 +131,12 @@ def _check_keys(spec: EnvSpec, env_config: Mapping[str, Any]) -> None:
     known = [parameter.name for parameter in parameters if parameter.name != "self"]
     for key in env_config:
         if key not in known and key not in _MAKE_KEYS:
-            raise unknown("config.env_config", key, known)
+            raise unknown_key("config.env_config", key, known)
 
 
-def make_batched(env_id: str, lanes: int, env_config: Mapping[str, Any]) -> gym.vector.VectorEnv[Any, Any, Any]:
+def make_batched(
+    env_id: str, lanes: int, env_config: Mapping[str, Any]
+) -> gym.vector.VectorEnv[Any, Any, Any]:
     """A batched environment that resets a lane in the step that ends its episode (SAME_STEP).
 
     Args:
@@ -161,7 +169,9 @@ def make_rendered(env_id: str, env_config: Mapping[str, Any]) -> gym.Env[Any, An
     """
     modes = _render_modes(find_spec(env_id))
     if "rgb_array" not in modes:
-        raise ExperimentError(f"--gif: {env_id} cannot render to pixels; its render modes: {', '.join(modes) or 'none'}")
+        raise ExperimentError(
+            f"--gif: {env_id} cannot render to pixels; its render modes: {', '.join(modes) or 'none'}"
+        )
     return _attempt(lambda: gym.make(qualified(env_id), render_mode="rgb_array", **env_config), "--gif")
 
 

@@ -17,37 +17,45 @@ class ExperimentError(ValueError):
         super().__init__(" ".join(message.split()))
 
 
-def unknown_message(path: str, name: object, known: Iterable[str]) -> str:
-    """Say that a name does not exist, which one is nearest, and which exist.
+def unknown(path: str, name: object, known: Iterable[str], limit: int = 30) -> ExperimentError:
+    """An error for a value that is none of the known names.
 
     Args:
-        path: Dotted path of the place where the name stands.
-        name: The name that is not known.
-        known: The names that are.
+        path: Dotted path of the value.
+        name: The value.
+        known: The legal values.
+        limit: Where there are more, only the nearest are shown.
 
     Returns:
-        For example `core.type: unknown 'lowpass'; did you mean 'low_pass'? known: low_pass, lstm, mlp`.
+        For example `run: unknown 'PPOO'; did you mean 'PPO'? known: APPO, IMPALA, PPO`.
     """
-    names = sorted(known)
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ";"
-    return f"{path}: unknown {name!r}{hint} known: {', '.join(names)}"
+    from engram.memory.options import unknown_message  # here, because it imports torch
+
+    return ExperimentError(unknown_message(path, name, _nearest(name, known, limit)))
 
 
-def unknown(path: str, name: object, known: Iterable[str], limit: int = 30) -> ExperimentError:
-    """An `ExperimentError` for a name that does not exist; of a long list only the nearest names are shown.
+def unknown_key(path: str, key: str, known: Iterable[str], limit: int = 30) -> ExperimentError:
+    """An error for a key that a section does not have.
 
     Args:
-        path: Dotted path of the place where the name stands.
-        name: The name that is not known.
-        known: The names that are.
-        limit: The number of names from which on only the eight nearest are shown.
+        path: Dotted path of the section.
+        key: The key.
+        known: The section's keys.
+        limit: Where there are more, only the nearest are shown.
+
+    Returns:
+        For example `config.lrr: unknown key; did you mean 'lr'? known: gamma, lr`.
     """
+    from engram.memory.options import unknown_key_message
+
+    return ExperimentError(unknown_key_message(path, key, _nearest(key, known, limit)))
+
+
+def _nearest(name: object, known: Iterable[str], limit: int) -> list[str]:
     names = sorted(known)
-    if len(names) > limit:
-        near = difflib.get_close_matches(str(name), names, n=8, cutoff=0.3)
-        names = near or names[:8]
-    return ExperimentError(unknown_message(path, name, names))
+    if len(names) <= limit:
+        return names
+    return difflib.get_close_matches(str(name), names, n=8, cutoff=0.3) or names[:8]
 
 
 def reason(error: BaseException) -> str:
@@ -58,6 +66,6 @@ def reason(error: BaseException) -> str:
     """
     lines = (line.strip() for line in str(error).splitlines())
     first = next((line for line in lines if line), "")
-    if first and isinstance(error, ValueError | OSError | ImportError) or " " in first:
+    if (first and isinstance(error, ValueError | OSError | ImportError)) or " " in first:
         return first
     return f"{type(error).__name__} {first}".strip()

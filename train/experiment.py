@@ -1,4 +1,4 @@
-"""The experiment file's own schema: what stands beside `config`, and how options on the command line change it."""
+"""The experiment file's own schema: what stands beside `config`, and how the command line changes it."""
 
 import re
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engram.train import renames
-from engram.train.errors import ExperimentError, unknown
+from engram.train.errors import ExperimentError, unknown_key
 
 STOP_KEYS = (
     "timesteps_total",  # env steps
@@ -39,9 +39,9 @@ class _Section(BaseModel):
 class CheckpointSection(_Section):
     """`checkpoint_config`: when to save and what to keep (Ray Tune's CheckpointConfig)."""
 
-    checkpoint_frequency: Whole = Field(0, ge=0)  # iterations; 0: only at the end
+    checkpoint_frequency: Annotated[Whole, Field(ge=0)] = 0  # iterations; 0: only at the end
     checkpoint_at_end: bool = True
-    num_to_keep: Annotated[int | None, BeforeValidator(_whole)] = Field(None, ge=1)
+    num_to_keep: Annotated[Whole, Field(ge=1)] | None = None
     checkpoint_score_attribute: str | None = None
     checkpoint_score_order: Literal["max", "min"] = "max"
 
@@ -63,9 +63,9 @@ class Experiment(_Section):
     stop: dict[str, float] = {}
     config: dict[str, Any] = {}
     checkpoint_config: CheckpointSection = CheckpointSection()
-    num_samples: Whole = Field(1, ge=1)
+    num_samples: Annotated[Whole, Field(ge=1)] = 1
     storage_path: str | None = None
-    max_failures: Whole = Field(0, ge=-1)  # -1: try for ever
+    max_failures: Annotated[Whole, Field(ge=-1)] = 0  # -1: try for ever
     restore: str | None = None
 
 
@@ -101,7 +101,9 @@ def read_experiments(document: Any, overrides: Overrides) -> tuple[list[Experime
         ExperimentError: anything that is not an experiment.
     """
     if not isinstance(document, dict) or not document:
-        raise ExperimentError("expected experiments, `name: {env: ..., run: ..., stop: ..., config: ...}`, found none")
+        raise ExperimentError(
+            "expected experiments, `name: {env: ..., run: ..., stop: ..., config: ...}`, found none"
+        )
     experiments, notices = [], []
     for name, raw in document.items():
         experiment, renamed = _read_one(name, raw, overrides)
@@ -113,7 +115,9 @@ def read_experiments(document: Any, overrides: Overrides) -> tuple[list[Experime
 
 def _read_one(name: str, raw: Any, overrides: Overrides) -> tuple[Experiment, list[str]]:
     if not re.fullmatch(r"\w[\w.+-]*", name) or len(name) > 100:
-        raise ExperimentError(f"{name!r}: an experiment's name is its folder; legal: letters, digits, . _ + -")
+        raise ExperimentError(
+            f"{name!r}: an experiment's name is its folder; legal: letters, digits, . _ + -"
+        )
     if not isinstance(raw, dict):
         raise ExperimentError(f"{name}: expected {{env: ..., run: ..., config: ...}}, got {raw!r}")
     section, _ = renames.rename(raw, {k: v for k, v in renames.EXPERIMENT.items() if "." not in v}, name)
@@ -123,7 +127,9 @@ def _read_one(name: str, raw: Any, overrides: Overrides) -> tuple[Experiment, li
     config, notices = renames.rename(_mapping(section, "config", name), renames.CONFIG, "config")
     _take_env(section, config, name)
     _drop_framework(config)
-    stop, more = renames.rename(_mapping(section, "stop", name) | dict(overrides.stop), renames.METRICS, "stop")
+    stop, more = renames.rename(
+        _mapping(section, "stop", name) | dict(overrides.stop), renames.METRICS, "stop"
+    )
     _add_seeds(config, overrides.seeds)
     section |= {"config": config, "stop": _checked_stop(stop), "name": name}
     return _validate(section), notices + more
@@ -178,10 +184,13 @@ def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
 def _checked_stop(stop: dict[str, Any]) -> dict[str, float]:
     for key, value in stop.items():
         if key not in STOP_KEYS and not key.startswith(METRIC_PREFIXES):
-            raise unknown("stop", key, STOP_KEYS)
+            raise unknown_key("stop", key, STOP_KEYS)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise ExperimentError(f"stop.{key}: expected a number, got {value!r}")
-    return {key: float(value) if isinstance(value, int) and abs(value) < 2**53 else value for key, value in stop.items()}
+    return {
+        key: float(value) if isinstance(value, int) and abs(value) < 2**53 else value
+        for key, value in stop.items()
+    }
 
 
 def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
@@ -193,16 +202,20 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
         value: The new value.
 
     Raises:
-        ExperimentError: the path runs through something that is no mapping, or does not start in an experiment.
+        ExperimentError: the path does not start in an experiment, or runs through what is no mapping.
     """
     first, *rest = path.split(".")
     if first not in KEYS and first not in renames.EXPERIMENT:
-        raise ExperimentError(f"--set {path}: unknown {first!r}; did you mean 'config.{path}'? known: {', '.join(KEYS)}")
+        raise ExperimentError(
+            f"--set {path}: unknown {first!r}; did you mean 'config.{path}'? known: {', '.join(KEYS)}"
+        )
     here = section
     for depth, key in enumerate([first, *rest][:-1]):
         inner = here.get(key)
         if inner is not None and not isinstance(inner, dict):
-            raise ExperimentError(f"--set {path}: {'.'.join([first, *rest][: depth + 1])} is {inner!r}, no mapping")
+            raise ExperimentError(
+                f"--set {path}: {'.'.join([first, *rest][: depth + 1])} is {inner!r}, no mapping"
+            )
         here[key] = dict(inner or {})
         here = here[key]
     here[[first, *rest][-1]] = value
@@ -211,10 +224,10 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
 def _validate(section: dict[str, Any]) -> Experiment:
     for key in section:
         if key not in Experiment.model_fields:
-            raise unknown(section["name"], key, KEYS)
+            raise unknown_key(section["name"], key, KEYS)
     for key in section["checkpoint_config"]:
         if key not in CheckpointSection.model_fields:
-            raise unknown("checkpoint_config", key, CheckpointSection.model_fields)
+            raise unknown_key("checkpoint_config", key, CheckpointSection.model_fields)
     if section.get("run") is None:
         raise ExperimentError(f"{section['name']}.run: missing; see `rllib list algorithms`")
     try:

@@ -38,7 +38,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
 
 
 def warning(plan: Plan) -> str | None:
-    """A line where gradients cannot reach from the choice back to the cue and the core needs them to.
+    """A warning where gradients cannot reach from the choice back to the cue, and the core needs them.
 
     Args:
         plan: A checked experiment.
@@ -47,8 +47,8 @@ def warning(plan: Plan) -> str | None:
     if delay is None or module.window is None or not module.carries_gradient or module.window >= delay:
         return None
     return (
-        f"gradients reach back {module.window} env steps, the task's delay is {delay}, and {module.core} bridges "
-        "a delay by gradients through time: expect it not to learn what lies further back"
+        f"gradients reach back {module.window} env steps, the task's delay is {delay}, and {module.core} "
+        "bridges a delay by gradients through time: expect it not to learn what lies further back"
     )
 
 

@@ -35,7 +35,9 @@ class Interrupt:
         if self.requested:
             raise KeyboardInterrupt
         self.signal = number
-        print("\nStopping: each running trial saves a checkpoint after its current iteration", file=sys.stderr)
+        print(
+            "\nStopping: each running trial saves a checkpoint after its current iteration", file=sys.stderr
+        )
         print("(once more: stop now, without saving).", file=sys.stderr, flush=True)
 
     @contextmanager
@@ -59,7 +61,7 @@ INTERRUPT = Interrupt()
 
 
 class SavingScheduler(FIFOScheduler):  # type: ignore[misc]
-    """First in, first out; after an interrupt a trial is paused at its next result, which saves a checkpoint."""
+    """First in, first out; after an interrupt, a trial's next result pauses it, which saves a checkpoint."""
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Decide how a trial goes on after a result."""

@@ -1,4 +1,4 @@
-"""YAML as experiments use it: `1e-4` is a number, keys are strings, a key stands once, values are plain data."""
+"""YAML as experiments use it: `1e-4` is a number, keys are text and stand once, values are plain data."""
 
 import math
 import re
@@ -22,7 +22,9 @@ class _Loader(yaml.SafeLoader):
         written = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         twice = next((key for key in written if written.count(key) > 1 and key != "<<"), None)
         if twice is not None:
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice!r} stands twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {twice!r} stands twice", node.start_mark
+            )
         return super().construct_mapping(node, deep)
 
 
@@ -48,7 +50,7 @@ def parse_yaml(text: str, source: str) -> Any:
         ExperimentError: broken YAML, or anything that is no plain data.
     """
     try:
-        document = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        document = yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -59,7 +61,7 @@ def parse_yaml(text: str, source: str) -> Any:
 
 
 class _Plain:
-    """Copies a document value by value, so that aliases are no longer shared, and refuses what is no plain data."""
+    """Copies a document value by value, so that no alias is shared, and refuses what is no plain data."""
 
     def __init__(self, source: str) -> None:
         self.source = source
@@ -76,7 +78,9 @@ class _Plain:
                 if not isinstance(key, str):
                     raise ExperimentError(f"{path}: key {key!r} is no text; put it in quotes")
             separator = "." if depth else ": "
-            return {key: self.copy(child, f"{path}{separator}{key}", depth + 1) for key, child in value.items()}
+            return {
+                key: self.copy(child, f"{path}{separator}{key}", depth + 1) for key, child in value.items()
+            }
         if isinstance(value, list):
             return [self.copy(child, f"{path}[{index}]", depth + 1) for index, child in enumerate(value)]
         if isinstance(value, float) and math.isnan(value):
@@ -135,4 +139,7 @@ def shipped_configs() -> dict[str, str]:
     """The experiment files inside the installed package: name without suffix -> text."""
     folder = resources.files("engram.configs")
     files = (entry for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-    return {entry.name.removesuffix(".yaml"): entry.read_text(encoding="utf-8") for entry in sorted(files, key=str)}
+    return {
+        entry.name.removesuffix(".yaml"): entry.read_text(encoding="utf-8")
+        for entry in sorted(files, key=str)
+    }

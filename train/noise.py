@@ -5,8 +5,8 @@ import warnings
 
 
 def quiet() -> None:
-    """Silence RLlib's and Gymnasium's warnings in this process. RLlib sets its own level when it is imported."""
-    import ray.rllib  # noqa: F401
+    """Silence RLlib's and Gymnasium's warnings in this process."""
+    import ray.rllib  # noqa: F401 (sets its own level when it is imported, so it comes first)
 
     for name in ("ray", "ray.rllib", "ray.tune"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -44,7 +44,10 @@ class Policy:
         batch: dict[str, Any] = {Columns.OBS: _map(torch.as_tensor, observations)}
         if self.stateful:
             self._reset(torch.as_tensor(resets))
-            batch = {Columns.OBS: _map(lambda leaf: leaf[:, None], batch[Columns.OBS]), Columns.STATE_IN: self._state}
+            batch = {
+                Columns.OBS: _map(lambda leaf: leaf[:, None], batch[Columns.OBS]),
+                Columns.STATE_IN: self._state,
+            }
         with torch.inference_mode():
             outputs = self.module.forward_inference(batch)
             actions = self._actions(outputs)
@@ -68,6 +71,21 @@ class Policy:
             return torch.where(resets.reshape(-1, *[1] * (now.dim() - 1)), first, now)
 
         self._state = _map(start, self._state, self._initial)
+
+
+def to_env(actions: Array, space: Any) -> Array:
+    """Actions in the module's range (-1 to 1 for Box) -> in the environment's, as RLlib's env runners do.
+
+    Args:
+        actions: (B, ...).
+        space: The action space of one lane.
+    """
+    from gymnasium.spaces import Box
+    from ray.rllib.utils.spaces.space_utils import unsquash_action
+
+    if not isinstance(space, Box):
+        return actions
+    return np.stack([unsquash_action(action, space) for action in actions])
 
 
 def _map(function: Any, tree: Any, *others: Any) -> Any:

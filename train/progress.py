@@ -54,7 +54,10 @@ class Pace:
             result: The newest result.
         """
         now = float(result.get("time_total_s") or 0.0)
-        counts = {"timesteps_total": env_steps(result), "training_iteration": result.get("training_iteration", 0)}
+        counts = {
+            "timesteps_total": env_steps(result),
+            "training_iteration": result.get("training_iteration", 0),
+        }
         counts["num_env_steps_sampled_lifetime"] = counts["timesteps_total"]
         if self._first is None:
             self._first = (now, counts)

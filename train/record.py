@@ -17,11 +17,13 @@ PACKAGES = ("engram", "ray", "torch", "gymnasium")
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that decide about results."""
-    return {name: importlib.metadata.version(name) for name in PACKAGES} | {"python": platform.python_version()}
+    return {name: importlib.metadata.version(name) for name in PACKAGES} | {
+        "python": platform.python_version()
+    }
 
 
 def git_commit() -> str | None:
-    """The commit of the checkout that the code runs from, `-dirty` behind it where files differ; None elsewhere."""
+    """The commit of the checkout that the code runs from, with `-dirty` where files differ; else None."""
     folder = Path(__file__).resolve().parent
     command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:

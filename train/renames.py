@@ -1,4 +1,4 @@
-"""Names that experiment files of older RLlib versions use, and what they are called today: one table per place."""
+"""Names in experiment files of older RLlib versions, and what they are called today: a table per place."""
 
 from typing import Any
 

@@ -28,17 +28,19 @@ def unfinished_trials(folder: Path) -> int | None:
         return None
     try:
         data = json.loads(states[-1].read_text(encoding="utf-8"))
-        statuses = [json.loads(trial)["status"] for trial, _ in data["trial_data"]]
+        statuses: list[str] = [json.loads(trial)["status"] for trial, _ in data["trial_data"]]
     except (ValueError, KeyError, TypeError, OSError):
-        raise ExperimentError(f"--resume: {states[-1]} is broken; start anew or use --restore CHECKPOINT") from None
+        raise ExperimentError(
+            f"--resume: {states[-1]} is broken; start anew or use --restore CHECKPOINT"
+        ) from None
     return sum(status != Trial.TERMINATED for status in statuses)
 
 
 class ResumingScheduler(SavingScheduler):
     """Lets a resumed trial start from the newest checkpoint on disk.
 
-    Tune's own record of checkpoints is written every few seconds; after a `kill -9` it names an older checkpoint
-    than the newest, or one that has been deleted since.
+    Tune's own record of checkpoints is written every few seconds; after a `kill -9` it names an older
+    checkpoint than the newest, or one that has been deleted since.
     """
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:

@@ -1,4 +1,4 @@
-"""Search spaces in YAML: `lr: {grid_search: [1e-3, 3e-4]}`, `choice`, `uniform`, `loguniform`, `quniform`, `randint`."""
+"""Search spaces in YAML: `lr: {grid_search: [1e-3, 3e-4]}`, and choice, uniform, loguniform, ..."""
 
 import copy
 from collections.abc import Iterator

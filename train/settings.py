@@ -1,15 +1,26 @@
-"""`config` against the algorithm's own settings object: does the key exist, has the value its type, is it in range."""
+"""`config` against the algorithm's own settings: does the key exist, has the value its type and range."""
 
 import inspect
 import types
 import typing
 from typing import Any
 
-from engram.train.errors import ExperimentError, unknown
+from engram.train.errors import ExperimentError, unknown, unknown_key
 
 _SIMPLE = (bool, int, float, str, list, dict)
-_BUILDERS = ("training", "env_runners", "environment", "learners", "evaluation", "reporting", "debugging", "resources")
-_NULLABLE = frozenset({"minibatch_size", "train_batch_size_per_learner"})  # null has a meaning, the default is a number
+_BUILDERS = (
+    "training",
+    "env_runners",
+    "environment",
+    "learners",
+    "evaluation",
+    "reporting",
+    "debugging",
+    "resources",
+)
+_NULLABLE = frozenset(
+    {"minibatch_size", "train_batch_size_per_learner"}
+)  # null has a meaning, the default is a number
 _SCHEDULES = frozenset({"lr", "entropy_coeff", "vf_loss_coeff"})  # also [[env step, value], ...]
 
 # Inclusive bounds; RLlib itself checks few of them, and late.
@@ -60,7 +71,9 @@ def names(defaults: Any) -> set[str]:
     """
     attributes = {name for name in vars(defaults) if not name.startswith("_")}
     kinds = (vars(cls) for cls in type(defaults).__mro__)
-    settable = {n for members in kinds for n, m in members.items() if isinstance(m, property) and m.fset is not None}
+    settable = {
+        n for members in kinds for n, m in members.items() if isinstance(m, property) and m.fset is not None
+    }
     hidden = {"algo_class", "env", "framework_str", "train_batch_size", "policies", "policy_mapping_fn"}
     return (attributes | {n for n in settable if not n.startswith("_")} | {"model"}) - hidden
 
@@ -69,8 +82,8 @@ def check(config: dict[str, Any], defaults: Any, path: str = "config") -> dict[s
     """Check an experiment's `config` key by key.
 
     Args:
-        config: The settings, search spaces replaced by examples. `model` and `env_config` are only checked to be
-            mappings here.
+        config: The settings, search spaces replaced by examples. `model` and `env_config` are only checked to
+            be mappings here.
         defaults: The algorithm's AlgorithmConfig object.
         path: Dotted path of the section, for errors.
 
@@ -85,7 +98,7 @@ def check(config: dict[str, Any], defaults: Any, path: str = "config") -> dict[s
     checked = {}
     for key, value in config.items():
         if key not in known:
-            raise unknown(path, key, known)
+            raise unknown_key(path, key, known)
         if key == "evaluation_config":
             checked[key] = check(_mapping(value, f"{path}.{key}"), defaults, f"{path}.{key}")
         elif key in ("model", "env_config"):
@@ -132,7 +145,11 @@ def _members(annotation: Any) -> frozenset[Any] | None:
     origin = typing.get_origin(annotation)
     if origin in (typing.Union, types.UnionType):
         parts = [_members(part) for part in typing.get_args(annotation)]
-        return None if any(part is None for part in parts) else frozenset().union(*[part or () for part in parts])
+        return (
+            None
+            if any(part is None for part in parts)
+            else frozenset().union(*[part or () for part in parts])
+        )
     if annotation is type(None):
         return frozenset({None})
     kind = origin or annotation
@@ -148,7 +165,7 @@ def _typed(value: Any, legal: frozenset[Any] | None, path: str) -> Any:
         return float(value) if abs(value) < 2**53 else value
     if type(value) is float and int in legal and value.is_integer():
         return int(value)
-    kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list"}
+    kinds: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list"}
     kinds |= {dict: "a mapping", None: "null"}
     expected = " or ".join(sorted(kinds[kind] for kind in legal))
     raise ExperimentError(f"{path}: expected {expected}, got {value!r}")
