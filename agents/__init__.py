@@ -1,1 +1,27 @@
-"""Placeholder."""
+"""Actor-critic algorithms with a swappable recurrent core, on RLlib.
+
+`ALGORITHMS` names what `run:` may say; `make_config` turns a name and a `model:` section into RLlib's
+`AlgorithmConfig`.
+"""
+
+from engram.agents.algorithms import ALGORITHMS, make_config
+from engram.agents.encoders import ENCODERS, make_encoder
+from engram.agents.impala import RecurrentIMPALA, RecurrentIMPALAConfig
+from engram.agents.module import ModelConfig, RecurrentModule, check_model
+from engram.agents.ppo import RecurrentPPO, RecurrentPPOConfig
+from engram.agents.results import gradient_window
+
+__all__ = [
+    "ALGORITHMS",
+    "ENCODERS",
+    "ModelConfig",
+    "RecurrentIMPALA",
+    "RecurrentIMPALAConfig",
+    "RecurrentModule",
+    "RecurrentPPO",
+    "RecurrentPPOConfig",
+    "check_model",
+    "gradient_window",
+    "make_config",
+    "make_encoder",
+]

@@ -1,0 +1,57 @@
+# One word per chore; continuous integration runs the same words.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CONFIG ?= configs/tmaze_concrete.yaml
+ARGS ?=
+
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: train test test-slow lint types unit format bench build clean
+
+train: $(INSTALLED)  ## Train an experiment: make train CONFIG=configs/tmaze_lstm.yaml
+	$(BIN)/rllib train -f $(CONFIG) $(ARGS)
+
+test: lint types unit  ## Lint, type check and the default tests
+
+unit: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+test-slow: $(INSTALLED)  ## The learning runs
+	$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) .typing
+	$(BIN)/mypy
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED)  ## Speed of environments, cores and training, as ratios measured in one run
+	$(BIN)/pip install --quiet -e ".[bench]"
+	$(BIN)/python benchmarks/envs.py
+	$(BIN)/python benchmarks/cores.py
+	$(BIN)/python benchmarks/training.py
+
+build: $(INSTALLED)
+	$(BIN)/pip install --quiet build
+	$(BIN)/python -m build
+
+# Static tools do not see through the mapping of the root folders to `engram.*`; they see through these links.
+.typing:
+	mkdir -p .typing/engram
+	for d in agents configs envs memory train; do ln -sfn ../../$$d .typing/engram/$$d; done
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .typing build dist *.egg-info

@@ -1,0 +1,138 @@
+"""Encoders: one observation becomes F features, by the table `ENCODERS`.
+
+N stands for any number of observations at once (T * B in training, B when sampling).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engram.memory.options import Options, integer, integers, parse_options, unknown_message
+
+
+class Encoder(nn.Module):
+    """Observations (N, *shape) to features (N, output_size).
+
+    Observations are scaled to [0, 1] by the upper bound of their space where that is finite.
+    """
+
+    Options: ClassVar[type[Options]]
+    output_size: int
+
+    def __init__(self, space: gym.spaces.Box, options: Any) -> None:
+        super().__init__()
+        high = float(np.max(space.high))
+        self.scale = 1.0 / high if math.isfinite(high) and high > 0 else 1.0
+
+    def prepare(self, observations: Tensor) -> Tensor:
+        """Observations as scaled floats, in the dtype of the encoder's weights."""
+        dtype = next(self.parameters()).dtype
+        scaled = observations.to(dtype)
+        return scaled if self.scale == 1.0 else scaled * self.scale
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvOptions(Options):
+    """Options of `conv`."""
+
+    channels: tuple[int, ...] = integers((16,), "output planes of each 3x3 convolution, first to last")
+    size: int = integer(128, "units of the linear layer behind the convolutions", unit="features")
+
+
+class ConvEncoder(Encoder):
+    """3x3 convolutions with ReLU, then one linear layer with ReLU, for boards and small images.
+
+    Observations are (N, rows, columns, planes), planes last as Gymnasium has them.
+    """
+
+    Options: ClassVar[type[Options]] = ConvOptions
+
+    def __init__(self, space: gym.spaces.Box, options: ConvOptions) -> None:
+        super().__init__(space, options)
+        if len(space.shape) != 3:
+            raise ValueError(
+                "encoder.type: 'conv' needs observations of shape (rows, columns, planes), "
+                f"got {space.shape}; use 'mlp'"
+            )
+        rows, columns, planes = space.shape
+        layers: list[nn.Module] = []
+        for channels in options.channels:
+            layers += [nn.Conv2d(planes, channels, kernel_size=3, padding=1), nn.ReLU()]
+            planes = channels
+        self.convolutions = nn.Sequential(*layers)
+        self.linear = nn.Linear(rows * columns * planes, options.size)
+        self.output_size = options.size
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """(N, rows, columns, planes) to (N, size)."""
+        images = self.prepare(observations).permute(0, 3, 1, 2)
+        return torch.relu(self.linear(self.convolutions(images).flatten(1)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPOptions(Options):
+    """Options of `mlp`."""
+
+    hidden: tuple[int, ...] = integers((128,), "units of each layer; the last is the number of features")
+
+
+class MLPEncoder(Encoder):
+    """Linear layers with ReLU over the flattened observation."""
+
+    Options: ClassVar[type[Options]] = MLPOptions
+
+    def __init__(self, space: gym.spaces.Box, options: MLPOptions) -> None:
+        super().__init__(space, options)
+        sizes = [int(np.prod(space.shape)), *options.hidden]
+        layers: list[nn.Module] = []
+        for size_in, size_out in itertools.pairwise(sizes):
+            layers += [nn.Linear(size_in, size_out), nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+        self.output_size = sizes[-1]
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """(N, *shape) to (N, hidden[-1])."""
+        features: Tensor = self.layers(self.prepare(observations).flatten(1))
+        return features
+
+
+ENCODERS: dict[str, type[Encoder]] = {"conv": ConvEncoder, "mlp": MLPEncoder}
+"""Encoder name to class; one row makes an encoder exist."""
+
+
+def make_encoder(space: gym.Space[Any], options: Mapping[str, Any], path: str = "encoder") -> Encoder:
+    """Builds an encoder; the only place where an encoder's name becomes a class.
+
+    Args:
+        space: The observation space of one lane.
+        options: `{"type": name, ...}`, the `encoder:` section of an experiment.
+        path: Where the options were written, dotted; only used in messages.
+
+    Raises:
+        ValueError: Unknown type or key, or a value out of range, named by its path.
+    """
+    if not isinstance(space, gym.spaces.Box):
+        raise ValueError(f"{path}: cannot encode the observation space {space}; known: Box")
+    encoder_class, parsed = encoder_options(options, path)
+    return encoder_class(space, parsed)
+
+
+def encoder_options(options: Mapping[str, Any], path: str = "encoder") -> tuple[type[Encoder], Options]:
+    """Checks the options of an encoder without building it; arguments and errors as in `make_encoder`."""
+    if not isinstance(options, Mapping):
+        raise ValueError(f"{path}: expected a mapping with the key 'type', got {options!r}")
+    name = options.get("type")
+    if not isinstance(name, str) or name not in ENCODERS:
+        raise ValueError(unknown_message(f"{path}.type", name, ENCODERS))
+    encoder_class = ENCODERS[name]
+    values = {key: value for key, value in options.items() if key != "type"}
+    return encoder_class, parse_options(encoder_class.Options, values, path)

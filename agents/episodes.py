@@ -1,0 +1,173 @@
+"""Episodes that ended: logged lane by lane where they are played, summarised over a window.
+
+B lanes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
+
+EPISODES = "episodes"
+"""Metric key: the list of episodes that ended since the last report."""
+
+UNFINISHED = "unfinished"
+"""Metric key: the mean of the episodes under way, as an `Episode`, while none has ended yet."""
+
+
+class Episode(NamedTuple):
+    """One finished episode.
+
+    Attributes:
+        episode_return: Sum of rewards.
+        length: Environment steps.
+        success: Whether the task was solved; None where the environment does not say.
+        group: What the environment's results are split by (level, delay, size); None where nothing.
+    """
+
+    episode_return: float
+    length: int
+    success: bool | None
+    group: str | None
+
+
+class EpisodeLog:
+    """Sums up rewards lane by lane and keeps the episodes that ended."""
+
+    def __init__(self, lanes: int, group_by: str | None = None) -> None:
+        """Starts B episodes.
+
+        Args:
+            lanes: B.
+            group_by: The info key by which results are split, if any.
+        """
+        self._returns = np.zeros(lanes)
+        self._lengths = np.zeros(lanes, np.int64)
+        self._group_by = group_by
+        self._finished: list[Episode] = []
+        self._uncounted = 0
+        self._quota: NDArray[np.int64] | None = None
+        self._ever_finished = False
+        self._says_success = False
+
+    def limit(self, quota: NDArray[np.int64]) -> None:
+        """Keeps only the first `quota[b]` episodes of lane b."""
+        self._quota = quota.copy()
+
+    def wanting(self) -> bool:
+        """Whether a limited log still waits for episodes."""
+        return self._quota is not None and bool((self._quota > 0).any())
+
+    def step(self, rewards: NDArray[Any], dones: NDArray[np.bool_], infos: Mapping[str, Any]) -> None:
+        """Takes in one step of every lane; `infos` as a SAME_STEP vector environment gives them."""
+        self._returns += rewards
+        self._lengths += 1
+        self._says_success = self._says_success or "success" in infos
+        if not dones.any():
+            return
+        final = infos.get("final_info", {})
+        for lane in np.flatnonzero(dones):
+            self._finish(int(lane), final)
+        self._returns[dones] = 0.0
+        self._lengths[dones] = 0
+
+    def ended(self) -> int:
+        """How many episodes ended since the last call."""
+        count, self._uncounted = self._uncounted, 0
+        return count
+
+    def report(self, metrics: MetricsLogger) -> None:
+        """Hands the finished episodes over to RLlib's metrics and forgets them."""
+        if not self._ever_finished:
+            success = False if self._says_success else None
+            progress = Episode(float(self._returns.mean()), int(self._lengths.mean()), success, None)
+            metrics.log_value(UNFINISHED, tuple(progress), reduce="item_series")
+        for episode in self._finished:
+            metrics.log_value(EPISODES, tuple(episode), reduce="item_series")
+        self._finished = []
+
+    def _finish(self, lane: int, final: Mapping[str, Any]) -> None:
+        if self._quota is not None:
+            if self._quota[lane] == 0:
+                return
+            self._quota[lane] -= 1
+        success = _lane_value(final, "success", lane)
+        group = _lane_value(final, self._group_by, lane) if self._group_by else None
+        self._finished.append(
+            Episode(
+                float(self._returns[lane]),
+                int(self._lengths[lane]),
+                None if success is None else bool(success),
+                None if group is None else str(group),
+            )
+        )
+        self._uncounted += 1
+        self._ever_finished = True
+
+
+def _lane_value(infos: Mapping[str, Any], key: str, lane: int) -> Any:
+    """One lane's entry of a vector environment's info, None where it has none."""
+    if key not in infos or not infos.get(f"_{key}", np.ones(lane + 1, bool))[lane]:
+        return None
+    return infos[key][lane]
+
+
+def as_episodes(items: Sequence[Any]) -> list[Episode]:
+    """What RLlib's metrics give back of a series of episodes: a list of them, or the only one by itself."""
+    alone = bool(items) and not isinstance(items[0], tuple | list)
+    return [Episode(*item) for item in ([items] if alone else items)]
+
+
+class EpisodeWindow:
+    """The last episodes, for curves that never break off.
+
+    Until the first episode has ended it speaks of the episodes under way; a result never lacks a mean and no
+    mean is ever NaN.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.episodes: deque[Episode] = deque(maxlen=size)
+
+    def extend(self, episodes: Sequence[Any]) -> None:
+        """Takes in episodes as RLlib's metrics give them back."""
+        self.episodes.extend(as_episodes(episodes))
+
+    def summary(self, unfinished: Sequence[Any] = ()) -> dict[str, Any]:
+        """Metrics over the window.
+
+        Args:
+            unfinished: The means of the episodes under way, one of each runner, for an empty window.
+
+        Returns:
+            `episode_return_mean|min|max`, `episode_len_mean|min|max`, `num_episodes_in_window`, and, where
+            the environment says so, `success_rate` and the same of each group under `groups`.
+        """
+        if not self.episodes:
+            under_way = as_episodes(unfinished) or [Episode(0.0, 0, None, None)]
+            return _summarise(under_way) | {"num_episodes_in_window": 0}
+        summary = _summarise(self.episodes)
+        names = sorted({episode.group for episode in self.episodes if episode.group is not None})
+        if names:
+            summary["groups"] = {
+                name: _summarise(e for e in self.episodes if e.group == name) for name in names
+            }
+        return summary
+
+
+def _summarise(episodes: Iterable[Episode]) -> dict[str, Any]:
+    episodes = list(episodes)
+    returns = np.array([episode.episode_return for episode in episodes])
+    lengths = np.array([episode.length for episode in episodes])
+    successes = [episode.success for episode in episodes if episode.success is not None]
+    summary: dict[str, Any] = {"num_episodes_in_window": len(episodes)}
+    for name, values in (("return", returns), ("len", lengths)):
+        for stat in ("mean", "min", "max"):
+            summary[f"episode_{name}_{stat}"] = float(getattr(values, stat)())
+    if successes:
+        summary["success_rate"] = float(np.mean(successes))
+    return summary

@@ -1,0 +1,155 @@
+"""RecurrentModule: encoder -> core -> heads, over whole fragments.
+
+T time, B lanes, F features, A numbers that describe the action distribution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.rl_module.apis import ValueFunctionAPI
+from ray.rllib.core.rl_module.torch import TorchRLModule
+from torch import Tensor, nn
+
+from engram.agents.encoders import encoder_options, make_encoder
+from engram.memory import core_options, make_core
+from engram.memory.core import State
+from engram.memory.options import unknown_key_message
+
+RESETS = "resets"
+"""Column of a columnar batch: True where a step is the first of an episode, (T, B)."""
+
+POLICY_INIT_SCALE = 0.01
+"""The policy head starts near uniform: its weights are scaled by this number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The `model:` section of an experiment.
+
+    Attributes:
+        encoder: Options of the encoder, `{"type": ...}`; see `engram.agents.ENCODERS`.
+        core: Options of the recurrent core, `{"type": ...}`; see `engram.memory.CORES`.
+        skip: Whether the heads also read the encoder's features, past the core.
+    """
+
+    encoder: Mapping[str, Any] = field(default_factory=lambda: {"type": "mlp"})
+    core: Mapping[str, Any] = field(default_factory=lambda: {"type": "lstm"})
+    skip: bool = False
+
+
+def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
+    """Checks a `model:` section.
+
+    Args:
+        model: What the user wrote.
+        path: Where the user wrote it, dotted; only used in messages.
+
+    Raises:
+        ValueError: Unknown key, wrong type or value out of range, named by its path.
+    """
+    if not isinstance(model, Mapping):
+        raise ValueError(f"{path}: expected a mapping, got {model!r}")
+    known = ModelConfig.__dataclass_fields__
+    for key in model:
+        if key not in known:
+            raise ValueError(unknown_key_message(path, key, known))
+    config = ModelConfig(**model)
+    encoder_options(config.encoder, f"{path}.encoder")
+    core_options(config.core, f"{path}.core")
+    if not isinstance(config.skip, bool):
+        raise ValueError(f"{path}.skip: expected true or false, got {config.skip!r}")
+    return config
+
+
+class Outputs(NamedTuple):
+    """Of each step: action distribution (T, B, A) and value (T, B); the state after the last step."""
+
+    action_dist_inputs: Tensor
+    values: Tensor
+    state: State
+
+
+class RecurrentModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
+    """Actor-critic with a swappable recurrent core, for the columnar data path.
+
+    A core that does not train its input (`train_input: false`) gets an encoder of its own, frozen at its
+    random initialisation: no gradient can tell the writer what will matter hundreds of steps later, and a
+    memory that averages over hundreds of steps needs a writer that holds still. The heads then read the
+    present through the trained encoder (`skip`).
+    """
+
+    def setup(self) -> None:
+        """Builds the networks from `self.model_config`, the `model:` section of an experiment."""
+        # RLlib adds keys of its own (`max_seq_len`, `vf_share_layers`) to what the user wrote.
+        known = ModelConfig.__dataclass_fields__
+        config = check_model({key: value for key, value in self.model_config.items() if key in known})
+        self.encoder = make_encoder(self.observation_space, config.encoder)
+        self.core = make_core(self.encoder.output_size, config.core)
+        self.memory_encoder = None
+        if not self.core.train_input:
+            self.memory_encoder = make_encoder(self.observation_space, config.encoder).requires_grad_(False)
+        self.skip = config.skip
+        if self.memory_encoder is not None and not self.skip:
+            self.encoder.requires_grad_(False)
+        features = self.core.output_size + (self.encoder.output_size if self.skip else 0)
+        self.policy_head = nn.Linear(features, _distribution_size(self.action_space))
+        self.value_head = nn.Linear(features, 1)
+        with torch.no_grad():
+            self.policy_head.weight.mul_(POLICY_INIT_SCALE)
+            self.policy_head.bias.zero_()
+            self.value_head.bias.zero_()
+
+    def initial_state(self, lanes: int) -> State:
+        """State of `lanes` lanes at the start of their episodes, name to (B, ...)."""
+        state: State = self.core.initial_state(lanes)
+        return state
+
+    def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
+        """Runs T steps of B lanes.
+
+        Args:
+            observations: (T, B, ...).
+            state: State before the first step, name to (B, ...).
+            resets: True where a step is the first of an episode, (T, B); None: nowhere.
+        """
+        time, lanes = observations.shape[:2]
+        flat = observations.flatten(0, 1)
+        if self.memory_encoder is None:
+            features = self.encoder(flat).view(time, lanes, -1)
+            written = features
+        else:
+            features = self.encoder(flat).view(time, lanes, -1) if self.skip else None
+            with torch.no_grad():
+                written = self.memory_encoder(flat).view(time, lanes, -1)
+        remembered, state = self.core(written, state, resets)
+        parts = [remembered, features] if self.skip else [remembered]
+        joined = torch.cat(parts, dim=-1) if len(parts) > 1 else remembered
+        return Outputs(self.policy_head(joined), self.value_head(joined).squeeze(-1), state)
+
+    def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
+        outputs = self.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
+        return {
+            Columns.ACTION_DIST_INPUTS: outputs.action_dist_inputs,
+            Columns.VF_PREDS: outputs.values,
+            Columns.STATE_OUT: outputs.state,
+        }
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
+        """Values of the batch's observations."""
+        values: Tensor = self._forward(batch)[Columns.VF_PREDS]
+        return values
+
+
+def _distribution_size(space: gym.Space[Any]) -> int:
+    """Numbers that describe an action distribution over `space`: A."""
+    if isinstance(space, gym.spaces.Discrete):
+        return int(space.n)
+    if isinstance(space, gym.spaces.Box) and len(space.shape) == 1:
+        return 2 * int(space.shape[0])
+    raise ValueError(f"cannot act in the action space {space}; known: Discrete, Box of one dimension")

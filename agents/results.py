@@ -1,0 +1,112 @@
+"""Results: one set of metric names for our algorithms and for stock RLlib's.
+
+Episodes are logged one by one where they are played (`engram.agents.episodes`) and summarised here, in the
+algorithm's process, just before a result is reported.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.callbacks.callbacks import RLlibCallback
+from ray.rllib.env.single_agent_episode import SingleAgentEpisode
+from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, EVALUATION_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
+from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
+
+from engram.agents.episodes import EPISODES, UNFINISHED, Episode, EpisodeWindow, as_episodes
+
+
+class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
+    """Completes every result: a window of episodes, steps per second, TensorBoard's x-axis, BPTT window."""
+
+    def __init__(self) -> None:
+        self._window = EpisodeWindow(size=100)
+        self._steps = 0
+
+    @classmethod
+    def of(cls, algorithm: Algorithm) -> Self:
+        """The instance at work in `algorithm`."""
+        return next(callback for callback in algorithm.callbacks if isinstance(callback, cls))
+
+    def get_state(self) -> dict[str, Any]:
+        """The window and the step count, for checkpoints."""
+        return {"episodes": [tuple(episode) for episode in self._window.episodes], "steps": self._steps}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restores what `get_state` returned."""
+        self._window.episodes.clear()
+        self._window.extend(state["episodes"])
+        self._steps = state["steps"]
+
+    def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
+        """Sizes the window as configured."""
+        self._window = EpisodeWindow(algorithm.config.metrics_num_episodes_for_smoothing)
+
+    def on_episode_end(
+        self,
+        *,
+        episode: SingleAgentEpisode,
+        metrics_logger: MetricsLogger,
+        env: Any,
+        prev_episode_chunks: Any,
+        **_: Any,
+    ) -> None:
+        """Logs an episode played by a stock RLlib runner."""
+        chunks = [*(prev_episode_chunks or ()), episode]
+        info = episode.get_infos(-1)
+        group = info.get(env.metadata.get("group_by"))
+        success = info.get("success")
+        record = Episode(
+            sum(chunk.get_return() for chunk in chunks),
+            sum(len(chunk) for chunk in chunks),
+            None if success is None else bool(success),
+            None if group is None else str(group),
+        )
+        metrics_logger.log_value(EPISODES, tuple(record), reduce="item_series")
+
+    def on_sample_end(self, *, metrics_logger: MetricsLogger, samples: list[Any], **_: Any) -> None:
+        """Logs how far a stock RLlib runner's episodes are, for results before the first one ends."""
+        ongoing = [s for s in samples if isinstance(s, SingleAgentEpisode) and not s.is_done]
+        if ongoing:
+            progress = Episode(
+                float(np.mean([s.get_return() for s in ongoing])),
+                int(np.mean([s.t for s in ongoing])),
+                None,
+                None,
+            )
+            metrics_logger.log_value(UNFINISHED, tuple(progress), reduce="item_series")
+
+    def on_train_result(self, *, algorithm: Algorithm, result: dict[str, Any], **_: Any) -> None:
+        """Completes the result in place."""
+        runners = result.setdefault(ENV_RUNNER_RESULTS, {})
+        self._window.extend(runners.pop(EPISODES, ()))
+        runners.update(self._window.summary(runners.pop(UNFINISHED, ())))
+        steps = int(runners.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
+        result["timesteps_total"] = steps
+        result["steps_per_second"] = (steps - self._steps) / max(result.get("time_this_iter_s", 0.0), 1e-9)
+        result["bptt_steps"] = gradient_window(algorithm.config)
+        self._steps = steps
+        if EVALUATION_RESULTS in result:
+            _summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
+
+
+def gradient_window(config: Any) -> int:
+    """Steps that gradients reach back at most: the fragment's length, or `core.bptt_steps` where shorter.
+
+    Args:
+        config: An `AlgorithmConfig`; stock RLlib cuts its sequences at the module's `max_seq_len`.
+    """
+    model = config.model_config
+    fragment = model.get("max_seq_len") or config.get_rollout_fragment_length()
+    blocked = (model.get("core") or {}).get("bptt_steps")
+    return int(min(fragment, blocked or fragment))
+
+
+def _summarise_evaluation(runners: dict[str, Any]) -> None:
+    """Replaces an evaluation's list of episodes by a summary of exactly those."""
+    episodes = as_episodes(runners.pop(EPISODES, ()))
+    window = EpisodeWindow(size=len(episodes))
+    window.extend(episodes)
+    runners.update(window.summary(runners.pop(UNFINISHED, ())))

@@ -1,0 +1,196 @@
+"""The columnar path on a task that needs memory: sampling, learning, checkpoints, runners, learners."""
+
+import math
+
+import numpy as np
+import pytest
+import recall  # noqa: F401  registers the task
+import torch
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.core import DEFAULT_MODULE_ID
+
+from engram.agents import gradient_window, make_config
+from engram.agents.learner import ColumnBatch
+
+LSTM = {"type": "lstm", "size": 32}
+MLP_CORE = {"type": "mlp", "hidden": [32]}
+LOW_PASS = {"type": "low_pass", "pools": 4, "size": 16, "summariser": 32, "normalize": "running"}
+FROZEN = LOW_PASS | {"train_input": False}
+
+
+def config(run="RecurrentPPO", core=LSTM, skip=True, **settings):
+    result = make_config(run, {"encoder": {"type": "mlp", "hidden": [32]}, "core": core, "skip": skip})
+    result.environment("recall:engram_tests/CueRecall-v0").debugging(seed=0)
+    result.num_envs_per_env_runner = 32
+    result.lr = 3e-3
+    result.min_sample_timesteps_per_iteration = 6400
+    if run == "RecurrentPPO":
+        result.minibatch_size = 160
+    for name, value in settings.items():
+        setattr(result, name, value)
+    return result
+
+
+def train(settings, iterations):
+    algorithm = settings.build_algo()
+    try:
+        return [algorithm.train() for _ in range(iterations)]
+    finally:
+        algorithm.stop()
+
+
+def success(result):
+    return result["env_runners"]["success_rate"]
+
+
+@pytest.mark.parametrize("core", [LSTM, LOW_PASS, FROZEN], ids=["lstm", "low_pass", "low_pass_frozen"])
+def test_ppo_recalls_the_cue(ray_cluster, core):
+    assert success(train(config(core=core), 8)[-1]) >= 0.95
+
+
+def test_memory_free_policy_stays_at_chance(ray_cluster):
+    results = train(config(core=MLP_CORE), 6)
+    assert np.mean([success(result) for result in results]) == pytest.approx(0.5, abs=0.1)
+
+
+def test_impala_recalls_the_cue_from_remote_runners(ray_cluster):
+    settings = config(
+        "RecurrentIMPALA", num_env_runners=1, lr=1e-2, min_sample_timesteps_per_iteration=50_000
+    )
+    assert success(train(settings, 4)[-1]) >= 0.95
+
+
+def test_same_seed_same_numbers(ray_cluster):
+    def numbers():
+        results = train(config(core=LOW_PASS), 2)
+        return [
+            (r["env_runners"]["episode_return_mean"], float(r["learners"][DEFAULT_MODULE_ID]["total_loss"]))
+            for r in results
+        ]
+
+    first = numbers()
+    assert first == numbers()
+    assert all(math.isfinite(number) for pair in first for number in pair)
+
+
+def test_result_is_complete_before_any_episode_ends(ray_cluster):
+    settings = config(env_config={"delay": 200}, min_sample_timesteps_per_iteration=640)
+    result = train(settings, 1)[0]
+    assert result["env_runners"]["num_episodes_in_window"] == 0
+    assert result["env_runners"]["episode_return_mean"] == 0.0
+    assert result["env_runners"]["success_rate"] == 0.0
+    assert result["timesteps_total"] == 640
+    assert result["steps_per_second"] > 0
+    assert result["bptt_steps"] == 20
+
+
+def test_checkpoint_goes_on_where_it_was(ray_cluster, tmp_path):
+    algorithm = config().build_algo()
+    before = algorithm.train()
+    path = algorithm.save_to_path(str(tmp_path / "checkpoint"))
+    weights = algorithm.get_module().state_dict()
+    restored = Algorithm.from_checkpoint(path)
+    try:
+        for name, tensor in restored.get_module().state_dict().items():
+            torch.testing.assert_close(tensor, weights[name], msg=name)
+        after = restored.train()
+        assert after["timesteps_total"] == before["timesteps_total"] + 6400
+        assert after["training_iteration"] == before["training_iteration"] + 1
+    finally:
+        algorithm.stop()
+        restored.stop()
+
+
+def test_learners_share_the_lanes_and_agree(ray_cluster):
+    algorithm = config(num_env_runners=1, num_learners=2, num_cpus_per_learner=0.5).build_algo()
+    try:
+        result = algorithm.train()
+        sums = algorithm.learner_group.foreach_learner(
+            lambda learner: sum(
+                p.double().sum().item() for p in learner.module[DEFAULT_MODULE_ID].parameters()
+            )
+        )
+        first, second = [call.get() for call in sums]
+        assert first == second
+        assert result["learners"][DEFAULT_MODULE_ID]["num_module_steps_trained"] > 0
+    finally:
+        algorithm.stop()
+
+
+def test_training_survives_a_killed_runner(ray_cluster):
+    settings = config(num_env_runners=2, restart_failed_env_runners=True)
+    algorithm = settings.build_algo()
+    try:
+        algorithm.train()
+        victim = algorithm.env_runner_group._worker_manager.actors()[1]
+        ray_cluster.kill(victim, no_restart=False)
+        steps = [algorithm.train()["timesteps_total"] for _ in range(3)]
+        assert steps[0] < steps[1] < steps[2]
+        assert algorithm.env_runner_group.num_healthy_remote_workers() == 2
+    finally:
+        algorithm.stop()
+
+
+def test_evaluation_plays_exactly_the_episodes_asked_for(ray_cluster):
+    settings = config(evaluation_interval=1, evaluation_duration=50)
+    result = train(settings, 1)[0]
+    assert result["evaluation"]["env_runners"]["num_episodes_in_window"] == 50
+
+
+@pytest.fixture
+def runner(ray_cluster):
+    algorithm = config(env_config={"delay": 3, "cut": True}, core=LSTM).build_algo()
+    yield algorithm.env_runner
+    algorithm.stop()
+
+
+def test_truncation_bootstraps_from_the_final_observation(runner):
+    """Replays one lane by hand: the final observation's value is asked of the state after the last step."""
+    fragment = runner.sample()[0]
+    module = runner.module
+    t = int(np.flatnonzero(fragment.truncateds[:, 0])[0])
+    assert fragment.resets[t + 1, 0]
+    with torch.no_grad():
+        observations = torch.from_numpy(fragment.observations[: t + 1, :1])
+        resets = torch.from_numpy(fragment.resets[: t + 1, :1])
+        state = module.forward_columns(observations, module.initial_state(1), resets).state
+        nothing_shown = torch.zeros(1, 1, 3)
+        expected = module.forward_columns(nothing_shown, state).values.item()
+    assert fragment.final_values[t, 0] == pytest.approx(expected, abs=1e-6)
+    assert not fragment.final_values[~fragment.truncateds].any()
+
+
+def test_fragments_join_seamlessly(runner):
+    """Two fragments of one runner replay as one: state_in and resets hold all that carries over."""
+    first, second = runner.sample()[0], runner.sample()[0]
+    np.testing.assert_array_equal(first.observations[-1], second.observations[0])
+    np.testing.assert_array_equal(first.resets[-1], second.resets[0])
+    module = runner.module
+    with torch.no_grad():
+        outputs = module.forward_columns(
+            torch.from_numpy(first.observations[:-1]),
+            {name: torch.from_numpy(leaf) for name, leaf in first.state_in.items()},
+            torch.from_numpy(first.resets[:-1]),
+        )
+    for name, leaf in outputs.state.items():
+        np.testing.assert_allclose(leaf, second.state_in[name], atol=1e-6)
+    np.testing.assert_allclose(outputs.values, first.values, atol=1e-5)
+
+
+def test_minibatches_take_every_lane_once(ray_cluster):
+    algorithm = config().build_algo()
+    try:
+        fragment = algorithm.env_runner.sample()[0]
+        batch = ColumnBatch.from_fragment(fragment, torch.device("cpu"))
+        parts = [batch.take(lanes) for lanes in torch.tensor_split(torch.randperm(32), 4)]
+        assert [len(part) for part in parts] == [8 * 20] * 4
+        rewards = torch.cat([part["rewards"] for part in parts], dim=1)
+        assert rewards.sum() == batch["rewards"].sum()
+        assert all(len(leaf) == 8 for leaf in parts[0]["state_in"].values())
+    finally:
+        algorithm.stop()
+
+
+@pytest.mark.parametrize(("bptt_steps", "expected"), [(None, 20), (7, 7), (50, 20)])
+def test_gradient_window_is_the_shorter_of_fragment_and_block(bptt_steps, expected):
+    assert gradient_window(config(core=LSTM | {"bptt_steps": bptt_steps})) == expected

@@ -1,0 +1,81 @@
+"""Episode bookkeeping: returns per lane, equal shares in evaluation, windows without NaN."""
+
+import numpy as np
+
+from engram.agents.episodes import EPISODES, UNFINISHED, EpisodeLog, EpisodeWindow
+
+
+class Recorder:
+    """Stands in for RLlib's metrics logger."""
+
+    def __init__(self):
+        self.logged = {}
+
+    def log_value(self, key, value, **_):
+        self.logged.setdefault(key, []).append(value)
+
+
+def report(log):
+    recorder = Recorder()
+    log.report(recorder)
+    return recorder.logged
+
+
+def final_info(**arrays):
+    return {"final_info": {k: np.array(v) for k, v in arrays.items()}, "success": np.zeros(2, bool)}
+
+
+def test_returns_and_lengths_are_per_lane():
+    log = EpisodeLog(2, group_by="level")
+    log.step(np.array([1.0, 10.0]), np.array([False, False]), {})
+    log.step(np.array([2.0, 20.0]), np.array([True, False]), final_info(success=[True, False], level=[3, 4]))
+    log.step(np.array([4.0, 40.0]), np.array([False, True]), final_info(success=[True, False], level=[3, 4]))
+    assert report(log)[EPISODES] == [(3.0, 2, True, "3"), (70.0, 3, False, "4")]
+    assert log.ended() == 2
+    assert log.ended() == 0
+
+
+def test_every_lane_plays_its_share_and_no_more():
+    log = EpisodeLog(2)
+    log.limit(np.array([1, 2]))
+    for _ in range(2):
+        log.step(np.ones(2), np.array([True, True]), {})
+    assert not log.wanting()
+    assert len(report(log)[EPISODES]) == 3
+
+
+def test_progress_is_reported_until_the_first_episode_ends():
+    log = EpisodeLog(2)
+    log.step(np.array([1.0, 3.0]), np.array([False, False]), {"success": np.zeros(2, bool)})
+    assert report(log) == {UNFINISHED: [(2.0, 1, False, None)]}
+    log.step(np.ones(2), np.array([True, False]), {})
+    assert UNFINISHED not in report(log)
+
+
+def test_window_keeps_the_last_episodes():
+    window = EpisodeWindow(size=2)
+    window.extend([(9.0, 9, None, None), (1.0, 2, True, "a"), (3.0, 4, False, "b")])
+    summary = window.summary()
+    assert (summary["episode_return_mean"], summary["episode_return_min"], summary["episode_return_max"]) == (
+        2,
+        1,
+        3,
+    )
+    assert summary["success_rate"] == 0.5
+    assert summary["groups"]["a"]["success_rate"] == 1.0
+
+
+def test_empty_window_speaks_of_the_episodes_under_way():
+    summary = EpisodeWindow(size=2).summary([(1.0, 10, False, None), (3.0, 20, False, None)])
+    assert summary["episode_return_mean"] == 2.0
+    assert summary["success_rate"] == 0.0
+    assert summary["num_episodes_in_window"] == 0
+    assert np.isfinite(EpisodeWindow(size=2).summary()["episode_return_mean"])
+
+
+def test_a_single_episode_comes_back_unwrapped():
+    """RLlib's metrics turn a series of one item into the item."""
+    window = EpisodeWindow(size=3)
+    window.extend((5.0, 7, True, None))
+    window.extend([])
+    assert [episode.length for episode in window.episodes] == [7]
