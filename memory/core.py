@@ -1,0 +1,156 @@
+"""What a recurrent core is: inputs and a state in, outputs and a state out, fragments or single steps.
+
+T time, B lanes (parallel streams), F features; time first everywhere.
+"""
+
+import abc
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from engram.memory.options import Options, integer
+
+State = dict[str, Tensor]
+"""The memory of B lanes, by name; every leaf is (B, ...). Empty for a core without memory."""
+
+Info = dict[str, Tensor]
+"""What a person would look at, by name; every leaf is (T, B, ...)."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CoreOptions(Options):
+    """Options common to all cores."""
+
+    bptt_steps: int | None = integer(
+        None,
+        "block gradients every so many steps inside a fragment; none: only at its ends",
+        unit="env steps",
+    )
+
+
+class Core(nn.Module, abc.ABC):
+    """A recurrent core. Subclasses set `Options`, `output_size`, and write `initial_state` and `unroll`.
+
+    Gradients flow through the state that is handed in, if it has any: whoever carries a state from one
+    fragment to the next detaches it. Inside `forward` they are blocked every `bptt_steps` steps.
+
+    Attributes:
+        Options: the dataclass of this core's options. carries_gradient: whether bridging a delay needs
+        gradients through time. input_size: features in. output_size: features out. bptt_steps: gradients are
+        blocked every so many steps, counted from the first step of a fragment; None: never. train_input:
+        whether anything upstream is trained through this core.
+    """
+
+    Options: ClassVar[type[CoreOptions]] = CoreOptions
+    carries_gradient: ClassVar[bool] = True
+    output_size: int
+
+    def __init__(self, input_size: int, options: CoreOptions) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.bptt_steps = options.bptt_steps
+        self.train_input = True
+
+    @abc.abstractmethod
+    def initial_state(self, lanes: int) -> State:
+        """The state before the first step of an episode, for so many lanes; leaves (lanes, ...)."""
+
+    @abc.abstractmethod
+    def unroll(
+        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
+    ) -> tuple[Tensor, State, Info]:
+        """Runs the core over a stretch of time, gradients flowing freely inside.
+
+        Args:
+            inputs: (T, B, input_size), T >= 1.
+            state: the state before the first step.
+            resets: (T, B) bool, or None: no resets.
+            return_info: whether the third result is wanted; it is empty otherwise.
+
+        Returns:
+            Outputs (T, B, output_size), the state after the last step, and the info.
+        """
+
+    def forward(
+        self, inputs: Tensor, state: State, resets: Tensor | None = None, return_info: bool = False
+    ) -> tuple[Tensor, State] | tuple[Tensor, State, Info]:
+        """Runs the core over a fragment of T steps; T = 1 is a single step, and T steps equal T single steps.
+
+        The arithmetic is done in the dtype of the parameters, under autocast too: a slow memory loses its
+        small increments in half precision.
+
+        Args:
+            inputs: (T, B, input_size), T >= 1.
+            state: the state before the first step, from `initial_state` or the last call.
+            resets: (T, B) bool; true where step t is the first of an episode, so that the state of that
+                lane is the initial one before that step. None: no resets.
+            return_info: also return what a person would look at.
+
+        Returns:
+            Outputs (T, B, output_size) and the state after the last step; with `return_info` the info too.
+
+        Raises:
+            ValueError: `inputs` has the wrong shape.
+        """
+        if inputs.ndim != 3 or inputs.shape[-1] != self.input_size or not len(inputs):
+            raise ValueError(f"inputs: expected (T, B, {self.input_size}), T >= 1, got {tuple(inputs.shape)}")
+        if torch.is_autocast_enabled(inputs.device.type):
+            inputs = inputs.to(next(self.parameters()).dtype)
+            precision: Any = torch.autocast(inputs.device.type, enabled=False)
+        else:
+            precision = contextlib.nullcontext()
+        with precision:
+            outputs, state, info = self._unroll_blocks(inputs, state, resets, return_info)
+        return (outputs, state, info) if return_info else (outputs, state)
+
+    def _unroll_blocks(
+        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
+    ) -> tuple[Tensor, State, Info]:
+        """Unrolls `bptt_steps` steps at a time, the state detached in between."""
+        steps = len(inputs)
+        if self.bptt_steps is None or steps <= self.bptt_steps:
+            return self.unroll(inputs, state, resets, return_info)
+        outputs, infos = [], []
+        for start in range(0, steps, self.bptt_steps):
+            block = slice(start, start + self.bptt_steps)
+            if start:
+                state = detach_state(state)
+            block_resets = None if resets is None else resets[block]
+            output, state, info = self.unroll(inputs[block], state, block_resets, return_info)
+            outputs.append(output)
+            infos.append(info)
+        return torch.cat(outputs), state, join_infos(infos)
+
+    def reset_state(self, state: State, resets: Tensor) -> State:
+        """The state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
+        initial = self.initial_state(len(resets)) if state else {}
+        return {
+            name: torch.where(resets.view(-1, *[1] * (leaf.ndim - 1)), initial[name], leaf)
+            for name, leaf in state.items()
+        }
+
+
+def detach_state(state: State) -> State:
+    """The same contents, cut off from the graph that made them."""
+    return {name: leaf.detach() for name, leaf in state.items()}
+
+
+def join_infos(infos: list[Info]) -> Info:
+    """Puts the infos of successive stretches of time behind each other."""
+    return {name: torch.cat([info[name] for info in infos]) for name in infos[0]}
+
+
+def split_at_resets(steps: int, resets: Tensor | None) -> Iterator[tuple[slice, Tensor | None]]:
+    """Cuts a fragment before every step at which any lane resets.
+
+    Yields:
+        A stretch of time, and the (B,) resets of its first step; None where no lane resets there.
+    """
+    cuts = [] if resets is None else resets.any(1).nonzero()[:, 0].tolist()
+    starts = cuts if cuts[:1] == [0] else [0, *cuts]
+    for start, stop in zip(starts, [*starts[1:], steps], strict=True):
+        yield slice(start, stop), resets[start] if resets is not None and start in cuts else None

@@ -1,0 +1,48 @@
+"""The memory-free control: what can be done by looking at the present alone.
+
+T time, B lanes, F features.
+"""
+
+import dataclasses
+import itertools
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from engram.memory.core import Core, CoreOptions, Info, State
+from engram.memory.options import integers
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MLPOptions(CoreOptions):
+    """Options of `mlp`."""
+
+    hidden: tuple[int, ...] = integers(
+        (128,), "sizes of the hidden layers, the last being the output", unit="units", high=65536
+    )
+
+
+class MLP(Core):
+    """Layers of ReLU units over each step on its own; its state is empty."""
+
+    Options: ClassVar[type[CoreOptions]] = MLPOptions
+    carries_gradient: ClassVar[bool] = False
+
+    def __init__(self, input_size: int, options: MLPOptions) -> None:
+        super().__init__(input_size, options)
+        sizes = (input_size, *options.hidden)
+        layers: list[nn.Module] = []
+        for size_in, size_out in itertools.pairwise(sizes):
+            layers += [nn.Linear(size_in, size_out), nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+        self.output_size = sizes[-1]
+
+    def initial_state(self, lanes: int) -> State:
+        """Nothing."""
+        return {}
+
+    def unroll(
+        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
+    ) -> tuple[Tensor, State, Info]:
+        """Applies the layers to every step; see `Core.unroll`."""
+        return self.layers(inputs), {}, {}

@@ -1,0 +1,157 @@
+"""Options of a core, or of anything built from a YAML section: declared once, checked once.
+
+A section is a frozen, keyword-only dataclass whose fields are made by the functions below. Each field carries
+its default, a one-line description, its unit and its range; `parse_options` turns a plain mapping into the
+dataclass. Every complaint is a `ValueError` that names the offending key by its dotted path.
+"""
+
+import dataclasses
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+Check = Callable[[Any], Any]
+Section = TypeVar("Section", bound="Options")
+
+
+def unknown_message(path: str, name: object, known: Iterable[str]) -> str:
+    """Says that the value `name` at `path` is none of `known`, and which one is nearest.
+
+    Example: ``core.type: unknown 'lowpass'; did you mean 'low_pass'? known: low_pass, lstm, mlp``.
+    """
+    return f"{path}: unknown {name!r}; {_known(name, known)}"
+
+
+def unknown_key_message(path: str, key: object, known: Iterable[str]) -> str:
+    """Says that the section at `path` has no such key, and which one is nearest.
+
+    Example: ``core.pols: unknown key; did you mean 'pools'? known: base, pools``.
+    """
+    return f"{path}.{key}: unknown key; {_known(key, known)}"
+
+
+def _known(name: object, known: Iterable[str]) -> str:
+    names = sorted(known)
+    nearest = difflib.get_close_matches(str(name), names, n=1)
+    question = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return f"{question}known: {', '.join(names)}"
+
+
+def _option(default: Any, doc: str, unit: str, check: Check) -> Any:
+    return dataclasses.field(default=default, metadata={"doc": doc, "unit": unit, "check": check})
+
+
+def integer(default: int | None, doc: str, *, unit: str = "", low: int = 1, high: int = 2**31) -> Any:
+    """A field for an integer in [low, high]; `None` is legal where it is the default."""
+
+    def check(value: Any) -> int | None:
+        if value is None and default is None:
+            return None
+        return _integer(value, low, high, or_none=default is None)
+
+    return _option(default, doc, unit, check)
+
+
+def number(default: float, doc: str, *, unit: str = "", above: float, high: float) -> Any:
+    """A field for a number in (above, high]."""
+    return _option(default, doc, unit, lambda value: _number(value, above, high))
+
+
+def boolean(default: bool, doc: str) -> Any:
+    """A field for true or false."""
+
+    def check(value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"expected true or false, got {value!r}")
+        return value
+
+    return _option(default, doc, "", check)
+
+
+def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:
+    """A field for one of `names`."""
+
+    def check(value: Any) -> str:
+        if value not in names:
+            raise ValueError(unknown_message("", value, names).removeprefix(": "))
+        return str(value)
+
+    return _option(default, doc, "", check)
+
+
+def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = 2**31) -> Any:
+    """A field for a list of at least one integer, each in [low, high]."""
+    return _option(default, doc, unit, lambda value: _list(value, lambda item: _integer(item, low, high)))
+
+
+def numbers(default: tuple[float, ...] | None, doc: str, *, unit: str = "", above: float, high: float) -> Any:
+    """A field for a list of at least one number in (above, high]; `None` is legal where it is the default."""
+
+    def check(value: Any) -> tuple[Any, ...] | None:
+        if value is None and default is None:
+            return None
+        return _list(value, lambda item: _number(item, above, high))
+
+    return _option(default, doc, unit, check)
+
+
+def _integer(value: Any, low: int, high: int, or_none: bool = False) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < low:
+        suffix = ", or none" if or_none else ""
+        raise ValueError(f"expected an integer >= {low}{suffix}, got {value!r}")
+    if value > high:
+        raise ValueError(f"expected an integer <= {high}, got {value!r}")
+    return value
+
+
+def _number(value: Any, above: float, high: float) -> float:
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    if not real or math.isnan(value) or not above < value <= high:
+        raise ValueError(f"expected a number > {above:g} and <= {high:g}, got {value!r}")
+    return float(value)
+
+
+def _list(value: Any, check: Check) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError(f"expected a list of at least one entry, got {value!r}")
+    return tuple(check(item) for item in value)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """A section of options; subclasses add fields made by `integer`, `number`, `boolean`, `choice`, ..."""
+
+    def __post_init__(self) -> None:
+        """Checks every field on its own and stores the checked value: lists become tuples, numbers floats.
+
+        Raises:
+            ValueError: a value has the wrong type or is out of range; the message starts with the key.
+        """
+        for field in dataclasses.fields(self):
+            try:
+                checked = field.metadata["check"](getattr(self, field.name))
+            except ValueError as error:
+                raise ValueError(f"{field.name}: {error}") from None
+            object.__setattr__(self, field.name, checked)
+
+
+def parse_options(section: type[Section], values: Mapping[str, Any], path: str) -> Section:
+    """Turns a plain mapping into `section`; keys that are left out take their defaults.
+
+    Args:
+        section: the dataclass.
+        values: what the user wrote.
+        path: where the user wrote it, dotted (``core``, ``model.core``); only used in messages.
+
+    Raises:
+        ValueError: unknown key, wrong type or out of range.
+    """
+    known = [field.name for field in dataclasses.fields(section)]
+    for key in values:
+        if key not in known:
+            raise ValueError(unknown_key_message(path, key, known))
+    try:
+        return section(**values)
+    except ValueError as error:
+        raise ValueError(f"{path}.{error}") from None

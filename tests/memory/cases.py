@@ -1,0 +1,30 @@
+"""The cores that the conformance tests run over: every row of the table as it is, and in its variants."""
+
+from typing import Any
+
+from engram.memory import CORES
+
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "low_pass": [
+        {"pools": 1, "size": 5},
+        {"pools": 4, "size": 5, "base": 1.5, "read_p0": True},
+        {"pools": 3, "size": 9, "coefficients": [0.5, 1.0, 0.01]},
+        {"pools": 4, "size": 5, "parallel": True},
+        {"pools": 4, "size": 9, "parallel": True, "normalize": "running"},
+        {"pools": 4, "size": 5, "normalize": "layer"},
+        {"pools": 4, "size": 5, "normalize": "running", "read_p0": True},
+        {"pools": 4, "size": 5, "normalize": "running", "train_input": False},
+        {"pools": 4, "size": 5, "parallel": True, "train_input": False, "read_p0": True},
+    ],
+    "lstm": [{"size": 1}, {"size": 6}],
+    "mlp": [{"hidden": [4]}, {"hidden": [7, 3]}],
+}
+
+CASES: list[dict[str, Any]] = [
+    {"type": name, **options} for name in CORES for options in [{}, *VARIANTS.get(name, [])]
+]
+
+
+def label(options: dict[str, Any]) -> str:
+    """A readable test id."""
+    return "-".join(str(value) if key == "type" else f"{key}={value}" for key, value in options.items())
