@@ -1,7 +1,6 @@
 """Experiment -> AlgorithmConfig and trial settings: the only file that knows `engram.agents`."""
 
 import copy
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,41 +30,53 @@ class ModuleFacts:
     carries_gradient: bool
 
 
-def _agents() -> Any:
-    return importlib.import_module("engram.agents")
+def algorithms() -> dict[str, str]:
+    """Names that `run` may hold, with a description: ours first, then RLlib's own."""
+    from ray.rllib.algorithms.registry import ALGORITHMS as STOCK
+
+    from engram.agents import ALGORITHMS
+
+    ours = {name: row.description for name, row in ALGORITHMS.items()}
+    return ours | {name: f"stock RLlib {name}, RLlib's own module" for name in STOCK if name not in ours}
 
 
-def _ours() -> Mapping[str, Any]:
-    table: Mapping[str, Any] = getattr(_agents(), "ALGORITHMS", {})
-    return table
-
-
-def algorithm_names() -> list[str]:
-    """Names that `run` may hold: ours first, then RLlib's own."""
-    from ray.rllib.algorithms.registry import ALGORITHMS
-
-    return [*_ours(), *(name for name in ALGORITHMS if name not in _ours())]
-
-
-def defaults(run: str) -> Any:
+def defaults(run: str, model: Mapping[str, Any]) -> Any:
     """A fresh AlgorithmConfig of an algorithm, our module and callbacks wired in where it is one of ours.
 
     Args:
         run: The algorithm's name.
+        model: The `model:` section.
 
     Raises:
-        ExperimentError: there is none of that name.
+        ExperimentError: there is no such algorithm, or it refuses the model.
     """
-    if run in _ours():
-        return _agents().make_config(run)
-    from ray.rllib.algorithms.registry import ALGORITHMS
+    from ray.rllib.algorithms.registry import ALGORITHMS as STOCK
 
+    from engram.agents import ALGORITHMS, make_config
+
+    if run not in ALGORITHMS and run not in STOCK:
+        raise unknown("run", run, algorithms())
+    if "core" not in model and not (run in ALGORITHMS and ALGORITHMS[run].columnar):
+        _check_stock_model(model)
     if run not in ALGORITHMS:
-        raise unknown("run", run, algorithm_names())
-    return ALGORITHMS[run]()[1]
+        config = STOCK[run]()[1]
+        return config.rl_module(model_config=dict(model)) if model else config
+    try:
+        return make_config(run, model)
+    except ValueError as error:
+        raise ExperimentError(f"config.{error}") from None
 
 
-def build_config(run: str, env: EnvFacts, values: dict[str, Any]) -> Any:
+def _check_stock_model(model: Mapping[str, Any]) -> None:
+    from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+
+    known = DefaultModelConfig.__dataclass_fields__
+    for key in model:
+        if key not in known:
+            raise unknown_key("config.model", key, ["core", *known])
+
+
+def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     """Check settings against an algorithm and put them into its AlgorithmConfig.
 
     Args:
@@ -79,41 +90,17 @@ def build_config(run: str, env: EnvFacts, values: dict[str, Any]) -> Any:
     Raises:
         ExperimentError: anything the algorithm or the model refuses.
     """
-    config = defaults(run)
+    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
     checked = settings.check(values, config)
-    model = checked.pop("model", {})
+    checked.pop("model", None)
     try:
         config.environment(env.id)
         config.update_from_dict(checked)
-        if model or run in _ours():
-            _check_model(run, model)
-            config.rl_module(model_config=model)
         config.copy(copy_frozen=False).validate()
-    except ExperimentError:
-        raise
     except Exception as error:  # RLlib raises many classes here
-        raise ExperimentError(f"config: {_first_sentence(error)}") from None
+        text, _, _ = str(error).partition("\nTo suppress all validation errors")
+        raise ExperimentError(f"config: {text or reason(error)}") from None
     return config
-
-
-def _first_sentence(error: Exception) -> str:
-    """RLlib's advice on how to switch its checks off is left out."""
-    return str(error).split("\nTo suppress all validation errors")[0] or reason(error)
-
-
-def _check_model(run: str, model: Mapping[str, Any]) -> None:
-    if run in _ours():
-        try:
-            _agents().check_model(model)
-        except ValueError as error:
-            raise ExperimentError(f"config.{error}") from None
-        return
-    from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
-
-    known = DefaultModelConfig.__dataclass_fields__
-    for key in model:
-        if key not in known:
-            raise unknown_key("config.model", key, known)
 
 
 def trainable(config: Any) -> type:
@@ -165,27 +152,24 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     Raises:
         ExperimentError: the model cannot be built for these spaces.
     """
+    from engram.agents import gradient_window
+
     try:
         module = build_module(config, env)
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
-        raise ExperimentError(f"config.model: {reason(error)}") from None
+        text = reason(error)
+        separator = "." if text.startswith(("core", "encoder")) else ": "
+        raise ExperimentError(f"config.model{separator}{text}") from None
     core = getattr(module, "core", None)
-    fragment = int(config.get_rollout_fragment_length())
-    window: int | None = None
-    if core is not None:
-        bptt = core.bptt_steps
-        window = fragment if bptt is None else min(bptt, fragment)
-    elif module.is_stateful():
-        window = int(module.model_config.get("max_seq_len", fragment))
-    name = (
-        str(config.model_config.get("core", {}).get("type", type(core).__name__)) if core is not None else ""
-    )
+    if core is None:
+        window = gradient_window(config) if module.is_stateful() else None
+        return ModuleFacts(type(module).__name__, _count(module), None, window, carries_gradient=True)
     return ModuleFacts(
-        core=name or type(module).__name__,
+        core=config.model_config["core"]["type"] if "core" in config.model_config else type(core).__name__,
         parameters=_count(module),
-        core_parameters=None if core is None else _count(core),
-        window=window,
-        carries_gradient=bool(getattr(core, "carries_gradient", module.is_stateful())),
+        core_parameters=_count(core),
+        window=gradient_window(config) if core.initial_state(1) else None,
+        carries_gradient=core.carries_gradient,
     )
 
 
@@ -204,6 +188,18 @@ def build_module(config: Any, env: EnvFacts) -> Any:
 
     spaces = {DEFAULT_MODULE_ID: (env.observation_space, env.action_space)}
     return copy.copy(config.get_rl_module_spec(spaces=spaces, inference_only=False)).build()
+
+
+def is_columnar(module: Any) -> bool:
+    """Whether a module speaks in columns (T, B, ...) and acts in the environment's own range.
+
+    Args:
+        module: An RLModule.
+    """
+    from engram.agents import RecurrentModule
+    from engram.agents.stock import StockRecurrentModule
+
+    return isinstance(module, RecurrentModule) and not isinstance(module, StockRecurrentModule)
 
 
 def lanes(config: Any) -> int:

@@ -32,9 +32,9 @@ def _table(module: str, name: str) -> Entries:
 
 
 def _algorithms() -> Entries:
-    from engram.train.build import algorithm_names, defaults
+    from engram.train.build import algorithms
 
-    return [(name, _first_line(defaults(name).algo_class)) for name in algorithm_names()]
+    return list(algorithms().items())
 
 
 def _configs() -> Entries:

@@ -154,7 +154,10 @@ def make_batched(
     else:
         mode = gym.vector.AutoresetMode.SAME_STEP
         options = {"vectorization_mode": "sync", "vector_kwargs": {"autoreset_mode": mode}}
-    return _attempt(lambda: gym.make_vec(qualified(env_id), lanes, **options, **env_config), "env_config")
+    env: gym.vector.VectorEnv[Any, Any, Any] = _attempt(
+        lambda: gym.make_vec(qualified(env_id), lanes, **options, **env_config), "env_config"
+    )
+    return env
 
 
 def make_rendered(env_id: str, env_config: Mapping[str, Any]) -> gym.Env[Any, Any]:
@@ -172,7 +175,10 @@ def make_rendered(env_id: str, env_config: Mapping[str, Any]) -> gym.Env[Any, An
         raise ExperimentError(
             f"--gif: {env_id} cannot render to pixels; its render modes: {', '.join(modes) or 'none'}"
         )
-    return _attempt(lambda: gym.make(qualified(env_id), render_mode="rgb_array", **env_config), "--gif")
+    env: gym.Env[Any, Any] = _attempt(
+        lambda: gym.make(qualified(env_id), render_mode="rgb_array", **env_config), "--gif"
+    )
+    return env
 
 
 def _render_modes(spec: EnvSpec) -> list[str]:

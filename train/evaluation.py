@@ -18,7 +18,7 @@ from engram.train.environments import make_batched
 from engram.train.errors import ExperimentError
 from engram.train.gif import write_gif
 from engram.train.noise import quiet
-from engram.train.policy import Policy, to_env
+from engram.train.policy import Policy, make_policy
 from engram.train.summary import Episode, print_summary, summarise
 
 MAX_LANES = 256
@@ -93,7 +93,7 @@ def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Reque
             f"{env_id} gives {env.single_observation_space}"
         )
     torch.manual_seed(request.seed)
-    policy = Policy(module, lanes, request.greedy)
+    policy = make_policy(module, lanes, request.greedy)
     wanted = [request.episodes // lanes + (lane < request.episodes % lanes) for lane in range(lanes)]
     try:
         return list(_episodes(env, policy, wanted, request.seed))
@@ -107,7 +107,7 @@ def _episodes(env: Any, policy: Policy, wanted: list[int], seed: int) -> Iterato
     totals, lengths = np.zeros(len(wanted)), np.zeros(len(wanted), dtype=int)
     left, resets = np.array(wanted), np.ones(len(wanted), dtype=bool)
     for _ in range(MAX_STEPS):
-        actions = to_env(policy.act(observations, resets), env.single_action_space)
+        actions = policy.act(observations, resets)
         observations, rewards, terminated, truncated, infos = env.step(actions)
         totals += rewards
         lengths += 1

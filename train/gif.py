@@ -9,7 +9,7 @@ import numpy as np
 
 from engram.train.environments import make_rendered
 from engram.train.errors import ExperimentError, reason
-from engram.train.policy import Array, Policy, to_env
+from engram.train.policy import Array, make_policy
 
 MAX_FRAMES = 10_000
 
@@ -35,8 +35,8 @@ def write_gif(
     Raises:
         ExperimentError: the environment does not render, or the file cannot be written.
     """
-    env = make_rendered(env_id, env_config)
-    policy = Policy(module, 1, greedy)
+    env: Any = make_rendered(env_id, env_config)
+    policy = make_policy(module, 1, greedy)
     observation, _ = env.reset(seed=seed)
     frames, ended, resets = [_frame(env)], False, np.ones(1, dtype=bool)
     while not ended and len(frames) < MAX_FRAMES:
@@ -45,7 +45,7 @@ def write_gif(
             if isinstance(observation, dict)
             else observation[None]
         )
-        action = to_env(policy.act(batch, resets), env.action_space)[0]
+        action = policy.act(batch, resets)[0]
         observation, _, terminated, truncated, _ = env.step(action)
         ended, resets = bool(terminated or truncated), np.zeros(1, dtype=bool)
         frames.append(_frame(env))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.train import build, search
+from engram.train import build, search, settings
 from engram.train.environments import EnvFacts, probe
-from engram.train.errors import ExperimentError
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
 
@@ -74,12 +73,10 @@ def make_plan(experiment: Experiment) -> Plan:
     probed: dict[str, EnvFacts] = {}
     first: tuple[Any, EnvFacts, build.ModuleFacts] | None = None
     for values in search.variants(plain, domains):
-        env_config = values.get("env_config")
-        if not isinstance(env_config, dict | None):
-            raise ExperimentError(f"config.env_config: expected a mapping, got {env_config!r}")
+        env_config = settings.mapping(values.get("env_config"), "config.env_config")
         key = json.dumps(env_config)
         if key not in probed:
-            probed[key] = probe(experiment.env, env_config or {})
+            probed[key] = probe(experiment.env, env_config)
         config = build.build_config(experiment.run, probed[key], values)
         if first is None:
             first = config, probed[key], build.describe_module(config, probed[key])

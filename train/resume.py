@@ -33,7 +33,7 @@ def unfinished_trials(folder: Path) -> int | None:
         raise ExperimentError(
             f"--resume: {states[-1]} is broken; start anew or use --restore CHECKPOINT"
         ) from None
-    return sum(status != Trial.TERMINATED for status in statuses)
+    return len([status for status in statuses if status != Trial.TERMINATED])
 
 
 class ResumingScheduler(SavingScheduler):

@@ -3,25 +3,24 @@
 import inspect
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 from engram.train.errors import ExperimentError, unknown, unknown_key
 
 _SIMPLE = (bool, int, float, str, list, dict)
-_BUILDERS = (
-    "training",
-    "env_runners",
-    "environment",
-    "learners",
-    "evaluation",
-    "reporting",
-    "debugging",
-    "resources",
-)
-_NULLABLE = frozenset(
-    {"minibatch_size", "train_batch_size_per_learner"}
-)  # null has a meaning, the default is a number
-_SCHEDULES = frozenset({"lr", "entropy_coeff", "vf_loss_coeff"})  # also [[env step, value], ...]
+_KINDS: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+    None: "null",
+}
+_BUILDERS = ["training", "env_runners", "environment", "learners", "evaluation", "reporting", "debugging", "resources"]
+_NULLABLE = ("minibatch_size", "train_batch_size_per_learner")  # null has a meaning, the default is a number
+_SCHEDULES = ("lr", "entropy_coeff", "vf_loss_coeff")  # also [[env step, value], ...]
 
 # Inclusive bounds; RLlib itself checks few of them, and late.
 _AT_LEAST_ZERO = (0.0, float("inf"))
@@ -78,7 +77,7 @@ def names(defaults: Any) -> set[str]:
     return (attributes | {n for n in settable if not n.startswith("_")} | {"model"}) - hidden
 
 
-def check(config: dict[str, Any], defaults: Any, path: str = "config") -> dict[str, Any]:
+def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dict[str, Any]:
     """Check an experiment's `config` key by key.
 
     Args:
@@ -100,9 +99,9 @@ def check(config: dict[str, Any], defaults: Any, path: str = "config") -> dict[s
         if key not in known:
             raise unknown_key(path, key, known)
         if key == "evaluation_config":
-            checked[key] = check(_mapping(value, f"{path}.{key}"), defaults, f"{path}.{key}")
+            checked[key] = check(mapping(value, f"{path}.{key}"), defaults, f"{path}.{key}")
         elif key in ("model", "env_config"):
-            checked[key] = _mapping(value, f"{path}.{key}")
+            checked[key] = mapping(value, f"{path}.{key}")
         else:
             legal = _legal(annotations.get(key), getattr(defaults, key), key)
             checked[key] = _typed(value, legal, f"{path}.{key}")
@@ -110,7 +109,16 @@ def check(config: dict[str, Any], defaults: Any, path: str = "config") -> dict[s
     return checked
 
 
-def _mapping(value: Any, path: str) -> dict[str, Any]:
+def mapping(value: Any, path: str) -> dict[str, Any]:
+    """A section that must be a mapping; null counts as an empty one.
+
+    Args:
+        value: What the user wrote.
+        path: Its dotted path, for errors.
+
+    Raises:
+        ExperimentError: it is something else.
+    """
     if value is not None and not isinstance(value, dict):
         raise ExperimentError(f"{path}: expected a mapping, got {value!r}")
     return value or {}
@@ -165,9 +173,7 @@ def _typed(value: Any, legal: frozenset[Any] | None, path: str) -> Any:
         return float(value) if abs(value) < 2**53 else value
     if type(value) is float and int in legal and value.is_integer():
         return int(value)
-    kinds: dict[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list"}
-    kinds |= {dict: "a mapping", None: "null"}
-    expected = " or ".join(sorted(kinds[kind] for kind in legal))
+    expected = " or ".join(sorted(_KINDS[kind] for kind in legal))
     raise ExperimentError(f"{path}: expected {expected}, got {value!r}")
 
 
