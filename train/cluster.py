@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 
 from engram.train import build
-from engram.train.errors import ExperimentError
+from engram.train.errors import ExperimentError, reason
 from engram.train.plan import Plan
 
 
@@ -60,8 +60,12 @@ def _gpus(options: RayOptions) -> int:
     return torch.cuda.device_count()
 
 
-def _set_environment(options: RayOptions) -> None:
-    """What Ray and its workers read from the environment. Whatever the user has set stays."""
+def set_environment(options: RayOptions) -> None:
+    """Set what Ray and its workers read from the environment, before Ray is imported; what the user set stays.
+
+    Args:
+        options: How Ray will be started.
+    """
     defaults = {
         "OMP_NUM_THREADS": "1",  # one thread per process: small tensors run many times slower with two
         "RAY_AIR_NEW_OUTPUT": "0",
@@ -87,9 +91,8 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
         options: How.
 
     Raises:
-        ExperimentError: no cluster at the given address.
+        ExperimentError: no cluster at the given address, or Ray does not start.
     """
-    _set_environment(options)
     import ray
 
     level = (logging.ERROR, logging.WARNING, logging.INFO)[min(options.verbosity, 2)]
@@ -104,4 +107,7 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
         return
     needed = max(math.ceil(build.cpus_per_trial(plan.config)) for plan in plans)
     cpus = options.cpus or (needed if needed > (os.cpu_count() or 1) else None)
-    ray.init(address="local", num_cpus=cpus, num_gpus=options.gpus, **common)
+    try:
+        ray.init(address="local", num_cpus=cpus, num_gpus=options.gpus, **common)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise ExperimentError(f"Ray could not be started on this machine: {reason(error)}") from None

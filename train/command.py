@@ -122,11 +122,14 @@ def train(
         print(f"notice: {notice}", file=sys.stderr)
     from rich.console import Console
 
-    from engram.train import cluster, runner
+    from engram.train import cluster
+
+    options = cluster.RayOptions(*ray)
+    cluster.set_environment(options)
+    from engram.train import runner
     from engram.train.header import print_header
     from engram.train.plan import make_plan, resolved
 
-    options = cluster.RayOptions(*ray)
     console = Console(soft_wrap=True)
     plans = [make_plan(experiment) for experiment in experiments]
     for plan in plans:

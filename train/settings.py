@@ -18,7 +18,8 @@ _KINDS: dict[Any, str] = {
     dict: "a mapping",
     None: "null",
 }
-_BUILDERS = ["training", "env_runners", "environment", "learners", "evaluation", "reporting", "debugging", "resources"]
+# Methods of AlgorithmConfig whose signatures tell the types of the settings.
+_BUILDERS = ("training", "env_runners", "environment", "learners", "evaluation", "reporting", "resources")
 _NULLABLE = ("minibatch_size", "train_batch_size_per_learner")  # null has a meaning, the default is a number
 _SCHEDULES = ("lr", "entropy_coeff", "vf_loss_coeff")  # also [[env step, value], ...]
 
