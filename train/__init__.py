@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""The `rllib` command: experiments from YAML, training on Ray Tune, evaluation of checkpoints."""

@@ -1,0 +1,231 @@
+"""Experiment -> AlgorithmConfig and trial settings: the only file that knows `engram.agents`."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engram.train import settings
+from engram.train.environments import EnvFacts
+from engram.train.errors import ExperimentError, reason, unknown, unknown_key
+from engram.train.search import Domain, Path, put
+
+
+@dataclass(frozen=True)
+class ModuleFacts:
+    """What the header says about the model.
+
+    Attributes:
+        core: The core's name, or the module's class where it has no core.
+        parameters: Trained and frozen parameters of the whole module.
+        core_parameters: Those of the core alone, or None.
+        window: Env steps that gradients reach back, or None where the module keeps no memory.
+        carries_gradient: Whether the core bridges a delay by gradients through time.
+    """
+
+    core: str
+    parameters: int
+    core_parameters: int | None
+    window: int | None
+    carries_gradient: bool
+
+
+def algorithms() -> dict[str, str]:
+    """Names that `run` may hold, with a description: ours first, then RLlib's own."""
+    from ray.rllib.algorithms.registry import ALGORITHMS as STOCK
+
+    from engram.agents import ALGORITHMS
+
+    ours = {name: row.description for name, row in ALGORITHMS.items()}
+    return ours | {name: f"stock RLlib {name}, RLlib's own module" for name in STOCK if name not in ours}
+
+
+def defaults(run: str, model: Mapping[str, Any]) -> Any:
+    """A fresh AlgorithmConfig of an algorithm, our module and callbacks wired in where it is one of ours.
+
+    Args:
+        run: The algorithm's name.
+        model: The `model:` section.
+
+    Raises:
+        ExperimentError: there is no such algorithm, or it refuses the model.
+    """
+    from ray.rllib.algorithms.registry import ALGORITHMS as STOCK
+
+    from engram.agents import ALGORITHMS, make_config
+
+    if run not in ALGORITHMS and run not in STOCK:
+        raise unknown("run", run, algorithms())
+    if "core" not in model and not (run in ALGORITHMS and ALGORITHMS[run].columnar):
+        _check_stock_model(model)
+    if run not in ALGORITHMS:
+        config = STOCK[run]()[1]
+        return config.rl_module(model_config=dict(model)) if model else config
+    try:
+        return make_config(run, model)
+    except ValueError as error:
+        raise ExperimentError(f"config.{error}") from None
+
+
+def _check_stock_model(model: Mapping[str, Any]) -> None:
+    from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
+
+    known = DefaultModelConfig.__dataclass_fields__
+    for key in model:
+        if key not in known:
+            raise unknown_key("config.model", key, ["core", *known])
+
+
+def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
+    """Check settings against an algorithm and put them into its AlgorithmConfig.
+
+    Args:
+        run: The algorithm's name.
+        env: The environment, probed with these settings' `env_config`.
+        values: `config` of the experiment, search spaces replaced by examples.
+
+    Returns:
+        A validated AlgorithmConfig.
+
+    Raises:
+        ExperimentError: anything the algorithm or the model refuses.
+    """
+    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
+    checked = settings.check(values, config)
+    checked.pop("model", None)
+    try:
+        config.environment(env.id)
+        config.update_from_dict(checked)
+        config.copy(copy_frozen=False).validate()
+    except Exception as error:  # RLlib raises many classes here
+        text, _, _ = str(error).partition("\nTo suppress all validation errors")
+        raise ExperimentError(f"config: {text or reason(error)}") from None
+    return config
+
+
+def trainable(config: Any) -> type:
+    """The Algorithm class of a config.
+
+    Args:
+        config: From `build_config`.
+    """
+    found: type = config.algo_class
+    return found
+
+
+def trial_space(config: Any, domains: Mapping[Path, Domain]) -> dict[str, Any]:
+    """The settings Ray Tune makes trials from.
+
+    Args:
+        config: From `build_config`, with the first example of each search space.
+        domains: The search spaces by their path in the experiment's `config`.
+    """
+    space: dict[str, Any] = config.to_dict()
+    for place, domain in domains.items():
+        put(space, space_path(place), domain.to_tune())
+    return space
+
+
+_SPACE_KEYS = {
+    "lambda_": "lambda",
+    "model": "_model_config",
+    "train_batch_size_per_learner": "_train_batch_size_per_learner",
+}
+
+
+def space_path(place: Path) -> Path:
+    """Where a setting of an experiment's `config` stands in the trial settings that Ray Tune sees.
+
+    Args:
+        place: Its keys in `config`.
+    """
+    return (_SPACE_KEYS.get(place[0], place[0]), *place[1:])
+
+
+def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
+    """Build the model once and count.
+
+    Args:
+        config: From `build_config`.
+        env: The environment's spaces.
+
+    Raises:
+        ExperimentError: the model cannot be built for these spaces.
+    """
+    from engram.agents import gradient_window
+
+    try:
+        module = build_module(config, env)
+    except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
+        text = reason(error)
+        separator = "." if text.startswith(("core", "encoder")) else ": "
+        raise ExperimentError(f"config.model{separator}{text}") from None
+    core = getattr(module, "core", None)
+    if core is None:
+        window = gradient_window(config) if module.is_stateful() else None
+        return ModuleFacts(type(module).__name__, _count(module), None, window, carries_gradient=True)
+    return ModuleFacts(
+        core=config.model_config["core"]["type"] if "core" in config.model_config else type(core).__name__,
+        parameters=_count(module),
+        core_parameters=_count(core),
+        window=gradient_window(config) if core.initial_state(1) else None,
+        carries_gradient=core.carries_gradient,
+    )
+
+
+def _count(module: Any) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def build_module(config: Any, env: EnvFacts) -> Any:
+    """The RLModule of a config, with fresh weights.
+
+    Args:
+        config: From `build_config`.
+        env: The environment's spaces.
+    """
+    from ray.rllib.core import DEFAULT_MODULE_ID
+
+    spaces = {DEFAULT_MODULE_ID: (env.observation_space, env.action_space)}
+    return copy.copy(config.get_rl_module_spec(spaces=spaces, inference_only=False)).build()
+
+
+def is_columnar(module: Any) -> bool:
+    """Whether a module speaks in columns (T, B, ...) and acts in the environment's own range.
+
+    Args:
+        module: An RLModule.
+    """
+    from engram.agents import RecurrentModule
+    from engram.agents.stock import StockRecurrentModule
+
+    return isinstance(module, RecurrentModule) and not isinstance(module, StockRecurrentModule)
+
+
+def lanes(config: Any) -> int:
+    """Number of environments that step in parallel over all env runners.
+
+    Args:
+        config: From `build_config`.
+    """
+    return int(config.num_envs_per_env_runner) * max(1, int(config.num_env_runners))
+
+
+def cpus_per_trial(config: Any) -> float:
+    """CPUs that one trial asks Ray for.
+
+    Args:
+        config: From `build_config`.
+    """
+    request = trainable(config).default_resource_request(config.to_dict())  # type: ignore[attr-defined]
+    return float(sum(bundle.get("CPU", 0) for bundle in request.bundles))
+
+
+def gpus_per_trial(config: Any) -> float:
+    """GPUs that one trial asks Ray for.
+
+    Args:
+        config: From `build_config`.
+    """
+    request = trainable(config).default_resource_request(config.to_dict())  # type: ignore[attr-defined]
+    return float(sum(bundle.get("GPU", 0) for bundle in request.bundles))

@@ -1,0 +1,133 @@
+"""Checkpoints on disk: which is the newest, is it whole, what does it belong to."""
+
+import json
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engram.train.errors import ExperimentError, reason
+from engram.train.record import read_record
+
+MODULE = Path("learner_group/learner/rl_module/default_policy")
+_MARKS = ("rllib_checkpoint.json", "algorithm_state.pkl", f"{MODULE}/module_state.pkl")
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a checkpoint was trained on.
+
+    Attributes:
+        env: The environment's id.
+        env_config: Its keyword arguments.
+    """
+
+    env: str
+    env_config: dict[str, Any]
+
+
+def find_checkpoint(path: str) -> Path:
+    """The checkpoint a user means.
+
+    Args:
+        path: A checkpoint's folder, or a trial's or an experiment's: then the newest checkpoint inside.
+
+    Raises:
+        ExperimentError: nothing there, or no checkpoint of an RLlib algorithm.
+    """
+    folder = Path(path).expanduser().absolute()
+    if not folder.exists():
+        raise ExperimentError(f"{path}: no such folder")
+    if is_whole(folder):
+        return folder
+    if folder.name.startswith("checkpoint_") or (folder / _MARKS[0]).exists():
+        missing = [mark for mark in _MARKS if not _loads(folder / mark)]
+        raise ExperimentError(f"{path}: not a whole checkpoint: {missing[0]} is missing or broken")
+    inside = newest_first([*folder.glob("checkpoint_*"), *folder.glob("*/checkpoint_*")])
+    found = next((candidate for candidate in inside if is_whole(candidate)), None)
+    if found is None:
+        raise ExperimentError(f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*)")
+    return found
+
+
+def newest_first(folders: list[Path]) -> list[Path]:
+    """Checkpoint folders by age, newest first.
+
+    Args:
+        folders: Any folders.
+    """
+    return sorted(folders, key=lambda folder: (folder.stat().st_mtime, folder.name), reverse=True)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether everything that a restart needs can be read; a killed process leaves halves behind.
+
+    Args:
+        folder: A folder that may be a checkpoint.
+    """
+    return folder.is_dir() and all(_loads(folder / mark) for mark in _MARKS)
+
+
+def _loads(file: Path) -> bool:
+    try:
+        if file.suffix == ".json":
+            return isinstance(json.loads(file.read_text(encoding="utf-8")), dict)
+        with file.open("rb") as stream:
+            pickle.load(stream)
+    except Exception:  # a broken pickle raises anything
+        return False
+    return True
+
+
+def load_module(checkpoint: Path) -> Any:
+    """The RLModule of a checkpoint, without Ray.
+
+    Args:
+        checkpoint: From `find_checkpoint`.
+
+    Raises:
+        ExperimentError: it cannot be built.
+    """
+    from ray.rllib.core.rl_module.rl_module import RLModule
+
+    try:
+        return RLModule.from_checkpoint(str(checkpoint / MODULE))
+    except Exception as error:  # a foreign class, other versions, broken files
+        raise ExperimentError(f"{checkpoint}: its module cannot be loaded: {reason(error)}") from None
+
+
+def source(checkpoint: Path) -> Source:
+    """The environment a checkpoint was trained on, from `run.json` beside it or from its own configuration.
+
+    Args:
+        checkpoint: From `find_checkpoint`.
+
+    Raises:
+        ExperimentError: neither says.
+    """
+    record = read_record(checkpoint.parent)
+    if record is not None and "trial_config" in record:
+        trial = record["trial_config"]
+        return Source(record["experiment"]["env"], trial.get("env_config") or {})
+    try:
+        with (checkpoint / "class_and_ctor_args.pkl").open("rb") as stream:
+            arguments = pickle.load(stream)["ctor_args_and_kwargs"]
+        config = arguments[0][0] if arguments[0] else arguments[1]["config"]
+        if isinstance(config, dict):
+            return Source(config["env"], dict(config.get("env_config") or {}))
+        return Source(config.env, dict(config.env_config or {}))
+    except Exception as error:
+        raise ExperimentError(
+            f"{checkpoint}: does not say which environment it is for: {reason(error)}"
+        ) from None
+
+
+def training_iteration(checkpoint: Path) -> int:
+    """The iteration after which a checkpoint was saved.
+
+    Args:
+        checkpoint: A whole checkpoint.
+    """
+    with (checkpoint / "algorithm_state.pkl").open("rb") as stream:
+        state = pickle.load(stream)
+    return int(state.get("training_iteration", 0))

@@ -1,0 +1,164 @@
+"""The `rllib` command: parses options, prints errors as one line, leaves the work to the other files."""
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from engram.train.errors import ExperimentError
+
+app = typer.Typer(
+    name="rllib",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Train and evaluate policies that remember: `rllib train -f FILE`, `rllib evaluate CHECKPOINT`.",
+)
+
+TRAIN_EPILOG = """
+Examples:\n
+  rllib train -f configs/tmaze_concrete.yaml\n
+  rllib train file tmaze_concrete --set config.model.core.type=lstm --seeds 5\n
+  rllib train --run PPO --env CartPole-v1 --config '{lr: 3e-4}' --stop timesteps_total=1e5\n
+  rllib train -f my.yaml --resume          (go on after Ctrl-C or a crash)\n
+  rllib train -f my.yaml --dry-run         (check everything, start nothing)
+"""
+
+EVALUATE_EPILOG = """
+Examples:\n
+  rllib evaluate ~/ray_results/tmaze_concrete --episodes 200\n
+  rllib evaluate CHECKPOINT --env-config '{level: 4}' --gif walk.gif\n
+  rllib evaluate CHECKPOINT --json | tail -n 1
+"""
+
+
+def main() -> None:
+    """Entry point of the scripts `rllib` and `engram`."""
+    try:
+        app()
+    except ExperimentError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@app.command(epilog=TRAIN_EPILOG)
+def train(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[file FILE]", help="The experiment file, historical form.")
+    ] = None,
+    config_file: Annotated[
+        str | None,
+        typer.Option("-f", "--config-file", help="Experiment file (YAML), or a shipped config's name."),
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option("--run", "--algo", help="Algorithm, where there is no file.")
+    ] = None,
+    env: Annotated[str | None, typer.Option(help="Environment id, where there is no file.")] = None,
+    config: Annotated[
+        str | None, typer.Option("-c", "--config", help="Settings as YAML or JSON, merged over the file's.")
+    ] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option("-s", "--stop", help="KEY=VALUE, or a YAML mapping. Repeatable.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Dotted override, such as config.lr=3e-4. Repeatable.")
+    ] = None,
+    num_samples: Annotated[int | None, typer.Option(min=1, help="Trials per point of the grid.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(min=1, help="Trials with config.seed, config.seed + 1, ...")
+    ] = None,
+    experiment_name: Annotated[
+        str | None, typer.Option("-n", "--experiment-name", help="Folder name.")
+    ] = None,
+    local_dir: Annotated[str | None, typer.Option(help="Results folder; default ~/ray_results.")] = None,
+    checkpoint_freq: Annotated[
+        int | None, typer.Option(min=0, help="Iterations between checkpoints.")
+    ] = None,
+    checkpoint_at_end: Annotated[
+        bool | None,
+        typer.Option("--checkpoint-at-end/--no-checkpoint-at-end", help="Save when a trial ends."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")] = False,
+    restore: Annotated[str | None, typer.Option(help="Start a new run from this checkpoint's state.")] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(envvar="RAY_ADDRESS", help="An existing Ray cluster; default: Ray on this machine."),
+    ] = None,
+    ray_num_cpus: Annotated[int | None, typer.Option(min=1, help="CPUs for a Ray started here.")] = None,
+    ray_num_gpus: Annotated[int | None, typer.Option(min=0, help="GPUs for a Ray started here.")] = None,
+    verbose: Annotated[int, typer.Option("-v", count=True, help="Warnings of Ray; -vv: all its output.")] = 0,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check and show everything, start nothing.")
+    ] = False,
+) -> None:
+    """Train the experiments of a file, or one given by options."""
+    from engram.train import command
+
+    overrides: dict[str, Any] = {
+        "num_samples": num_samples,
+        "storage_path": local_dir,
+        "checkpoint_config.checkpoint_frequency": checkpoint_freq,
+        "checkpoint_config.checkpoint_at_end": checkpoint_at_end,
+        "restore": restore,
+        "run": run,
+        "env": env,
+    }
+    request = command.Request(
+        file=command.file_name(words or [], config_file),
+        name=experiment_name,
+        config=config,
+        stop=stop or [],
+        settings=settings or [],
+        overrides={path: value for path, value in overrides.items() if value is not None},
+        seeds=seeds,
+    )
+    code = command.train(request, (ray_address, ray_num_cpus, ray_num_gpus, verbose), resume, dry_run)
+    raise typer.Exit(code)
+
+
+@app.command(epilog=EVALUATE_EPILOG)
+def evaluate(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint, or a trial's or experiment's folder.")],
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes to play.")] = 100,
+    env_config: Annotated[
+        str | None, typer.Option(help="Environment settings as YAML, merged over those of training.")
+    ] = None,
+    stochastic: Annotated[
+        bool, typer.Option("--stochastic", help="Draw actions; default: the likeliest.")
+    ] = False,
+    gif: Annotated[str | None, typer.Option(help="Also write one episode to this file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
+) -> None:
+    """Play episodes with a trained policy; its memory is carried along and reset between episodes."""
+    from engram.train import evaluation
+    from engram.train.loading import parse_mapping
+
+    changes = parse_mapping(env_config, "--env-config") if env_config else {}
+    request = evaluation.Request(checkpoint, episodes, changes, not stochastic, seed)
+    evaluation.evaluate(request, gif, as_json)
+
+
+@app.command(name="list")
+def list_(
+    kind: Annotated[
+        str, typer.Argument(metavar="envs|cores|encoders|algorithms|configs", help="What to list.")
+    ],
+) -> None:
+    """List what a configuration may name, one line each."""
+    from engram.train import catalog
+
+    for name, text in catalog.entries(kind):
+        print(f"{name:<28} {text}".rstrip())
+
+
+@app.command()
+def version() -> None:
+    """Print the versions that decide about results."""
+    from engram.train.record import versions
+
+    for name, number in versions().items():
+        print(f"{name:<10} {number}")

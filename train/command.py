@@ -1,0 +1,164 @@
+"""`rllib train`: from options to experiments, plans and a run."""
+
+import shlex
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from engram.train.errors import ExperimentError
+from engram.train.experiment import Experiment, Overrides, read_experiments
+from engram.train.loading import parse_mapping, parse_yaml, read_document
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        file: Experiment file, or None where `run` and `env` are among the overrides.
+        name: Experiment name that replaces the file's.
+        config: YAML mapping, merged over the file's `config`.
+        stop: `KEY=VALUE` or YAML mappings.
+        settings: `path=value`.
+        overrides: Dotted path -> value, from the options that are short for one.
+        seeds: Number of seeds, or None.
+    """
+
+    file: str | None
+    name: str | None = None
+    config: str | None = None
+    stop: list[str] = field(default_factory=list)
+    settings: list[str] = field(default_factory=list)
+    overrides: dict[str, Any] = field(default_factory=dict)
+    seeds: int | None = None
+
+
+def file_name(words: list[str], config_file: str | None) -> str | None:
+    """The experiment file from `-f FILE`, `file FILE` or `FILE`.
+
+    Args:
+        words: Positional arguments.
+        config_file: The option.
+
+    Raises:
+        ExperimentError: more than one file.
+    """
+    names = words[1:] if words[:1] == ["file"] else words
+    if words == ["file"] or len(names) + (config_file is not None) > 1:
+        raise ExperimentError(
+            f"train {' '.join(words)}: expected one experiment file: -f FILE, or: file FILE"
+        )
+    return config_file or next(iter(names), None)
+
+
+def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
+    """Read the experiments a request names.
+
+    Args:
+        request: What the command line asks for.
+
+    Returns:
+        The experiments, and notices for the user.
+
+    Raises:
+        ExperimentError: what is wrong with them.
+    """
+    if request.file is None and not {"run", "env"} & request.overrides.keys():
+        raise ExperimentError("train: expected an experiment file (-f FILE), or --run ALGORITHM --env ID")
+    name = request.name
+    document = {name or "default": {}} if request.file is None else read_document(request.file)
+    if name is not None and isinstance(document, dict):
+        if len(document) > 1:
+            raise ExperimentError(
+                f"--experiment-name: the file holds {len(document)} experiments, one name is given"
+            )
+        document = {name: next(iter(document.values()), None)}
+    config = parse_mapping(request.config, "--config") if request.config else {}
+    settings = {f"config.{key}": value for key, value in config.items()} | _assignments(request.settings)
+    overrides = Overrides(settings | request.overrides, _stop(request.stop), request.seeds)
+    return read_experiments(document, overrides)
+
+
+def _assignments(texts: list[str]) -> dict[str, Any]:
+    values = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        if not equals or not all(path.strip().split(".")):
+            raise ExperimentError(f"--set {text}: expected path=value, such as config.lr=3e-4")
+        values[path.strip()] = parse_yaml(value, f"--set {path}")
+    return values
+
+
+def _stop(texts: list[str]) -> dict[str, Any]:
+    conditions: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if equals and "{" not in key:
+            conditions[key.strip()] = parse_yaml(value, f"--stop {key}")
+        else:
+            conditions |= parse_mapping(text, "--stop")
+    return conditions
+
+
+def train(
+    request: Request, ray: tuple[str | None, int | None, int | None, int], resume: bool, dry_run: bool
+) -> int:
+    """Check everything, print the headers, run.
+
+    Args:
+        request: What the command line asks for.
+        ray: Address, CPUs, GPUs and verbosity.
+        resume: Go on with what is in the results folders.
+        dry_run: Stop after the headers.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ExperimentError: anything that is wrong before Ray starts.
+    """
+    experiments, notices = read_request(request)
+    for notice in notices:
+        print(f"notice: {notice}", file=sys.stderr)
+    from rich.console import Console
+
+    from engram.train import cluster
+
+    options = cluster.RayOptions(*ray)
+    cluster.set_environment(options)
+    from engram.train import runner
+    from engram.train.header import print_header
+    from engram.train.plan import make_plan, resolved
+
+    console = Console(soft_wrap=True)
+    plans = [make_plan(experiment) for experiment in experiments]
+    for plan in plans:
+        cluster.check_resources(plan, options)
+    if resume:
+        _check_resume(plans)
+    for plan in plans:
+        if dry_run:
+            import yaml
+
+            data = resolved(plan)
+            print(yaml.safe_dump({data.pop("name"): data}, sort_keys=False), end="", flush=True)
+        print_header(plan, console)
+    if dry_run:
+        return 0
+    code = runner.run(plans, options, resume, console)
+    if code > 128:
+        again = [*sys.argv[1:], *([] if resume else ["--resume"])]
+        console.print(f"resume with: {shlex.join(['rllib', *again])}", markup=False, highlight=False)
+    return code
+
+
+def _check_resume(plans: list[Any]) -> None:
+    from engram.train.resume import unfinished_trials
+
+    left = {str(plan.folder): unfinished_trials(plan.folder) for plan in plans}
+    if all(count is None for count in left.values()):
+        raise ExperimentError(f"--resume: nothing to resume in {', '.join(left)}")
+    if not any(left.values()) and None not in left.values():
+        raise ExperimentError(
+            f"--resume: every trial in {', '.join(left)} is finished; start anew or use --restore"
+        )

@@ -1,0 +1,134 @@
+"""`rllib evaluate`: play episodes with a trained policy and say how good it is, with an interval.
+
+Every lane plays a number of episodes that is fixed beforehand, so that short episodes do not count more
+often than long ones.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from engram.train import checkpoints
+from engram.train.environments import make_batched
+from engram.train.errors import ExperimentError
+from engram.train.gif import write_gif
+from engram.train.noise import quiet
+from engram.train.policy import Policy, make_policy
+from engram.train.summary import Episode, print_summary, summarise
+
+MAX_LANES = 256
+MAX_STEPS = 1_000_000  # env steps of one lane: where a policy never ends an episode
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to evaluate.
+
+    Attributes:
+        path: A checkpoint, or a folder with checkpoints.
+        episodes: Number of episodes.
+        env_config: Settings merged over those of training.
+        greedy: The likeliest action; else drawn.
+        seed: Of the environments and of drawn actions.
+    """
+
+    path: str
+    episodes: int = 100
+    env_config: Mapping[str, Any] = field(default_factory=dict)
+    greedy: bool = True
+    seed: int = 0
+
+
+def evaluate(request: Request, gif: str | None, as_json: bool) -> dict[str, Any]:
+    """Play, print, and return the summary.
+
+    Args:
+        request: What to evaluate.
+        gif: File for one rendered episode, or None.
+        as_json: End with one line of JSON.
+
+    Raises:
+        ExperimentError: no checkpoint, a foreign one, settings its environment refuses.
+    """
+    import torch
+
+    quiet()
+    torch.set_num_threads(1)  # small tensors run many times slower with two
+    checkpoint = checkpoints.find_checkpoint(request.path)
+    origin = checkpoints.source(checkpoint)
+    env_config = {**origin.env_config, **request.env_config}
+    module = checkpoints.load_module(checkpoint)
+    played = play(module, origin.env, env_config, request)
+    summary = summarise(played) | {"checkpoint": str(checkpoint), "env": origin.env, "env_config": env_config}
+    print_summary(summary, Console())
+    if gif is not None:
+        write_gif(module, origin.env, env_config, request.greedy, request.seed, Path(gif))
+        print(f"gif: {gif}")
+    if as_json:
+        print(json.dumps(summary))
+    return summary
+
+
+def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Request) -> list[Episode]:
+    """Play episodes in a batched environment.
+
+    Args:
+        module: An RLModule.
+        env_id: The environment's id.
+        env_config: Its settings.
+        request: Number of episodes, seed and kind of actions.
+    """
+    import torch
+
+    lanes = min(request.episodes, MAX_LANES)
+    env = make_batched(env_id, lanes, env_config)
+    if env.single_observation_space != module.observation_space:
+        raise ExperimentError(
+            f"{request.path}: made for observations {module.observation_space}, "
+            f"{env_id} gives {env.single_observation_space}"
+        )
+    torch.manual_seed(request.seed)
+    policy = make_policy(module, lanes, request.greedy)
+    wanted = [request.episodes // lanes + (lane < request.episodes % lanes) for lane in range(lanes)]
+    try:
+        return list(_episodes(env, policy, wanted, request.seed))
+    finally:
+        env.close()
+
+
+def _episodes(env: Any, policy: Policy, wanted: list[int], seed: int) -> Iterator[Episode]:
+    observations, _ = env.reset(seed=seed)
+    group_by = env.metadata.get("group_by")
+    totals, lengths = np.zeros(len(wanted)), np.zeros(len(wanted), dtype=int)
+    left, resets = np.array(wanted), np.ones(len(wanted), dtype=bool)
+    for _ in range(MAX_STEPS):
+        actions = policy.act(observations, resets)
+        observations, rewards, terminated, truncated, infos = env.step(actions)
+        totals += rewards
+        lengths += 1
+        resets = np.logical_or(terminated, truncated)
+        for lane in np.flatnonzero(resets & (left > 0)):
+            info = infos.get("final_info", {})
+            success, group = _entry(info, "success", lane), _entry(info, group_by, lane)
+            named = None if group is None else str(group)
+            yield Episode(
+                float(totals[lane]), int(lengths[lane]), None if success is None else bool(success), named
+            )
+        left -= resets
+        totals[resets], lengths[resets] = 0.0, 0
+        if not (left > 0).any():
+            return
+    raise ExperimentError(f"evaluate: an episode did not end within {MAX_STEPS:,} steps")
+
+
+def _entry(info: Mapping[str, Any], key: str | None, lane: Any) -> Any:
+    """A lane's value in a batched info, or None where it has none."""
+    if key is None or key not in info or not info.get(f"_{key}", np.ones(lane + 1, dtype=bool))[lane]:
+        return None
+    value = info[key][lane]
+    return value.item() if isinstance(value, np.generic) else value

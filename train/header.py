@@ -1,0 +1,95 @@
+"""What is said about an experiment before it trains."""
+
+from typing import Any
+
+from rich.console import Console
+
+from engram.train import build
+from engram.train.plan import Plan
+
+
+def rows(plan: Plan) -> list[tuple[str, str]]:
+    """Label and text of each line.
+
+    Args:
+        plan: A checked experiment.
+    """
+    config, env, module = plan.config, plan.env, plan.module
+    lines = [
+        ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
+        ("environment", plan.experiment.env),
+        ("observation", _space(env.observation_space)),
+        ("actions", _space(env.action_space)),
+        ("core", _core(module)),
+        ("lanes", _lanes(config)),
+        ("fragment", f"{config.get_rollout_fragment_length()} env steps"),
+        ("BPTT window", "none (no memory)" if module.window is None else f"{module.window} env steps"),
+    ]
+    if env.memory_delay is not None:
+        lines.append(("task delay", f"{env.memory_delay} env steps from cue to choice"))
+    lines += [
+        ("trials", f"{plan.trials}, seeds {_seeds(plan.seeds)}"),
+        ("stop", _stop(plan)),
+        ("device", "cuda" if build.gpus_per_trial(config) > 0 else "cpu"),
+        ("results", str(plan.folder)),
+        ("TensorBoard", f"tensorboard --logdir {plan.folder}"),
+    ]
+    return lines
+
+
+def warning(plan: Plan) -> str | None:
+    """A warning where gradients cannot reach from the choice back to the cue, and the core needs them.
+
+    Args:
+        plan: A checked experiment.
+    """
+    delay, module = plan.env.memory_delay, plan.module
+    if delay is None or module.window is None or not module.carries_gradient or module.window >= delay:
+        return None
+    return (
+        f"gradients reach back {module.window} env steps, the task's delay is {delay}, and {module.core} "
+        "bridges a delay by gradients through time: expect it not to learn what lies further back"
+    )
+
+
+def print_header(plan: Plan, console: Console) -> None:
+    """Print it.
+
+    Args:
+        plan: A checked experiment.
+        console: Where to.
+    """
+    for label, text in rows(plan):
+        console.print(f"{label:<13}", style="bold", end="", highlight=False)
+        console.print(text, markup=False, highlight=False)
+    said = warning(plan)
+    if said is not None:
+        console.print(f"warning: {said}", style="yellow", highlight=False)
+
+
+def _space(space: Any) -> str:
+    low, high = getattr(space, "low", None), getattr(space, "high", None)
+    if low is None or high is None:
+        return str(space).replace("\n", " ")
+    return f"Box{space.shape} {space.dtype}, {low.min():g} to {high.max():g}"
+
+
+def _core(module: build.ModuleFacts) -> str:
+    if module.core_parameters is None:
+        return f"{module.core}, {module.parameters:,} parameters"
+    return f"{module.core}, {module.core_parameters:,} parameters of {module.parameters:,} in all"
+
+
+def _lanes(config: Any) -> str:
+    count = build.lanes(config)
+    runners = int(config.num_env_runners)
+    return f"{count} in the trial's process" if runners == 0 else f"{count} in {runners} env runners"
+
+
+def _seeds(seeds: list[Any]) -> str:
+    return ", ".join("not set" if seed is None else str(seed) for seed in seeds)
+
+
+def _stop(plan: Plan) -> str:
+    conditions = [f"{key} >= {value:,.10g}" for key, value in plan.experiment.stop.items()]
+    return " or ".join(conditions) or "never (until Ctrl-C)"

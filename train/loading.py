@@ -1,0 +1,145 @@
+"""YAML as experiments use it: `1e-4` is a number, keys are text and stand once, values are plain data."""
+
+import math
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from engram.train.errors import ExperimentError, reason, unknown
+
+MAX_DEPTH = 40  # levels of nesting
+MAX_VALUES = 100_000  # values in one document; aliases count each time
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads `1e-4` as a float and refuses a key that stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping; raises `yaml.YAMLError` where a key stands twice."""
+        written = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        twice = next((key for key in written if written.count(key) > 1 and key != "<<"), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {twice!r} stands twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
+
+
+# YAML 1.1 wants a dot and a signed exponent in a float, so PyYAML reads 1e-4 as text.
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)[eE][-+]?[0-9]+$"),
+    list("-+.0123456789"),
+)
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """Read one YAML document of plain data.
+
+    Args:
+        text: The document.
+        source: What to call it in an error: a file name or an option.
+
+    Returns:
+        None, bool, int, float, str, and lists and mappings (string keys) of these.
+
+    Raises:
+        ExperimentError: broken YAML, or anything that is no plain data.
+    """
+    try:
+        document = yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise ExperimentError(f"{source}{where}: not valid YAML: {error.problem or error.context}") from None
+    except Exception as error:  # PyYAML leaks ValueError, TypeError, RecursionError, ... for broken scalars
+        raise ExperimentError(f"{source}: not valid YAML: {reason(error)}") from None
+    return _Plain(source).copy(document, source, 0)
+
+
+class _Plain:
+    """Copies a document value by value, so that no alias is shared, and refuses what is no plain data."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.left = MAX_VALUES
+
+    def copy(self, value: Any, path: str, depth: int) -> Any:
+        """A copy of one value; raises ExperimentError where it is not plain data."""
+        self.left -= 1
+        if depth > MAX_DEPTH or self.left < 0:
+            limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_VALUES} values"
+            raise ExperimentError(f"{self.source}: more than {limit}; does an alias contain itself?")
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise ExperimentError(f"{path}: key {key!r} is no text; put it in quotes")
+            separator = "." if depth else ": "
+            return {
+                key: self.copy(child, f"{path}{separator}{key}", depth + 1) for key, child in value.items()
+            }
+        if isinstance(value, list):
+            return [self.copy(child, f"{path}[{index}]", depth + 1) for index, child in enumerate(value)]
+        if isinstance(value, float) and math.isnan(value):
+            raise ExperimentError(f"{path}: NaN is no value")
+        if value is not None and not isinstance(value, bool | int | float | str):
+            kind = type(value).__name__
+            raise ExperimentError(f"{path}: a {kind} is no value; legal: number, text, true, false, null")
+        return value
+
+
+def parse_mapping(text: str, source: str) -> dict[str, Any]:
+    """Read a YAML or JSON mapping, as given to an option such as `--config`.
+
+    Args:
+        text: The document.
+        source: What to call it in an error.
+    """
+    value = parse_yaml(text, source)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ExperimentError(f"{source}: expected a mapping such as '{{lr: 3e-4}}', got {text!r}")
+    return value
+
+
+def read_document(name: str) -> Any:
+    """Read an experiment file; a name that is no path but a shipped config's means that config.
+
+    Args:
+        name: A path, or a shipped config such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`.
+
+    Raises:
+        ExperimentError: no such file, not readable, not YAML.
+    """
+    path = Path(name).expanduser()
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else _shipped_text(name)
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        if isinstance(error, ExperimentError):
+            raise
+        raise ExperimentError(f"{name}: cannot be read: {reason(error)}") from None
+    return parse_yaml(text, name)
+
+
+def _shipped_text(name: str) -> str:
+    path = Path(name)
+    shipped = shipped_configs()
+    if path.parent.as_posix() in (".", "configs") and path.stem in shipped and path.suffix in ("", ".yaml"):
+        return shipped[path.stem]
+    if path.is_dir():
+        raise ExperimentError(f"{name}: is a folder, not an experiment file")
+    raise unknown(f"{name}: no such file and no shipped config", path.stem, shipped)
+
+
+def shipped_configs() -> dict[str, str]:
+    """The experiment files inside the installed package: name without suffix -> text."""
+    folder = resources.files("engram.configs")
+    files = (entry for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return {
+        entry.name.removesuffix(".yaml"): entry.read_text(encoding="utf-8")
+        for entry in sorted(files, key=str)
+    }

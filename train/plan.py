@@ -1,0 +1,97 @@
+"""Everything that is checked before anything starts: an experiment becomes a plan, or one clear error."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engram.train import build, search, settings
+from engram.train.environments import EnvFacts, probe
+from engram.train.experiment import Experiment
+from engram.train.noise import quiet
+
+DEFAULT_RESULTS = "~/ray_results"  # Ray's own
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked experiment.
+
+    Attributes:
+        experiment: As written, under today's names.
+        config: AlgorithmConfig of the first trial.
+        env: The first trial's environment.
+        module: The first trial's model.
+        domains: Search spaces by their path in `config`.
+    """
+
+    experiment: Experiment
+    config: Any
+    env: EnvFacts
+    module: build.ModuleFacts
+    domains: Mapping[search.Path, search.Domain]
+
+    @property
+    def storage(self) -> str:
+        """Absolute path (or URI) that holds the experiment's folder."""
+        path = self.experiment.storage_path or DEFAULT_RESULTS
+        return path if "://" in path else os.path.abspath(os.path.expanduser(path))
+
+    @property
+    def folder(self) -> Path:
+        """The experiment's folder."""
+        return Path(self.storage) / self.experiment.name
+
+    @property
+    def seeds(self) -> list[Any]:
+        """Seeds of the trials."""
+        domain = self.domains.get(("seed",))
+        return list(domain.examples()) if domain else [self.config.seed]
+
+    @property
+    def trials(self) -> int:
+        """Number of trials."""
+        count = self.experiment.num_samples
+        for domain in self.domains.values():
+            count *= len(domain.arguments) if domain.kind == "grid_search" else 1
+        return count
+
+
+def make_plan(experiment: Experiment) -> Plan:
+    """Check an experiment to the end, without starting Ray.
+
+    Args:
+        experiment: From `read_experiments`.
+
+    Raises:
+        ExperimentError: what is wrong.
+    """
+    quiet()
+    plain, domains = search.split(experiment.config, "config")
+    probed: dict[str, EnvFacts] = {}
+    first: tuple[Any, EnvFacts, build.ModuleFacts] | None = None
+    for values in search.variants(plain, domains):
+        env_config = settings.mapping(values.get("env_config"), "config.env_config")
+        key = json.dumps(env_config)
+        if key not in probed:
+            probed[key] = probe(experiment.env, env_config)
+        config = build.build_config(experiment.run, probed[key], values)
+        if first is None:
+            first = config, probed[key], build.describe_module(config, probed[key])
+        elif values.get("model") != plain.get("model"):
+            build.describe_module(config, probed[key])
+    if first is None:
+        raise RuntimeError("search.variants yields at least one")
+    return Plan(experiment, *first, domains)
+
+
+def resolved(plan: Plan) -> dict[str, Any]:
+    """The experiment as plain data, as `run.json` and `--dry-run` show it.
+
+    Args:
+        plan: A checked experiment.
+    """
+    data: dict[str, Any] = plan.experiment.model_dump(exclude={"name"}, exclude_none=True)
+    return {"name": plan.experiment.name, **data, "storage_path": plan.storage}

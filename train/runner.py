@@ -1,0 +1,137 @@
+"""Runs plans on Ray Tune."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from engram.train import build
+from engram.train.cluster import RayOptions, start_ray
+from engram.train.plan import Plan, resolved
+from engram.train.record import make_record, read_record, write_record
+
+
+def run(plans: list[Plan], options: RayOptions, resume: bool, console: Console) -> int:
+    """Train the plans one after the other.
+
+    Args:
+        plans: Checked experiments.
+        options: How to start Ray.
+        resume: Go on with what is in the results folders.
+        console: For messages.
+
+    Returns:
+        The exit code: 0, 1 where a trial failed, 128 + signal where the user stopped the run.
+    """
+    from engram.train.interrupt import INTERRUPT
+
+    failed = 0
+    with INTERRUPT.listening():
+        start_ray(plans, options)
+        import ray
+
+        INTERRUPT.listen_again()
+        try:
+            for plan in plans:
+                if not INTERRUPT.requested:
+                    failed += _run_one(plan, options, resume, console)
+        except KeyboardInterrupt:
+            print("Stopped without saving.", file=sys.stderr)
+        finally:
+            ray.shutdown()
+        if INTERRUPT.signal is not None:
+            return 128 + INTERRUPT.signal
+    return 1 if failed else 0
+
+
+def _run_one(plan: Plan, options: RayOptions, resume: bool, console: Console) -> int:
+    from engram.train.resume import unfinished_trials
+
+    left = unfinished_trials(plan.folder) if resume else None
+    if left == 0:
+        console.print(f"{plan.experiment.name}: already finished", highlight=False)
+        return 0
+    tuner = _new_tuner(plan, options) if left is None else _restored_tuner(plan, console)
+    return _report(tuner.fit(), plan, console)
+
+
+def _new_tuner(plan: Plan, options: RayOptions) -> Any:
+    from ray import tune
+
+    from engram.train.interrupt import EndWhenSaved
+    from engram.train.progress import Progress
+    from engram.train.resume import ResumingScheduler
+    from engram.train.trials import RecordTrials, StopConditions, trial_name
+
+    experiment = plan.experiment
+    record = make_record(resolved(plan), plan.seeds)
+    if "://" not in plan.storage:
+        write_record(plan.folder, record)
+    callbacks = [Progress(experiment.stop), RecordTrials(record, list(plan.domains)), EndWhenSaved()]
+    return tune.Tuner(
+        build.trainable(plan.config),
+        param_space=build.trial_space(plan.config, plan.domains),
+        tune_config=tune.TuneConfig(
+            num_samples=experiment.num_samples,
+            scheduler=ResumingScheduler(),
+            trial_name_creator=trial_name,
+        ),
+        run_config=tune.RunConfig(
+            name=experiment.name,
+            storage_path=plan.storage,
+            stop=StopConditions(experiment.stop),
+            callbacks=callbacks,
+            checkpoint_config=tune.CheckpointConfig(**experiment.checkpoint_config.model_dump()),
+            failure_config=tune.FailureConfig(max_failures=experiment.max_failures),
+            verbose=min(options.verbosity, 2),
+        ),
+        _tuner_kwargs={"restore": experiment.restore} if experiment.restore else None,
+    )
+
+
+def _restored_tuner(plan: Plan, console: Console) -> Any:
+    from ray import tune
+
+    stored = (read_record(plan.folder) or {}).get("experiment", {})
+    changed = changed_settings(stored, resolved(plan))
+    note = f"; what has changed since is not used: {', '.join(changed)}" if stored and changed else ""
+    console.print(f"{plan.experiment.name}: resuming with its stored settings{note}", highlight=False)
+    return tune.Tuner.restore(
+        str(plan.folder), trainable=build.trainable(plan.config), resume_unfinished=True, resume_errored=True
+    )
+
+
+def changed_settings(stored: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
+    """Dotted paths of settings that differ between two resolved experiments.
+
+    Args:
+        stored: From `run.json`.
+        now: From `resolved`.
+        path: Prefix of the paths.
+    """
+    changed = []
+    for key in sorted({*stored, *now}):
+        before, after = stored.get(key), now.get(key)
+        if isinstance(before, dict) and isinstance(after, dict):
+            changed += changed_settings(before, after, f"{path}{key}.")
+        elif before != after:
+            changed.append(f"{path}{key}")
+    return changed
+
+
+def _report(results: Any, plan: Plan, console: Console) -> int:
+    failed = 0
+    for result in results:
+        if result.error is not None:
+            failed += 1
+            last = str(result.error).strip().splitlines()[-1]
+            console.print(
+                f"failed: {Path(result.path).name}: {last}", style="red", markup=False, highlight=False
+            )
+        elif result.checkpoint is not None:
+            console.print(
+                f"checkpoint: {result.checkpoint.path}", markup=False, highlight=False, soft_wrap=True
+            )
+    return failed

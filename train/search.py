@@ -1,0 +1,122 @@
+"""Search spaces in YAML: `lr: {grid_search: [1e-3, 3e-4]}`, and choice, uniform, loguniform, ..."""
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from engram.train.errors import ExperimentError
+
+Path = tuple[str, ...]
+
+_LISTS = ("grid_search", "choice")
+_RANGES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2}  # name -> number of arguments
+KINDS = (*_LISTS, *_RANGES)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """One searched setting.
+
+    Attributes:
+        kind: One of `KINDS`.
+        arguments: The listed values, or lower bound, upper bound (and step).
+    """
+
+    kind: str
+    arguments: tuple[Any, ...]
+
+    def examples(self) -> tuple[Any, ...]:
+        """Values to check before anything runs: all that are listed, or both ends of the range."""
+        if self.kind in _LISTS:
+            return self.arguments
+        low, high = self.arguments[:2]
+        return (low, high - 1) if self.kind == "randint" else (low, high)
+
+    def to_tune(self) -> Any:
+        """The same space as an object of Ray Tune."""
+        from ray import tune
+
+        if self.kind in _LISTS:
+            return getattr(tune, self.kind)(list(self.arguments))
+        return getattr(tune, self.kind)(*self.arguments)
+
+
+def split(config: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[Path, Domain]]:
+    """Take the search spaces out of a section.
+
+    Args:
+        config: The section as written.
+        path: Its dotted path, for errors.
+
+    Returns:
+        The section with the first example in place of each space, and the spaces by their path in it.
+
+    Raises:
+        ExperimentError: a space's arguments are wrong.
+    """
+    plain = copy.deepcopy(config)
+    domains = dict(_find(plain, path, ()))
+    for place, domain in domains.items():
+        put(plain, place, domain.examples()[0])
+    return plain, domains
+
+
+def _find(section: dict[str, Any], path: str, place: Path) -> Iterator[tuple[Path, Domain]]:
+    for key, value in section.items():
+        if not isinstance(value, dict):
+            continue
+        kind = next(iter(value), "").removeprefix("tune.") if len(value) == 1 else ""
+        if kind in KINDS:
+            yield (*place, key), _domain(kind, next(iter(value.values())), f"{path}.{key}.{kind}")
+        else:
+            yield from _find(value, f"{path}.{key}", (*place, key))
+
+
+def _domain(kind: str, arguments: Any, path: str) -> Domain:
+    if not isinstance(arguments, list) or not arguments:
+        raise ExperimentError(f"{path}: expected a list of values, got {arguments!r}")
+    if kind in _LISTS:
+        return Domain(kind, tuple(arguments))
+    count = _RANGES[kind]
+    if len(arguments) != count or not all(_is_number(value) for value in arguments):
+        form = "[lower, upper, step]" if count == 3 else "[lower, upper]"
+        raise ExperimentError(f"{path}: expected {form}, all finite numbers, got {arguments!r}")
+    low, high = arguments[:2]
+    if low >= high or (kind == "loguniform" and low <= 0) or (count == 3 and arguments[2] <= 0):
+        raise ExperimentError(f"{path}: bounds must rise (and be positive for loguniform), got {arguments!r}")
+    if kind == "randint" and not all(float(value).is_integer() for value in arguments):
+        raise ExperimentError(f"{path}: bounds must be whole numbers, got {arguments!r}")
+    return Domain(kind, tuple(int(v) for v in arguments) if kind == "randint" else tuple(arguments))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= 1e300
+
+
+def put(section: dict[str, Any], place: Path, value: Any) -> None:
+    """Set a value deep inside a section.
+
+    Args:
+        section: Changed in place; missing levels are made.
+        place: The keys down to the value.
+        value: What to put there.
+    """
+    for key in place[:-1]:
+        section = section.setdefault(key, {})
+    section[place[-1]] = value
+
+
+def variants(plain: dict[str, Any], domains: dict[Path, Domain]) -> Iterator[dict[str, Any]]:
+    """The settings to check before anything runs: the first of all spaces, then each further example alone.
+
+    Args:
+        plain: The section with first examples, from `split`.
+        domains: The spaces, from `split`.
+    """
+    yield plain
+    for place, domain in domains.items():
+        for example in domain.examples()[1:]:
+            changed = copy.deepcopy(plain)
+            put(changed, place, copy.deepcopy(example))
+            yield changed

@@ -1,0 +1,202 @@
+"""`config` against the algorithm's own settings: does the key exist, has the value its type and range."""
+
+import inspect
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any
+
+from engram.train.errors import ExperimentError, unknown, unknown_key
+
+_SIMPLE = (bool, int, float, str, list, dict)
+_KINDS: dict[Any, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+    None: "null",
+}
+# Methods of AlgorithmConfig whose signatures tell the types of the settings.
+_BUILDERS = ("training", "env_runners", "environment", "learners", "evaluation", "reporting", "resources")
+_NULLABLE = ("minibatch_size", "train_batch_size_per_learner")  # null has a meaning, the default is a number
+_SCHEDULES = ("lr", "entropy_coeff", "vf_loss_coeff")  # also [[env step, value], ...]
+
+# Inclusive bounds; RLlib itself checks few of them, and late.
+_AT_LEAST_ZERO = (0.0, float("inf"))
+_AT_LEAST_ONE = (1.0, float("inf"))
+RANGES: dict[str, tuple[float, float]] = {
+    "clip_param": _AT_LEAST_ZERO,
+    "entropy_coeff": _AT_LEAST_ZERO,
+    "evaluation_duration": _AT_LEAST_ONE,
+    "evaluation_interval": _AT_LEAST_ZERO,
+    "evaluation_num_env_runners": _AT_LEAST_ZERO,
+    "gamma": (0.0, 1.0),
+    "grad_clip": _AT_LEAST_ZERO,
+    "lambda_": (0.0, 1.0),
+    "lr": _AT_LEAST_ZERO,
+    "minibatch_size": _AT_LEAST_ONE,
+    "num_env_runners": _AT_LEAST_ZERO,
+    "num_envs_per_env_runner": _AT_LEAST_ONE,
+    "num_epochs": _AT_LEAST_ONE,
+    "num_gpus_per_learner": _AT_LEAST_ZERO,
+    "num_learners": _AT_LEAST_ZERO,
+    "rollout_fragment_length": _AT_LEAST_ONE,
+    "seed": (0.0, 2.0**32 - 1),
+    "train_batch_size_per_learner": _AT_LEAST_ONE,
+    "vf_clip_param": _AT_LEAST_ZERO,
+    "vf_loss_coeff": _AT_LEAST_ZERO,
+}
+
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "batch_mode": ("truncate_episodes", "complete_episodes"),
+    "evaluation_duration": ("auto",),
+    "evaluation_duration_unit": ("episodes", "timesteps"),
+    "grad_clip_by": ("value", "norm", "global_norm"),
+    "gym_env_vectorize_mode": ("sync", "async", "vector_entry_point"),
+    "merge_env_runner_states": ("training_only",),
+    "num_cpus_per_learner": ("auto",),
+    "num_gpus_per_learner": ("auto",),
+    "rollout_fragment_length": ("auto",),
+}
+
+
+def names(defaults: Any) -> set[str]:
+    """The keys `config` may hold.
+
+    Args:
+        defaults: The algorithm's AlgorithmConfig object.
+    """
+    attributes = {name for name in vars(defaults) if not name.startswith("_")}
+    kinds = (vars(cls) for cls in type(defaults).__mro__)
+    settable = {
+        n for members in kinds for n, m in members.items() if isinstance(m, property) and m.fset is not None
+    }
+    hidden = {"algo_class", "env", "framework_str", "train_batch_size", "policies", "policy_mapping_fn"}
+    return (attributes | {n for n in settable if not n.startswith("_")} | {"model"}) - hidden
+
+
+def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dict[str, Any]:
+    """Check an experiment's `config` key by key.
+
+    Args:
+        config: The settings, search spaces replaced by examples. `model` and `env_config` are only checked to
+            be mappings here.
+        defaults: The algorithm's AlgorithmConfig object.
+        path: Dotted path of the section, for errors.
+
+    Returns:
+        The settings, whole floats made integers where an integer is due.
+
+    Raises:
+        ExperimentError: an unknown key, a wrong type, a value out of range.
+    """
+    known = names(defaults)
+    annotations = _annotations(type(defaults))
+    checked = {}
+    for key, value in config.items():
+        if key not in known:
+            raise unknown_key(path, key, known)
+        if key == "evaluation_config":
+            checked[key] = check(mapping(value, f"{path}.{key}"), defaults, f"{path}.{key}")
+        elif key in ("model", "env_config"):
+            checked[key] = mapping(value, f"{path}.{key}")
+        else:
+            legal = _legal(annotations.get(key), getattr(defaults, key), key)
+            checked[key] = _typed(value, legal, f"{path}.{key}")
+            _check_value(key, checked[key], f"{path}.{key}")
+    return checked
+
+
+def mapping(value: Any, path: str) -> dict[str, Any]:
+    """A section that must be a mapping; null counts as an empty one.
+
+    Args:
+        value: What the user wrote.
+        path: Its dotted path, for errors.
+
+    Raises:
+        ExperimentError: it is something else.
+    """
+    if value is not None and not isinstance(value, dict):
+        raise ExperimentError(f"{path}: expected a mapping, got {value!r}")
+    return value or {}
+
+
+def _annotations(config_class: type) -> dict[str, Any]:
+    """Annotated types of the settings, from the signatures of AlgorithmConfig.training() and its sisters."""
+    found: dict[str, Any] = {}
+    for cls in reversed(config_class.__mro__):
+        for builder in _BUILDERS:
+            method = vars(cls).get(builder)
+            if callable(method):
+                found |= {name: p.annotation for name, p in inspect.signature(method).parameters.items()}
+    return found
+
+
+def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:
+    """The types (and None) a value may have; None in place of the set: anything."""
+    legal = _members(annotation) if annotation not in (None, inspect.Parameter.empty) else frozenset[Any]()
+    if legal is None or (not legal and not isinstance(default, _SIMPLE)):
+        return None
+    nullable = default is None or key in _NULLABLE
+    kinds = set(legal - {None}) | ({None} if nullable else set())
+    if isinstance(default, _SIMPLE):
+        kinds.add(type(default))
+    if key in _SCHEDULES:
+        kinds.add(list)
+    return frozenset(kinds)
+
+
+def _members(annotation: Any) -> frozenset[Any] | None:
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        parts = [_members(part) for part in typing.get_args(annotation)]
+        return (
+            None
+            if any(part is None for part in parts)
+            else frozenset().union(*[part or () for part in parts])
+        )
+    if annotation is type(None):
+        return frozenset({None})
+    kind = origin or annotation
+    if kind in _SIMPLE:
+        return frozenset({kind})
+    return frozenset({list}) if kind is tuple else None
+
+
+def _typed(value: Any, legal: frozenset[Any] | None, path: str) -> Any:
+    if legal is None or (value is None and None in legal) or type(value) in legal:
+        return value
+    if type(value) is int and float in legal:
+        return float(value) if abs(value) < 2**53 else value
+    if type(value) is float and int in legal and value.is_integer():
+        return int(value)
+    expected = " or ".join(sorted(_KINDS[kind] for kind in legal))
+    raise ExperimentError(f"{path}: expected {expected}, got {value!r}")
+
+
+def _check_value(key: str, value: Any, path: str) -> None:
+    if isinstance(value, str) and key in CHOICES and value not in CHOICES[key]:
+        raise unknown(path, value, CHOICES[key])
+    if isinstance(value, list) and key in _SCHEDULES:
+        _check_schedule(key, value, path)
+    if key in RANGES and isinstance(value, int | float) and not isinstance(value, bool):
+        low, high = RANGES[key]
+        if not low <= value <= high:
+            legal = f"{low:g} to {high:g}" if high < float("inf") else f"{low:g} or more"
+            raise ExperimentError(f"{path}: {value!r} is out of range; legal: {legal}")
+
+
+def _check_schedule(key: str, points: list[Any], path: str) -> None:
+    form = f"{path}: a schedule is [[0, first value], [env step, value], ...] with rising steps"
+    if not points or not all(isinstance(point, list) and len(point) == 2 for point in points):
+        raise ExperimentError(f"{form}, got {points!r}")
+    numbers = [_typed(number, frozenset({int, float}), path) for point in points for number in point]
+    steps = numbers[::2]
+    if steps[0] != 0 or steps != sorted(set(steps)):
+        raise ExperimentError(f"{form}, got {points!r}")
+    for value in numbers[1::2]:
+        _check_value(key, value, path)
