@@ -55,8 +55,9 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
         Args:
             num_envs: number of lanes (B).
             render_mode: None, "ansi" or "rgb_array".
-            autoreset_mode: when a finished lane begins anew: "SameStep" (its last observation is in
-                `info["final_obs"]`) or "NextStep" (the next step's action is ignored, its reward 0).
+            autoreset_mode: when a finished lane begins anew: SAME_STEP (its last observation is in
+                `info["final_obs"]`) or NEXT_STEP (the next step's action is ignored, its reward 0); the enum,
+                its name or its value.
 
         Raises:
             ValueError: an argument is not legal.
@@ -246,6 +247,7 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
 
 
 def _check_autoreset(mode: AutoresetMode | str) -> AutoresetMode:
-    known = {each.value: each for each in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)}
-    value = mode.value if isinstance(mode, AutoresetMode) else mode
-    return known[check_known("autoreset_mode", value, list(known))]
+    modes = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
+    known = {each.name: each for each in modes} | {each.value: each for each in modes}
+    name = mode.name if isinstance(mode, AutoresetMode) else mode
+    return known[check_known("autoreset_mode", name, list(known))]

@@ -245,7 +245,9 @@ def test_illegal_use_of_the_batched_form():
             env.step(np.array(actions))
     with pytest.raises(ValueError, match=r"num_envs: 0 is too small"):
         BatchedTMaze(0)
-    with pytest.raises(ValueError, match=r"autoreset_mode: unknown 'Disabled'; .*known: NextStep, SameStep"):
+    with pytest.raises(
+        ValueError, match=r"autoreset_mode: unknown 'Disabled'; .*known: NEXT_STEP, NextStep, SAME_STEP"
+    ):
         BatchedTMaze(1, autoreset_mode="Disabled")
 
 
