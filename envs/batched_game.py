@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from engram.envs.boards import RENDER_MODES, Bytes, Look, check_render_mode
+from engram.envs.boards import ACTIONS, LEGAL_ACTIONS, RENDER_MODES, Bytes, Look, check_render_mode
 from engram.envs.checks import check_known, check_whole
 
 Ints = NDArray[np.int64]
@@ -24,7 +24,6 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Lanes = Ints | slice
 
-ACTIONS = 5  # up, down, left, right, stay
 ALL = slice(None)
 
 
@@ -236,9 +235,7 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
         whole = given.astype(np.int64, copy=False)
         if whole.view(np.uint64).max() >= ACTIONS:  # as unsigned, a negative one is large
             lane = int(np.flatnonzero((whole < 0) | (whole >= ACTIONS))[0])
-            raise ValueError(
-                f"actions[{lane}]: {given[lane]} is not legal; legal: 0 up, 1 down, 2 left, 3 right, 4 stay"
-            )
+            raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {LEGAL_ACTIONS}")
         return whole
 
     def _check_started(self) -> None:
