@@ -1,1 +1,18 @@
-"""Placeholder."""
+"""Tasks that need memory, as Gymnasium environments; importing this package registers them.
+
+| id | single form | batched form |
+|---|---|---|
+| `engram/TMaze-v0` | `engram.envs.tmaze:TMaze` | `engram.envs.tmaze_batched:BatchedTMaze` |
+
+Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports this package first.
+"""
+
+from gymnasium.envs.registration import register
+
+IDS = ("engram/TMaze-v0",)
+
+register(
+    "engram/TMaze-v0",
+    entry_point="engram.envs.tmaze:TMaze",
+    vector_entry_point="engram.envs.tmaze_batched:BatchedTMaze",
+)

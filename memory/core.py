@@ -39,10 +39,13 @@ class Core(nn.Module, abc.ABC):
     fragment to the next detaches it. Inside `forward` they are blocked every `bptt_steps` steps.
 
     Attributes:
-        Options: the dataclass of this core's options. carries_gradient: whether bridging a delay needs
-        gradients through time. input_size: features in. output_size: features out. bptt_steps: gradients are
-        blocked every so many steps, counted from the first step of a fragment; None: never. train_input:
-        whether anything upstream is trained through this core.
+        Options: the dataclass of this core's options.
+        carries_gradient: whether bridging a delay needs gradients through time.
+        input_size: features in.
+        output_size: features out.
+        bptt_steps: gradients are blocked every so many steps, counted from the first step of a fragment;
+            None: never.
+        train_input: whether anything upstream is trained through this core.
     """
 
     Options: ClassVar[type[CoreOptions]] = CoreOptions
@@ -127,11 +130,8 @@ class Core(nn.Module, abc.ABC):
 
     def reset_state(self, state: State, resets: Tensor) -> State:
         """The state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
-        initial = self.initial_state(len(resets)) if state else {}
-        return {
-            name: torch.where(resets.view(-1, *[1] * (leaf.ndim - 1)), initial[name], leaf)
-            for name, leaf in state.items()
-        }
+        initial = self.initial_state(1) if state else {}
+        return {name: leaf.index_put((resets,), initial[name]) for name, leaf in state.items()}
 
 
 def detach_state(state: State) -> State:

@@ -39,7 +39,7 @@ class Restarts(NamedTuple):
 class FilterBank:
     """The constant matrices of k filters, for stretches of at most `longest` steps."""
 
-    longest = 64  # longer kernels waste arithmetic on their empty upper half, shorter ones cost more calls
+    longest = 32  # longer kernels waste arithmetic on their empty upper half, shorter ones cost more calls
 
     def __init__(self, coefficients: Sequence[float], parallel: bool) -> None:
         """Prepares a bank.
@@ -50,20 +50,22 @@ class FilterBank:
         """
         self.pools = len(coefficients)
         self._kernel = make_kernel(*transition(coefficients, parallel), self.longest)
-        self._cast: dict[tuple[torch.dtype, torch.device], Tensor] = {}
+        self._cast: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
 
     def kernel(self, steps: int, like: Tensor) -> Tensor:
         """The kernels (k, T, k + T) for T = `steps` <= `longest`, dtype and device as `like`."""
-        key = (like.dtype, like.device)
+        key = (steps, like.dtype, like.device)
         if key not in self._cast:
             with torch.inference_mode(False):  # what is cached here will be used in training too
-                kernel = self._kernel.to(like.device, like.dtype)
-                kernel[kernel.abs() < torch.finfo(like.dtype).tiny] = 0  # subnormal numbers are slow
-                self._cast[key] = kernel
-        return self._cast[key][:, :steps, : self.pools + steps]
+                kernel = self._kernel[:, :steps, : self.pools + steps].to(like.dtype)
+                regular = kernel.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
+                self._cast[key] = (kernel * regular).contiguous().to(like.device)
+        return self._cast[key]
 
     def restarts(self, resets: Tensor, like: Tensor) -> Restarts | None:
         """Finds the lanes that reset after the first step of a stretch; `resets` is (T, B) bool."""
+        if len(resets) == 1:
+            return None
         later = resets[1:]
         lanes = later.any(0).nonzero()[:, 0]
         if not len(lanes):

@@ -38,11 +38,24 @@ class RunningScale(nn.Module):
         """One over the standard deviation, (k, D)."""
         return (self.var + self.FLOOR * self.var.mean(1, keepdim=True) + self.EPSILON).rsqrt()
 
+    def forward(self, contents: Tensor) -> Tensor:
+        """Standardises contents (k, S, B, D)."""
+        gain = self.gain()
+        return torch.addcmul((-self.mean * gain)[:, None, None], contents, gain[:, None, None])
+
+    def fold(self, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+        """The weight (D, k, V) and bias (k, V) that do to raw contents what these do to standardised ones."""
+        gain = self.gain()
+        offset = self.mean * gain  # a fresh tensor: the buffer itself may change before the backward pass
+        return weight * gain.T.unsqueeze(2), bias - (weight * offset.T.unsqueeze(2)).sum(0)
+
     @torch.no_grad()
     def observe(self, contents: Tensor, lane_steps: int) -> None:
         """Notes contents (k, S, B, D) that stand for so many lane-steps; `commit` makes them count."""
         centred = contents.flatten(1, 2) - self.mean.unsqueeze(1)
-        self._pending.append((centred.sum(1), centred.square().sum(1), centred.shape[1], lane_steps))
+        sums = centred.sum(1)
+        squares = centred.mul_(centred).sum(1)
+        self._pending.append((sums, squares, centred.shape[1], lane_steps))
 
     @torch.no_grad()
     def commit(self) -> None:

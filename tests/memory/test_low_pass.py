@@ -168,7 +168,7 @@ def test_statistics_change_after_use_and_only_in_training() -> None:
 
 def test_short_fragments_are_observed_in_full() -> None:
     core = build(normalize="running")
-    inputs, before, resets = fragment(8)
+    inputs, before, resets = fragment(LowPass.STATISTICS_STEPS)
     core(inputs, {"pools": before}, resets)
     contents = pool_contents(core.link, inputs, before, GAINS, False, resets).flatten(0, 1)
     assert core.scale is not None

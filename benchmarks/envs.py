@@ -1,0 +1,78 @@
+"""Speed of the environments: batched form at several widths beside the single form, interleaved.
+
+    OMP_NUM_THREADS=1 python benchmarks/envs.py [--rounds 5] [--id engram/TMaze-v0]
+
+A round plays whole episodes with uniformly random actions (drawing them counted) in every contender, one
+after the other; the figure is the median over rounds of env steps per wall-clock second, observations
+included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import gymnasium
+import numpy as np
+
+import engram.envs
+
+LANES = (64, 256, 1024)
+FRAMES = {"single": 1_000, "batched": 4_000}  # per round: 1 and 4 episodes of the T-maze's 1000 frames
+
+
+def play_single(env_id: str) -> Callable[[], float]:
+    env = gymnasium.make(env_id, disable_env_checker=True)
+    rng = np.random.default_rng(0)
+
+    def play() -> float:
+        began = time.perf_counter()
+        env.reset()
+        for action in rng.integers(5, size=FRAMES["single"]):
+            _, _, terminated, _, _ = env.step(action)
+            if terminated:
+                env.reset()
+        return FRAMES["single"] / (time.perf_counter() - began)
+
+    return play
+
+
+def play_batched(env_id: str, lanes: int) -> Callable[[], float]:
+    envs = gymnasium.make_vec(env_id, num_envs=lanes, vectorization_mode="vector_entry_point")
+    envs.reset(seed=0)
+    rng = np.random.default_rng(0)
+
+    def play() -> float:
+        began = time.perf_counter()
+        for _ in range(FRAMES["batched"]):
+            envs.step(rng.integers(5, size=lanes))
+        return FRAMES["batched"] * lanes / (time.perf_counter() - began)
+
+    return play
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--id", default="engram/TMaze-v0", choices=engram.envs.IDS)
+    options = parser.parse_args()
+    contenders = {"single (pycolab)": play_single(options.id)}
+    contenders |= {f"batched, {lanes} lanes": play_batched(options.id, lanes) for lanes in LANES}
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(options.rounds):
+        for name, play in contenders.items():
+            rates[name].append(play())
+    single = statistics.median(rates["single (pycolab)"])
+    print(f"{options.id}, {options.rounds} rounds, NumPy {np.__version__}")
+    for name, values in rates.items():
+        rate = statistics.median(values)
+        spread = f"(min {min(values):,.0f}, max {max(values):,.0f})"
+        print(f"{name:22} {rate:12,.0f} steps/s  x{rate / single:7.1f}  {spread}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""Base of the games that run on pycolab's engine, one episode at a time, as Gymnasium environments.
+
+pycolab 1.2 is used without its `ascii_art` helpers, which fail on NumPy >= 1.24; nothing else in it does.
+R rows, C columns, K planes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import gymnasium
+import numpy as np
+from gymnasium.error import ResetNeeded
+from pycolab.engine import Engine
+
+from engram.envs.boards import RENDER_MODES, Bytes, Look, check_render_mode
+
+ACTIONS = 5  # up, down, left, right, stay
+
+
+class PycolabGame(gymnasium.Env[Bytes, np.int64]):
+    """One game at a time on pycolab's engine.
+
+    A game supplies `look`, `_draw` (its hidden choices), `_stage` (an engine for one episode) and `_facts`
+    (the info dict). Actions reach the engine's things as 0 up, 1 down, 2 left, 3 right, 4 stay. An episode
+    ends where the engine says so, always as a termination.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 10,
+        "group_by": "level",
+    }
+    look: ClassVar[Look]
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = check_render_mode(render_mode)
+        self.observation_space = self.look.space
+        self.action_space = gymnasium.spaces.Discrete(ACTIONS)
+        self._engine: Engine | None = None
+        self._board: Bytes | None = None
+        self._hidden: dict[str, Any] = {}
+
+    @abstractmethod
+    def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Draw the hidden choices of an episode from `self.np_random`, or take them from `options`."""
+
+    @abstractmethod
+    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
+        """Set an engine for one episode, ready for its first frame."""
+
+    @abstractmethod
+    def _facts(self) -> dict[str, Any]:
+        """Return what `info` says about the present frame."""
+
+    @property
+    def board(self) -> Bytes:
+        """The board as painted, before repaint: ASCII codes, uint8 (R, C).
+
+        Raises:
+            ResetNeeded: the environment was never reset.
+        """
+        if self._board is None:
+            raise ResetNeeded("call reset() first: there is no board yet")
+        return self._board
+
+    @property
+    def hidden_choices(self) -> dict[str, Any]:
+        """What was drawn for this episode; `reset(options=...)` with it makes the same episode again."""
+        return dict(self._hidden)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Bytes, dict[str, Any]]:
+        """Start an episode; hidden choices named in `options` are not drawn.
+
+        Raises:
+            ValueError: an unknown or illegal option.
+        """
+        super().reset(seed=seed)
+        self._hidden = self._draw(options or {})
+        self._engine = self._stage(self._hidden)
+        observation, _, _ = self._engine.its_showtime()
+        return self._show(observation.board), self._facts()
+
+    def step(self, action: np.int64 | int) -> tuple[Bytes, float, bool, bool, dict[str, Any]]:
+        """Play one frame.
+
+        Raises:
+            ResetNeeded: there is no episode, or it has ended.
+            ValueError: `action` is not one of 0 .. 4.
+        """
+        if self._engine is None or self._engine.game_over:
+            raise ResetNeeded("call reset() first: there is no episode to step")
+        if not self.action_space.contains(action):
+            raise ValueError(f"action: {action!r} is not legal; legal: 0 up, 1 down, 2 left, 3 right, 4 stay")
+        observation, reward, _ = self._engine.play(int(action))
+        planes = self._show(observation.board)
+        return planes, float(reward or 0.0), bool(self._engine.game_over), False, self._facts()
+
+    def render(self) -> Any:
+        """Render the present board: text, or RGB uint8 (16 R, 16 C, 3)."""
+        return self.look.render(self.board, self.render_mode)
+
+    def _show(self, board: Bytes) -> Bytes:
+        self._board = board.copy()
+        return self.look.observe(self._board)
