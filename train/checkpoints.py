@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from engram.train import build
+from engram.train.environments import EnvFacts
 from engram.train.errors import ExperimentError, reason
 from engram.train.record import read_record
 
@@ -94,6 +96,38 @@ def load_module(checkpoint: Path) -> Any:
         return RLModule.from_checkpoint(str(checkpoint / MODULE))
     except Exception as error:  # a foreign class, other versions, broken files
         raise ExperimentError(f"{checkpoint}: its module cannot be loaded: {reason(error)}") from None
+
+
+def check_fits(checkpoint: Path, config: Any, env: EnvFacts) -> Path:
+    """Refuse a checkpoint that a new run could not start from.
+
+    Args:
+        checkpoint: From `find_checkpoint`.
+        config: The new run's AlgorithmConfig.
+        env: The new run's environment.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        ExperimentError: another algorithm's, or another model's.
+    """
+    try:
+        with (checkpoint / "class_and_ctor_args.pkl").open("rb") as stream:
+            saved = pickle.load(stream)["class"].__name__
+    except Exception as error:  # a broken pickle raises anything
+        raise ExperimentError(
+            f"{checkpoint}: does not say which algorithm it is of: {reason(error)}"
+        ) from None
+    run = build.trainable(config).__name__
+    if saved != run:
+        raise ExperimentError(f"--restore {checkpoint}: a checkpoint of {saved}, the experiment runs {run}")
+    try:
+        build.build_module(config, env).restore_from_path(checkpoint / MODULE)
+    except Exception as error:  # torch raises RuntimeError, RLlib several others
+        text = " ".join(str(error).split())[:300]
+        raise ExperimentError(f"--restore {checkpoint}: made for another model: {text}") from None
+    return checkpoint
 
 
 def source(checkpoint: Path) -> Source:

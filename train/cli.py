@@ -9,7 +9,6 @@ from engram.train.errors import ExperimentError
 
 app = typer.Typer(
     name="rllib",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -33,15 +32,19 @@ Examples:\n
 """
 
 
+# The class of all wrong uses of options, wherever this version of typer keeps it.
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
 def main() -> None:
-    """Entry point of the scripts `rllib` and `engram`."""
+    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what the user can mend."""
     try:
-        app()
-    except ExperimentError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+        code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
+    except (ExperimentError, UsageError) as error:
+        text = error if isinstance(error, ExperimentError) else error.format_message()  # type: ignore[attr-defined]
+        print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
+        code = 2
+    sys.exit(code)
 
 
 @app.command(epilog=TRAIN_EPILOG)

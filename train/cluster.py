@@ -61,7 +61,7 @@ def _gpus(options: RayOptions) -> int:
 
 
 def set_environment(options: RayOptions) -> None:
-    """Set what Ray and its workers read from the environment, before Ray is imported; what the user set stays.
+    """Set what Ray and its workers read from the environment; before Ray is imported. What is set stays.
 
     Args:
         options: How Ray will be started.

@@ -122,17 +122,20 @@ def _read_one(name: str, raw: Any, overrides: Overrides) -> tuple[Experiment, li
         raise ExperimentError(f"{name}: expected {{env: ..., run: ..., config: ...}}, got {raw!r}")
     section, _ = renames.rename(raw, {k: v for k, v in renames.EXPERIMENT.items() if "." not in v}, name)
     section = _spread(section, name)
+    section["config"], old = renames.rename(_mapping(section, "config", name), renames.CONFIG, "config")
     for path, value in overrides.settings.items():
         set_dotted(section, path, value)
-    config, notices = renames.rename(_mapping(section, "config", name), renames.CONFIG, "config")
+    for key in section:
+        if key not in KEYS:
+            raise unknown_key(name, key, KEYS)
+    config = _mapping(section, "config", name)
     _take_env(section, config, name)
     _drop_framework(config)
-    stop, more = renames.rename(
-        _mapping(section, "stop", name) | dict(overrides.stop), renames.METRICS, "stop"
-    )
     _add_seeds(config, overrides.seeds)
-    section |= {"config": config, "stop": _checked_stop(stop), "name": name}
-    return _validate(section), notices + more
+    stop, old_stop = renames.rename(_mapping(section, "stop", name), renames.METRICS, "stop")
+    more, old_more = renames.rename(dict(overrides.stop), renames.METRICS, "--stop")
+    experiment = _validate(section | {"config": config, "stop": _checked_stop(stop | more), "name": name})
+    return experiment, old + old_stop + old_more
 
 
 def _mapping(section: dict[str, Any], key: str, name: str) -> dict[str, Any]:
@@ -209,22 +212,20 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
         raise ExperimentError(
             f"--set {path}: unknown {first!r}; did you mean 'config.{path}'? known: {', '.join(KEYS)}"
         )
+    if first == "config" and rest:
+        rest[0] = renames.CONFIG.get(rest[0], rest[0])
+    keys = [*renames.EXPERIMENT.get(first, first).split("."), *rest]
     here = section
-    for depth, key in enumerate([first, *rest][:-1]):
+    for depth, key in enumerate(keys[:-1]):
         inner = here.get(key)
         if inner is not None and not isinstance(inner, dict):
-            raise ExperimentError(
-                f"--set {path}: {'.'.join([first, *rest][: depth + 1])} is {inner!r}, no mapping"
-            )
+            raise ExperimentError(f"--set {path}: {'.'.join(keys[: depth + 1])} is {inner!r}, no mapping")
         here[key] = dict(inner or {})
         here = here[key]
-    here[[first, *rest][-1]] = value
+    here[keys[-1]] = value
 
 
 def _validate(section: dict[str, Any]) -> Experiment:
-    for key in section:
-        if key not in Experiment.model_fields:
-            raise unknown_key(section["name"], key, KEYS)
     for key in section["checkpoint_config"]:
         if key not in CheckpointSection.model_fields:
             raise unknown_key("checkpoint_config", key, CheckpointSection.model_fields)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from engram.train import build, search, settings
+from engram.train.checkpoints import check_fits, find_checkpoint
 from engram.train.environments import EnvFacts, probe
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
@@ -68,23 +69,33 @@ def make_plan(experiment: Experiment) -> Plan:
     Raises:
         ExperimentError: what is wrong.
     """
-    quiet()
     plain, domains = search.split(experiment.config, "config")
-    probed: dict[str, EnvFacts] = {}
-    first: tuple[Any, EnvFacts, build.ModuleFacts] | None = None
-    for values in search.variants(plain, domains):
-        env_config = settings.mapping(values.get("env_config"), "config.env_config")
-        key = json.dumps(env_config)
-        if key not in probed:
-            probed[key] = probe(experiment.env, env_config)
-        config = build.build_config(experiment.run, probed[key], values)
-        if first is None:
-            first = config, probed[key], build.describe_module(config, probed[key])
-        elif values.get("model") != plain.get("model"):
-            build.describe_module(config, probed[key])
-    if first is None:
-        raise RuntimeError("search.variants yields at least one")
-    return Plan(experiment, *first, domains)
+    variants = list(search.variants(plain, domains))
+    envs = _probe_all(experiment.env, variants)
+    quiet()
+    configs = [
+        build.build_config(experiment.run, env, values) for env, values in zip(envs, variants, strict=True)
+    ]
+    described = [
+        build.describe_module(config, env)
+        for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
+        if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
+    ]
+    if experiment.restore is not None:
+        restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
+        experiment = experiment.model_copy(update={"restore": str(restore)})
+    return Plan(experiment, configs[0], envs[0], described[0], domains)
+
+
+def _probe_all(env_id: str, variants: list[dict[str, Any]]) -> list[EnvFacts]:
+    """Facts of each variant's environment; equal settings are probed once."""
+    sections = [settings.mapping(values.get("env_config"), "config.env_config") for values in variants]
+    probed = {json.dumps(section): probe(env_id, section) for section in _distinct(sections)}
+    return [probed[json.dumps(section)] for section in sections]
+
+
+def _distinct(sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return list({json.dumps(section): section for section in sections}.values())
 
 
 def resolved(plan: Plan) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""Environments that finish in a few steps, with what the command reads from an environment."""
+
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+
+
+class Cue(gym.Env):
+    """See one of two cues, wait `delay` steps, name it: reward 1 for the right name, else 0.
+
+    Observation (3,): cue 0, cue 1, "now". An episode takes `delay` + 1 steps.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "group_by": "cue", "render_fps": 5}
+
+    def __init__(self, delay=2, render_mode=None):
+        if not isinstance(delay, int) or delay < 1:
+            raise ValueError(f"delay: {delay!r} is out of range; legal: 1 or more")
+        self.delay, self.render_mode = delay, render_mode
+        self.observation_space = gym.spaces.Box(0, 1, (3,), np.float32)
+        self.action_space = gym.spaces.Discrete(2)
+
+    @property
+    def memory_delay(self):
+        return self.delay
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._t, self._cue = 0, int(self.np_random.integers(2))
+        return self._look(), {"cue": self._cue, "success": False}
+
+    def step(self, action):
+        last = self._t == self.delay
+        success = bool(last and action == self._cue)
+        self._t += 1
+        return self._look(), float(success), last, False, {"cue": self._cue, "success": success}
+
+    def _look(self):
+        shown = np.zeros(3, np.float32)
+        if self._t == 0:
+            shown[self._cue] = 1
+        shown[2] = self._t == self.delay
+        return shown
+
+    def render(self):
+        return np.full((2, 3, 3), 80 * self._cue, np.uint8)
+
+
+class Uneven(gym.Env):
+    """Action-free; an episode lasts 1 step and pays 0, or lasts 9 steps and pays 9, each half of the time."""
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+
+    def __init__(self):
+        self.observation_space = gym.spaces.Box(0, 1, (1,), np.float32)
+        self.action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._length, self._t = (1, 9)[int(self.np_random.integers(2))], 0
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self._t += 1
+        return np.zeros(1, np.float32), float(self._length == 9), self._t == self._length, False, {}
+
+
+gym.register("small/Cue-v0", Cue)
+gym.register("small/Uneven-v0", Uneven)

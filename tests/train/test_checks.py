@@ -1,0 +1,182 @@
+"""What is checked before Ray starts, against the real algorithms and models."""
+
+import pytest
+import ray
+from engram.train import build, header, settings
+from engram.train.cluster import RayOptions, check_resources
+from engram.train.environments import make_batched, make_rendered, probe
+from engram.train.errors import ExperimentError
+from engram.train.experiment import Overrides, read_experiments
+from engram.train.plan import make_plan, resolved
+
+MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
+SMALL = {"num_envs_per_env_runner": 4, "rollout_fragment_length": 5, "model": MODEL}
+
+
+def plan(config=None, env="small_envs:small/Cue-v0", run="RecurrentPPO", **rest):
+    section = {"env": env, "run": run, "config": SMALL | (config or {}), **rest}
+    experiments, _ = read_experiments({"e": section}, Overrides())
+    return make_plan(experiments[0])
+
+
+def core(**options):
+    return {"model": MODEL | {"core": options}}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"lrr": 1}, "config.lrr: unknown key; did you mean 'lr'?"),
+        ({"lr": "fast"}, "config.lr: expected a list or a number, got 'fast'"),
+        ({"lr": -1e-3}, "config.lr: -0.001 is out of range; legal: 0 or more"),
+        ({"lr": [[5, 1e-3]]}, "config.lr: a schedule is [[0, first value]"),
+        ({"lr": [1, 2]}, "config.lr: a schedule is"),
+        ({"gamma": 1.5}, "config.gamma: 1.5 is out of range; legal: 0 to 1"),
+        ({"gamma": None}, "config.gamma: expected a number, got None"),
+        ({"num_epochs": True}, "config.num_epochs: expected a whole number, got True"),
+        ({"num_env_runners": 1.5}, "config.num_env_runners: expected a whole number"),
+        (
+            {"num_envs_per_env_runner": 0},
+            "config.num_envs_per_env_runner: 0 is out of range; legal: 1 or more",
+        ),
+        (
+            {"rollout_fragment_length": "atuo"},
+            "config.rollout_fragment_length: unknown 'atuo'; did you mean 'auto'?",
+        ),
+        ({"grad_clip_by": "norn"}, "config.grad_clip_by: unknown 'norn'; did you mean 'norm'?"),
+        ({"evaluation_config": {"explor": 1}}, "config.evaluation_config.explor: unknown key"),
+        ({"num_learners": 3}, "config: num_learners: 4 lanes"),
+        ({"model": 3}, "config.model: expected a mapping, got 3"),
+        ({"model": {"cor": {}}}, "config.model.cor: unknown key; did you mean 'core'?"),
+        (core(type="lstmm"), "config.model.core.type: unknown 'lstmm'; did you mean 'lstm'?"),
+        (core(type="lstm", sise=3), "config.model.core.sise: unknown key; did you mean 'size'?"),
+        (core(type="lstm", size=-3), "config.model.core.size: "),
+        ({"model": {"encoder": {"type": "conv"}}}, "config.model.encoder.type: 'conv' needs observations"),
+        ({"env_config": {"delai": 3}}, "config.env_config.delai: unknown key; did you mean 'delay'?"),
+        ({"env_config": {"delay": 0}}, "config.env_config: delay: 0 is out of range"),
+        ({"env_config": 3}, "config.env_config: expected a mapping, got 3"),
+        ({"lr": {"grid_search": [1e-3, "x"]}}, "config.lr: expected a list or a number, got 'x'"),
+        ({"env_config": {"delay": {"randint": [0, 3]}}}, "config.env_config: delay: 0"),
+        ({"model": {"grid_search": [MODEL, {"core": {"type": "x"}}]}}, "config.model.core.type: unknown 'x'"),
+    ],
+)
+def test_wrong_config(config, message):
+    with pytest.raises(ExperimentError) as caught:
+        plan(config)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"run": "RecurentPPO"}, "run: unknown 'RecurentPPO'; did you mean 'RecurrentPPO'?"),
+        ({"env": "CartPole-v7"}, "env: unknown 'CartPole-v7'; did you mean 'CartPole-v1'?"),
+        (
+            {"env": "no_such_module:X-v0"},
+            "env: 'no_such_module:X-v0': module 'no_such_module' cannot be imported",
+        ),
+        ({"env": "a b:X-v0"}, "env: 'a b' in 'a b:X-v0' is no module"),
+        ({"env": ""}, "env: unknown ''"),
+    ],
+)
+def test_wrong_names(changes, message):
+    with pytest.raises(ExperimentError) as caught:
+        plan(**changes)
+    assert str(caught.value).startswith(message)
+
+
+def test_stock_model_keys():
+    with pytest.raises(
+        ExperimentError, match=r"config.model.use_lstmm: unknown key; did you mean 'use_lstm'"
+    ):
+        plan({"model": {"use_lstmm": True}}, run="PPO")
+    assert plan({"model": {"use_lstm": True, "max_seq_len": 7}}, run="PPO").module.window == 7
+    assert plan({"model": {"fcnet_hiddens": [8]}}, run="DQN").module.window is None
+
+
+def test_numbers_take_the_type_of_the_setting():
+    checked = settings.check(
+        {"train_batch_size_per_learner": 1e3, "num_epochs": 2.0, "lr": 1}, build.defaults("PPO", {})
+    )
+    assert checked == {"train_batch_size_per_learner": 1000, "num_epochs": 2, "lr": 1.0}
+    assert [type(value) for value in checked.values()] == [int, int, float]
+
+
+def test_settings_reach_the_algorithm():
+    made = plan({"gamma": 0.9, "lambda_": 0.8, "train_batch_size_per_learner": 40, "seed": 3})
+    assert (made.config.gamma, made.config.lambda_, made.config.seed) == (0.9, 0.8, 3)
+    assert made.config.total_train_batch_size == 40
+    assert made.config.env == "small_envs:small/Cue-v0"
+    assert made.config.model_config["core"] == MODEL["core"]
+
+
+def test_search_spaces_reach_the_trials():
+    made = plan(
+        {
+            "lr": {"grid_search": [1e-3, 1e-4]},
+            "lambda_": {"choice": [0.9, 1.0]},
+            "seed": {"grid_search": [0, 1, 2]},
+            "model": MODEL | {"core": {"type": {"grid_search": ["lstm", "mlp"]}}},
+        },
+        num_samples=2,
+    )
+    space = build.trial_space(made.config, made.domains)
+    assert space["lr"] == {"grid_search": [1e-3, 1e-4]}
+    assert space["lambda"].categories == [0.9, 1.0]
+    assert space["_model_config"]["core"]["type"] == {"grid_search": ["lstm", "mlp"]}
+    assert made.trials == 2 * 2 * 3 * 2
+    assert made.seeds == [0, 1, 2]
+
+
+def test_header_tells_the_gradient_window():
+    rows = dict(
+        header.rows(
+            plan({"env_config": {"delay": 30}, "model": MODEL | {"core": {"type": "lstm", "bptt_steps": 3}}})
+        )
+    )
+    assert rows["lanes"] == "4 in the trial's process"
+    assert rows["fragment"] == "5 env steps"
+    assert rows["BPTT window"] == "3 env steps"
+    assert rows["task delay"] == "30 env steps from cue to choice"
+    assert rows["core"].startswith("lstm, ")
+
+
+@pytest.mark.parametrize(
+    ("core_type", "delay", "warned"),
+    [("lstm", 30, True), ("lstm", 5, False), ("low_pass", 30, False), ("mlp", 30, False)],
+)
+def test_warning_where_gradients_must_carry_but_cannot(core_type, delay, warned):
+    made = plan({"env_config": {"delay": delay}, "model": MODEL | {"core": {"type": core_type}}})
+    assert (header.warning(made) is not None) == warned
+
+
+def test_no_memory_no_window():
+    assert dict(header.rows(plan(core(type="mlp"))))["BPTT window"] == "none (no memory)"
+
+
+def test_resolved_is_plain_data():
+    data = resolved(plan({"lr": {"grid_search": [1e-3, 1e-4]}}))
+    assert data["config"]["lr"] == {"grid_search": [1e-3, 1e-4]}
+    assert data["env"] == "small_envs:small/Cue-v0"
+    assert data["name"] == "e"
+
+
+def test_resources():
+    made = plan()
+    assert build.cpus_per_trial(made.config) == 1  # so that two trials fit on two cores
+    check_resources(made, RayOptions())
+    with pytest.raises(ExperimentError, match="--ray-num-cpus 1: one trial asks for 3 CPUs"):
+        check_resources(plan({"num_env_runners": 2}), RayOptions(cpus=1))
+    with pytest.raises(ExperimentError, match="GPU"):
+        check_resources(plan({"num_gpus_per_learner": 1}), RayOptions(gpus=0))
+
+
+def test_environments():
+    facts = probe("small_envs:small/Cue-v0", {"delay": 4})
+    assert (facts.memory_delay, facts.group_by) == (4, "cue")
+    assert make_batched("small_envs:small/Cue-v0", 3, {}).metadata["autoreset_mode"].name == "SAME_STEP"
+    assert make_rendered("small_envs:small/Cue-v0", {}).render_mode == "rgb_array"
+    with pytest.raises(ExperimentError, match="--gif: small_envs:small/Uneven-v0 cannot render"):
+        make_rendered("small_envs:small/Uneven-v0", {})

@@ -1,0 +1,185 @@
+import pytest
+from engram.train.command import Request, file_name, read_request
+from engram.train.errors import ExperimentError
+from engram.train.experiment import Overrides, read_experiments
+from engram.train.loading import parse_yaml
+
+BASE = {"env": "CartPole-v1", "run": "PPO"}
+
+
+def read(section, **overrides):
+    experiments, notices = read_experiments({"e": section}, Overrides(**overrides))
+    return experiments[0], notices
+
+
+def test_historical_file():
+    text = """
+old:
+    env: CartPole-v0
+    run: PPO
+    repeat: 2
+    local_dir: /tmp/somewhere
+    checkpoint_freq: 5
+    checkpoint_at_end: false
+    keep_checkpoints_num: 3
+    checkpoint_score_attr: min-episode_len_mean
+    stop: {episode_reward_mean: 150, timesteps_total: 100000}
+    config:
+        framework: torch
+        num_workers: 1
+        num_envs_per_worker: 2
+        num_sgd_iter: 3
+        sgd_minibatch_size: 64
+        lambda: 0.9
+        train_batch_size: 1e3
+"""
+    (experiment,), (notice,) = read_experiments(parse_yaml(text, "x"), Overrides())
+    assert experiment.stop == {"env_runners/episode_return_mean": 150, "timesteps_total": 100000}
+    assert experiment.num_samples == 2
+    assert experiment.storage_path == "/tmp/somewhere"
+    saving = experiment.checkpoint_config
+    assert (saving.checkpoint_frequency, saving.checkpoint_at_end, saving.num_to_keep) == (5, False, 3)
+    assert saving.checkpoint_score_attribute == "env_runners/episode_len_mean"
+    assert saving.checkpoint_score_order == "min"
+    assert experiment.config == {
+        "num_env_runners": 1,
+        "num_envs_per_env_runner": 2,
+        "num_epochs": 3,
+        "minibatch_size": 64,
+        "lambda_": 0.9,
+        "train_batch_size_per_learner": 1000.0,
+    }
+    assert "num_workers -> num_env_runners" in notice
+    assert "episode_reward_mean -> env_runners/episode_return_mean" in notice
+
+
+def test_env_may_stand_inside_config():
+    experiment, notices = read({"run": "PPO", "config": {"env": "CartPole-v1"}})
+    assert experiment.env == "CartPole-v1"
+    assert experiment.config == {}
+    assert notices == []
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        (BASE | {"stopp": {}}, "e.stopp: unknown key; did you mean 'stop'?"),
+        (
+            BASE | {"stop": {"timestep_total": 1}},
+            "stop.timestep_total: unknown key; did you mean 'timesteps_total'?",
+        ),
+        (BASE | {"stop": {"timesteps_total": "many"}}, "stop.timesteps_total: expected a number, got 'many'"),
+        (BASE | {"stop": 3}, "e.stop: expected a mapping"),
+        (BASE | {"config": [1]}, "e.config: expected a mapping"),
+        (BASE | {"num_samples": 0}, "num_samples: "),
+        (BASE | {"num_samples": 1.5}, "num_samples: "),
+        (
+            BASE | {"checkpoint_config": {"num_to_kep": 1}},
+            "checkpoint_config.num_to_kep: unknown key; did you mean",
+        ),
+        (BASE | {"checkpoint_freq": -1}, "checkpoint_config.checkpoint_frequency: "),
+        (BASE | {"config": {"env": "Other-v0"}}, "config.env: 'Other-v0' here"),
+        (
+            BASE | {"config": {"num_workers": 1, "num_env_runners": 2}},
+            "config.num_env_runners: the same setting",
+        ),
+        (BASE | {"config": {"framework": "tf2"}}, "config.framework: 'tf2'; legal: torch"),
+        ({"env": "CartPole-v1"}, "e.run: missing"),
+        ({"run": "PPO"}, "e.env: missing"),
+        ({"run": 3, "env": "CartPole-v1"}, "run: "),
+        (None, "e: expected {env"),
+    ],
+)
+def test_wrong_experiments(section, message):
+    with pytest.raises(ExperimentError) as caught:
+        read(section)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("document", [None, [], 3, "text", {}, {"a/b": BASE}, {"..": BASE}, {"": BASE}])
+def test_no_experiments(document):
+    with pytest.raises(ExperimentError):
+        read_experiments(document, Overrides())
+
+
+def test_overrides_win():
+    section = BASE | {
+        "stop": {"timesteps_total": 5},
+        "config": {"lr": 1, "model": {"core": {"type": "lstm"}}},
+    }
+    settings = {
+        "config.lr": 2,
+        "config.model.core.size": 8,
+        "config.num_sgd_iter": 4,
+        "num_samples": 3,
+        "checkpoint_freq": 7,
+    }
+    experiment, _ = read(section, settings=settings, stop={"time_total_s": 60}, seeds=3)
+    assert experiment.config == {
+        "lr": 2,
+        "model": {"core": {"type": "lstm", "size": 8}},
+        "num_epochs": 4,
+        "seed": {"grid_search": [0, 1, 2]},
+    }
+    assert experiment.stop == {"timesteps_total": 5, "time_total_s": 60}
+    assert experiment.num_samples == 3
+    assert experiment.checkpoint_config.checkpoint_frequency == 7
+    assert section["config"]["model"] == {"core": {"type": "lstm"}}  # the document itself stays as it was
+
+
+def test_seeds_count_from_the_seed():
+    experiment, _ = read(BASE | {"config": {"seed": 7}}, seeds=2)
+    assert experiment.config["seed"] == {"grid_search": [7, 8]}
+
+
+def request(**values):
+    return Request(**{"file": None, "overrides": {"run": "PPO", "env": "CartPole-v1"}} | values)
+
+
+def test_an_experiment_from_options_alone():
+    (experiment,), _ = read_request(
+        request(
+            config='{"lr": 1e-4, "gamma": 0.9}',
+            settings=["config.gamma=0.5", "config.env_config.a=[1, 2]"],
+            stop=["timesteps_total=1e5", "{training_iteration: 3}"],
+        )
+    )
+    assert experiment.name == "default"
+    assert experiment.config == {"lr": 1e-4, "gamma": 0.5, "env_config": {"a": [1, 2]}}
+    assert experiment.stop == {"timesteps_total": 1e5, "training_iteration": 3}
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"settings": ["lr=3"]}, "did you mean 'config.lr'?"),
+        ({"settings": ["config.lr"]}, "expected path=value"),
+        ({"settings": ["config..a=3"]}, "expected path=value"),
+        ({"settings": ["config.lr=[1"]}, "--set config.lr"),
+        ({"settings": ["config.lr=1", "config.lr.x=1"]}, "no mapping"),
+        ({"stop": ["nonsense"]}, "--stop"),
+        ({"config": "3"}, "--config"),
+        ({"overrides": {}}, "expected an experiment file"),
+    ],
+)
+def test_wrong_options(values, part):
+    with pytest.raises(ExperimentError) as caught:
+        read_request(request(**values))
+    assert part in str(caught.value)
+
+
+def test_three_ways_to_name_a_file():
+    assert file_name(["file", "a"], None) == file_name(["a"], None) == file_name([], "a") == "a"
+    assert file_name([], None) is None
+    for words, option in [(["file"], None), (["a", "b"], None), (["a"], "b"), (["file", "a"], "b")]:
+        with pytest.raises(ExperimentError):
+            file_name(words, option)
+
+
+def test_several_experiments_take_no_common_name(tmp_path):
+    path = tmp_path / "two.yaml"
+    path.write_text("a: {env: CartPole-v1, run: PPO}\nb: {env: CartPole-v1, run: PPO}")
+    experiments, _ = read_request(Request(file=str(path)))
+    assert [experiment.name for experiment in experiments] == ["a", "b"]
+    with pytest.raises(ExperimentError, match="2 experiments"):
+        read_request(Request(file=str(path), name="c"))

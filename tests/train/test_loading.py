@@ -1,0 +1,75 @@
+import pytest
+from engram.train.errors import ExperimentError
+from engram.train.loading import parse_mapping, parse_yaml, read_document
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("-1E5", -1e5),
+        ("3.e2", 300.0),
+        (".5e1", 5.0),
+        ("1_000e3", 1e6),
+        ("2_000_000", 2_000_000),
+        ("0.1", 0.1),
+        ("1e", "1e"),
+        ("e4", "e4"),
+        ("v1e4x", "v1e4x"),
+        ("true", True),
+        ("~", None),
+        ("[0, 1]", [0, 1]),
+    ],
+)
+def test_scalars(text, value):
+    read = parse_yaml(text, "x")
+    assert read == value
+    assert type(read) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a: [1", "line 1"),
+        ("a: 1\na: 2", "'a' stands twice"),
+        ("on: 1", "key True is no text"),
+        ("a: {1: 2}", "x: a: key 1 is no text"),
+        ("a: .nan", "x: a: NaN"),
+        ("a: 2020-01-01", "x: a: a date is no value"),
+        ("a: !!python/object:os.system 1", "not valid YAML"),
+        ("a: !!int abc", "not valid YAML"),
+        ("a: &x [*x]", "contain itself"),
+        ("[" * 3000, "not valid YAML"),
+        ("a: \x00", "not valid YAML"),
+    ],
+)
+def test_broken_documents_are_one_error(text, part):
+    with pytest.raises(ExperimentError) as caught:
+        parse_yaml(text, "x")
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_aliases_are_copies():
+    document = parse_yaml("a: &x {b: 1}\nc: *x", "x")
+    document["a"]["b"] = 2
+    assert document["c"] == {"b": 1}
+
+
+def test_json_is_a_mapping_too():
+    assert parse_mapping('{"lr": 1e-4, "model": {"skip": true}}', "--config") == {
+        "lr": 1e-4,
+        "model": {"skip": True},
+    }
+    with pytest.raises(ExperimentError, match="--config: expected a mapping"):
+        parse_mapping("3", "--config")
+
+
+def test_files(tmp_path):
+    good = tmp_path / "good.yaml"
+    good.write_text("a: 1")
+    assert read_document(str(good)) == {"a": 1}
+    (tmp_path / "bytes.yaml").write_bytes(b"\xff\xfe\xfa")
+    for name, part in [("bytes.yaml", "cannot be read"), ("none.yaml", "no such file"), ("", "folder")]:
+        with pytest.raises(ExperimentError, match=part):
+            read_document(str(tmp_path / name))
