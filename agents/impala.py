@@ -37,6 +37,9 @@ class RecurrentIMPALAConfig(ColumnarConfig, IMPALAConfig):  # type: ignore[misc]
         Raises:
             ValueError: A batch that does not give every learner a whole runner's fragment.
         """
+        if self.in_evaluation:
+            # Nothing is learned there, and RLlib sets fragments of one step that no minibatch divides.
+            self.minibatch_size = None
         super().validate()
         per_runner = self.num_envs_per_env_runner * int(self.get_rollout_fragment_length())
         if self.total_train_batch_size < per_runner * max(1, self.num_learners):

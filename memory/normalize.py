@@ -16,12 +16,13 @@ class RunningScale(nn.Module):
     of its pool.
 
     The statistics are the plain average over everything seen until `WINDOW` lane-steps, an exponential
-    average with that window from then on. They begin as if `PRIOR` lane-steps of mean 0 and variance 1 had been
-    seen: every pool starts empty and a slow one fills over hundreds of steps, so that early variances are many
-    times too small, and a reader that believed them would see values grow without bound.
+    average with that window from then on. They begin as if `PRIOR` lane-steps of mean 0 and variance 1 had
+    been seen: every pool starts empty and a slow one fills over hundreds of steps, so that early variances
+    are many times too small, and a reader that believed them would see values grow without bound. The
+    window is long because a cue of long ago is a small difference, which a drifting mean would drown.
     """
 
-    WINDOW = 500_000  # lane-steps
+    WINDOW = 10_000_000  # lane-steps
     PRIOR = 5_000  # lane-steps
     FLOOR = 0.01  # of the average variance of the pool
     EPSILON = 1e-8  # variance; keeps an empty pool at zero
