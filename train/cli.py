@@ -37,7 +37,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
-    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what the user can mend."""
+    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
     try:
         code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
     except (ExperimentError, UsageError) as error:

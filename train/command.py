@@ -76,7 +76,7 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     config = parse_mapping(request.config, "--config") if request.config else {}
     settings = {f"config.{key}": value for key, value in config.items()} | _assignments(request.settings)
     overrides = Overrides(settings | request.overrides, _stop(request.stop), request.seeds)
-    return read_experiments(document, overrides)
+    return read_experiments(document, overrides, request.file or "train")
 
 
 def _assignments(texts: list[str]) -> dict[str, Any]:
