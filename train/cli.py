@@ -92,7 +92,9 @@ def train(
     ] = None,
     ray_num_cpus: Annotated[int | None, typer.Option(min=1, help="CPUs for a Ray started here.")] = None,
     ray_num_gpus: Annotated[int | None, typer.Option(min=0, help="GPUs for a Ray started here.")] = None,
-    verbose: Annotated[int, typer.Option("-v", count=True, help="Warnings of Ray; -vv: all its output.")] = 0,
+    verbose: Annotated[
+        int, typer.Option("-v", count=True, help="Also what Ray's workers print; -vv: Tune's status too.")
+    ] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and show everything, start nothing.")
     ] = False,

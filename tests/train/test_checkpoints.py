@@ -12,7 +12,7 @@ from engram.train import checkpoints
 from engram.train.errors import ExperimentError
 from engram.train.record import read_record
 from engram.train.resume import adopt_newest, unfinished_trials
-from engram.train.runner import changed_settings
+from engram.train.runner import changed_settings, last_words
 
 
 def save(folder, iteration, age=0.0):
@@ -127,3 +127,20 @@ def test_broken_records_are_none(tmp_path):
     assert read_record(tmp_path) is None
     (tmp_path / "run.json").write_text("[]")
     assert read_record(tmp_path) is None
+
+
+def test_last_words():
+    chained = """ray::PPO.train() (pid=1)
+RuntimeError: the environment broke
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "x.py", line 1, in f
+RuntimeError
+"""
+    assert last_words(chained) == "RuntimeError: the environment broke"
+    assert last_words("ray.exceptions.ActorDiedError: The actor died.\n  more") == (
+        "ray.exceptions.ActorDiedError: The actor died."
+    )
+    assert last_words("") == "no message"
