@@ -38,7 +38,7 @@ def medians(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, fl
     return {name: statistics.median(times[2:]) for name, times in taken.items()}
 
 
-def forward_job(core: nn.Module, inputs: torch.Tensor, resets: torch.Tensor | None) -> Callable[[], object]:
+def forward_job(core: Any, inputs: torch.Tensor, resets: torch.Tensor | None) -> Callable[[], object]:
     """A call without gradients that carries the state from call to call, as sampling does."""
     baseline = isinstance(core, nn.LSTM)
     state = None if baseline else core.initial_state(inputs.shape[1])
@@ -52,7 +52,7 @@ def forward_job(core: nn.Module, inputs: torch.Tensor, resets: torch.Tensor | No
     return run
 
 
-def training_job(core: nn.Module, inputs: torch.Tensor, resets: torch.Tensor | None) -> Callable[[], object]:
+def training_job(core: Any, inputs: torch.Tensor, resets: torch.Tensor | None) -> Callable[[], object]:
     """Forward and backward, gradients with respect to the inputs included, as learning does."""
     baseline = isinstance(core, nn.LSTM)
     arguments = () if baseline else (core.initial_state(inputs.shape[1]), resets)

@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from engram.envs.boards import RENDER_MODES, Bytes, Look, check_render_mode
+from engram.envs.boards import ACTIONS, LEGAL_ACTIONS, RENDER_MODES, Bytes, Look, check_render_mode
 from engram.envs.checks import check_known, check_whole
 
 Ints = NDArray[np.int64]
@@ -24,7 +24,6 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Lanes = Ints | slice
 
-ACTIONS = 5  # up, down, left, right, stay
 ALL = slice(None)
 
 
@@ -55,8 +54,9 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
         Args:
             num_envs: number of lanes (B).
             render_mode: None, "ansi" or "rgb_array".
-            autoreset_mode: when a finished lane begins anew: "SameStep" (its last observation is in
-                `info["final_obs"]`) or "NextStep" (the next step's action is ignored, its reward 0).
+            autoreset_mode: when a finished lane begins anew: SAME_STEP (its last observation is in
+                `info["final_obs"]`) or NEXT_STEP (the next step's action is ignored, its reward 0); the enum,
+                its name or its value.
 
         Raises:
             ValueError: an argument is not legal.
@@ -235,9 +235,7 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
         whole = given.astype(np.int64, copy=False)
         if whole.view(np.uint64).max() >= ACTIONS:  # as unsigned, a negative one is large
             lane = int(np.flatnonzero((whole < 0) | (whole >= ACTIONS))[0])
-            raise ValueError(
-                f"actions[{lane}]: {given[lane]} is not legal; legal: 0 up, 1 down, 2 left, 3 right, 4 stay"
-            )
+            raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {LEGAL_ACTIONS}")
         return whole
 
     def _check_started(self) -> None:
@@ -246,6 +244,7 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
 
 
 def _check_autoreset(mode: AutoresetMode | str) -> AutoresetMode:
-    known = {each.value: each for each in (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)}
-    value = mode.value if isinstance(mode, AutoresetMode) else mode
-    return known[check_known("autoreset_mode", value, list(known))]
+    modes = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
+    known = {each.name: each for each in modes} | {each.value: each for each in modes}
+    name = mode.name if isinstance(mode, AutoresetMode) else mode
+    return known[check_known("autoreset_mode", name, list(known))]

@@ -15,9 +15,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from pycolab.engine import Engine
 
-from engram.envs.boards import RENDER_MODES, Bytes, Look, check_render_mode
-
-ACTIONS = 5  # up, down, left, right, stay
+from engram.envs.boards import ACTIONS, LEGAL_ACTIONS, RENDER_MODES, Bytes, Look, check_render_mode
 
 
 class PycolabGame(gymnasium.Env[Bytes, np.int64]):
@@ -95,7 +93,7 @@ class PycolabGame(gymnasium.Env[Bytes, np.int64]):
         if self._engine is None or self._engine.game_over:
             raise ResetNeeded("call reset() first: there is no episode to step")
         if not self.action_space.contains(action):
-            raise ValueError(f"action: {action!r} is not legal; legal: 0 up, 1 down, 2 left, 3 right, 4 stay")
+            raise ValueError(f"action: {action!r} is not legal; legal: {LEGAL_ACTIONS}")
         observation, reward, _ = self._engine.play(int(action))
         planes = self._show(observation.board)
         return planes, float(reward or 0.0), bool(self._engine.game_over), False, self._facts()

@@ -60,9 +60,9 @@ class TMaze(PycolabGame):
         is kept; world coordinates) replace what the seed would have drawn, for one episode.
 
     Source:
-        LP-RNN ("Concrete"), arXiv 1805.04955: the T-maze experiment. Levels, room, limbo and maze maps are
-        those of the published game, of which every frame is reproduced. Its limbo times of 1 and 2 are
-        refused: they misplace the player.
+        LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.2 and appendix B.2. Maps and rules are those of the
+        published game, frame by frame, except that its limbo times of 1 and 2, which misplace the player or
+        lose a goal, are refused, and that there is no action to quit.
     """
 
     look: ClassVar[Look] = rules.LOOK
@@ -91,12 +91,12 @@ class TMaze(PycolabGame):
         return self.rules.memory_delay
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        hidden = {
+        drawn = {
             "level": [self.np_random.choice(self.rules.levels)],
             "which_goal": [self.np_random.integers(len(rules.SIDES))],
             "speckle": [self.np_random.random(rules.WORLD, dtype=np.float32) < rules.SPECKLE_SHARE],
         } | rules.read_hidden(options, lanes=1)
-        level, goal, speckle = (values[0] for values in hidden.values())
+        (level,), (goal,), (speckle,) = drawn["level"], drawn["which_goal"], drawn["speckle"]
         return {"level": int(level), "which_goal": rules.SIDES[goal], "speckle": speckle}
 
     def _stage(self, hidden: Mapping[str, Any]) -> Engine:

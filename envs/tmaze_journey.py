@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from engram.envs import tmaze_rules as rules
 from engram.envs import tmaze_sheet as sheets
-from engram.envs.batched_game import ACTIONS, Flags, Floats, Ints
+from engram.envs.batched_game import Flags, Floats, Ints
+from engram.envs.boards import ACTIONS
 from engram.envs.tmaze_rules import NEVER, TMazeRules
 from engram.envs.tmaze_sheet import BAND_ROWS, STRIDE
 

@@ -1,6 +1,7 @@
 """What both forms of the T-maze share: parameters, hidden choices and the map of its world.
 
-World coordinates are (row, col), row 0 on top. Source: Concrete (LP-RNN), arXiv 1805.04955, section 4.2.
+World coordinates are (row, col), row 0 on top.
+Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.2 and appendix B.2.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ class LowPassOptions(CoreOptions):
     pools: int = integer(
         9, "pools k; with base 2 pool n looks back about 2^(n+1) steps", unit="pools", high=32
     )
-    size: int = integer(64, "width of every pool", unit="units", high=65536)
+    size: int = integer(64, "width of every pool", unit="units", high=4096)
     base: float = number(2.0, "pool n keeps 1 - base^-n of its contents per step", above=1, high=1000)
     coefficients: tuple[float, ...] | None = numbers(
         None, "a_n of every pool, instead of base^-n; a pool keeps 1 - a_n", above=0, high=1
@@ -37,9 +37,9 @@ class LowPassOptions(CoreOptions):
     parallel: bool = boolean(
         False, "control: pools from the second on read the input, not the pool before them"
     )
-    viewports: int = integer(8, "width of the viewport of every pool", unit="units", high=65536)
+    viewports: int = integer(8, "width of the viewport of every pool", unit="units", high=1024)
     summariser: int = integer(
-        128, "width of the layer over all viewports, the output", unit="units", high=65536
+        128, "width of the layer over all viewports, the output", unit="units", high=4096
     )
     normalize: str = choice(
         "none",
@@ -143,11 +143,8 @@ class LowPass(Core):
         if count == 1:
             return self._stretch(inputs, state, resets, return_info)
         outputs, infos = [], []
-        for part, part_resets in zip(
-            inputs.tensor_split(count),
-            [None] * count if resets is None else resets.tensor_split(count),
-            strict=True,
-        ):
+        all_resets = [None] * count if resets is None else resets.tensor_split(count)
+        for part, part_resets in zip(inputs.tensor_split(count), all_resets, strict=True):
             output, state, info = self._stretch(part, state, part_resets, return_info)
             outputs.append(output)
             infos.append(info)

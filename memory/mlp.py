@@ -18,7 +18,7 @@ class MLPOptions(CoreOptions):
     """Options of `mlp`."""
 
     hidden: tuple[int, ...] = integers(
-        (128,), "sizes of the hidden layers, the last being the output", unit="units", high=65536
+        (128,), "sizes of the hidden layers, the last being the output", unit="units", high=4096
     )
 
 

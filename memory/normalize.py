@@ -16,10 +16,13 @@ class RunningScale(nn.Module):
     of its pool.
 
     The statistics are the plain average over everything seen until `WINDOW` lane-steps, an exponential
-    average with that window from then on. Before the first update the mean is 0 and the variance 1.
+    average with that window from then on. They begin as if `PRIOR` lane-steps of mean 0 and variance 1 had been
+    seen: every pool starts empty and a slow one fills over hundreds of steps, so that early variances are many
+    times too small, and a reader that believed them would see values grow without bound.
     """
 
     WINDOW = 500_000  # lane-steps
+    PRIOR = 5_000  # lane-steps
     FLOOR = 0.01  # of the average variance of the pool
     EPSILON = 1e-8  # variance; keeps an empty pool at zero
 
@@ -31,7 +34,7 @@ class RunningScale(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(pools, size))
         self.register_buffer("var", torch.ones(pools, size))
-        self.register_buffer("count", torch.zeros(()))  # lane-steps seen, at most WINDOW
+        self.register_buffer("count", torch.tensor(float(self.PRIOR)))  # lane-steps, at most WINDOW
         self._pending: list[tuple[Tensor, Tensor, int, int]] = []
 
     def gain(self) -> Tensor:

@@ -125,8 +125,35 @@ def test_coefficients_replace_the_powers() -> None:
     )
 
 
+def without_prior(scale: RunningScale) -> RunningScale:
+    scale.count.zero_()
+    return scale
+
+
+def test_running_statistics_begin_as_if_a_prior_had_been_seen() -> None:
+    scale = RunningScale(1, 2)
+    scale.observe(torch.tensor([3.0, 5.0]).expand(1, 1, RunningScale.PRIOR, 2), RunningScale.PRIOR)
+    scale.commit()
+    torch.testing.assert_close(scale.mean[0], torch.tensor([1.5, 2.5]))
+    torch.testing.assert_close(scale.var[0], torch.tensor([0.5 + 1.5**2, 0.5 + 2.5**2]))
+
+
+def test_slow_pools_are_not_blown_up_while_they_fill() -> None:
+    """Fragments from an empty memory on: no value leaves the range of a standardised one."""
+    core = make_core(F, {"type": "low_pass", "pools": 9, "size": SIZE, "normalize": "running"})
+    assert isinstance(core, LowPass)
+    assert core.scale is not None
+    torch.manual_seed(0)
+    state = core.initial_state(64)
+    for _ in range(40):
+        before = core.scale.gain(), core.scale.mean.clone()
+        _, state = core(torch.rand(20, 64, F), {"pools": state["pools"].detach()})
+        gain, mean = before
+        assert ((state["pools"] - mean) * gain).abs().max() < 10
+
+
 def test_running_statistics_are_the_plain_average_at_first() -> None:
-    scale = RunningScale(POOLS, SIZE).double()
+    scale = without_prior(RunningScale(POOLS, SIZE).double())
     torch.manual_seed(3)
     batches = [3 + (1 + i) * torch.randn(POOLS, 7 + i, B, SIZE, dtype=torch.float64) for i in range(4)]
     for batch in batches[:3]:
@@ -139,7 +166,7 @@ def test_running_statistics_are_the_plain_average_at_first() -> None:
 
 
 def test_running_statistics_forget_beyond_the_window() -> None:
-    scale = RunningScale(1, 1)
+    scale = without_prior(RunningScale(1, 1))
     scale.observe(torch.zeros(1, 1, 1, 1), RunningScale.WINDOW)
     scale.commit()
     scale.observe(torch.ones(1, 1, 1, 1), RunningScale.WINDOW)
@@ -155,30 +182,31 @@ def test_statistics_change_after_use_and_only_in_training() -> None:
     assert core.scale is not None
     core.eval()
     expected, _ = core(inputs, {"pools": before}, resets)
-    assert core.scale.count == 0
+    assert core.scale.count == RunningScale.PRIOR
     core.train()
     with torch.no_grad():
         core(inputs, {"pools": before}, resets)
-    assert core.scale.count == 0
+    assert core.scale.count == RunningScale.PRIOR
     outputs, _ = core(inputs, {"pools": before}, resets)
     assert torch.equal(outputs, expected)
-    assert core.scale.count == 140 * B
+    assert core.scale.count == RunningScale.PRIOR + 140 * B
     outputs.sum().backward()
 
 
 def test_short_fragments_are_observed_in_full() -> None:
     core = build(normalize="running")
+    assert core.scale is not None
+    without_prior(core.scale)
     inputs, before, resets = fragment(LowPass.STATISTICS_STEPS)
     core(inputs, {"pools": before}, resets)
     contents = pool_contents(core.link, inputs, before, GAINS, False, resets).flatten(0, 1)
-    assert core.scale is not None
     torch.testing.assert_close(core.scale.mean, contents.mean(0))
     torch.testing.assert_close(core.scale.var, contents.var(0, unbiased=False))
 
 
 def test_rare_units_are_not_blown_up() -> None:
     """A unit that has never moved is magnified at most ten times as much as its pool at large."""
-    scale = RunningScale(1, 100).double()
+    scale = without_prior(RunningScale(1, 100).double())
     contents = torch.randn(1, 500, 1, 100, dtype=torch.float64)
     contents[..., 0] = 0
     scale.observe(contents, 500)
