@@ -37,7 +37,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
-    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what the user can mend."""
+    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
     try:
         code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
     except (ExperimentError, UsageError) as error:
@@ -92,7 +92,9 @@ def train(
     ] = None,
     ray_num_cpus: Annotated[int | None, typer.Option(min=1, help="CPUs for a Ray started here.")] = None,
     ray_num_gpus: Annotated[int | None, typer.Option(min=0, help="GPUs for a Ray started here.")] = None,
-    verbose: Annotated[int, typer.Option("-v", count=True, help="Warnings of Ray; -vv: all its output.")] = 0,
+    verbose: Annotated[
+        int, typer.Option("-v", count=True, help="Also what Ray's workers print; -vv: Tune's status too.")
+    ] = 0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and show everything, start nothing.")
     ] = False,

@@ -19,7 +19,7 @@ class RayOptions:
         address: An existing cluster's address; None starts Ray on this machine.
         cpus: CPUs that a Ray started here may use; None: all.
         gpus: GPUs likewise.
-        verbosity: 0 quiet, 1 warnings, 2 everything that the workers print.
+        verbosity: 0 quiet, 1 also what Ray's workers print, 2 also Tune's own status.
     """
 
     address: str | None = None
@@ -97,6 +97,8 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
 
     level = (logging.ERROR, logging.WARNING, logging.INFO)[min(options.verbosity, 2)]
     common = {"include_dashboard": False, "log_to_driver": options.verbosity > 0, "logging_level": level}
+    if options.verbosity:
+        logging.getLogger("ray.tune").setLevel(level)
     if options.address is not None:
         environment = {"env_vars": {"OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]}}
         del common["include_dashboard"]

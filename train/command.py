@@ -76,7 +76,7 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     config = parse_mapping(request.config, "--config") if request.config else {}
     settings = {f"config.{key}": value for key, value in config.items()} | _assignments(request.settings)
     overrides = Overrides(settings | request.overrides, _stop(request.stop), request.seeds)
-    return read_experiments(document, overrides)
+    return read_experiments(document, overrides, request.file or "train")
 
 
 def _assignments(texts: list[str]) -> dict[str, Any]:
@@ -148,8 +148,15 @@ def train(
     code = runner.run(plans, options, resume, console)
     if code > 128:
         again = [*sys.argv[1:], *([] if resume else ["--resume"])]
-        console.print(f"resume with: {shlex.join(['rllib', *again])}", markup=False, highlight=False)
+        words = f"resume with: {shlex.join(['rllib', *again])}" if _left(plans) else "nothing to resume yet"
+        console.print(words, markup=False, highlight=False)
     return code
+
+
+def _left(plans: list[Any]) -> bool:
+    from engram.train.resume import unfinished_trials
+
+    return any(unfinished_trials(plan.folder) for plan in plans)
 
 
 def _check_resume(plans: list[Any]) -> None:

@@ -87,12 +87,15 @@ class Overrides:
     seeds: int | None = None
 
 
-def read_experiments(document: Any, overrides: Overrides) -> tuple[list[Experiment], list[str]]:
+def read_experiments(
+    document: Any, overrides: Overrides, source: str = "file"
+) -> tuple[list[Experiment], list[str]]:
     """Turn a document into checked experiments.
 
     Args:
         document: What `parse_yaml` returned.
         overrides: Changes from the command line.
+        source: What to call the document in an error.
 
     Returns:
         The experiments in file order, and notices about names of older RLlib versions.
@@ -102,7 +105,7 @@ def read_experiments(document: Any, overrides: Overrides) -> tuple[list[Experime
     """
     if not isinstance(document, dict) or not document:
         raise ExperimentError(
-            "expected experiments, `name: {env: ..., run: ..., stop: ..., config: ...}`, found none"
+            f"{source}: expected `name: {{env: ..., run: ..., stop: ..., config: ...}}`, found no experiment"
         )
     experiments, notices = [], []
     for name, raw in document.items():

@@ -5,10 +5,11 @@ import warnings
 
 
 def quiet() -> None:
-    """Silence RLlib's and Gymnasium's warnings in this process."""
+    """Silence RLlib's, Tune's and Gymnasium's messages in this process."""
     import ray.rllib  # noqa: F401 (sets its own level when it is imported, so it comes first)
 
-    for name in ("ray", "ray.rllib", "ray.tune"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.rllib").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # it calls a trial that was interrupted an error
     warnings.filterwarnings("ignore", module=r"gymnasium\.")
     warnings.filterwarnings("ignore", category=DeprecationWarning)

@@ -1,8 +1,8 @@
 """Runs plans on Ray Tune."""
 
+import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -85,7 +85,7 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
             callbacks=callbacks,
             checkpoint_config=tune.CheckpointConfig(**experiment.checkpoint_config.model_dump()),
             failure_config=tune.FailureConfig(max_failures=experiment.max_failures),
-            verbose=min(options.verbosity, 2),
+            verbose=1 if options.verbosity > 1 else 0,
         ),
         _tuner_kwargs={"restore": experiment.restore} if experiment.restore else None,
     )
@@ -126,12 +126,21 @@ def _report(results: Any, plan: Plan, console: Console) -> int:
     for result in results:
         if result.error is not None:
             failed += 1
-            last = str(result.error).strip().splitlines()[-1]
-            console.print(
-                f"failed: {Path(result.path).name}: {last}", style="red", markup=False, highlight=False
-            )
+            text = f"failed: {last_words(str(result.error))} (all of it: {result.path}/error.txt)"
+            console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         elif result.checkpoint is not None:
             console.print(
                 f"checkpoint: {result.checkpoint.path}", markup=False, highlight=False, soft_wrap=True
             )
     return failed
+
+
+def last_words(traceback: str) -> str:
+    """What went wrong, in one line: the last exception of a traceback that says more than its class.
+
+    Args:
+        traceback: As Ray reports it from a worker, chained exceptions included.
+    """
+    lines = [line.strip() for line in traceback.strip().splitlines()]
+    said = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Died)\b.*: \S", line)]
+    return (said or lines or ["no message"])[-1]

@@ -1,20 +1,20 @@
 """Stand-in environments that Ray's workers can import, and one finished run that several tests look at."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-HERE = str(Path(__file__).parent)
-sys.path.insert(0, HERE)
+sys.path.insert(0, str(Path(__file__).parent))
+
+from rllib_process import command, environment
 
 EXPERIMENT = """
 cue:
   env: small_envs:small/Cue-v0
   run: RecurrentPPO
-  stop: {timesteps_total: 6_000}
+  stop: {timesteps_total: 20_000}
   checkpoint_config: {checkpoint_frequency: 4, num_to_keep: 3}
   config:
     env_config: {delay: 2}
@@ -24,16 +24,6 @@ cue:
     rollout_fragment_length: 6
     model: {encoder: {type: mlp, hidden: [8]}, core: {type: lstm, size: 8}}
 """
-
-
-def command(*arguments):
-    """The `rllib` command as a list for subprocess."""
-    return [sys.executable, "-m", "engram.train", *map(str, arguments)]
-
-
-def environment():
-    """The environment of a process that runs the command; the stand-ins are importable in it."""
-    return {**os.environ, "PYTHONPATH": HERE, "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="session")

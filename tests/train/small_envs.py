@@ -44,7 +44,7 @@ class Cue(gym.Env):
         return shown
 
     def render(self):
-        return np.full((2, 3, 3), 80 * self._cue, np.uint8)
+        return np.full((2, 3, 3), 40 * self._t, np.uint8)
 
 
 class Uneven(gym.Env):

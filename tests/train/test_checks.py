@@ -2,6 +2,7 @@
 
 import pytest
 import ray
+
 from engram.train import build, header, settings
 from engram.train.cluster import RayOptions, check_resources
 from engram.train.environments import make_batched, make_rendered, probe

@@ -1,4 +1,5 @@
 import pytest
+
 from engram.train.command import Request, file_name, read_request
 from engram.train.errors import ExperimentError
 from engram.train.experiment import Overrides, read_experiments

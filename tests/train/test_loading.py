@@ -1,4 +1,5 @@
 import pytest
+
 from engram.train.errors import ExperimentError
 from engram.train.loading import parse_mapping, parse_yaml, read_document
 

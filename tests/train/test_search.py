@@ -1,4 +1,5 @@
 import pytest
+
 from engram.train.errors import ExperimentError
 from engram.train.search import Domain, split, variants
 

@@ -1,0 +1,146 @@
+import json
+import os
+import pickle
+from types import SimpleNamespace
+
+import pytest
+from ray.train._internal.checkpoint_manager import _CheckpointManager
+from ray.train._internal.session import _TrainingResult
+from ray.tune import Checkpoint, CheckpointConfig
+
+from engram.train import checkpoints
+from engram.train.errors import ExperimentError
+from engram.train.record import read_record
+from engram.train.resume import adopt_newest, unfinished_trials
+from engram.train.runner import changed_settings, last_words
+
+
+def save(folder, iteration, age=0.0):
+    """A folder with the marks of a checkpoint; `age` in seconds."""
+    (folder / checkpoints.MODULE).mkdir(parents=True)
+    (folder / "rllib_checkpoint.json").write_text("{}")
+    (folder / "algorithm_state.pkl").write_bytes(pickle.dumps({"training_iteration": iteration}))
+    (folder / checkpoints.MODULE / "module_state.pkl").write_bytes(pickle.dumps({}))
+    now = folder.stat().st_mtime
+    os.utime(folder, (now - age, now - age))
+    return folder
+
+
+@pytest.fixture
+def trial_folder(tmp_path):
+    folder = tmp_path / "experiment" / "trial"
+    save(folder / "checkpoint_000000", 5, age=20)
+    save(folder / "checkpoint_000001", 10, age=10)
+    return folder
+
+
+def test_a_folder_means_its_newest_checkpoint(trial_folder):
+    for path in (trial_folder, trial_folder.parent, trial_folder / "checkpoint_000001"):
+        assert checkpoints.find_checkpoint(str(path)) == trial_folder / "checkpoint_000001"
+    assert checkpoints.training_iteration(trial_folder / "checkpoint_000001") == 10
+
+
+def test_half_a_checkpoint_is_passed_over(trial_folder):
+    (trial_folder / "checkpoint_000001" / "algorithm_state.pkl").write_bytes(b"\x80\x05half")
+    assert checkpoints.find_checkpoint(str(trial_folder)).name == "checkpoint_000000"
+    with pytest.raises(
+        ExperimentError, match=r"not a whole checkpoint: algorithm_state\.pkl is missing or broken"
+    ):
+        checkpoints.find_checkpoint(str(trial_folder / "checkpoint_000001"))
+
+
+def test_no_checkpoint(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for path, part in [("none", "no such folder"), (".", "no checkpoint"), ("file", "no checkpoint")]:
+        with pytest.raises(ExperimentError, match=part):
+            checkpoints.find_checkpoint(str(tmp_path / path))
+
+
+def test_a_foreign_module_is_one_error(trial_folder):
+    with pytest.raises(ExperimentError, match="its module cannot be loaded"):
+        checkpoints.load_module(trial_folder / "checkpoint_000001")
+    with pytest.raises(ExperimentError, match="does not say which environment"):
+        checkpoints.source(trial_folder / "checkpoint_000001")
+
+
+def tune_trial(folder, known, kept):
+    """What `adopt_newest` reads of a Ray Tune trial."""
+    manager = _CheckpointManager(CheckpointConfig(num_to_keep=4))
+    for name in kept:
+        manager.register_checkpoint(_TrainingResult(Checkpoint.from_directory(str(folder / name)), {}))
+    storage = SimpleNamespace(trial_fs_path=str(folder), current_checkpoint_index=0)
+    metadata = SimpleNamespace(checkpoint_manager=manager, invalidate_cache=lambda: None)
+    return SimpleNamespace(
+        storage=storage,
+        run_metadata=metadata,
+        checkpoint=known and Checkpoint.from_directory(str(folder / known)),
+        invalidate_json_state=lambda: None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "kept"),
+    [
+        ("checkpoint_000000", ["checkpoint_000000"]),  # Tune's record lags behind
+        (None, []),  # ... or knows of none
+        ("checkpoint_000099", ["checkpoint_000099"]),  # ... or names one that has been deleted
+    ],
+)
+def test_a_resumed_trial_starts_from_the_newest_checkpoint(trial_folder, known, kept):
+    rows = [{"training_iteration": i, "time_total_s": 2.0 * i} for i in (9, 10, 11)]
+    (trial_folder / "result.json").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"training')
+    trial = tune_trial(trial_folder, known, kept)
+    adopt_newest(trial)
+    latest = trial.run_metadata.checkpoint_manager.latest_checkpoint_result
+    assert latest.checkpoint.path == str(trial_folder / "checkpoint_000001")
+    assert latest.metrics == {"training_iteration": 10, "time_total_s": 20.0}
+    assert trial.storage.current_checkpoint_index == 1
+
+
+def test_nothing_to_adopt(trial_folder, tmp_path):
+    up_to_date = tune_trial(trial_folder, "checkpoint_000001", [])
+    adopt_newest(up_to_date)
+    assert up_to_date.storage.current_checkpoint_index == 0
+    adopt_newest(tune_trial(tmp_path / "empty", None, []))
+
+
+def test_unfinished_trials(tmp_path):
+    assert unfinished_trials(tmp_path) is None
+    (tmp_path / "tuner.pkl").write_bytes(b"")
+    trials = [
+        [json.dumps({"status": status}), "{}"] for status in ("TERMINATED", "RUNNING", "ERROR", "PAUSED")
+    ]
+    (tmp_path / "experiment_state-1.json").write_text(json.dumps({"trial_data": trials}))
+    assert unfinished_trials(tmp_path) == 3
+    (tmp_path / "experiment_state-2.json").write_text("{")
+    with pytest.raises(ExperimentError, match=r"experiment_state-2.json is broken"):
+        unfinished_trials(tmp_path)
+
+
+def test_changed_settings():
+    before = {"run": "PPO", "config": {"lr": 1, "model": {"a": 1}}}
+    now = {"run": "PPO", "config": {"lr": 2, "model": {"a": 1, "b": 2}}, "restore": "x"}
+    assert changed_settings(before, now) == ["config.lr", "config.model.b", "restore"]
+
+
+def test_broken_records_are_none(tmp_path):
+    assert read_record(tmp_path) is None
+    (tmp_path / "run.json").write_text("[]")
+    assert read_record(tmp_path) is None
+
+
+def test_last_words():
+    chained = """ray::PPO.train() (pid=1)
+RuntimeError: the environment broke
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "x.py", line 1, in f
+RuntimeError
+"""
+    assert last_words(chained) == "RuntimeError: the environment broke"
+    assert last_words("ray.exceptions.ActorDiedError: The actor died.\n  more") == (
+        "ray.exceptions.ActorDiedError: The actor died."
+    )
+    assert last_words("") == "no message"

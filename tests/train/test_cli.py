@@ -1,0 +1,143 @@
+"""The command as typed: exit codes, one line per error, no Ray for anything that is wrong."""
+
+import json
+import sys
+
+import pytest
+import ray
+
+from engram.train import catalog, cli
+from engram.train.errors import ExperimentError
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys, tmp_path):
+    """Runs the command in this process; (exit code, stdout, stderr)."""
+    monkeypatch.setattr("engram.train.cluster.set_environment", lambda options: None)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["rllib", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run
+
+
+PPO = ("train", "--run", "PPO", "--env", "CartPole-v1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train"], "train: expected an experiment file (-f FILE)"),
+        (["train", "-f", "none.yaml"], "none.yaml: no such file and no shipped config"),
+        (["train", "file"], "train file: expected one experiment file"),
+        (["train", "--fil", "x"], "No such option: --fil"),
+        (["train", "--seeds", "many"], "Invalid value for '--seeds'"),
+        (["train", "--num-samples", "0"], "Invalid value for '--num-samples'"),
+        (["trian"], "No such command 'trian'"),
+        (["list", "env"], "list: unknown 'env'; did you mean 'envs'? known: algorithms, configs"),
+        (["evaluate", "none"], "none: no such folder"),
+        (["evaluate", ".", "--env-config", "{a: [1}"], "--env-config, line 1"),
+        ([*PPO, "--set", "config.lr=x"], "config.lr: expected a list or a number, got 'x'"),
+        ([*PPO, "--set", "config.gamma=1e1"], "config.gamma: 10.0 is out of range; legal: 0 to 1"),
+        ([*PPO, "--stop", "steps=1"], "stop.steps: unknown key"),
+        ([*PPO, "--restore", "none"], "none: no such folder"),
+        ([*PPO, "--restore", "."], ".: no checkpoint of an RLlib algorithm"),
+        ([*PPO, "--resume", "--local-dir", "."], "--resume: nothing to resume in"),
+        ([*PPO[:-1], "CartPol-v1"], "env: unknown 'CartPol-v1'; did you mean 'CartPole-v1'?"),
+        ([*PPO, "--ray-num-cpus", "1"], "--ray-num-cpus 1: one trial asks for 3 CPUs"),
+    ],
+)
+def test_an_error_is_one_line(typed, arguments, message):
+    code, out, err = typed(*arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+    assert not ray.is_initialized()
+
+
+def test_dry_run_shows_everything_and_starts_nothing(typed, experiment_file, tmp_path):
+    code, out, err = typed(
+        "train", "-f", experiment_file, "--dry-run", "--local-dir", tmp_path / "results", "--seeds", 2
+    )
+    assert (code, err) == (0, "")
+    for part in (
+        "grid_search",
+        "BPTT window  6 env steps",
+        "task delay   2 env steps",
+        "seeds 1, 2",
+        "tensorboard",
+    ):
+        assert part in out
+    assert not (tmp_path / "results").exists()
+    assert not ray.is_initialized()
+
+
+def test_old_names_give_one_notice(typed):
+    _, _, err = typed(
+        *PPO, "--config", "{num_workers: 0, num_sgd_iter: 2}", "--stop", "episode_reward_mean=1", "--dry-run"
+    )
+    assert err.count("\n") == 1
+    assert err.startswith("notice: default: names of older RLlib versions taken as: ")
+
+
+def test_version_and_help(typed):
+    code, out, _ = typed("version")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["engram", "ray", "torch", "gymnasium", "python"]
+    for arguments in ([], ["--help"], ["train", "--help"], ["evaluate", "--help"]):
+        code, out, _ = typed(*arguments)
+        assert code == 0
+        assert "rllib" in out
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("envs", "engram/TMaze-v0"),
+        ("cores", "low_pass"),
+        ("encoders", "conv"),
+        ("algorithms", "RecurrentPPO"),
+        ("algorithms", "APPO"),
+        ("configs", "tmaze_concrete"),
+    ],
+)
+def test_lists(typed, kind, name):
+    code, out, _ = typed("list", kind)
+    assert code == 0
+    assert name in [line.split()[0] for line in out.splitlines()]
+
+
+def test_every_entry_is_described():
+    for kind in catalog.KINDS:
+        for name, text in catalog.entries(kind):
+            assert text, f"{kind}: {name}"
+            assert "\n" not in text
+    with pytest.raises(ExperimentError):
+        catalog.entries("nothing")
+
+
+def test_help_and_wrong_files_import_neither_torch_nor_ray(rllib):
+    code = (
+        "import sys; sys.argv = ['rllib', *sys.argv[1:]]\n"
+        "from engram.train import cli\n"
+        "try: cli.main()\n"
+        "except SystemExit: print([m for m in ('torch', 'ray') if m in sys.modules], file=sys.stderr)\n"
+    )
+    import subprocess
+
+    for arguments in (["--help"], ["train", "--help"], ["train"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+        assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_json_of_errors_is_never_printed(typed):
+    _, out, _ = typed("evaluate", "none", "--json")
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(out)

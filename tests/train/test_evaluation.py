@@ -1,0 +1,129 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from engram.train import build
+from engram.train.environments import make_batched, probe
+from engram.train.errors import ExperimentError
+from engram.train.evaluation import Request, play
+from engram.train.gif import write_gif
+from engram.train.policy import ColumnPolicy, Policy, StockPolicy, make_policy
+from engram.train.summary import Episode, summarise
+
+CUE, UNEVEN = "small_envs:small/Cue-v0", "small_envs:small/Uneven-v0"
+MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
+
+
+def module(run="RecurrentPPO", model=MODEL, env=CUE):
+    facts = probe(env, {})
+    return build.build_module(build.build_config(run, facts, {"model": model}), facts)
+
+
+class Oracle(Policy):
+    """Remembers the cue by hand."""
+
+    def __init__(self, module, lanes, greedy):
+        super().__init__(module, lanes, greedy)
+        self.seen = np.zeros(lanes, int)
+
+    def act(self, observations, resets):
+        self.seen[resets] = observations[resets, :2].argmax(-1)
+        return self.seen
+
+
+def test_an_oracle_succeeds_always(monkeypatch):
+    monkeypatch.setattr("engram.train.evaluation.make_policy", Oracle)
+    summary = summarise(play(module(), CUE, {"delay": 3}, Request("", episodes=37, seed=5)))
+    assert summary["episodes"] == 37
+    assert summary["return_mean"] == summary["success_rate"] == 1.0
+    assert summary["return_ci95"] == [1.0, 1.0]
+    assert summary["length_mean"] == 4.0
+    assert set(summary["groups"]) == {"0", "1"}
+    assert sum(part["episodes"] for part in summary["groups"].values()) == 37
+
+
+def test_long_episodes_count_as_often_as_short_ones(monkeypatch):
+    """Stopping at the first N episodes that end would find the short ones nine times as often."""
+    monkeypatch.setattr("engram.train.evaluation.MAX_LANES", 8)
+    summary = summarise(play(module(env=UNEVEN), UNEVEN, {}, Request("", episodes=402)))
+    assert summary["episodes"] == 402
+    assert 0.4 < summary["return_mean"] / 9 < 0.6
+    assert summary["success_rate"] is None
+    assert summary["groups"] == {}
+
+
+def test_same_seed_same_episodes():
+    made = module()
+    request = Request("", episodes=20, greedy=False, seed=3)
+    assert play(made, CUE, {}, request) == play(made, CUE, {}, request)
+
+
+def test_interval_is_students_t():
+    totals = [0.0, 1.0, 1.0, 0.5, 0.25]
+    summary = summarise([Episode(total, 3, None, None) for total in totals])
+    expected = stats.t.interval(0.95, len(totals) - 1, np.mean(totals), stats.sem(totals))
+    np.testing.assert_allclose(summary["return_ci95"], expected)
+    assert summarise([Episode(1.0, 3, True, "a")])["return_ci95"] is None
+
+
+def test_groups_sort_as_numbers():
+    episodes = [Episode(1.0, 1, True, group) for group in ("10", "9", "2", "x")]
+    assert list(summarise(episodes)["groups"]) == ["2", "9", "10", "x"]
+
+
+@pytest.mark.parametrize(
+    ("run", "model", "kind"),
+    [
+        ("RecurrentPPO", MODEL, ColumnPolicy),
+        ("PPO", MODEL, StockPolicy),
+        ("PPO", {"use_lstm": True, "lstm_cell_size": 8, "fcnet_hiddens": [8]}, StockPolicy),
+    ],
+)
+def test_memory_is_carried_and_reset(run, model, kind):
+    """Lane 0 is reset before the third step, lane 1 never: lane 0 must then act as at its first step."""
+    made = module(run, model)
+    policy = make_policy(made, 2, greedy=False)
+    assert isinstance(policy, kind)
+    inputs = []
+    policy._decide = lambda logits: inputs.append(logits.reshape(2, -1).clone()) or np.zeros((2, 1), int)
+    look = torch.tensor([[1.0, 0.0, 0.0]] * 2).numpy()
+    for resets in ([True, True], [False, False], [True, False]):
+        policy.act(look, np.array(resets))
+    first, second, third = inputs
+    torch.testing.assert_close(third[0], first[0])
+    assert not torch.allclose(second[0], first[0])
+    assert not torch.allclose(third[1], first[1])
+
+
+def test_value_based_and_stateless_modules_act():
+    for run in ("DQN", "PPO"):
+        policy = make_policy(module(run, {"fcnet_hiddens": [8]}), 3, greedy=True)
+        actions = policy.act(np.zeros((3, 3), np.float32), np.ones(3, bool))
+        assert actions.shape == (3,)
+
+
+def test_foreign_observations_are_refused():
+    with pytest.raises(ExperimentError, match="made for observations"):
+        play(module(), UNEVEN, {}, Request("checkpoint"))
+
+
+def test_gif(tmp_path):
+    import imageio
+
+    file = tmp_path / "walk.gif"
+    write_gif(module(), CUE, {"delay": 3}, True, 0, file)
+    frames = imageio.mimread(file)
+    assert len(frames) == 5  # the first look and four steps
+    assert frames[0].shape[:2] == (160, 240)
+    with pytest.raises(ExperimentError, match="--gif"):
+        write_gif(module(), CUE, {}, True, 0, tmp_path / "no" / "folder.gif")
+
+
+def test_summary_is_json():
+    env = make_batched(CUE, 2, {})
+    env.close()
+    summary = summarise(play(module(), CUE, {}, Request("", episodes=3)))
+    assert json.loads(json.dumps(summary)) == summary

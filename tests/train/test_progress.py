@@ -1,0 +1,86 @@
+from types import SimpleNamespace
+
+import pytest
+
+from engram.train.interrupt import INTERRUPT, SavingScheduler
+from engram.train.progress import Pace, Progress, cells
+from engram.train.trials import StopConditions, trial_name
+
+
+def result(steps, seconds, iteration=1, **more):
+    runners = {"episode_return_mean": 0.5, "success_rate": 0.25}
+    base = {"timesteps_total": steps, "time_total_s": seconds, "training_iteration": iteration}
+    return base | {"steps_per_second": 1234.5, "env_runners": runners} | more
+
+
+def trial(tag="0_lr=0.1", trial_id="a"):
+    return SimpleNamespace(experiment_tag=tag, trial_id=trial_id)
+
+
+def test_time_left():
+    pace = Pace({"timesteps_total": 1000, "time_total_s": 500})
+    assert pace.left(result(100, 10)) == 490
+    assert pace.left(result(200, 20)) == pytest.approx(80)  # 10 steps a second, 800 to go
+    assert Pace({"env_runners/success_rate": 1}).left(result(1, 1)) is None
+    slow_start = Pace({"training_iteration": 5})
+    slow_start.left(result(0, 30, iteration=1))
+    assert slow_start.left(result(0, 32, iteration=3)) == pytest.approx(2)
+
+
+def test_cells():
+    assert cells("0", result(12345, 1, 7), 65.4) == ("0", "0.500", "25.0%", "12,345", "1,234", "1:05", "7")
+    assert cells("0", {"env_runners": {"episode_return_mean": float("nan")}}, None)[1:] == (
+        "-",
+        "-",
+        "0",
+        "-",
+        "-",
+        "-",
+    )
+
+
+def test_plain_lines_are_few(capsys):
+    progress = Progress({"timesteps_total": 100})
+    for step in range(5):
+        progress.on_trial_result(0, [], trial(), result(step, step, done=step == 4))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2  # the first and the last
+    assert lines[0].startswith("0 lr=0.1: return 0.500, success 25.0%, env steps 0")
+
+
+def test_progress_survives_pickling():
+    import pickle
+
+    copy = pickle.loads(pickle.dumps(Progress({"training_iteration": 3})))
+    assert copy.stop == {"training_iteration": 3}
+    copy.on_experiment_end([])
+
+
+def test_stop_conditions():
+    stop = StopConditions({"timesteps_total": 100, "env_runners/success_rate": 0.9})
+    assert not stop("a", result(99, 1))
+    assert stop("a", result(100, 1))
+    assert stop("a", result(1, 1, env_runners={"success_rate": 0.95}))
+    assert not stop("a", {})  # a metric that is not there yet is not reached
+    assert not stop.stop_all()
+
+
+def test_trial_name_has_no_module():
+    made = SimpleNamespace(
+        config={"env": "engram.envs:engram/TMaze-v0"}, trainable_name="RecurrentPPO", trial_id="ab_0"
+    )
+    assert trial_name(made) == "RecurrentPPO_TMaze-v0_ab_0"
+
+
+def test_interrupt_pauses_and_starts_nothing(monkeypatch):
+    scheduler = SavingScheduler()
+    assert scheduler.on_trial_result(None, trial(), {}) == "CONTINUE"
+    monkeypatch.setattr(INTERRUPT, "signal", 2)
+    assert scheduler.on_trial_result(None, trial(), {}) == "PAUSE"
+    assert scheduler.choose_trial_to_run(None) is None
+
+
+def test_the_interrupt_is_one_per_process():
+    import pickle
+
+    assert pickle.loads(pickle.dumps(INTERRUPT)) is INTERRUPT

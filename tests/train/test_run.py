@@ -1,0 +1,169 @@
+"""Training for real, in a process of its own: Ctrl-C, kill -9, resume, evaluate."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from rllib_process import command, environment
+
+
+def processes(session):
+    """Living processes of a session, by id."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if entry.name.isdigit() and int(fields[3]) == session and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+def train_until(iteration, *arguments):
+    """Start training; returns the process once a trial has reached an iteration."""
+    process = subprocess.Popen(
+        command("train", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    )
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if "iteration " in line and int(line.rpartition("iteration ")[2]) >= iteration:
+            return process
+    pytest.fail(f"training ended early:\n{''.join(lines)}")
+
+
+def results(folder):
+    lines = (folder / "result.json").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def only_trial(results_folder):
+    (trial,) = (results_folder / "cue").glob("RecurrentPPO_*")
+    return trial
+
+
+@pytest.fixture(scope="module")
+def interrupted(experiment_file, tmp_path_factory):
+    """A run that Ctrl-C ended in the middle: (results folder, process, its last words)."""
+    folder = tmp_path_factory.mktemp("results")
+    process = train_until(1, "-f", experiment_file, "--local-dir", folder)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    words = process.communicate(timeout=120)[0]
+    return folder, process, words
+
+
+@pytest.fixture(scope="module")
+def resumed(interrupted, experiment_file, rllib):
+    folder, *_ = interrupted
+    before = results(only_trial(folder))[-1]
+    done = rllib("train", "-f", experiment_file, "--local-dir", folder, "--resume")
+    assert done.returncode == 0, done.stderr
+    return only_trial(folder), before, done
+
+
+def test_ctrl_c_saves_and_says_how_to_resume(interrupted, experiment_file):
+    folder, process, words = interrupted
+    assert process.returncode == 130
+    assert f"resume with: rllib train -f {experiment_file} --local-dir {folder} --resume" in words
+    assert "Traceback" not in words
+    checkpoint = max(only_trial(folder).glob("checkpoint_*"))
+    assert f"checkpoint: {checkpoint}" in words
+    assert results(only_trial(folder))[-1]["timesteps_total"] < 20_000
+
+
+def test_ctrl_c_leaves_no_process(interrupted):
+    _, process, _ = interrupted
+    deadline = time.monotonic() + 20
+    while processes(process.pid) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes(process.pid) == []
+
+
+def test_resume_goes_on_where_it_stopped(resumed):
+    trial, before, done = resumed
+    assert "resuming with its stored settings" in done.stdout
+    steps = [row["timesteps_total"] for row in results(trial)]
+    assert before["timesteps_total"] in steps
+    assert steps == list(range(96, steps[-1] + 1, 96))  # 16 lanes x 6 steps: nothing twice, nothing missing
+    assert steps[-1] >= 20_000
+
+
+def test_tensorboard_counts_env_steps(resumed):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trial, _, _ = resumed
+    seen = set()
+    for file in trial.glob("events.out.tfevents.*"):
+        events = EventAccumulator(str(file)).Reload()
+        seen |= {event.step for event in events.Scalars("ray/tune/env_runners/episode_return_mean")}
+    assert seen == {row["timesteps_total"] for row in results(trial)}
+
+
+def test_finished_runs_are_not_resumed(resumed, interrupted, experiment_file, rllib):
+    done = rllib("train", "-f", experiment_file, "--local-dir", interrupted[0], "--resume")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --resume: every trial in")
+
+
+def test_run_json(resumed):
+    trial, _, _ = resumed
+    record = json.loads((trial / "run.json").read_text())
+    assert record["seeds"] == [1]
+    assert record["trial_config"]["env_config"] == {"delay": 2}
+    assert record["experiment"]["run"] == "RecurrentPPO"
+    assert set(record["versions"]) == {"engram", "ray", "torch", "gymnasium", "python"}
+    assert record["command"].startswith("rllib train -f ")
+    assert record["host"]["cpus"] >= 1
+    assert os.uname().nodename not in json.dumps(record["host"])
+    assert json.loads((trial.parent / "run.json").read_text())["experiment"] == record["experiment"]
+
+
+def test_evaluate(resumed, rllib, tmp_path):
+    trial, _, _ = resumed
+    gif = tmp_path / "walk.gif"
+    done = rllib("evaluate", trial.parent, "--episodes", 40, "--json", "--gif", gif)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert set(summary) == {
+        "episodes",
+        "return_mean",
+        "return_ci95",
+        "length_mean",
+        "success_rate",
+        "groups",
+        "checkpoint",
+        "env",
+        "env_config",
+    }
+    assert summary["episodes"] == 40
+    assert summary["env_config"] == {"delay": 2}
+    assert summary["return_mean"] > 0.9  # a cue two steps ago is learnt within 20,000 steps
+    assert Path(summary["checkpoint"]).parent == trial
+    assert gif.stat().st_size > 0
+
+
+def test_kill_and_resume(experiment_file, tmp_path, rllib):
+    arguments = ("-f", experiment_file, "--local-dir", tmp_path)
+    process = train_until(20, *arguments)
+    process.kill()
+    process.communicate(timeout=60)
+    newest = max(only_trial(tmp_path).glob("checkpoint_*"))
+    done = rllib("train", *arguments, "--resume")
+    assert done.returncode == 0, done.stderr
+    rows = results(only_trial(tmp_path))
+    resumed = next(
+        row for row in rows if row["iterations_since_restore"] == 1 and row["training_iteration"] > 1
+    )
+    assert resumed["training_iteration"] >= 4 * (int(newest.name[-6:]) + 1) - 3
+    assert resumed["timesteps_total"] == 96 * resumed["training_iteration"]
+    assert rows[-1]["timesteps_total"] >= 20_000
