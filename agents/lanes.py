@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -16,10 +16,6 @@ from ray.tune.registry import ENV_CREATOR, _global_registry
 def make_lanes(config: AlgorithmConfig, worker_index: int) -> VectorEnv[Any, Any, Any]:
     """Builds `num_envs_per_env_runner` lanes that reset in the step that ends an episode.
 
-    A batched environment (`vector_entry_point`) is taken where the environment has one that resets so;
-    otherwise copies of the single environment run one after the other, or as processes where
-    `gym_env_vectorize_mode` is `async`.
-
     Args:
         config: `env` is an id, or a name registered with Ray, or a callable that takes an `EnvContext`.
         worker_index: Index of the runner, for the `EnvContext`.
@@ -29,22 +25,39 @@ def make_lanes(config: AlgorithmConfig, worker_index: int) -> VectorEnv[Any, Any
     if creator is not None:
         context = EnvContext(config.env_config, worker_index=worker_index)
         return SyncVectorEnv([lambda: creator(context)] * lanes, autoreset_mode=AutoresetMode.SAME_STEP)
-    mode = gym.VectorizeMode(config.gym_env_vectorize_mode)
+    return vectorize(config.env, lanes, config.env_config, config.gym_env_vectorize_mode)
+
+
+def vectorize(
+    env_id: str, lanes: int, env_config: Mapping[str, Any], mode: str | gym.VectorizeMode = "sync"
+) -> VectorEnv[Any, Any, Any]:
+    """Lanes of a Gymnasium id that reset in the step that ends an episode.
+
+    A batched environment (`vector_entry_point`) is taken where the environment has one that resets so;
+    otherwise copies of the single environment run one after the other, or as processes under mode `async`.
+
+    Args:
+        env_id: A Gymnasium id, with or without `module:` in front.
+        lanes: Number of parallel environments.
+        env_config: The environment's keyword arguments.
+        mode: One of Gymnasium's vectorisation modes.
+    """
+    mode = gym.VectorizeMode(mode)
     if mode is not gym.VectorizeMode.ASYNC:
-        batched = _batched(config.env, lanes, dict(config.env_config))
+        batched = _batched(env_id, lanes, env_config)
         if batched is not None:
             return batched
         mode = gym.VectorizeMode.SYNC
     return gym.make_vec(
-        config.env,
+        env_id,
         num_envs=lanes,
         vectorization_mode=mode,
         vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
-        **config.env_config,
+        **env_config,
     )
 
 
-def _batched(env_id: str, lanes: int, env_config: dict[str, Any]) -> VectorEnv[Any, Any, Any] | None:
+def _batched(env_id: str, lanes: int, env_config: Mapping[str, Any]) -> VectorEnv[Any, Any, Any] | None:
     """The environment's own batched form, if it has one that resets in the same step."""
     module, _, name = env_id.rpartition(":")
     if module:

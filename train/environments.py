@@ -147,15 +147,11 @@ def make_batched(
     Raises:
         ExperimentError: as `probe`.
     """
-    spec = find_spec(env_id)
-    _check_keys(spec, env_config)
-    if spec.vector_entry_point is not None:
-        options: dict[str, Any] = {"vectorization_mode": "vector_entry_point"}
-    else:
-        mode = gym.vector.AutoresetMode.SAME_STEP
-        options = {"vectorization_mode": "sync", "vector_kwargs": {"autoreset_mode": mode}}
+    from engram.agents.lanes import vectorize
+
+    _check_keys(find_spec(env_id), env_config)
     env: gym.vector.VectorEnv[Any, Any, Any] = _attempt(
-        lambda: gym.make_vec(qualified(env_id), lanes, **options, **env_config), "env_config"
+        lambda: vectorize(qualified(env_id), lanes, env_config), "env_config"
     )
     return env
 

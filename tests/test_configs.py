@@ -1,0 +1,41 @@
+"""Every shipped experiment: it loads, its settings are accepted, and every number has its source."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from engram.train.experiment import Overrides, read_experiments
+from engram.train.loading import read_document
+from engram.train.plan import make_plan
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_experiment_is_accepted(path):
+    experiments, notices = read_experiments(read_document(str(path)), Overrides())
+    assert not notices
+    assert [experiment.name for experiment in experiments] == [path.stem]
+    for experiment in experiments:
+        assert make_plan(experiment).config is not None
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_number_has_a_comment(path):
+    """A line with a number says its unit or its source; what a run is called and counted by needs none."""
+    plain = re.compile(r"^\s*(seed|checkpoint_at_end)\b")
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        value = line.partition("#")[0].partition(":")[2]
+        if re.search(r"\d", value) and "engram/" not in value and not plain.match(line):
+            assert "#" in line, f"{path.name}:{number}: {line.strip()}"
+
+
+def test_the_three_tmaze_experiments_differ_in_the_core_alone():
+    sections = {}
+    for core in ("concrete", "lstm", "mlp"):
+        document = read_document(str(CONFIGS[0].parent / f"tmaze_{core}.yaml"))
+        section = document[f"tmaze_{core}"]
+        del section["config"]["model"]["core"]
+        sections[core] = section
+    assert sections["concrete"] == sections["lstm"] == sections["mlp"]
