@@ -16,6 +16,7 @@ from ray.rllib.core import COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from ray.rllib.core.learner.training_data import TrainingData
+from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch import Tensor
 
@@ -122,10 +123,17 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
             )
         return results
 
-    def after_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Moves the schedules on."""
-        super().after_gradient_based_update(timesteps=timesteps)
-        self._entropy_coeff.update(timestep=next(iter(timesteps.values()), 0))
+    def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        """Sets learning rate and entropy coefficient to what the schedules say of this step.
+
+        RLlib does so after an update only; the first one after a restore would use the rate of the
+        checkpoint's optimizer, whatever the configuration says.
+        """
+        super().before_gradient_based_update(timesteps=timesteps)
+        now = timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0)
+        self._entropy_coeff.update(timestep=now)
+        for optimizer, schedule in self._optimizer_lr_schedules.items():
+            self._set_optimizer_lr(optimizer, lr=schedule.update(timestep=now))
 
     def get_parameters(self, module: torch.nn.Module) -> Sequence[torch.nn.Parameter]:
         """The parameters that are trained; those of a frozen encoder are not."""

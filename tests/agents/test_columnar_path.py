@@ -101,6 +101,29 @@ def test_checkpoint_goes_on_where_it_was(ray_cluster, tmp_path):
         restored.stop()
 
 
+def test_first_update_after_a_restore_uses_the_configured_rate(ray_cluster):
+    """A learner takes over weights and optimizer of another; its own rate counts from the first step."""
+    donor, heir = config(lr=1e-2).build_algo(), config(lr=[[0, 1e-4], [10_000, 1e-6]]).build_algo()
+    used = []
+    try:
+        donor.train()
+        heir.learner_group.set_state(donor.learner_group.get_state())
+        learner = heir.learner_group._learner
+        step = learner.apply_gradients
+        learner.apply_gradients = lambda grads: (used.append(rate_of(learner)), step(grads))[1]
+        heir.training_step()
+        assert used == pytest.approx([1e-4 - (1e-4 - 1e-6) * 640 / 10_000] * len(used))
+        assert len(used) == 8
+    finally:
+        donor.stop()
+        heir.stop()
+
+
+def rate_of(learner):
+    (optimizer,) = (optimizer for _, optimizer in learner.get_optimizers_for_module("default_policy"))
+    return optimizer.param_groups[0]["lr"]
+
+
 def test_learners_share_the_lanes_and_agree(ray_cluster):
     algorithm = config(num_env_runners=1, num_learners=2, num_cpus_per_learner=0.5).build_algo()
     try:
