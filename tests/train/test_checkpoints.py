@@ -16,7 +16,6 @@ from engram.train.record import read_record
 from engram.train.resume import adopt_newest, unfinished_trials
 from engram.train.runner import changed_settings, last_words
 
-
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint
     ".": "algorithm_state",
     "env_runner": "state",
