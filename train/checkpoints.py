@@ -2,7 +2,7 @@
 
 import json
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from engram.train.errors import ExperimentError, reason
 from engram.train.record import read_record
 
 MODULE = Path("learner_group/learner/rl_module/default_policy")
+_STEPS = "num_env_steps_sampled_lifetime"
 _ROOT_MARK = "rllib_checkpoint.json"
 _PARTS = (*reversed(MODULE.parents[:3]), MODULE)  # every algorithm has these
 
@@ -149,6 +150,32 @@ def check_fits(checkpoint: Path, config: Any, env: EnvFacts) -> Path:
     return checkpoint
 
 
+def check_unfinished(checkpoint: Path, stop: Mapping[str, float]) -> None:
+    """Refuse a checkpoint that has already trained as long as the new run is to train in all.
+
+    Args:
+        checkpoint: From `find_checkpoint`.
+        stop: The new run's conditions; those that count env steps or iterations are looked at.
+
+    Raises:
+        ExperimentError: the run would stop after one iteration.
+    """
+    state = _algorithm_state(checkpoint)
+    stats = state.get("metrics_logger", {}).get("stats", {})
+    steps = stats.get(f"env_runners--{_STEPS}", {}).get("lifetime_sum") or 0
+    reached = {
+        "timesteps_total": steps,
+        _STEPS: steps,
+        "training_iteration": state.get("training_iteration", 0),
+    }
+    for key, count in reached.items():
+        if key in stop and count >= stop[key]:
+            raise ExperimentError(
+                f"--restore {checkpoint}: already at {key} {count:,.10g}, and stop.{key} is "
+                f"{stop[key]:,.10g}; legal: more than {count:,.10g}, the restored part counts"
+            )
+
+
 def source(checkpoint: Path) -> Source:
     """The environment a checkpoint was trained on, from `run.json` beside it or from its own configuration.
 
@@ -187,6 +214,10 @@ def training_iteration(checkpoint: Path) -> int:
     Args:
         checkpoint: A whole checkpoint.
     """
+    return int(_algorithm_state(checkpoint).get("training_iteration", 0))
+
+
+def _algorithm_state(checkpoint: Path) -> dict[str, Any]:
     with (checkpoint / "algorithm_state.pkl").open("rb") as stream:
-        state = pickle.load(stream)
-    return int(state.get("training_iteration", 0))
+        state: dict[str, Any] = pickle.load(stream)
+    return state

@@ -67,7 +67,7 @@ def set_environment(options: RayOptions) -> None:
         options: How Ray will be started.
     """
     defaults = {
-        "OMP_NUM_THREADS": "1",  # one thread per process: small tensors run many times slower with two
+        "OMP_NUM_THREADS": "1",  # small tensors gain nothing from more; trials and runners share the cores
         "RAY_AIR_NEW_OUTPUT": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",

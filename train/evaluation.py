@@ -58,7 +58,7 @@ def evaluate(request: Request, gif: str | None, as_json: bool) -> dict[str, Any]
     import torch
 
     quiet()
-    torch.set_num_threads(1)  # small tensors run many times slower with two
+    torch.set_num_threads(1)  # tensors this small gain nothing from more
     checkpoint = checkpoints.find_checkpoint(request.path)
     origin = checkpoints.source(checkpoint)
     env_config = {**origin.env_config, **request.env_config}

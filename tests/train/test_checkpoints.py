@@ -127,6 +127,28 @@ def test_a_foreign_module_is_one_error(trial_folder):
         checkpoints.source(trial_folder / "checkpoint_000001")
 
 
+@pytest.mark.parametrize(
+    ("stop", "message"),
+    [
+        ({"timesteps_total": 960.0}, "already at timesteps_total 960, and stop.timesteps_total is 960; "),
+        ({"num_env_steps_sampled_lifetime": 900.0}, "already at num_env_steps_sampled_lifetime 960"),
+        ({"training_iteration": 9.0}, "already at training_iteration 10, and stop.training_iteration is 9"),
+        ({"timesteps_total": 961.0, "training_iteration": 11.0, "time_total_s": 1.0}, None),
+        ({}, None),
+    ],
+)
+def test_a_checkpoint_past_the_stop_is_refused(tmp_path, stop, message):
+    folder = save(tmp_path / "checkpoint_000000", 10)
+    stats = {"env_runners--num_env_steps_sampled_lifetime": {"lifetime_sum": 960.0}}
+    state = {"training_iteration": 10, "metrics_logger": {"stats": stats}}
+    (folder / "algorithm_state.pkl").write_bytes(pickle.dumps(state))
+    if message is None:
+        checkpoints.check_unfinished(folder, stop)
+    else:
+        with pytest.raises(ExperimentError, match=message):
+            checkpoints.check_unfinished(folder, stop)
+
+
 def tune_trial(folder, known, kept):
     """What `adopt_newest` reads of a Ray Tune trial."""
     manager = _CheckpointManager(CheckpointConfig(num_to_keep=4))

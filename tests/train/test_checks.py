@@ -181,3 +181,41 @@ def test_environments():
     assert make_rendered("small_envs:small/Cue-v0", {}).render_mode == "rgb_array"
     with pytest.raises(ExperimentError, match="--gif: small_envs:small/Uneven-v0 cannot render"):
         make_rendered("small_envs:small/Uneven-v0", {})
+
+
+@pytest.mark.parametrize("path", ["/proc/x", "/etc/passwd", "/etc/passwd/x", "/tmp/\0", "/tmp/" + 300 * "x"])
+def test_results_that_cannot_be_written(path):
+    with pytest.raises(ExperimentError, match=r"storage_path: .* cannot be written to: ") as caught:
+        plan(storage_path=path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_check_of_the_results_folder_makes_nothing(tmp_path):
+    assert plan(storage_path=str(tmp_path / "a" / "b")).folder == tmp_path / "a" / "b" / "e"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_uri_stays_as_it_is():
+    made = plan(storage_path="s3://bucket/x/")
+    assert (made.storage, made.location, made.folder) == ("s3://bucket/x", "s3://bucket/x/e", None)
+    rows = dict(header.rows(made))
+    assert rows["results"] == "s3://bucket/x/e"
+    assert rows["TensorBoard"] == "tensorboard --logdir s3://bucket/x/e"
+    assert resolved(made)["storage_path"] == "s3://bucket/x"
+    assert plan(storage_path="file:///tmp/x").storage == "/tmp/x"
+
+
+@pytest.mark.parametrize(
+    ("config", "samples", "noted"),
+    [
+        ({"seed": 1}, 3, True),
+        ({"seed": 1, "lr": {"grid_search": [1e-3, 1e-4]}}, 3, True),
+        ({"seed": 1, "lr": {"loguniform": [1e-4, 1e-3]}}, 3, False),
+        ({"seed": 1}, 1, False),
+        ({}, 3, False),
+    ],
+)
+def test_identical_trials_are_noticed(config, samples, noted):
+    said = header.notice(plan(config, num_samples=samples))
+    assert (said is not None) == noted
+    assert said is None or said.endswith("use --seeds 3")
