@@ -47,6 +47,16 @@ def core(**options):
         ({"grad_clip_by": "norn"}, "config.grad_clip_by: unknown 'norn'; did you mean 'norm'?"),
         ({"evaluation_config": {"explor": 1}}, "config.evaluation_config.explor: unknown key"),
         ({"num_learners": 3}, "config: num_learners: 4 lanes"),
+        ({"vf_loss_coeff": [[0, 1.0]]}, "config.vf_loss_coeff: expected a number, got [[0, 1.0]]"),
+        ({"clip_param": "x"}, "config.clip_param: expected a number, got 'x'"),
+        ({"lambda_": "x"}, "config.lambda_: expected a number, got 'x'"),
+        ({"normalize_advantages": "yes"}, "config.normalize_advantages: expected true or false, got 'yes'"),
+        ({"entropy_coeff": "x"}, "config.entropy_coeff: expected a list or a number, got 'x'"),
+        ({"seed": "x"}, "config.seed: expected a whole number or null, got 'x'"),
+        ({"metrics_num_episodes_for_smoothing": 0}, "config.metrics_num_episodes_for_smoothing: 0 is out"),
+        ({"min_sample_timesteps_per_iteration": -1}, "config.min_sample_timesteps_per_iteration: -1 is out"),
+        ({"min_train_timesteps_per_iteration": -1}, "config.min_train_timesteps_per_iteration: -1 is out"),
+        ({"min_time_s_per_iteration": -1}, "config.min_time_s_per_iteration: -1"),
         ({"model": 3}, "config.model: expected a mapping, got 3"),
         ({"model": {"cor": {}}}, "config.model.cor: unknown key; did you mean 'core'?"),
         (core(type="lstmm"), "config.model.core.type: unknown 'lstmm'; did you mean 'lstm'?"),
@@ -67,6 +77,42 @@ def test_wrong_config(config, message):
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "action_space",
+        "callbacks_class",
+        "callbacks_on_episode_end",
+        "custom_evaluation_function",
+        "enable_env_runner_and_connector_v2",
+        "enable_rl_module_and_learner",
+        "env_runner_cls",
+        "env_task_fn",
+        "ignore_worker_failures",
+        "in_evaluation",
+        "input_",
+        "input_filesystem",
+        "observation_fn",
+        "observation_space",
+        "policies_to_train",
+        "prelearner_class",
+        "sample_collector",
+        "stats_cls_lookup",
+        "worker_cls",
+    ],
+)
+def test_what_a_file_cannot_hold_is_unknown(key):
+    for run in ("RecurrentPPO", "PPO", "DQN"):
+        assert key not in settings.names(build.defaults(run, {}))
+    with pytest.raises(ExperimentError, match=rf"config\.{key}: unknown key"):
+        plan({key: "x"})
+
+
+def test_old_names_that_do_no_harm_are_known():
+    names = settings.names(build.defaults("PPO", {}))
+    assert {"log_level", "observation_filter", "compress_observations", "use_gae", "output"} <= names
 
 
 @pytest.mark.parametrize(
@@ -195,14 +241,14 @@ def test_the_check_of_the_results_folder_makes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_uri_stays_as_it_is():
+def test_a_uri_stays_as_it_is(tmp_path):
     made = plan(storage_path="s3://bucket/x/")
     assert (made.storage, made.location, made.folder) == ("s3://bucket/x", "s3://bucket/x/e", None)
     rows = dict(header.rows(made))
     assert rows["results"] == "s3://bucket/x/e"
     assert rows["TensorBoard"] == "tensorboard --logdir s3://bucket/x/e"
     assert resolved(made)["storage_path"] == "s3://bucket/x"
-    assert plan(storage_path="file:///tmp/x").storage == "/tmp/x"
+    assert plan(storage_path=f"file://{tmp_path}").storage == str(tmp_path)
 
 
 @pytest.mark.parametrize(
