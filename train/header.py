@@ -30,7 +30,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
     lines += [
         ("trials", f"{plan.trials}, seeds {_seeds(plan.seeds)}"),
         ("stop", _stop(plan)),
-        ("device", "cuda" if build.gpus_per_trial(config) > 0 else "cpu"),
+        ("device", "cuda" if build.per_trial(config, "GPU") > 0 else "cpu"),
         ("results", plan.location),
         ("TensorBoard", f"tensorboard --logdir {plan.location}"),
     ]

@@ -72,7 +72,7 @@ def make_plan(experiment: Experiment) -> Plan:
     """
     plain, domains = search.split(experiment.config, "config")
     variants = list(search.variants(plain, domains))
-    envs = _probe_all(experiment.env, variants)
+    envs = _probe_all(experiment, variants)
     quiet()
     configs = [
         build.build_config(experiment.run, env, values) for env, values in zip(envs, variants, strict=True)
@@ -92,15 +92,18 @@ def make_plan(experiment: Experiment) -> Plan:
     return plan
 
 
-def _probe_all(env_id: str, variants: list[dict[str, Any]]) -> list[EnvFacts]:
+def _probe_all(experiment: Experiment, variants: list[dict[str, Any]]) -> list[EnvFacts]:
     """Facts of each variant's environment; equal settings are probed once."""
-    sections = [settings.mapping(values.get("env_config"), "config.env_config") for values in variants]
-    probed = {json.dumps(section): probe(env_id, section) for section in _distinct(sections)}
-    return [probed[json.dumps(section)] for section in sections]
-
-
-def _distinct(sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({json.dumps(section): section for section in sections}.values())
+    probed: dict[str, EnvFacts] = {}
+    found = []
+    for values in variants:
+        section = settings.mapping(values.get("env_config"), "config.env_config")
+        form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
+        key = json.dumps([section, form])
+        if key not in probed:
+            probed[key] = probe(experiment.env, section, form)
+        found.append(probed[key])
+    return found
 
 
 def resolved(plan: Plan) -> dict[str, Any]:

@@ -212,7 +212,7 @@ def test_resolved_is_plain_data():
 
 def test_resources():
     made = plan()
-    assert build.cpus_per_trial(made.config) == 1  # so that two trials fit on two cores
+    assert build.per_trial(made.config, "CPU") == 1  # so that two trials fit on two cores
     check_resources(made, RayOptions())
     with pytest.raises(ExperimentError, match="--ray-num-cpus 1: one trial asks for 3 CPUs"):
         check_resources(plan({"num_env_runners": 2}), RayOptions(cpus=1))
@@ -265,3 +265,65 @@ def test_identical_trials_are_noticed(config, samples, noted):
     said = header.notice(plan(config, num_samples=samples))
     assert (said is not None) == noted
     assert said is None or said.endswith("use --seeds 3")
+
+
+def tmaze(run, env_config, **config):
+    model = {"encoder": {"type": "conv"}, "core": {"type": "mlp"}}
+    config = {"env_config": env_config, "model": model, **config}
+    return plan(config, env="engram/TMaze-v0", run=run)
+
+
+@pytest.mark.parametrize(
+    ("run", "env_config", "config", "message"),
+    [
+        ("RecurrentPPO", {"max_episode_steps": 100}, {}, "config.env_config.max_episode_steps: unknown key"),
+        (
+            "RecurrentPPO",
+            {"autoreset_mode": "next_step"},
+            {},
+            "config.env_config.autoreset_mode: unknown key",
+        ),
+        ("PPO", {"autoreset_mode": "next_step"}, {}, "config.env_config.autoreset_mode: unknown key"),
+        (
+            "PPO",
+            {"max_episode_steps": 100},
+            {"gym_env_vectorize_mode": "vector_entry_point"},
+            "config.env_config.max_episode_steps: unknown key",
+        ),
+        (
+            "PPO",
+            {"level": 0},
+            {"gym_env_vectorize_mode": "vector_entry_point"},
+            "config.env_config: autoreset_mode: RLlib's own runners need next_step",
+        ),
+        (
+            "PPO",
+            {"autoreset_mode": "next_stp"},
+            {"gym_env_vectorize_mode": "vector_entry_point"},
+            "config.env_config: autoreset_mode: unknown 'next_stp'",
+        ),
+    ],
+)
+def test_what_the_runners_environment_refuses(run, env_config, config, message):
+    with pytest.raises(ExperimentError) as caught:
+        tmaze(run, env_config, **config)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_environment_without_a_batched_form():
+    with pytest.raises(ExperimentError, match=r"config.gym_env_vectorize_mode: 'vector_entry_point' needs a"):
+        plan({"gym_env_vectorize_mode": "vector_entry_point"}, run="PPO")
+
+
+def test_stock_algorithms_take_a_batched_environment():
+    made = tmaze("PPO", {"autoreset_mode": "next_step"}, gym_env_vectorize_mode="vector_entry_point")
+    assert made.config.env_config == {"autoreset_mode": "NEXT_STEP"}
+    assert made.env == tmaze("RecurrentPPO", {}).env
+
+
+@pytest.mark.parametrize("run", ["RecurrentPPO", "PPO"])
+def test_what_every_form_takes_is_taken(run):
+    model = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "mlp"}}
+    made = plan({"env_config": {"max_episode_steps": 9}, "model": model}, env="CartPole-v1", run=run)
+    assert made.config.env_config == {"max_episode_steps": 9}
+    assert tmaze(run, {"level": [0, 1]}, gym_env_vectorize_mode="async").env.memory_delay == 281
