@@ -21,8 +21,8 @@ MODULE = "engram.envs:"  # what makes a Ray worker import our registrations
 _MAKE_KEYS = ("max_episode_steps", "render_mode", "disable_env_checker")  # gymnasium.make's own
 
 
-# How the runners of an algorithm make an environment: lanes of the columnar path (batched where there is a fit
-# form), copies of the single form, or the batched form that the user asked stock RLlib for.
+# How the runners of an algorithm make an environment: lanes of the columnar path (batched where one fits),
+# copies of the single form, or the batched form that the user asked stock RLlib for.
 Form = Literal["lanes", "copies", "batched"]
 
 
