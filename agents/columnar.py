@@ -26,7 +26,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         self.minibatch_size: int | None = None
         # There is no connector whose state would have to be gathered.
         self.merge_env_runner_states = False
-        # Two such trials share a core: sampling and learning take turns in one process.
+        # Sampling and learning take turns in one process of one thread.
         self.num_cpus_per_learner = 1
         self.num_cpus_for_main_process = 1
 

@@ -6,7 +6,6 @@ N stands for any number of observations at once (T * B in training, B when sampl
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -22,7 +21,7 @@ from engram.memory.options import Options, integer, integers, parse_options, unk
 class Encoder(nn.Module):
     """Observations (N, *shape) to features (N, output_size).
 
-    Observations are scaled to [0, 1] by the upper bound of their space where that is finite.
+    Observations of whole numbers (boards, pixels) are scaled to at most 1 by the upper bound of their space.
     """
 
     Options: ClassVar[type[Options]]
@@ -30,8 +29,8 @@ class Encoder(nn.Module):
 
     def __init__(self, space: gym.spaces.Box, options: Any) -> None:
         super().__init__()
-        high = float(np.max(space.high))
-        self.scale = 1.0 / high if math.isfinite(high) and high > 0 else 1.0
+        whole = np.issubdtype(space.dtype, np.integer)
+        self.scale = 1.0 / max(1.0, float(np.max(space.high))) if whole else 1.0
 
     def prepare(self, observations: Tensor) -> Tensor:
         """Observations as scaled floats, in the dtype of the encoder's weights."""

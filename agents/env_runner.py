@@ -13,7 +13,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 import tree
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.env import INPUT_ENV_SINGLE_SPACES, INPUT_ENV_SPACES
@@ -66,6 +66,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")
         self.num_envs = self.env.num_envs
         self._needs_initial_reset = True
+        self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
 
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
         """The spaces of all lanes, of one lane, and of the module."""
@@ -119,41 +120,55 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         return self.metrics.reduce()
 
     def _reset_lanes(self) -> None:
-        observations, _ = self._try_env_reset(
-            seed=self._seed if self._needs_initial_reset else None, options=None
-        )
+        observations, _ = self._try_env_reset(seed=self._lane_seeds(), options=None)
         self._needs_initial_reset = False
         self._observations: Nest = observations
         self._resets = np.ones(self.num_envs, bool)
         self._state: State = self.module.initial_state(self.num_envs)
-        self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
+        self._episodes.restart()
         self._action_dist = self.module.get_exploration_action_dist_cls()
         self.module.eval()
+
+    def _lane_seeds(self) -> int | list[int] | None:
+        """What the first reset is seeded with; later ones go on where the generators are.
+
+        Copies of a single environment get a seed each: Gymnasium would count them up from one number, as
+        RLlib counts up its runners' numbers, and most lanes of two runners would play the same episodes.
+        """
+        if self.config.seed is None or not self._needs_initial_reset:
+            return None
+        sequence = np.random.SeedSequence(
+            [self.config.seed, self.worker_index or 0, int(self.config.in_evaluation)]
+        )
+        if isinstance(self.env.unwrapped, SyncVectorEnv | AsyncVectorEnv):
+            return [int(seed) for seed in sequence.generate_state(self.num_envs)]
+        return int(sequence.generate_state(1)[0])
 
     @torch.no_grad()
     def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> Fragment:
         """Steps every lane `length` times; a failed environment starts the fragment over."""
-        columns = Columns(length, self.num_envs, self._observations)
-        state_in = {name: value.cpu().numpy().copy() for name, value in self._state.items()}
-        t = 0
+        buffer, t = FragmentBuffer(length, self.num_envs, self._observations), 0
         while t < length:
-            columns.begin(t, self._observations, self._resets)
+            if t == 0:
+                state_in = {name: value.cpu().numpy().copy() for name, value in self._state.items()}
+            buffer.begin(t, self._observations, self._resets)
             actions, logp, values = self._act(explore, random_actions)
-            results = self._try_env_step(actions)
+            results = self._try_env_step(self._for_env(actions))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
-                return self._sample_fragment(length, explore, random_actions)
+                t = 0
+                continue
             self._observations, rewards, terminateds, truncateds, infos = results
-            columns.end(t, actions, logp, values, rewards, terminateds, truncateds)
+            buffer.end(t, actions, logp, values, rewards, terminateds, truncateds)
             if truncateds.any():
-                columns.final_values[t] = self._final_values(truncateds, infos)
+                buffer.final_values[t] = self._final_values(truncateds, infos)
             self._resets = terminateds | truncateds
             self._episodes.step(rewards, self._resets, infos)
             t += 1
-        columns.begin(length, self._observations, self._resets)
+        buffer.begin(length, self._observations, self._resets)
         self._count(length * self.num_envs)
         return Fragment(
-            **columns.arrays(),
+            **buffer.arrays(),
             last_values=self._values(self._observations, self._resets),
             state_in=state_in,
             weights_seq_no=self._weights_seq_no,
@@ -163,21 +178,21 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     def _play_episodes(self, episodes: int, explore: bool, random_actions: bool) -> int:
         """Plays `episodes` episodes from fresh resets, lane i its share; returns the steps taken."""
         self._reset_lanes()
-        self._needs_initial_reset = True
-        share, rest = divmod(episodes, self.num_envs)
-        quota = np.full(self.num_envs, share) + (np.arange(self.num_envs) < rest)
-        self._episodes.limit(quota)
+        self._episodes.limit(episodes)
         steps = 0
         while self._episodes.wanting():
             actions, _, _ = self._act(explore, random_actions)
-            results = self._try_env_step(actions)
+            results = self._try_env_step(self._for_env(actions))
             if results == ENV_STEP_FAILURE:
-                return self._play_episodes(episodes, explore, random_actions)
+                self._reset_lanes()
+                self._episodes.limit(episodes)
+                continue
             self._observations, rewards, terminateds, truncateds, infos = results
             self._resets = terminateds | truncateds
             self._episodes.step(rewards, self._resets, infos)
             steps += self.num_envs
         self._count(steps)
+        self._needs_initial_reset = True
         return steps
 
     def _act(self, explore: bool, random_actions: bool) -> tuple[Nest, Nest, Nest]:
@@ -191,6 +206,10 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         if random_actions:
             actions = torch.from_numpy(self.env.action_space.sample()).to(self._device)
         return actions.cpu().numpy(), dist.logp(actions).cpu().numpy(), outputs.values[0].cpu().numpy()
+
+    def _for_env(self, actions: Nest) -> Nest:
+        """Actions as the environment takes them: a Gaussian's may lie outside the bounds of a Box."""
+        return clip_to_space(actions, self.env.single_action_space)
 
     def _values(self, observations: Nest, resets: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Values (B,) of observations that are not acted upon; the state stays as it is."""
@@ -230,7 +249,12 @@ def _put(nest: Nest, lane: int, values: Nest) -> None:
         array[lane] = value
 
 
-class Columns:
+def clip_to_space(actions: Nest, space: gym.Space[Any]) -> Nest:
+    """Actions (B, ...) inside the bounds of one lane's `space`, where it is a Box; others as they are."""
+    return np.clip(actions, space.low, space.high) if isinstance(space, gym.spaces.Box) else actions
+
+
+class FragmentBuffer:
     """The arrays of a fragment while it is being sampled."""
 
     def __init__(self, length: int, lanes: int, observations: Nest) -> None:

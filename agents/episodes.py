@@ -55,9 +55,20 @@ class EpisodeLog:
         self._ever_finished = False
         self._says_success = False
 
-    def limit(self, quota: NDArray[np.int64]) -> None:
-        """Keeps only the first `quota[b]` episodes of lane b."""
-        self._quota = quota.copy()
+    def restart(self) -> None:
+        """Starts every lane's episode over, without a limit; what has finished stays."""
+        self._returns[:] = 0.0
+        self._lengths[:] = 0
+        self._quota = None
+
+    def limit(self, episodes: int) -> None:
+        """Keeps only the first `episodes` from now on, every lane its equal share, and forgets earlier ones.
+
+        The first to end, whatever their lane, would be the shortest.
+        """
+        share, rest = divmod(episodes, len(self._returns))
+        self._quota = share + (np.arange(len(self._returns)) < rest)
+        self._finished, self._uncounted = [], 0
 
     def wanting(self) -> bool:
         """Whether a limited log still waits for episodes."""

@@ -16,7 +16,7 @@ from ray.rllib.core import COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from ray.rllib.core.learner.training_data import TrainingData
-from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
+from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME, WEIGHTS_SEQ_NO
 from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch import Tensor
 
@@ -134,6 +134,25 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         self._entropy_coeff.update(timestep=now)
         for optimizer, schedule in self._optimizer_lr_schedules.items():
             self._set_optimizer_lr(optimizer, lr=schedule.update(timestep=now))
+
+    def after_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        """Moves RLlib's schedules on and lets all learners end with the same running statistics.
+
+        Torch hands the first learner's buffers to the others before a forward pass, but not after the last.
+        """
+        super().after_gradient_based_update(timesteps=timesteps)
+        if self.config.num_learners > 1:
+            for buffer in self.module[DEFAULT_MODULE_ID].unwrapped().buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Takes over another learner's state, whatever its age.
+
+        RLlib refuses weights that are numbered below its own, here and in the runners. A restored donor may
+        be younger; its weights get the next number.
+        """
+        newest = max(self._weights_seq_no, state.get(WEIGHTS_SEQ_NO, 0)) + 1
+        super().set_state({**state, WEIGHTS_SEQ_NO: newest})
 
     def get_parameters(self, module: torch.nn.Module) -> Sequence[torch.nn.Parameter]:
         """The parameters that are trained; those of a frozen encoder are not."""

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import torch
 from ray.rllib.core.columns import Columns
-from ray.rllib.core.rl_module.apis import ValueFunctionAPI
 from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
 
@@ -75,7 +74,7 @@ class Outputs(NamedTuple):
     state: State
 
 
-class RecurrentModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
+class RecurrentModule(TorchRLModule):  # type: ignore[misc]
     """Actor-critic with a swappable recurrent core, for the columnar data path.
 
     A core that does not train its input (`train_input: false`) gets an encoder of its own, frozen at its
@@ -139,11 +138,6 @@ class RecurrentModule(TorchRLModule, ValueFunctionAPI):  # type: ignore[misc]
             Columns.VF_PREDS: outputs.values,
             Columns.STATE_OUT: outputs.state,
         }
-
-    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
-        """Values of the batch's observations."""
-        values: Tensor = self._forward(batch)[Columns.VF_PREDS]
-        return values
 
 
 def _distribution_size(space: gym.Space[Any]) -> int:

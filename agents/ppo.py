@@ -49,7 +49,7 @@ class RecurrentPPOConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         self.lambda_ = 0.95
         self.clip_param = 0.2
         self.vf_loss_coeff = 0.5
-        self.entropy_coeff: Any = 0.01
+        self.entropy_coeff: float | list[Any] = 0.01
         self.normalize_advantages = False
         self.lr = 1e-3
         self.grad_clip = 0.5
@@ -59,11 +59,11 @@ class RecurrentPPOConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     def training(
         self,
         *,
-        lambda_: Any = NotProvided,
-        clip_param: Any = NotProvided,
-        vf_loss_coeff: Any = NotProvided,
-        entropy_coeff: Any = NotProvided,
-        normalize_advantages: Any = NotProvided,
+        lambda_: float = NotProvided,
+        clip_param: float = NotProvided,
+        vf_loss_coeff: float = NotProvided,
+        entropy_coeff: float | list[Any] = NotProvided,
+        normalize_advantages: bool = NotProvided,
         **kwargs: Any,
     ) -> Self:
         """Sets the training settings: ours as in the class, the others as in `AlgorithmConfig.training`."""

@@ -12,7 +12,12 @@ import numpy as np
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
-from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, EVALUATION_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_RESULTS,
+    EVALUATION_RESULTS,
+    NUM_ENV_STEPS_SAMPLED,
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
+)
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
 from engram.agents.episodes import EPISODES, UNFINISHED, Episode, EpisodeWindow, as_episodes
@@ -23,7 +28,6 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self._window = EpisodeWindow(size=100)
-        self._steps = 0
 
     @classmethod
     def of(cls, algorithm: Algorithm) -> Self:
@@ -31,14 +35,13 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         return next(callback for callback in algorithm.callbacks if isinstance(callback, cls))
 
     def get_state(self) -> dict[str, Any]:
-        """The window and the step count, for checkpoints."""
-        return {"episodes": [tuple(episode) for episode in self._window.episodes], "steps": self._steps}
+        """The window, for checkpoints."""
+        return {"episodes": [tuple(episode) for episode in self._window.episodes]}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restores what `get_state` returned."""
         self._window.episodes.clear()
         self._window.extend(state["episodes"])
-        self._steps = state["steps"]
 
     def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
         """Sizes the window as configured."""
@@ -83,11 +86,10 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         runners = result.setdefault(ENV_RUNNER_RESULTS, {})
         self._window.extend(runners.pop(EPISODES, ()))
         runners.update(self._window.summary(runners.pop(UNFINISHED, ())))
-        steps = int(runners.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
-        result["timesteps_total"] = steps
-        result["steps_per_second"] = (steps - self._steps) / max(result.get("time_this_iter_s", 0.0), 1e-9)
+        result["timesteps_total"] = int(runners.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
+        steps = float(runners.get(NUM_ENV_STEPS_SAMPLED, 0))
+        result["steps_per_second"] = steps / max(result.get("time_this_iter_s", 0.0), 1e-9)
         result["bptt_steps"] = gradient_window(algorithm.config)
-        self._steps = steps
         if EVALUATION_RESULTS in result:
             _summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
 

@@ -11,13 +11,17 @@ from typing import Any
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.utils import make_target_network
-from ray.rllib.core.rl_module.apis import TARGET_NETWORK_ACTION_DIST_INPUTS, TargetNetworkAPI
-from torch import nn
+from ray.rllib.core.rl_module.apis import (
+    TARGET_NETWORK_ACTION_DIST_INPUTS,
+    TargetNetworkAPI,
+    ValueFunctionAPI,
+)
+from torch import Tensor, nn
 
 from engram.agents.module import Outputs, RecurrentModule
 
 
-class StockRecurrentModule(RecurrentModule, TargetNetworkAPI):  # type: ignore[misc]
+class StockRecurrentModule(RecurrentModule, ValueFunctionAPI, TargetNetworkAPI):  # type: ignore[misc]
     """`RecurrentModule` for RLlib's own PPO, IMPALA and APPO."""
 
     def get_initial_state(self) -> dict[str, Any]:
@@ -44,6 +48,11 @@ class StockRecurrentModule(RecurrentModule, TargetNetworkAPI):  # type: ignore[m
         return Outputs(
             outputs.action_dist_inputs.transpose(0, 1), outputs.values.transpose(0, 1), outputs.state
         )
+
+    def compute_values(self, batch: dict[str, Any], embeddings: Any = None) -> Tensor:
+        """Values of the batch's observations."""
+        values: Tensor = self._forward(batch)[Columns.VF_PREDS]
+        return values
 
     def make_target_networks(self) -> None:
         """Copies the networks of the policy, for APPO."""

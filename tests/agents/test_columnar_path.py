@@ -1,5 +1,6 @@
 """The columnar path on a task that needs memory: sampling, learning, checkpoints, runners, learners."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,9 +9,10 @@ import recall  # noqa: F401  registers the task
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import gradient_window, make_config
-from engram.agents.learner import ColumnBatch
+from engram.agents.results import ResultCallbacks
 
 LSTM = {"type": "lstm", "size": 32}
 MLP_CORE = {"type": "mlp", "hidden": [32]}
@@ -89,8 +91,10 @@ def test_checkpoint_goes_on_where_it_was(ray_cluster, tmp_path):
     before = algorithm.train()
     path = algorithm.save_to_path(str(tmp_path / "checkpoint"))
     weights = algorithm.get_module().state_dict()
+    window = ResultCallbacks.of(algorithm).get_state()
     restored = Algorithm.from_checkpoint(path)
     try:
+        assert ResultCallbacks.of(restored).get_state() == window
         for name, tensor in restored.get_module().state_dict().items():
             torch.testing.assert_close(tensor, weights[name], msg=name)
         after = restored.train()
@@ -125,17 +129,22 @@ def rate_of(learner):
 
 
 def test_learners_share_the_lanes_and_agree(ray_cluster):
-    algorithm = config(num_env_runners=1, num_learners=2, num_cpus_per_learner=0.5).build_algo()
+    """Each learner sees half of the lanes, and both end with the same weights and running statistics."""
+    algorithm = config(
+        core=LOW_PASS, num_env_runners=1, num_learners=2, num_cpus_per_learner=0.5
+    ).build_algo()
     try:
         result = algorithm.train()
-        sums = algorithm.learner_group.foreach_learner(
-            lambda learner: sum(
-                p.double().sum().item() for p in learner.module[DEFAULT_MODULE_ID].parameters()
-            )
+        states = algorithm.learner_group.foreach_learner(
+            lambda learner: {
+                k: v.cpu() for k, v in learner.module["default_policy"].unwrapped().state_dict().items()
+            }
         )
-        first, second = [call.get() for call in sums]
-        assert first == second
-        assert result["learners"][DEFAULT_MODULE_ID]["num_module_steps_trained"] > 0
+        first, second = [call.get() for call in states]
+        for name, leaf in first.items():
+            torch.testing.assert_close(leaf, second[name], rtol=0, atol=0, msg=name)
+        trained = result["learners"]["__all_modules__"]["num_env_steps_trained"]
+        assert trained == result["timesteps_total"] * algorithm.config.num_epochs
     finally:
         algorithm.stop()
 
@@ -200,16 +209,53 @@ def test_fragments_join_seamlessly(runner):
     np.testing.assert_allclose(outputs.values, first.values, atol=1e-5)
 
 
-def test_minibatches_take_every_lane_once(ray_cluster):
-    algorithm = config().build_algo()
+def test_every_epoch_takes_every_lane_once(ray_cluster):
+    """Drives the learner's own iterator over a fragment whose state says which lane it is."""
+    algorithm = config(num_envs_per_env_runner=10).build_algo()
     try:
         fragment = algorithm.env_runner.sample()[0]
-        batch = ColumnBatch.from_fragment(fragment, torch.device("cpu"))
-        parts = [batch.take(lanes) for lanes in torch.tensor_split(torch.randperm(32), 4)]
-        assert [len(part) for part in parts] == [8 * 20] * 4
-        rewards = torch.cat([part["rewards"] for part in parts], dim=1)
-        assert rewards.sum() == batch["rewards"].sum()
-        assert all(len(leaf) == 8 for leaf in parts[0]["state_in"].values())
+        fragment.state_in["hidden"][:] = np.arange(10)[:, None]
+        batches = algorithm.learner_group._learner._create_iterator_if_necessary(
+            training_data=TrainingData(episodes=[fragment]), num_epochs=3, minibatch_size=60
+        )
+        lanes = [
+            batch.policy_batches["default_policy"]["state_in"]["hidden"][:, 0].tolist() for batch in batches
+        ]
+        assert [len(group) for group in lanes] == [4, 3, 3] * 3
+        for epoch in range(3):
+            assert sorted(itertools.chain(*lanes[3 * epoch : 3 * epoch + 3])) == list(range(10))
+        assert lanes[:3] != lanes[3:6]
+    finally:
+        algorithm.stop()
+
+
+def test_lanes_of_two_runners_play_different_episodes(ray_cluster):
+    """Copies of a single environment: no two lanes share a seed."""
+    settings = config(num_env_runners=2, num_envs_per_env_runner=4, env_config={"delay": 2})
+    algorithm = settings.build_algo()
+    try:
+        fragments = algorithm.env_runner_group.foreach_env_runner(
+            lambda runner: runner.sample(num_timesteps=4 * 60)[0], local_env_runner=False
+        )
+        cues = [fragment.observations[:, lane, 0].tolist() for fragment in fragments for lane in range(4)]
+        assert len({tuple(shown) for shown in cues}) == 8
+    finally:
+        algorithm.stop()
+
+
+def test_older_weights_can_be_restored_in_place(ray_cluster, tmp_path):
+    """Learner and runner take a checkpoint's weights although theirs are newer."""
+    algorithm = config().build_algo()
+    try:
+        algorithm.train()
+        path = algorithm.save_to_path(str(tmp_path / "older"))
+        weights = {name: leaf.clone() for name, leaf in algorithm.get_module().state_dict().items()}
+        algorithm.train()
+        algorithm.restore_from_path(path)
+        learner = algorithm.learner_group._learner.module[DEFAULT_MODULE_ID]
+        for module in (learner, algorithm.env_runner.module):
+            for name, leaf in module.state_dict().items():
+                torch.testing.assert_close(leaf, weights[name], msg=name)
     finally:
         algorithm.stop()
 

@@ -37,11 +37,13 @@ def test_returns_and_lengths_are_per_lane():
 
 def test_every_lane_plays_its_share_and_no_more():
     log = EpisodeLog(2)
-    log.limit(np.array([1, 2]))
+    log.limit(3)
     for _ in range(2):
         log.step(np.ones(2), np.array([True, True]), {})
     assert not log.wanting()
     assert len(report(log)[EPISODES]) == 3
+    log.limit(2)
+    assert log.wanting()
 
 
 def test_progress_is_reported_until_the_first_episode_ends():

@@ -17,10 +17,10 @@ FROZEN = MODEL | {"core": {"type": "low_pass", "pools": 3, "size": 8, "train_inp
         ("PPO", MODEL),
         ("PPO", FROZEN),
         ("PPO", {"use_lstm": True, "lstm_cell_size": 16}),
-        ("IMPALA", MODEL),
-        ("APPO", MODEL),
+        ("IMPALA", FROZEN),
+        ("APPO", FROZEN),
     ],
-    ids=["PPO", "PPO_frozen", "PPO_own_lstm", "IMPALA", "APPO"],
+    ids=["PPO", "PPO_frozen", "PPO_own_lstm", "IMPALA_frozen", "APPO_frozen"],
 )
 def test_stock_algorithms_run_our_module(ray_cluster, run, model):
     config = make_config(run, model).environment("recall:engram_tests/CueRecall-v0")
@@ -35,7 +35,11 @@ def test_stock_algorithms_run_our_module(ray_cluster, run, model):
         for _ in range(2):
             result = algorithm.train()
         assert result["timesteps_total"] >= 1600
-        assert 0.0 <= result["env_runners"]["success_rate"] <= 1.0
+        window = result["env_runners"]["num_episodes_in_window"]
+        assert result["env_runners"]["success_rate"] * window == pytest.approx(
+            result["env_runners"]["episode_return_mean"] * window
+        )
+        assert window == 100
         assert set(result["env_runners"]["groups"]) == {"0", "1"}
         assert math.isfinite(result["env_runners"]["episode_return_mean"])
         assert result["bptt_steps"] == 20
