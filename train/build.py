@@ -3,10 +3,10 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from engram.train import settings
-from engram.train.environments import EnvFacts
+from engram.train.environments import EnvFacts, Form, with_autoreset
 from engram.train.errors import ExperimentError, reason, unknown, unknown_key
 from engram.train.search import Domain, Path, put
 
@@ -76,6 +76,20 @@ def _check_stock_model(model: Mapping[str, Any]) -> None:
             raise unknown_key("config.model", key, ["core", *known])
 
 
+def env_form(run: str, vectorize_mode: Any) -> Form:
+    """How an algorithm's runners make their environments.
+
+    Args:
+        run: The algorithm's name.
+        vectorize_mode: `config.gym_env_vectorize_mode`, or None where it is not set.
+    """
+    from engram.agents import ALGORITHMS
+
+    if run in ALGORITHMS and ALGORITHMS[run].columnar:
+        return "copies" if vectorize_mode == "async" else "lanes"
+    return "batched" if vectorize_mode == "vector_entry_point" else "copies"
+
+
 def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     """Check settings against an algorithm and put them into its AlgorithmConfig.
 
@@ -93,6 +107,8 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     config = defaults(run, settings.mapping(values.get("model"), "config.model"))
     checked = settings.check(values, config)
     checked.pop("model", None)
+    if "env_config" in checked:
+        checked["env_config"] = with_autoreset(checked["env_config"])
     try:
         config.environment(env.id)
         config.update_from_dict(checked)
@@ -211,21 +227,12 @@ def lanes(config: Any) -> int:
     return int(config.num_envs_per_env_runner) * max(1, int(config.num_env_runners))
 
 
-def cpus_per_trial(config: Any) -> float:
-    """CPUs that one trial asks Ray for.
+def per_trial(config: Any, resource: Literal["CPU", "GPU"]) -> float:
+    """How much of a resource one trial asks Ray for.
 
     Args:
         config: From `build_config`.
+        resource: Ray's name of it.
     """
     request = trainable(config).default_resource_request(config.to_dict())  # type: ignore[attr-defined]
-    return float(sum(bundle.get("CPU", 0) for bundle in request.bundles))
-
-
-def gpus_per_trial(config: Any) -> float:
-    """GPUs that one trial asks Ray for.
-
-    Args:
-        config: From `build_config`.
-    """
-    request = trainable(config).default_resource_request(config.to_dict())  # type: ignore[attr-defined]
-    return float(sum(bundle.get("GPU", 0) for bundle in request.bundles))
+    return float(sum(bundle.get(resource, 0) for bundle in request.bundles))

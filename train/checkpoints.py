@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from engram.train.errors import ExperimentError, reason
 from engram.train.record import read_record
 
 MODULE = Path("learner_group/learner/rl_module/default_policy")
-_MARKS = ("rllib_checkpoint.json", "algorithm_state.pkl", f"{MODULE}/module_state.pkl")
+_STEPS = "num_env_steps_sampled_lifetime"
+_ROOT_MARK = "rllib_checkpoint.json"
+_PARTS = (*reversed(MODULE.parents[:3]), MODULE)  # every algorithm has these
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,8 @@ def find_checkpoint(path: str) -> Path:
         raise ExperimentError(f"{path}: no such folder")
     if is_whole(folder):
         return folder
-    if folder.name.startswith("checkpoint_") or (folder / _MARKS[0]).exists():
-        missing = [mark for mark in _MARKS if not _loads(folder / mark)]
-        raise ExperimentError(f"{path}: not a whole checkpoint: {missing[0]} is missing or broken")
+    if folder.name.startswith("checkpoint_") or (folder / _ROOT_MARK).exists():
+        raise ExperimentError(f"{path}: not a whole checkpoint: {next(_broken(folder))} is missing or broken")
     inside = newest_first([*folder.glob("checkpoint_*"), *folder.glob("*/checkpoint_*")])
     found = next((candidate for candidate in inside if is_whole(candidate)), None)
     if found is None:
@@ -67,15 +69,33 @@ def is_whole(folder: Path) -> bool:
     Args:
         folder: A folder that may be a checkpoint.
     """
-    return folder.is_dir() and all(_loads(folder / mark) for mark in _MARKS)
+    return folder.is_dir() and next(_broken(folder), None) is None
+
+
+def _broken(folder: Path) -> Iterator[Path]:
+    """Files that are missing or cut off, relative to the checkpoint.
+
+    RLlib saves each part of an algorithm as a folder of three files: a description that names the other two,
+    how to build the part, and its state. Tune makes all folders of a copy before it fills them.
+    """
+    inside = (found.relative_to(folder) for found in sorted(folder.rglob("*")) if found.is_dir())
+    for part in dict.fromkeys((Path(), *_PARTS, *inside)):
+        description = part / ("metadata.json" if part.parts else _ROOT_MARK)
+        try:
+            names = json.loads((folder / description).read_text(encoding="utf-8"))
+            files = [part / names["class_and_ctor_args_file"], part / f"{names['state_file']}.pkl"]
+        except (OSError, ValueError, KeyError, TypeError):
+            yield description
+            continue
+        yield from (file for file in files if not _loads(folder / file))
 
 
 def _loads(file: Path) -> bool:
     try:
-        if file.suffix == ".json":
-            return isinstance(json.loads(file.read_text(encoding="utf-8")), dict)
         with file.open("rb") as stream:
             pickle.load(stream)
+    except (ImportError, AttributeError):
+        return True  # whole, but of classes that are not installed here
     except Exception:  # a broken pickle raises anything
         return False
     return True
@@ -130,6 +150,32 @@ def check_fits(checkpoint: Path, config: Any, env: EnvFacts) -> Path:
     return checkpoint
 
 
+def check_unfinished(checkpoint: Path, stop: Mapping[str, float]) -> None:
+    """Refuse a checkpoint that has already trained as long as the new run is to train in all.
+
+    Args:
+        checkpoint: From `find_checkpoint`.
+        stop: The new run's conditions; those that count env steps or iterations are looked at.
+
+    Raises:
+        ExperimentError: the run would stop after one iteration.
+    """
+    state = _algorithm_state(checkpoint)
+    stats = state.get("metrics_logger", {}).get("stats", {})
+    steps = stats.get(f"env_runners--{_STEPS}", {}).get("lifetime_sum") or 0
+    reached = {
+        "timesteps_total": steps,
+        _STEPS: steps,
+        "training_iteration": state.get("training_iteration", 0),
+    }
+    for key, count in reached.items():
+        if key in stop and count >= stop[key]:
+            raise ExperimentError(
+                f"--restore {checkpoint}: already at {key} {count:,.10g}, and stop.{key} is "
+                f"{stop[key]:,.10g}; legal: more than {count:,.10g}, the restored part counts"
+            )
+
+
 def source(checkpoint: Path) -> Source:
     """The environment a checkpoint was trained on, from `run.json` beside it or from its own configuration.
 
@@ -139,10 +185,9 @@ def source(checkpoint: Path) -> Source:
     Raises:
         ExperimentError: neither says.
     """
-    record = read_record(checkpoint.parent)
-    if record is not None and "trial_config" in record:
-        trial = record["trial_config"]
-        return Source(record["experiment"]["env"], trial.get("env_config") or {})
+    recorded = _recorded_source(checkpoint.parent)
+    if recorded is not None:
+        return recorded
     try:
         with (checkpoint / "class_and_ctor_args.pkl").open("rb") as stream:
             arguments = pickle.load(stream)["ctor_args_and_kwargs"]
@@ -156,12 +201,23 @@ def source(checkpoint: Path) -> Source:
         ) from None
 
 
+def _recorded_source(trial_folder: Path) -> Source | None:
+    record = read_record(trial_folder) or {}
+    env, trial = record.get("experiment", {}).get("env"), record.get("trial_config")
+    env_config = (trial.get("env_config") or {}) if isinstance(trial, dict) else None
+    return Source(env, env_config) if isinstance(env, str) and isinstance(env_config, dict) else None
+
+
 def training_iteration(checkpoint: Path) -> int:
     """The iteration after which a checkpoint was saved.
 
     Args:
         checkpoint: A whole checkpoint.
     """
+    return int(_algorithm_state(checkpoint).get("training_iteration", 0))
+
+
+def _algorithm_state(checkpoint: Path) -> dict[str, Any]:
     with (checkpoint / "algorithm_state.pkl").open("rb") as stream:
-        state = pickle.load(stream)
-    return int(state.get("training_iteration", 0))
+        state: dict[str, Any] = pickle.load(stream)
+    return state

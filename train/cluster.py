@@ -40,12 +40,12 @@ def check_resources(plan: Plan, options: RayOptions) -> None:
     """
     if options.address is not None:
         return
-    gpus = build.gpus_per_trial(plan.config)
+    gpus = build.per_trial(plan.config, "GPU")
     if gpus > 0 and gpus > (have := _gpus(options)):
         raise ExperimentError(
             f"config.num_gpus_per_learner: a trial asks for {gpus:g} GPUs, there are {have}"
         )
-    cpus = build.cpus_per_trial(plan.config)
+    cpus = build.per_trial(plan.config, "CPU")
     if options.cpus is not None and cpus > options.cpus:
         raise ExperimentError(
             f"--ray-num-cpus {options.cpus}: one trial asks for {cpus:g} CPUs; legal: that or more"
@@ -67,7 +67,7 @@ def set_environment(options: RayOptions) -> None:
         options: How Ray will be started.
     """
     defaults = {
-        "OMP_NUM_THREADS": "1",  # one thread per process: small tensors run many times slower with two
+        "OMP_NUM_THREADS": "1",  # small tensors gain nothing from more; trials and runners share the cores
         "RAY_AIR_NEW_OUTPUT": "0",
         "RAY_USAGE_STATS_ENABLED": "0",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
@@ -107,7 +107,7 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
         except Exception as error:  # ConnectionError, RuntimeError, ValueError, by the kind of address
             raise ExperimentError(f"--ray-address {options.address}: {error}") from None
         return
-    needed = max(math.ceil(build.cpus_per_trial(plan.config)) for plan in plans)
+    needed = max(math.ceil(build.per_trial(plan.config, "CPU")) for plan in plans)
     cpus = options.cpus or (needed if needed > (os.cpu_count() or 1) else None)
     try:
         ray.init(address="local", num_cpus=cpus, num_gpus=options.gpus, **common)

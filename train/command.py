@@ -156,12 +156,17 @@ def train(
 def _left(plans: list[Any]) -> bool:
     from engram.train.resume import unfinished_trials
 
-    return any(unfinished_trials(plan.folder) for plan in plans)
+    return any(plan.folder is not None and unfinished_trials(plan.folder) for plan in plans)
 
 
 def _check_resume(plans: list[Any]) -> None:
     from engram.train.resume import unfinished_trials
 
+    for plan in plans:
+        if plan.folder is None:
+            raise ExperimentError(
+                f"--resume: not supported for results in {plan.location}; legal: a folder of this machine"
+            )
     left = {str(plan.folder): unfinished_trials(plan.folder) for plan in plans}
     if all(count is None for count in left.values()):
         raise ExperimentError(f"--resume: nothing to resume in {', '.join(left)}")

@@ -8,16 +8,22 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, load_env_creator
+from gymnasium.vector import AutoresetMode
 
 from engram.train.errors import ExperimentError, reason, unknown, unknown_key
 
 NAMESPACE = "engram/"
 MODULE = "engram.envs:"  # what makes a Ray worker import our registrations
 _MAKE_KEYS = ("max_episode_steps", "render_mode", "disable_env_checker")  # gymnasium.make's own
+
+
+# How the runners of an algorithm make an environment: lanes of the columnar path (batched where one fits),
+# copies of the single form, or the batched form that the user asked stock RLlib for.
+Form = Literal["lanes", "copies", "batched"]
 
 
 @dataclass(frozen=True)
@@ -94,25 +100,34 @@ def _attempt(make: Callable[[], Any], path: str) -> Any:
         raise ExperimentError(f"{path}: {reason(error)}") from None
 
 
-def probe(env_id: str, env_config: Mapping[str, Any]) -> EnvFacts:
-    """Build the environment once and read what it says about itself.
+def probe(env_id: str, env_config: Mapping[str, Any], form: Form = "lanes") -> EnvFacts:
+    """Build the environment once, as the runners will, and read what it says about itself.
 
     Args:
         env_id: Its id.
         env_config: Its keyword arguments, `config.env_config` in an experiment.
+        form: How the runners make it.
 
     Raises:
         ExperimentError: no such environment, an unknown setting, a value it refuses.
     """
     spec = find_spec(env_id)
-    _check_keys(spec, env_config)
-    env = _attempt(
-        lambda: gym.make(qualified(env_id), **env_config), "config.env_config" if env_config else "env"
-    )
+    _check_keys(spec, env_config, form)
+    path = "config.env_config" if env_config else "env"
+    if form == "batched":
+        return _facts(env_id, _attempt(lambda: _stock_batched(env_id, env_config), path))
+    facts = _facts(env_id, _attempt(lambda: gym.make(qualified(env_id), **env_config), path))
+    if form == "lanes":
+        make_batched(env_id, 1, env_config, path).close()
+    return facts
+
+
+def _facts(env_id: str, env: Any) -> EnvFacts:
+    """Read a single environment, or a batched one, and close it."""
     facts = EnvFacts(
         id=qualified(env_id),
-        observation_space=env.observation_space,
-        action_space=env.action_space,
+        observation_space=getattr(env, "single_observation_space", env.observation_space),
+        action_space=getattr(env, "single_action_space", env.action_space),
         memory_delay=getattr(env.unwrapped, "memory_delay", None),
         group_by=env.unwrapped.metadata.get("group_by"),
     )
@@ -120,22 +135,60 @@ def probe(env_id: str, env_config: Mapping[str, Any]) -> EnvFacts:
     return facts
 
 
-def _check_keys(spec: EnvSpec, env_config: Mapping[str, Any]) -> None:
-    creator: Any = spec.entry_point or spec.vector_entry_point
+def with_autoreset(env_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with `autoreset_mode: next_step` spelled as Gymnasium's AutoresetMode spells it.
+
+    Args:
+        env_config: The environment's keyword arguments.
+    """
+    mode = env_config.get("autoreset_mode")
+    named = isinstance(mode, str) and mode.upper() in AutoresetMode.__members__
+    return {**env_config, "autoreset_mode": str(mode).upper()} if named else dict(env_config)
+
+
+def _stock_batched(env_id: str, env_config: Mapping[str, Any]) -> Any:
+    env = gym.make_vec(
+        qualified(env_id), num_envs=1, vectorization_mode="vector_entry_point", **with_autoreset(env_config)
+    )
+    if env.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP:
+        env.close()
+        raise ValueError("autoreset_mode: RLlib's own runners need next_step from a batched environment")
+    return env
+
+
+def _check_keys(spec: EnvSpec, env_config: Mapping[str, Any], form: Form) -> None:
+    batched = spec.vector_entry_point
+    if form == "batched" and batched is None:
+        raise ExperimentError(
+            "config.gym_env_vectorize_mode: 'vector_entry_point' needs a batched form, "
+            f"{spec.id} has none; legal: sync, async"
+        )
+    known = _parameters(batched if form == "batched" else spec.entry_point or batched)
+    if known is None:
+        return
+    known -= {"self", "num_envs"}
+    extra = set(_MAKE_KEYS) if form != "batched" else set()
+    if form == "lanes" and batched is not None:
+        taken = _parameters(batched)
+        extra = extra if taken is None else extra & taken
+    for key in env_config:
+        if key not in known | extra:
+            raise unknown_key("config.env_config", key, known)
+
+
+def _parameters(creator: Any) -> set[str] | None:
+    """Names of the arguments that make an environment; None: it takes any."""
     if isinstance(creator, str):
         name = creator
         creator = _attempt(lambda: load_env_creator(name), "env")
     parameters = inspect.signature(creator).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return
-    known = [parameter.name for parameter in parameters if parameter.name != "self"]
-    for key in env_config:
-        if key not in known and key not in _MAKE_KEYS:
-            raise unknown_key("config.env_config", key, known)
+        return None
+    return {parameter.name for parameter in parameters}
 
 
 def make_batched(
-    env_id: str, lanes: int, env_config: Mapping[str, Any]
+    env_id: str, lanes: int, env_config: Mapping[str, Any], path: str = "env_config"
 ) -> gym.vector.VectorEnv[Any, Any, Any]:
     """A batched environment that resets a lane in the step that ends its episode (SAME_STEP).
 
@@ -143,15 +196,16 @@ def make_batched(
         env_id: Its id.
         lanes: Number of parallel environments.
         env_config: Its keyword arguments.
+        path: Their dotted path, for errors.
 
     Raises:
         ExperimentError: as `probe`.
     """
     from engram.agents.lanes import vectorize
 
-    _check_keys(find_spec(env_id), env_config)
+    _check_keys(find_spec(env_id), env_config, "lanes")
     env: gym.vector.VectorEnv[Any, Any, Any] = _attempt(
-        lambda: vectorize(qualified(env_id), lanes, env_config), "env_config"
+        lambda: vectorize(qualified(env_id), lanes, env_config), path
     )
     return env
 

@@ -6,6 +6,7 @@ often than long ones.
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,14 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from engram.agents.episodes import EPISODES, Episode, EpisodeLog
 from engram.train import checkpoints
 from engram.train.environments import make_batched
-from engram.train.errors import ExperimentError
+from engram.train.errors import ExperimentError, reason
 from engram.train.gif import write_gif
 from engram.train.noise import quiet
 from engram.train.policy import Policy, make_policy
-from engram.train.summary import Episode, print_summary, summarise
+from engram.train.summary import print_summary, summarise
 
 MAX_LANES = 256
 MAX_STEPS = 1_000_000  # env steps of one lane: where a policy never ends an episode
@@ -58,20 +60,33 @@ def evaluate(request: Request, gif: str | None, as_json: bool) -> dict[str, Any]
     import torch
 
     quiet()
-    torch.set_num_threads(1)  # small tensors run many times slower with two
+    torch.set_num_threads(1)  # tensors this small gain nothing from more
     checkpoint = checkpoints.find_checkpoint(request.path)
     origin = checkpoints.source(checkpoint)
     env_config = {**origin.env_config, **request.env_config}
+    env_config.pop("autoreset_mode", None)  # how stock runners reset; evaluation resets its own way
     module = checkpoints.load_module(checkpoint)
-    played = play(module, origin.env, env_config, request)
+    with _one_line(checkpoint):
+        played = play(module, origin.env, env_config, request)
     summary = summarise(played) | {"checkpoint": str(checkpoint), "env": origin.env, "env_config": env_config}
     print_summary(summary, Console())
     if gif is not None:
-        write_gif(module, origin.env, env_config, request.greedy, request.seed, Path(gif))
+        with _one_line(checkpoint):
+            write_gif(module, origin.env, env_config, request.greedy, request.seed, Path(gif))
         print(f"gif: {gif}")
     if as_json:
         print(json.dumps(summary))
     return summary
+
+
+@contextmanager
+def _one_line(checkpoint: Path) -> Iterator[None]:
+    try:
+        yield
+    except ExperimentError:
+        raise
+    except Exception as error:  # whatever a foreign module or environment raises
+        raise ExperimentError(f"evaluate: {checkpoint} cannot be played: {reason(error)}") from None
 
 
 def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Request) -> list[Episode]:
@@ -94,41 +109,32 @@ def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Reque
         )
     torch.manual_seed(request.seed)
     policy = make_policy(module, lanes, request.greedy)
-    wanted = [request.episodes // lanes + (lane < request.episodes % lanes) for lane in range(lanes)]
     try:
-        return list(_episodes(env, policy, wanted, request.seed))
+        return _episodes(env, policy, request)
     finally:
         env.close()
 
 
-def _episodes(env: Any, policy: Policy, wanted: list[int], seed: int) -> Iterator[Episode]:
-    observations, _ = env.reset(seed=seed)
-    group_by = env.metadata.get("group_by")
-    totals, lengths = np.zeros(len(wanted)), np.zeros(len(wanted), dtype=int)
-    left, resets = np.array(wanted), np.ones(len(wanted), dtype=bool)
+class _Finished(list[Episode]):
+    """Takes in what an `EpisodeLog` reports."""
+
+    def log_value(self, key: str, value: Any, **_: Any) -> None:
+        """Keeps episodes, and no other metric."""
+        if key == EPISODES:
+            self.append(Episode(*value))
+
+
+def _episodes(env: Any, policy: Policy, request: Request) -> list[Episode]:
+    log = EpisodeLog(policy.lanes, env.metadata.get("group_by"))
+    log.limit(request.episodes)
+    observations, _ = env.reset(seed=request.seed)
+    resets, finished = np.ones(policy.lanes, dtype=bool), _Finished()
     for _ in range(MAX_STEPS):
         actions = policy.act(observations, resets)
         observations, rewards, terminated, truncated, infos = env.step(actions)
-        totals += rewards
-        lengths += 1
         resets = np.logical_or(terminated, truncated)
-        for lane in np.flatnonzero(resets & (left > 0)):
-            info = infos.get("final_info", {})
-            success, group = _entry(info, "success", lane), _entry(info, group_by, lane)
-            named = None if group is None else str(group)
-            yield Episode(
-                float(totals[lane]), int(lengths[lane]), None if success is None else bool(success), named
-            )
-        left -= resets
-        totals[resets], lengths[resets] = 0.0, 0
-        if not (left > 0).any():
-            return
+        log.step(rewards, resets, infos)
+        if not log.wanting():
+            log.report(finished)
+            return finished
     raise ExperimentError(f"evaluate: an episode did not end within {MAX_STEPS:,} steps")
-
-
-def _entry(info: Mapping[str, Any], key: str | None, lane: Any) -> Any:
-    """A lane's value in a batched info, or None where it has none."""
-    if key is None or key not in info or not info.get(f"_{key}", np.ones(lane + 1, dtype=bool))[lane]:
-        return None
-    value = info[key][lane]
-    return value.item() if isinstance(value, np.generic) else value

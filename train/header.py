@@ -30,9 +30,9 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
     lines += [
         ("trials", f"{plan.trials}, seeds {_seeds(plan.seeds)}"),
         ("stop", _stop(plan)),
-        ("device", "cuda" if build.gpus_per_trial(config) > 0 else "cpu"),
-        ("results", str(plan.folder)),
-        ("TensorBoard", f"tensorboard --logdir {plan.folder}"),
+        ("device", "cuda" if build.per_trial(config, "GPU") > 0 else "cpu"),
+        ("results", plan.location),
+        ("TensorBoard", f"tensorboard --logdir {plan.location}"),
     ]
     return lines
 
@@ -52,6 +52,22 @@ def warning(plan: Plan) -> str | None:
     )
 
 
+def notice(plan: Plan) -> str | None:
+    """A remark where several trials would do exactly the same.
+
+    Args:
+        plan: A checked experiment.
+    """
+    samples, seed = plan.experiment.num_samples, plan.config.seed
+    drawn = any(domain.kind != "grid_search" for domain in plan.domains.values())
+    if samples == 1 or seed is None or drawn:
+        return None
+    return (
+        f"num_samples {samples} repeats the same settings with the same seed: identical trials; "
+        f"for {samples} different seeds use --seeds {samples}"
+    )
+
+
 def print_header(plan: Plan, console: Console) -> None:
     """Print it.
 
@@ -62,9 +78,9 @@ def print_header(plan: Plan, console: Console) -> None:
     for label, text in rows(plan):
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)
-    said = warning(plan)
-    if said is not None:
-        console.print(f"warning: {said}", style="yellow", highlight=False)
+    for kind, said in (("warning", warning(plan)), ("notice", notice(plan))):
+        if said is not None:
+            console.print(f"{kind}: {said}", style="yellow", highlight=False)
 
 
 def _space(space: Any) -> str:

@@ -1,19 +1,16 @@
 """Everything that is checked before anything starts: an experiment becomes a plan, or one clear error."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.train import build, search, settings
-from engram.train.checkpoints import check_fits, find_checkpoint
+from engram.train import build, search, settings, storage
+from engram.train.checkpoints import check_fits, check_unfinished, find_checkpoint
 from engram.train.environments import EnvFacts, probe
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
-
-DEFAULT_RESULTS = "~/ray_results"  # Ray's own
 
 
 @dataclass(frozen=True)
@@ -37,13 +34,17 @@ class Plan:
     @property
     def storage(self) -> str:
         """Absolute path (or URI) that holds the experiment's folder."""
-        path = self.experiment.storage_path or DEFAULT_RESULTS
-        return path if "://" in path else os.path.abspath(os.path.expanduser(path))
+        return storage.resolve(self.experiment.storage_path)
 
     @property
-    def folder(self) -> Path:
-        """The experiment's folder."""
-        return Path(self.storage) / self.experiment.name
+    def location(self) -> str:
+        """Absolute path (or URI) of the experiment's folder."""
+        return f"{self.storage.rstrip('/')}/{self.experiment.name}"
+
+    @property
+    def folder(self) -> Path | None:
+        """The experiment's folder; None where results go to a URI."""
+        return None if storage.is_uri(self.storage) else Path(self.location)
 
     @property
     def seeds(self) -> list[Any]:
@@ -71,7 +72,7 @@ def make_plan(experiment: Experiment) -> Plan:
     """
     plain, domains = search.split(experiment.config, "config")
     variants = list(search.variants(plain, domains))
-    envs = _probe_all(experiment.env, variants)
+    envs = _probe_all(experiment, variants)
     quiet()
     configs = [
         build.build_config(experiment.run, env, values) for env, values in zip(envs, variants, strict=True)
@@ -83,19 +84,26 @@ def make_plan(experiment: Experiment) -> Plan:
     ]
     if experiment.restore is not None:
         restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
+        check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})
-    return Plan(experiment, configs[0], envs[0], described[0], domains)
+    plan = Plan(experiment, configs[0], envs[0], described[0], domains)
+    if plan.folder is not None:
+        storage.check_writable(plan.folder)
+    return plan
 
 
-def _probe_all(env_id: str, variants: list[dict[str, Any]]) -> list[EnvFacts]:
+def _probe_all(experiment: Experiment, variants: list[dict[str, Any]]) -> list[EnvFacts]:
     """Facts of each variant's environment; equal settings are probed once."""
-    sections = [settings.mapping(values.get("env_config"), "config.env_config") for values in variants]
-    probed = {json.dumps(section): probe(env_id, section) for section in _distinct(sections)}
-    return [probed[json.dumps(section)] for section in sections]
-
-
-def _distinct(sections: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return list({json.dumps(section): section for section in sections}.values())
+    probed: dict[str, EnvFacts] = {}
+    found = []
+    for values in variants:
+        section = settings.mapping(values.get("env_config"), "config.env_config")
+        form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
+        key = json.dumps([section, form])
+        if key not in probed:
+            probed[key] = probe(experiment.env, section, form)
+        found.append(probed[key])
+    return found
 
 
 def resolved(plan: Plan) -> dict[str, Any]:

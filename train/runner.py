@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -49,11 +50,16 @@ def run(plans: list[Plan], options: RayOptions, resume: bool, console: Console) 
 def _run_one(plan: Plan, options: RayOptions, resume: bool, console: Console) -> int:
     from engram.train.resume import unfinished_trials
 
-    left = unfinished_trials(plan.folder) if resume else None
+    folder = plan.folder if resume else None
+    left = unfinished_trials(folder) if folder is not None else None
     if left == 0:
         console.print(f"{plan.experiment.name}: already finished", highlight=False)
         return 0
-    tuner = _new_tuner(plan, options) if left is None else _restored_tuner(plan, console)
+    tuner = (
+        _new_tuner(plan, options)
+        if folder is None or left is None
+        else _restored_tuner(plan, folder, console)
+    )
     return _report(tuner.fit(), plan, console)
 
 
@@ -67,7 +73,7 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
 
     experiment = plan.experiment
     record = make_record(resolved(plan), plan.seeds)
-    if "://" not in plan.storage:
+    if plan.folder is not None:
         write_record(plan.folder, record)
     callbacks = [Progress(experiment.stop), RecordTrials(record, list(plan.domains)), EndWhenSaved()]
     return tune.Tuner(
@@ -91,15 +97,15 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
     )
 
 
-def _restored_tuner(plan: Plan, console: Console) -> Any:
+def _restored_tuner(plan: Plan, folder: Path, console: Console) -> Any:
     from ray import tune
 
-    stored = (read_record(plan.folder) or {}).get("experiment", {})
+    stored = (read_record(folder) or {}).get("experiment", {})
     changed = changed_settings(stored, resolved(plan))
     note = f"; what has changed since is not used: {', '.join(changed)}" if stored and changed else ""
     console.print(f"{plan.experiment.name}: resuming with its stored settings{note}", highlight=False)
     return tune.Tuner.restore(
-        str(plan.folder), trainable=build.trainable(plan.config), resume_unfinished=True, resume_errored=True
+        str(folder), trainable=build.trainable(plan.config), resume_unfinished=True, resume_errored=True
     )
 
 

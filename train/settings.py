@@ -3,7 +3,7 @@
 import inspect
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engram.train.errors import ExperimentError, unknown, unknown_key
@@ -19,9 +19,35 @@ _KINDS: dict[Any, str] = {
     None: "null",
 }
 # Methods of AlgorithmConfig whose signatures tell the types of the settings.
-_BUILDERS = ("training", "env_runners", "environment", "learners", "evaluation", "reporting", "resources")
+_BUILDERS = (
+    "training",
+    "env_runners",
+    "environment",
+    "learners",
+    "evaluation",
+    "reporting",
+    "resources",
+    "debugging",
+)
 _NULLABLE = ("minibatch_size", "train_batch_size_per_learner")  # null has a meaning, the default is a number
-_SCHEDULES = ("lr", "entropy_coeff", "vf_loss_coeff")  # also [[env step, value], ...]
+_SCHEDULES = ("lr", "entropy_coeff")  # also [[env step, value], ...]
+
+_CODE_ENDINGS = ("_class", "_cls", "_fn", "_filesystem", "_evaluation_function")
+_HIDDEN = (
+    "action_space",
+    "algo_class",
+    "enable_env_runner_and_connector_v2",
+    "enable_rl_module_and_learner",
+    "env",
+    "framework_str",
+    "in_evaluation",
+    "input_",
+    "observation_space",
+    "policies",
+    "policies_to_train",
+    "stats_cls_lookup",
+    "train_batch_size",
+)
 
 # Inclusive bounds; RLlib itself checks few of them, and late.
 _AT_LEAST_ZERO = (0.0, float("inf"))
@@ -36,6 +62,10 @@ RANGES: dict[str, tuple[float, float]] = {
     "grad_clip": _AT_LEAST_ZERO,
     "lambda_": (0.0, 1.0),
     "lr": _AT_LEAST_ZERO,
+    "metrics_num_episodes_for_smoothing": _AT_LEAST_ONE,
+    "min_sample_timesteps_per_iteration": _AT_LEAST_ZERO,
+    "min_time_s_per_iteration": _AT_LEAST_ZERO,
+    "min_train_timesteps_per_iteration": _AT_LEAST_ZERO,
     "minibatch_size": _AT_LEAST_ONE,
     "num_env_runners": _AT_LEAST_ZERO,
     "num_envs_per_env_runner": _AT_LEAST_ONE,
@@ -69,13 +99,22 @@ def names(defaults: Any) -> set[str]:
     Args:
         defaults: The algorithm's AlgorithmConfig object.
     """
-    attributes = {name for name in vars(defaults) if not name.startswith("_")}
-    kinds = (vars(cls) for cls in type(defaults).__mro__)
-    settable = {
-        n for members in kinds for n, m in members.items() if isinstance(m, property) and m.fset is not None
-    }
-    hidden = {"algo_class", "env", "framework_str", "train_batch_size", "policies", "policy_mapping_fn"}
-    return (attributes | {n for n in settable if not n.startswith("_")} | {"model"}) - hidden
+    stored = set(vars(defaults))
+    # A property without a stored value is an old name that RLlib refuses.
+    properties = {name[1:] for name in stored if _is_settable(type(defaults), name[1:])}
+    public = {name for name in stored if not name.startswith("_")} | properties
+    return {name for name in public if not _is_hidden(name, getattr(defaults, name))} | {"model"}
+
+
+def _is_settable(config_class: type, name: str) -> bool:
+    member = getattr(config_class, name, None)
+    return isinstance(member, property) and member.fset is not None
+
+
+def _is_hidden(name: str, default: Any) -> bool:
+    """Whether a setting takes what a file cannot hold (classes, functions, spaces) or is not the user's."""
+    of_code = name.endswith(_CODE_ENDINGS) or name.startswith("callbacks_") or isinstance(default, type)
+    return of_code or name in _HIDDEN
 
 
 def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dict[str, Any]:
@@ -132,8 +171,15 @@ def _annotations(config_class: type) -> dict[str, Any]:
         for builder in _BUILDERS:
             method = vars(cls).get(builder)
             if callable(method):
-                found |= {name: p.annotation for name, p in inspect.signature(method).parameters.items()}
+                found |= {name: p.annotation for name, p in _signature(method).parameters.items()}
     return found
+
+
+def _signature(method: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(method, eval_str=True)
+    except NameError:  # names that only a type checker imports
+        return inspect.signature(method)
 
 
 def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:

@@ -2,24 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from engram.agents.episodes import Episode
+
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-@dataclass(frozen=True)
-class Episode:
-    """One finished episode: return, length in env steps, and success and group where they are known."""
-
-    total: float
-    length: int
-    success: bool | None
-    group: str | None
 
 
 def summarise(episodes: list[Episode]) -> dict[str, Any]:
@@ -41,7 +32,7 @@ def _natural(group: str) -> tuple[float, str]:
 
 
 def _measures(episodes: list[Episode]) -> dict[str, Any]:
-    totals = np.array([episode.total for episode in episodes])
+    totals = np.array([episode.episode_return for episode in episodes])
     known = [episode.success for episode in episodes if episode.success is not None]
     return {
         "episodes": len(episodes),

@@ -1,6 +1,8 @@
 import json
 import os
 import pickle
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,13 +16,37 @@ from engram.train.record import read_record
 from engram.train.resume import adopt_newest, unfinished_trials
 from engram.train.runner import changed_settings, last_words
 
+PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint
+    ".": "algorithm_state",
+    "env_runner": "state",
+    "env_runner/env_to_module_connector": "state",
+    "env_runner/module_to_env_connector": "state",
+    "learner_group": "state",
+    "learner_group/learner": "state",
+    "learner_group/learner/rl_module": "module_state",
+    "learner_group/learner/rl_module/default_policy": "module_state",
+}
+
+
+def description(part):
+    return "rllib_checkpoint.json" if part == "." else f"{part}/metadata.json"
+
+
+FILES = [
+    name
+    for part, state in PARTS.items()
+    for name in (description(part), f"{part}/class_and_ctor_args.pkl", f"{part}/{state}.pkl")
+]
+
 
 def save(folder, iteration, age=0.0):
-    """A folder with the marks of a checkpoint; `age` in seconds."""
-    (folder / checkpoints.MODULE).mkdir(parents=True)
-    (folder / "rllib_checkpoint.json").write_text("{}")
-    (folder / "algorithm_state.pkl").write_bytes(pickle.dumps({"training_iteration": iteration}))
-    (folder / checkpoints.MODULE / "module_state.pkl").write_bytes(pickle.dumps({}))
+    """A folder with the files of a checkpoint; `age` in seconds."""
+    for part, state in PARTS.items():
+        (folder / part).mkdir(parents=True, exist_ok=True)
+        names = {"class_and_ctor_args_file": "class_and_ctor_args.pkl", "state_file": state}
+        (folder / description(part)).write_text(json.dumps(names))
+        (folder / part / "class_and_ctor_args.pkl").write_bytes(pickle.dumps({}))
+        (folder / part / f"{state}.pkl").write_bytes(pickle.dumps({"training_iteration": iteration}))
     now = folder.stat().st_mtime
     os.utime(folder, (now - age, now - age))
     return folder
@@ -49,6 +75,44 @@ def test_half_a_checkpoint_is_passed_over(trial_folder):
         checkpoints.find_checkpoint(str(trial_folder / "checkpoint_000001"))
 
 
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("harm", ["deleted", "empty", "cut"])
+def test_every_file_of_a_checkpoint_counts(tmp_path, file, harm):
+    """A process that is killed while Tune copies leaves all folders, but only some of the files."""
+    folder = save(tmp_path / "checkpoint_000000", 5)
+    assert checkpoints.is_whole(folder)
+    path = folder / file
+    path.write_bytes({"empty": b"", "cut": path.read_bytes()[:-1]}.get(harm, b""))
+    if harm == "deleted":
+        path.unlink()
+    assert not checkpoints.is_whole(folder)
+    with pytest.raises(ExperimentError, match=f"not a whole checkpoint: {Path(file)} is missing or broken"):
+        checkpoints.find_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize("part", [*checkpoints.MODULE.parents[:3], checkpoints.MODULE])
+def test_a_part_that_every_algorithm_has_must_be_there(tmp_path, part):
+    folder = save(tmp_path / "checkpoint_000000", 5)
+    shutil.rmtree(folder / part)
+    assert not checkpoints.is_whole(folder)
+
+
+def test_classes_that_are_not_installed_are_no_damage(tmp_path):
+    folder = save(tmp_path / "checkpoint_000000", 5)
+    (folder / "class_and_ctor_args.pkl").write_bytes(b"cno_such_module\nThing\n.")
+    assert checkpoints.is_whole(folder)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"experiment": {}, "trial_config": {}}, {"experiment": {"env": "x"}, "trial_config": 3}],
+)
+def test_a_record_that_does_not_say_is_passed_over(trial_folder, record):
+    (trial_folder / "run.json").write_text(json.dumps(record))
+    with pytest.raises(ExperimentError, match="does not say which environment"):
+        checkpoints.source(trial_folder / "checkpoint_000001")
+
+
 def test_no_checkpoint(tmp_path):
     (tmp_path / "file").write_text("x")
     for path, part in [("none", "no such folder"), (".", "no checkpoint"), ("file", "no checkpoint")]:
@@ -61,6 +125,28 @@ def test_a_foreign_module_is_one_error(trial_folder):
         checkpoints.load_module(trial_folder / "checkpoint_000001")
     with pytest.raises(ExperimentError, match="does not say which environment"):
         checkpoints.source(trial_folder / "checkpoint_000001")
+
+
+@pytest.mark.parametrize(
+    ("stop", "message"),
+    [
+        ({"timesteps_total": 960.0}, "already at timesteps_total 960, and stop.timesteps_total is 960; "),
+        ({"num_env_steps_sampled_lifetime": 900.0}, "already at num_env_steps_sampled_lifetime 960"),
+        ({"training_iteration": 9.0}, "already at training_iteration 10, and stop.training_iteration is 9"),
+        ({"timesteps_total": 961.0, "training_iteration": 11.0, "time_total_s": 1.0}, None),
+        ({}, None),
+    ],
+)
+def test_a_checkpoint_past_the_stop_is_refused(tmp_path, stop, message):
+    folder = save(tmp_path / "checkpoint_000000", 10)
+    stats = {"env_runners--num_env_steps_sampled_lifetime": {"lifetime_sum": 960.0}}
+    state = {"training_iteration": 10, "metrics_logger": {"stats": stats}}
+    (folder / "algorithm_state.pkl").write_bytes(pickle.dumps(state))
+    if message is None:
+        checkpoints.check_unfinished(folder, stop)
+    else:
+        with pytest.raises(ExperimentError, match=message):
+            checkpoints.check_unfinished(folder, stop)
 
 
 def tune_trial(folder, known, kept):

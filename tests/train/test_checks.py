@@ -47,6 +47,16 @@ def core(**options):
         ({"grad_clip_by": "norn"}, "config.grad_clip_by: unknown 'norn'; did you mean 'norm'?"),
         ({"evaluation_config": {"explor": 1}}, "config.evaluation_config.explor: unknown key"),
         ({"num_learners": 3}, "config: num_learners: 4 lanes"),
+        ({"vf_loss_coeff": [[0, 1.0]]}, "config.vf_loss_coeff: expected a number, got [[0, 1.0]]"),
+        ({"clip_param": "x"}, "config.clip_param: expected a number, got 'x'"),
+        ({"lambda_": "x"}, "config.lambda_: expected a number, got 'x'"),
+        ({"normalize_advantages": "yes"}, "config.normalize_advantages: expected true or false, got 'yes'"),
+        ({"entropy_coeff": "x"}, "config.entropy_coeff: expected a list or a number, got 'x'"),
+        ({"seed": "x"}, "config.seed: expected a whole number or null, got 'x'"),
+        ({"metrics_num_episodes_for_smoothing": 0}, "config.metrics_num_episodes_for_smoothing: 0 is out"),
+        ({"min_sample_timesteps_per_iteration": -1}, "config.min_sample_timesteps_per_iteration: -1 is out"),
+        ({"min_train_timesteps_per_iteration": -1}, "config.min_train_timesteps_per_iteration: -1 is out"),
+        ({"min_time_s_per_iteration": -1}, "config.min_time_s_per_iteration: -1"),
         ({"model": 3}, "config.model: expected a mapping, got 3"),
         ({"model": {"cor": {}}}, "config.model.cor: unknown key; did you mean 'core'?"),
         (core(type="lstmm"), "config.model.core.type: unknown 'lstmm'; did you mean 'lstm'?"),
@@ -67,6 +77,42 @@ def test_wrong_config(config, message):
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
     assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "action_space",
+        "callbacks_class",
+        "callbacks_on_episode_end",
+        "custom_evaluation_function",
+        "enable_env_runner_and_connector_v2",
+        "enable_rl_module_and_learner",
+        "env_runner_cls",
+        "env_task_fn",
+        "ignore_worker_failures",
+        "in_evaluation",
+        "input_",
+        "input_filesystem",
+        "observation_fn",
+        "observation_space",
+        "policies_to_train",
+        "prelearner_class",
+        "sample_collector",
+        "stats_cls_lookup",
+        "worker_cls",
+    ],
+)
+def test_what_a_file_cannot_hold_is_unknown(key):
+    for run in ("RecurrentPPO", "PPO", "DQN"):
+        assert key not in settings.names(build.defaults(run, {}))
+    with pytest.raises(ExperimentError, match=rf"config\.{key}: unknown key"):
+        plan({key: "x"})
+
+
+def test_old_names_that_do_no_harm_are_known():
+    names = settings.names(build.defaults("PPO", {}))
+    assert {"log_level", "observation_filter", "compress_observations", "use_gae", "output"} <= names
 
 
 @pytest.mark.parametrize(
@@ -166,7 +212,7 @@ def test_resolved_is_plain_data():
 
 def test_resources():
     made = plan()
-    assert build.cpus_per_trial(made.config) == 1  # so that two trials fit on two cores
+    assert build.per_trial(made.config, "CPU") == 1  # so that two trials fit on two cores
     check_resources(made, RayOptions())
     with pytest.raises(ExperimentError, match="--ray-num-cpus 1: one trial asks for 3 CPUs"):
         check_resources(plan({"num_env_runners": 2}), RayOptions(cpus=1))
@@ -181,3 +227,103 @@ def test_environments():
     assert make_rendered("small_envs:small/Cue-v0", {}).render_mode == "rgb_array"
     with pytest.raises(ExperimentError, match="--gif: small_envs:small/Uneven-v0 cannot render"):
         make_rendered("small_envs:small/Uneven-v0", {})
+
+
+@pytest.mark.parametrize("path", ["/proc/x", "/etc/passwd", "/etc/passwd/x", "/tmp/\0", "/tmp/" + 300 * "x"])
+def test_results_that_cannot_be_written(path):
+    with pytest.raises(ExperimentError, match=r"storage_path: .* cannot be written to: ") as caught:
+        plan(storage_path=path)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_check_of_the_results_folder_makes_nothing(tmp_path):
+    assert plan(storage_path=str(tmp_path / "a" / "b")).folder == tmp_path / "a" / "b" / "e"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_uri_stays_as_it_is(tmp_path):
+    made = plan(storage_path="s3://bucket/x/")
+    assert (made.storage, made.location, made.folder) == ("s3://bucket/x", "s3://bucket/x/e", None)
+    rows = dict(header.rows(made))
+    assert rows["results"] == "s3://bucket/x/e"
+    assert rows["TensorBoard"] == "tensorboard --logdir s3://bucket/x/e"
+    assert resolved(made)["storage_path"] == "s3://bucket/x"
+    assert plan(storage_path=f"file://{tmp_path}").storage == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("config", "samples", "noted"),
+    [
+        ({"seed": 1}, 3, True),
+        ({"seed": 1, "lr": {"grid_search": [1e-3, 1e-4]}}, 3, True),
+        ({"seed": 1, "lr": {"loguniform": [1e-4, 1e-3]}}, 3, False),
+        ({"seed": 1}, 1, False),
+        ({}, 3, False),
+    ],
+)
+def test_identical_trials_are_noticed(config, samples, noted):
+    said = header.notice(plan(config, num_samples=samples))
+    assert (said is not None) == noted
+    assert said is None or said.endswith("use --seeds 3")
+
+
+def tmaze(run, env_config, **config):
+    model = {"encoder": {"type": "conv"}, "core": {"type": "mlp"}}
+    config = {"env_config": env_config, "model": model, **config}
+    return plan(config, env="engram/TMaze-v0", run=run)
+
+
+@pytest.mark.parametrize(
+    ("run", "env_config", "config", "message"),
+    [
+        ("RecurrentPPO", {"max_episode_steps": 100}, {}, "config.env_config.max_episode_steps: unknown key"),
+        (
+            "RecurrentPPO",
+            {"autoreset_mode": "next_step"},
+            {},
+            "config.env_config.autoreset_mode: unknown key",
+        ),
+        ("PPO", {"autoreset_mode": "next_step"}, {}, "config.env_config.autoreset_mode: unknown key"),
+        (
+            "PPO",
+            {"max_episode_steps": 100},
+            {"gym_env_vectorize_mode": "vector_entry_point"},
+            "config.env_config.max_episode_steps: unknown key",
+        ),
+        (
+            "PPO",
+            {"level": 0},
+            {"gym_env_vectorize_mode": "vector_entry_point"},
+            "config.env_config: autoreset_mode: RLlib's own runners need next_step",
+        ),
+        (
+            "PPO",
+            {"autoreset_mode": "next_stp"},
+            {"gym_env_vectorize_mode": "vector_entry_point"},
+            "config.env_config: autoreset_mode: unknown 'next_stp'",
+        ),
+    ],
+)
+def test_what_the_runners_environment_refuses(run, env_config, config, message):
+    with pytest.raises(ExperimentError) as caught:
+        tmaze(run, env_config, **config)
+    assert str(caught.value).startswith(message)
+
+
+def test_an_environment_without_a_batched_form():
+    with pytest.raises(ExperimentError, match=r"config.gym_env_vectorize_mode: 'vector_entry_point' needs a"):
+        plan({"gym_env_vectorize_mode": "vector_entry_point"}, run="PPO")
+
+
+def test_stock_algorithms_take_a_batched_environment():
+    made = tmaze("PPO", {"autoreset_mode": "next_step"}, gym_env_vectorize_mode="vector_entry_point")
+    assert made.config.env_config == {"autoreset_mode": "NEXT_STEP"}
+    assert made.env == tmaze("RecurrentPPO", {}).env
+
+
+@pytest.mark.parametrize("run", ["RecurrentPPO", "PPO"])
+def test_what_every_form_takes_is_taken(run):
+    model = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "mlp"}}
+    made = plan({"env_config": {"max_episode_steps": 9}, "model": model}, env="CartPole-v1", run=run)
+    assert made.config.env_config == {"max_episode_steps": 9}
+    assert tmaze(run, {"level": [0, 1]}, gym_env_vectorize_mode="async").env.memory_delay == 281

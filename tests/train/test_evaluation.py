@@ -5,13 +5,15 @@ import pytest
 import torch
 from scipy import stats
 
+from engram.agents.episodes import Episode
 from engram.train import build
+from engram.train.checkpoints import Source
 from engram.train.environments import make_batched, probe
 from engram.train.errors import ExperimentError
-from engram.train.evaluation import Request, play
+from engram.train.evaluation import Request, evaluate, play
 from engram.train.gif import write_gif
 from engram.train.policy import ColumnPolicy, Policy, StockPolicy, make_policy
-from engram.train.summary import Episode, summarise
+from engram.train.summary import summarise
 
 CUE, UNEVEN = "small_envs:small/Cue-v0", "small_envs:small/Uneven-v0"
 MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
@@ -127,3 +129,20 @@ def test_summary_is_json():
     env.close()
     summary = summarise(play(module(), CUE, {}, Request("", episodes=3)))
     assert json.loads(json.dumps(summary)) == summary
+
+
+class Broken(Policy):
+    """Fails at its first step."""
+
+    def act(self, observations, resets):
+        raise RuntimeError("mat1 and mat2 shapes\ncannot be multiplied")
+
+
+def test_a_policy_that_breaks_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setattr("engram.train.evaluation.make_policy", Broken)
+    monkeypatch.setattr("engram.train.checkpoints.find_checkpoint", lambda path: tmp_path)
+    monkeypatch.setattr("engram.train.checkpoints.load_module", lambda path: module())
+    monkeypatch.setattr("engram.train.checkpoints.source", lambda path: Source(CUE, {"autoreset_mode": "x"}))
+    with pytest.raises(ExperimentError) as caught:
+        evaluate(Request(str(tmp_path)), gif=None, as_json=False)
+    assert str(caught.value) == f"evaluate: {tmp_path} cannot be played: mat1 and mat2 shapes"

@@ -47,6 +47,15 @@ def results(folder):
     return [json.loads(line) for line in lines]
 
 
+def tensorboard_steps(folder):
+    """Steps of the return's curve, a list for each event file, oldest first."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    files = sorted(folder.glob("events.out.tfevents.*"), key=lambda file: file.stat().st_mtime)
+    curves = [EventAccumulator(str(file), size_guidance={"scalars": 0}).Reload() for file in files]
+    return [[e.step for e in curve.Scalars("ray/tune/env_runners/episode_return_mean")] for curve in curves]
+
+
 def only_trial(results_folder):
     (trial,) = (results_folder / "cue").glob("RecurrentPPO_*")
     return trial
@@ -81,12 +90,17 @@ def test_ctrl_c_saves_and_says_how_to_resume(interrupted, experiment_file):
     assert results(only_trial(folder))[-1]["timesteps_total"] < 20_000
 
 
+def left_after(session, patience=20):
+    """Processes of a session that are still there after some seconds."""
+    deadline = time.monotonic() + patience
+    while processes(session) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return processes(session)
+
+
 def test_ctrl_c_leaves_no_process(interrupted):
     _, process, _ = interrupted
-    deadline = time.monotonic() + 20
-    while processes(process.pid) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert processes(process.pid) == []
+    assert left_after(process.pid) == []
 
 
 def test_resume_goes_on_where_it_stopped(resumed):
@@ -99,13 +113,8 @@ def test_resume_goes_on_where_it_stopped(resumed):
 
 
 def test_tensorboard_counts_env_steps(resumed):
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     trial, _, _ = resumed
-    seen = set()
-    for file in trial.glob("events.out.tfevents.*"):
-        events = EventAccumulator(str(file)).Reload()
-        seen |= {event.step for event in events.Scalars("ray/tune/env_runners/episode_return_mean")}
+    seen = {step for steps in tensorboard_steps(trial) for step in steps}
     assert seen == {row["timesteps_total"] for row in results(trial)}
 
 
@@ -167,3 +176,8 @@ def test_kill_and_resume(experiment_file, tmp_path, rllib):
     assert resumed["training_iteration"] >= 4 * (int(newest.name[-6:]) + 1) - 3
     assert resumed["timesteps_total"] == 96 * resumed["training_iteration"]
     assert rows[-1]["timesteps_total"] >= 20_000
+    before, after = tensorboard_steps(only_trial(tmp_path))
+    assert before == list(range(96, before[-1] + 1, 96))
+    assert after == list(range(resumed["timesteps_total"], rows[-1]["timesteps_total"] + 1, 96))
+    assert after[0] > before[-1] - 4 * 96  # at most what came after the last checkpoint is played again
+    assert left_after(process.pid, patience=120) == []  # Ray's agents notice after a minute
