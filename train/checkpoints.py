@@ -25,10 +25,12 @@ class Source:
     Attributes:
         env: The environment's id.
         env_config: Its keyword arguments.
+        explore: `evaluation_config.explore`: whether evaluation draws actions; else the likeliest is taken.
     """
 
     env: str
     env_config: dict[str, Any]
+    explore: bool = False
 
 
 def find_checkpoint(path: str) -> Path:
@@ -193,8 +195,8 @@ def source(checkpoint: Path) -> Source:
             arguments = pickle.load(stream)["ctor_args_and_kwargs"]
         config = arguments[0][0] if arguments[0] else arguments[1]["config"]
         if isinstance(config, dict):
-            return Source(config["env"], dict(config.get("env_config") or {}))
-        return Source(config.env, dict(config.env_config or {}))
+            return Source(config["env"], dict(config.get("env_config") or {}), _explores(config))
+        return Source(config.env, dict(config.env_config or {}), _explores(vars(config)))
     except Exception as error:
         raise ExperimentError(
             f"{checkpoint}: does not say which environment it is for: {reason(error)}"
@@ -204,8 +206,15 @@ def source(checkpoint: Path) -> Source:
 def _recorded_source(trial_folder: Path) -> Source | None:
     record = read_record(trial_folder) or {}
     env, trial = record.get("experiment", {}).get("env"), record.get("trial_config")
-    env_config = (trial.get("env_config") or {}) if isinstance(trial, dict) else None
-    return Source(env, env_config) if isinstance(env, str) and isinstance(env_config, dict) else None
+    if not isinstance(env, str) or not isinstance(trial, dict):
+        return None
+    env_config = trial.get("env_config") or {}
+    return Source(env, env_config, _explores(trial)) if isinstance(env_config, dict) else None
+
+
+def _explores(config: Mapping[str, Any]) -> bool:
+    evaluation = config.get("evaluation_config")
+    return isinstance(evaluation, Mapping) and evaluation.get("explore") is True
 
 
 def training_iteration(checkpoint: Path) -> int:

@@ -132,8 +132,13 @@ def evaluate(
         str | None, typer.Option(help="Environment settings as YAML, merged over those of training.")
     ] = None,
     stochastic: Annotated[
-        bool, typer.Option("--stochastic", help="Draw actions; default: the likeliest.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--stochastic/--greedy",
+            help="Draw actions or take the likeliest; default: evaluation_config.explore, else greedy.",
+            show_default=False,
+        ),
+    ] = None,
     gif: Annotated[str | None, typer.Option(help="Also write one episode to this file.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
@@ -143,7 +148,8 @@ def evaluate(
     from engram.train.loading import parse_mapping
 
     changes = parse_mapping(env_config, "--env-config") if env_config else {}
-    request = evaluation.Request(checkpoint, episodes, changes, not stochastic, seed)
+    greedy = None if stochastic is None else not stochastic
+    request = evaluation.Request(checkpoint, episodes, changes, greedy, seed)
     evaluation.evaluate(request, gif, as_json)
 
 

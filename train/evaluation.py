@@ -7,7 +7,7 @@ often than long ones.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +35,15 @@ class Request:
         path: A checkpoint, or a folder with checkpoints.
         episodes: Number of episodes.
         env_config: Settings merged over those of training.
-        greedy: The likeliest action; else drawn.
+        greedy: The likeliest action; else drawn. None: as `evaluation_config.explore` of the experiment says,
+            the likeliest where it says nothing.
         seed: Of the environments and of drawn actions.
     """
 
     path: str
     episodes: int = 100
     env_config: Mapping[str, Any] = field(default_factory=dict)
-    greedy: bool = True
+    greedy: bool | None = None
     seed: int = 0
 
 
@@ -63,6 +64,8 @@ def evaluate(request: Request, gif: str | None, as_json: bool) -> dict[str, Any]
     torch.set_num_threads(1)  # tensors this small gain nothing from more
     checkpoint = checkpoints.find_checkpoint(request.path)
     origin = checkpoints.source(checkpoint)
+    if request.greedy is None:
+        request = replace(request, greedy=not origin.explore)
     env_config = {**origin.env_config, **request.env_config}
     env_config.pop("autoreset_mode", None)  # how stock runners reset; evaluation resets its own way
     module = checkpoints.load_module(checkpoint)
@@ -70,9 +73,10 @@ def evaluate(request: Request, gif: str | None, as_json: bool) -> dict[str, Any]
         played = play(module, origin.env, env_config, request)
     summary = summarise(played) | {"checkpoint": str(checkpoint), "env": origin.env, "env_config": env_config}
     print_summary(summary, Console())
+    print(f"actions: {'the likeliest' if request.greedy else 'drawn from the policy'}")
     if gif is not None:
         with _one_line(checkpoint):
-            write_gif(module, origin.env, env_config, request.greedy, request.seed, Path(gif))
+            write_gif(module, origin.env, env_config, bool(request.greedy), request.seed, Path(gif))
         print(f"gif: {gif}")
     if as_json:
         print(json.dumps(summary))
@@ -108,7 +112,7 @@ def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Reque
             f"{env_id} gives {env.single_observation_space}"
         )
     torch.manual_seed(request.seed)
-    policy = make_policy(module, lanes, request.greedy)
+    policy = make_policy(module, lanes, bool(request.greedy))
     try:
         return _episodes(env, policy, request)
     finally:

@@ -230,3 +230,15 @@ RuntimeError
         "ray.exceptions.ActorDiedError: The actor died."
     )
     assert last_words("") == "no message"
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "explore"),
+    [({"explore": True}, True), ({"explore": False}, False), ({}, False), (None, False)],
+)
+def test_the_record_says_how_evaluation_acts(tmp_path, evaluation, explore):
+    trial = {"env_config": {}, "evaluation_config": evaluation}
+    (tmp_path / "run.json").write_text(
+        json.dumps({"experiment": {"env": "CartPole-v1"}, "trial_config": trial})
+    )
+    assert checkpoints.source(tmp_path / "checkpoint_000000").explore is explore
