@@ -10,8 +10,9 @@ HERE = str(Path(__file__).parent)
 sys.path.insert(0, HERE)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def ray_cluster():
+    """Gone again when the tests of a file are done: other files assert that no Ray is started."""
     ray.init(
         num_cpus=4,
         include_dashboard=False,
