@@ -24,6 +24,8 @@ import numpy as np
 import ray
 import torch
 from gymnasium.vector import AutoresetMode
+from gymnasium.wrappers.vector import DtypeObservation, FlattenObservation
+from ray.tune.registry import register_env
 from rich.console import Console
 from rich.table import Table
 
@@ -76,7 +78,23 @@ def stock(lanes: int) -> Contender:
     """Stock RLlib PPO with its own LSTM, on the batched environment in the autoreset mode it expects."""
     model = {"fcnet_hiddens": [128], "use_lstm": True, "lstm_cell_size": 128, "max_seq_len": FRAGMENT}
     config = make_config("PPO", model)
-    config.environment(f"engram.envs:{ENV}", env_config=LEVELS | {"autoreset_mode": AutoresetMode.NEXT_STEP})
+    # RLlib's LSTM takes vectors of floats; making them in the environment spares it a connector.
+    register_env(
+        "flat_tmaze",
+        lambda context: FlattenObservation(
+            DtypeObservation(
+                gym.make_vec(
+                    ENV,
+                    num_envs=context["num_envs"],
+                    vectorization_mode="vector_entry_point",
+                    autoreset_mode=AutoresetMode.NEXT_STEP,
+                    **LEVELS,
+                ),
+                np.float32,
+            )
+        ),
+    )
+    config.environment("flat_tmaze")
     config.env_runners(
         num_env_runners=0,
         num_envs_per_env_runner=lanes,
@@ -92,14 +110,18 @@ def stock(lanes: int) -> Contender:
 def rllib_steps(algorithm: Any) -> tuple[Callable[[], int], Callable[[], int]]:
     """One training step, and one call to the runner's `sample`, of an RLlib algorithm."""
 
+    def sampled() -> int:
+        return int(algorithm.metrics.peek(("env_runners", "num_env_steps_sampled_lifetime"), default=0))
+
     def train() -> int:
-        before = algorithm.env_runner.num_env_steps_sampled_lifetime
+        before = sampled()
         algorithm.training_step()
-        now = algorithm.metrics.peek(("env_runners", "num_env_steps_sampled_lifetime"), default=0)
-        return int(max(now, algorithm.env_runner.num_env_steps_sampled_lifetime) - before)
+        return sampled() - before
 
     def sample() -> int:
-        return sum(chunk.env_steps() for chunk in algorithm.env_runner.sample())
+        steps = sum(chunk.env_steps() for chunk in algorithm.env_runner.sample())
+        algorithm.env_runner.get_metrics()  # or the next training step would count these steps as its own
+        return steps
 
     return train, sample
 
