@@ -76,14 +76,9 @@ class IMPALALearner(ColumnarLearner):
             )
         policy_loss = -(logp * advantages).mean()
         vf_loss = 0.5 * (values - targets).square().mean()
-        self.log_losses(
-            module_id,
-            policy_loss=policy_loss,
-            vf_loss=vf_loss,
-            entropy=entropy,
-            mean_kl=-log_ratios.mean(),
+        return self.total_loss(
+            module_id, policy_loss=policy_loss, vf_loss=vf_loss, entropy=entropy, log_ratios=log_ratios
         )
-        return self.total_loss(policy_loss, vf_loss, entropy)
 
 
 class RecurrentIMPALA(ColumnarState, IMPALA):  # type: ignore[misc]

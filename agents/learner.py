@@ -158,15 +158,28 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         """The parameters that are trained; those of a frozen encoder are not."""
         return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
-    def total_loss(self, policy_loss: Tensor, vf_loss: Tensor, entropy: Tensor) -> Tensor:
-        """The weighted sum of an actor-critic's three terms."""
+    def total_loss(
+        self,
+        module_id: str,
+        *,
+        policy_loss: Tensor,
+        vf_loss: Tensor,
+        entropy: Tensor,
+        log_ratios: Tensor,
+        **others: Tensor,
+    ) -> Tensor:
+        """The weighted sum of an actor-critic's three terms; logs them, the divergence and `others`."""
+        terms = {
+            "policy_loss": policy_loss,
+            "vf_loss": vf_loss,
+            "entropy": entropy,
+            "mean_kl": -log_ratios.mean(),
+        }
+        logged = {name: value.detach() for name, value in (terms | others).items()}
+        self.metrics.log_dict(logged, key=module_id, window=1)
         bonus = self._entropy_coeff.get_current_value() * entropy
         loss: Tensor = policy_loss + self.config.vf_loss_coeff * vf_loss - bonus
         return loss
-
-    def log_losses(self, module_id: str, **values: Tensor) -> None:
-        """Logs the last minibatch's loss terms."""
-        self.metrics.log_dict({k: v.detach() for k, v in values.items()}, key=module_id, window=1)
 
     def evaluate_actions(
         self, batch: ColumnBatch, action_dist_inputs: Tensor

@@ -109,15 +109,14 @@ class PPOLearner(ColumnarLearner):
         clipped = ratios.clamp(1 - config.clip_param, 1 + config.clip_param)
         policy_loss = -torch.min(advantages * ratios, advantages * clipped).mean()
         vf_loss = (fwd_out[Columns.VF_PREDS] - batch[Columns.VALUE_TARGETS]).square().mean()
-        self.log_losses(
+        return self.total_loss(
             module_id,
             policy_loss=policy_loss,
             vf_loss=vf_loss,
             entropy=entropy,
-            mean_kl=-log_ratios.mean(),
+            log_ratios=log_ratios,
             clip_fraction=(ratios != clipped).float().mean(),
         )
-        return self.total_loss(policy_loss, vf_loss, entropy)
 
 
 class RecurrentPPO(ColumnarState, Algorithm):  # type: ignore[misc]
