@@ -14,6 +14,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
 
+from engram.agents.env_runner import clip_to_space
 from engram.train.build import is_columnar
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -65,7 +66,8 @@ class ColumnPolicy(Policy):
         columns = _map(lambda leaf: torch.as_tensor(leaf)[None], observations)
         outputs = self.module.forward_columns(columns, self._state, torch.as_tensor(resets)[None])
         self._state = outputs.state
-        return self._decide(outputs.action_dist_inputs[0])
+        actions: Array = clip_to_space(self._decide(outputs.action_dist_inputs[0]), self.module.action_space)
+        return actions
 
 
 class StockPolicy(Policy):

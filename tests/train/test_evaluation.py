@@ -1,10 +1,12 @@
 import json
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 
+from engram.agents import RecurrentModule
 from engram.agents.episodes import Episode
 from engram.train import build
 from engram.train.checkpoints import Source
@@ -146,3 +148,12 @@ def test_a_policy_that_breaks_is_one_line(monkeypatch, tmp_path):
     with pytest.raises(ExperimentError) as caught:
         evaluate(Request(str(tmp_path)), gif=None, as_json=False)
     assert str(caught.value) == f"evaluate: {tmp_path} cannot be played: mat1 and mat2 shapes"
+
+
+def test_gaussian_actions_stay_inside_the_box():
+    """As the runners clip them in training: what the environment gets is what it was trained with."""
+    box = gym.spaces.Box(-0.1, 0.1, (2,))
+    seen = gym.spaces.Box(0, 1, (3,))
+    made = RecurrentModule(observation_space=seen, action_space=box, model_config=MODEL)
+    actions = make_policy(made, 64, greedy=False).act(np.zeros((64, 3), np.float32), np.ones(64, bool))
+    assert np.abs(actions).max() == pytest.approx(0.1)
