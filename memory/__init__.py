@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engram.memory.classic.lstm import LSTM
 from engram.memory.core import Core, CoreOptions, Info, State, detach_state
-from engram.memory.low_pass import LowPass
-from engram.memory.lstm import LSTM
-from engram.memory.mlp import MLP
 from engram.memory.options import parse_options, unknown_message
+from engram.memory.pools.low_pass import LowPass
+from engram.memory.windows.mlp import MLP
 
 __all__ = ["CORES", "Core", "CoreOptions", "Info", "State", "core_options", "detach_state", "make_core"]
 

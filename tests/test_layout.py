@@ -19,7 +19,7 @@ FOREIGN = {
     "envs": {"torch", "ray", "typer", "rich", "yaml"},
     "agents": {"pycolab", "typer", "rich", "yaml"},
 }
-SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).glob("*.py"))]
+SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def imported_modules(path):
@@ -31,9 +31,9 @@ def imported_modules(path):
             yield node.module if node.level == 0 else f"{'.' * node.level}{node.module or ''}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_arrows_go_one_way(path):
-    folder = path.parent.name
+    folder = path.relative_to(ROOT).parts[0]
     for module in imported_modules(path):
         root, _, rest = module.partition(".")
         assert root not in FOLDERS, f"{module}: the folders are imported as engram.{root}"
@@ -48,3 +48,9 @@ def test_every_folder_is_packaged():
     text = (ROOT / "pyproject.toml").read_text()
     for folder in FOLDERS:
         assert f'"engram.{folder}" = "{folder}"' in text
+
+
+def test_every_family_of_cores_is_packaged():
+    text = (ROOT / "pyproject.toml").read_text()
+    for family in (ROOT / "memory").glob("*/__init__.py"):
+        assert f'"engram.memory.{family.parent.name}"' in text

@@ -10,30 +10,9 @@ from torch import Tensor
 from engram.memory import Core, State, detach_state, make_core
 
 from .cases import CASES, label
-
-T, B, F = 11, 4, 6
+from .conformance import B, F, T, build, fragment, gradients
 
 every_core = pytest.mark.parametrize("options", CASES, ids=label)
-
-
-def build(options: dict[str, Any]) -> Core:
-    """A float64 core whose running statistics, if any, have seen something."""
-    torch.manual_seed(0)
-    core = make_core(F, options).double()
-    inputs, state, resets = fragment(core)
-    core(inputs, state, resets)
-    return core.eval()
-
-
-def fragment(core: Core, steps: int = T, lanes: int = B) -> tuple[Tensor, State, Tensor]:
-    """Inputs, a state that is not the initial one, resets at the first, middle and last steps."""
-    torch.manual_seed(1)
-    inputs = torch.randn(steps, lanes, F, dtype=torch.float64, requires_grad=True)
-    state = {name: torch.rand_like(leaf) for name, leaf in core.initial_state(lanes).items()}
-    resets = torch.zeros(steps, lanes, dtype=torch.bool)
-    resets[0, 1 % lanes] = resets[steps // 2, 1 % lanes] = resets[steps - 1, 1 % lanes] = True
-    resets[steps // 3, 2 % lanes] = True
-    return inputs, state, resets
 
 
 def single_steps(core: Core, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
@@ -42,14 +21,6 @@ def single_steps(core: Core, inputs: Tensor, state: State, resets: Tensor) -> tu
         output, state = core(inputs[t : t + 1], state, resets[t : t + 1])
         outputs.append(output)
     return torch.cat(outputs), state
-
-
-def gradients(core: Core, inputs: Tensor, outputs: Tensor) -> list[Tensor | None]:
-    """Gradients of a fixed random mix of the outputs, w.r.t. the inputs and every trainable parameter."""
-    torch.manual_seed(2)
-    leaves = [inputs, *(p for p in core.parameters() if p.requires_grad)]
-    loss = (outputs * torch.randn_like(outputs)).sum()
-    return list(torch.autograd.grad(loss, leaves, allow_unused=True))
 
 
 def assert_same(left: list[Tensor | None], right: list[Tensor | None]) -> None:

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from engram.memory.filter_bank import make_kernel, transition
+from engram.memory.pools.filter_bank import make_kernel, transition
 
-from .reference import appendix_g_operator
+from .twins_pools import appendix_g_operator
 
 
 def gains(base: float, pools: int) -> list[float]:

@@ -5,13 +5,12 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engram.memory import make_core
-from engram.memory.low_pass import LowPass
-from engram.memory.normalize import RunningScale
+from engram.memory.pools.low_pass import LowPass
+from engram.memory.pools.normalize import RunningScale
 
-from .reference import pool_contents
+from .twins_pools import pool_contents
 
 T, B, F, POOLS, SIZE = 25, 3, 6, 4, 5
 GAINS = (0.5, 0.25, 0.125, 0.0625)
@@ -45,36 +44,6 @@ def test_contents_against_the_loop(parallel: bool, size: int, steps: int) -> Non
     expected = pool_contents(core.link, inputs, before, GAINS, parallel, resets)
     torch.testing.assert_close(info["pools"], expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(after["pools"], expected[-1], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("parallel", [False, True])
-@pytest.mark.parametrize("normalize", ["none", "layer", "running"])
-def test_outputs_and_gradients_against_the_loop(parallel: bool, normalize: str) -> None:
-    core = build(parallel=parallel, normalize=normalize, read_p0=True).eval()
-    inputs, before, resets = fragment()
-    if core.scale is not None:
-        core.scale.mean.normal_()
-        core.scale.var.uniform_(0.1, 2.0)
-    outputs, _ = core(inputs, {"pools": before}, resets)
-
-    contents = pool_contents(core.link, inputs, before, GAINS, parallel, resets)
-    if normalize == "layer":
-        contents = functional.layer_norm(contents, (SIZE,))
-    if core.scale is not None:
-        floor = 0.01 * core.scale.var.mean(1, keepdim=True)
-        contents = (contents - core.scale.mean) / (core.scale.var + floor + 1e-8).sqrt()
-    assert core.input_viewport is not None
-    views = [torch.relu(core.input_viewport(inputs))]
-    for n in range(POOLS):
-        views.append(torch.relu(contents[:, :, n] @ core.viewport_weight[:, n] + core.viewport_bias[n]))
-    expected = torch.relu(core.summariser(torch.cat(views, 2)))
-    torch.testing.assert_close(outputs, expected, rtol=1e-9, atol=1e-11)
-
-    leaves = [inputs, *core.parameters()]
-    mask = torch.randn_like(outputs)
-    fast = torch.autograd.grad((outputs * mask).sum(), leaves)
-    slow = torch.autograd.grad((expected * mask).sum(), leaves)
-    torch.testing.assert_close(fast, slow, rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("parallel", [False, True])

@@ -1,10 +1,15 @@
-"""Slow twins: plain loops over steps, lanes and pools, straight from the equations.
+"""Slow twins of the pools: plain loops over steps, lanes and pools, straight from the equations.
 
-T time, B lanes, F features, k pools, D width of a pool, H units.
+T time, B lanes, F features, k pools, D width of a pool.
 """
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from engram.memory import State
+from engram.memory.pools.low_pass import LowPass
+from engram.memory.pools.normalize import RunningScale
 
 
 def pool_contents(
@@ -36,27 +41,20 @@ def pool_contents(
     return torch.stack(rows, 1)
 
 
-def lstm_outputs(lstm: torch.nn.LSTM, inputs: Tensor, hidden: Tensor, cell: Tensor, resets: Tensor) -> Tensor:
-    """The LSTM's six equations, lane by lane; inputs (T, B, F), hidden and cell (B, H); returns (T, B, H)."""
-    rows = []
-    for lane in range(inputs.shape[1]):
-        h, c = hidden[lane], cell[lane]
-        row = []
-        for t in range(len(inputs)):
-            if resets[t, lane]:
-                h, c = torch.zeros_like(h), torch.zeros_like(c)
-            gates = (
-                lstm.weight_ih_l0 @ inputs[t, lane]
-                + lstm.bias_ih_l0
-                + lstm.weight_hh_l0 @ h
-                + lstm.bias_hh_l0
-            )
-            i, f, g, o = gates.chunk(4)
-            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h = torch.sigmoid(o) * torch.tanh(c)
-            row.append(h)
-        rows.append(torch.stack(row))
-    return torch.stack(rows, 1)
+def low_pass(core: LowPass, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
+    """Pools, then a viewport each, then the summariser; shapes as in `Core.forward`."""
+    heard = inputs if core.train_input else inputs.detach()
+    contents = pool_contents(core.link, heard, state["pools"], core.bank.coefficients, core.parallel, resets)
+    after = {"pools": contents[-1]}
+    if core.layer_norm:
+        contents = functional.layer_norm(contents, (core.size,))
+    if core.scale is not None:
+        floor = RunningScale.FLOOR * core.scale.var.mean(1, keepdim=True)
+        contents = (contents - core.scale.mean) / (core.scale.var + floor + RunningScale.EPSILON).sqrt()
+    views = [] if core.input_viewport is None else [torch.relu(core.input_viewport(heard))]
+    for n in range(contents.shape[2]):
+        views.append(torch.relu(contents[:, :, n] @ core.viewport_weight[:, n] + core.viewport_bias[n]))
+    return torch.relu(core.summariser(torch.cat(views, 2))), after
 
 
 def appendix_g_operator(base: float, pools: int) -> Tensor:

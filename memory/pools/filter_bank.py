@@ -49,6 +49,7 @@ class FilterBank:
             parallel: every pool from the second on reads the bank's input, not the pool before it.
         """
         self.pools = len(coefficients)
+        self.coefficients = tuple(coefficients)
         self._kernel = make_kernel(*transition(coefficients, parallel), self.longest)
         self._cast: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
 

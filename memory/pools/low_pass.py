@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engram.memory.core import Core, CoreOptions, Info, State, join_infos
-from engram.memory.filter_bank import FilterBank, Restarts, run_filters
-from engram.memory.normalize import RunningScale
 from engram.memory.options import boolean, choice, integer, number, numbers
+from engram.memory.pools.filter_bank import FilterBank, Restarts, run_filters
+from engram.memory.pools.normalize import RunningScale
 
 Streams = list[tuple[slice, Tensor]]
 """Which pools are fed by which columns (k + T, B, D): the carried contents, then the inputs."""

@@ -1,0 +1,1 @@
+"""Classic recurrent networks: nonlinear, one step after the other (RNN, GRU, LSTM, ...)."""

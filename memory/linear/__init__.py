@@ -1,0 +1,1 @@
+"""Linear recurrences: whole fragments by one resettable scan (EMA, LRU, S5, minGRU, ...)."""

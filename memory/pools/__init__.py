@@ -1,0 +1,1 @@
+"""Pools: memories made of ever slower low-pass filters (LP-RNN)."""

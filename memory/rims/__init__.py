@@ -1,0 +1,1 @@
+"""Recurrent Independent Mechanisms: small recurrent modules that compete for the input."""
