@@ -25,6 +25,7 @@ def run_core(series: Tensor, base: float, parallel: bool = False, before: float 
     core = make_core(1, {"type": "low_pass", "pools": POOLS, "size": 1, "base": base, "parallel": parallel})
     assert isinstance(core, LowPass)
     core.double()
+    torch.nn.init.constant_(core.link, 1 / base)  # to the last digit
     if core.embedding is not None:
         torch.nn.init.ones_(core.embedding.weight)
         torch.nn.init.zeros_(core.embedding.bias)
@@ -108,7 +109,7 @@ def test_chain_is_a_mix_of_parallel_pools(base: float, condition: float, largest
 
 @pytest.mark.parametrize("base", [1.5, 2.0, 3.0])
 def test_appendix_g(base: float) -> None:
-    """Y_T = Z J, Z the reversed input and J's rows the first rows of the powers of M: the chain times b - 1."""
+    """Y_t = (X_t + Y_{t-1}) M is b - 1 times the chain; so is Z J, J the first rows of powers of M."""
     operator, steps = appendix_g_operator(base, POOLS), 300
     torch.testing.assert_close(operator.T, transition(gains(base), parallel=False)[0], rtol=0, atol=1e-15)
     series = torch.randn(steps, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
