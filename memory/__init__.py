@@ -8,6 +8,7 @@ from engram.memory.classic.lstm import LSTM
 from engram.memory.core import Core, CoreOptions, Info, State, Tokens, detach_state
 from engram.memory.options import parse_options, unknown_message
 from engram.memory.pools.low_pass import LowPass
+from engram.memory.rims.rims import RIMs
 from engram.memory.windows.mlp import MLP
 
 __all__ = [
@@ -26,6 +27,7 @@ CORES: dict[str, type[Core]] = {
     "low_pass": LowPass,
     "lstm": LSTM,
     "mlp": MLP,
+    "rims": RIMs,
 }
 
 
@@ -45,7 +47,10 @@ def make_core(input_size: int, options: Mapping[str, Any], path: str = "core") -
     if isinstance(input_size, bool) or not isinstance(input_size, int) or input_size < 1:
         raise ValueError(f"input_size: expected an integer >= 1, got {input_size!r}")
     core, parsed = core_options(options, path)
-    return core(input_size, parsed)
+    try:
+        return core(input_size, parsed)
+    except ValueError as error:
+        raise ValueError(f"{path}.{error}") from error
 
 
 def core_options(options: Mapping[str, Any], path: str = "core") -> tuple[type[Core], CoreOptions]:
@@ -74,7 +79,7 @@ def _load(name: str, path: str) -> type[Core]:
     module, _, attribute = name.partition(":")
     try:
         core = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise ValueError(f"{path}: cannot load {name!r}: {error}") from error
     if not (isinstance(core, type) and issubclass(core, Core)):
         raise ValueError(f"{path}: {name!r} is no subclass of engram.memory.Core")

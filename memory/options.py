@@ -62,9 +62,18 @@ def integer(
     return _option(default, doc, unit, check)
 
 
-def number(default: float, doc: str, *, unit: str = "", above: float, high: float) -> Any:
-    """A field for a number in (above, high]."""
-    return _option(default, doc, unit, lambda value: _number(value, above, high))
+def number(
+    default: float, doc: str, *, unit: str = "", above: float = -math.inf, low: float = -math.inf, high: float
+) -> Any:
+    """A field for a number in (above, high] or, where `low` is given, in [low, high]."""
+
+    def check(value: Any) -> float:
+        checked = _number(value, above, high)
+        if checked < low:
+            raise ValueError(f"expected a number >= {low:g} and <= {high:g}, got {value!r}")
+        return checked
+
+    return _option(default, doc, unit, check)
 
 
 def boolean(default: bool, doc: str) -> Any:
