@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 from engram.memory.core import Core, State, detach_state
 
 LayerState = Tensor | tuple[Tensor, ...]
-"""A core's state, its leaves flattened to (L, B, -1): a tuple in the core's order, but one leaf alone is bare."""
+"""Leaves of a core's state flattened to (L, B, -1): a tuple in the core's order; one leaf alone is bare."""
 
 
 class RecurrentLayer(nn.Module):

@@ -124,4 +124,6 @@ def run_filters(kernel: Tensor, columns: Tensor, restarts: Restarts | None) -> T
         return out
     own_kernels = kernel.unsqueeze(1) * restarts.visible  # (n, R, S, C)
     own_columns = columns.index_select(-2, restarts.lanes).transpose(-2, -3)  # (..., R, C, D)
+    # Zero times infinity is not zero: what broke in one episode would reach the next.
+    own_columns = own_columns.nan_to_num(nan=torch.finfo(own_columns.dtype).max)
     return out.index_copy(2, restarts.lanes, torch.matmul(own_kernels, own_columns).transpose(1, 2))

@@ -167,6 +167,22 @@ def test_paths_agree(
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("broken", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("options", [{"size": 3}, {"size": 64}, {"links": "orthonormal_tanh"}], ids=str)
+def test_what_broke_in_one_episode_does_not_reach_the_next(options: dict[str, Any], broken: float) -> None:
+    core = build(**options)
+    lanes, steps = 64, 30
+    inputs = torch.randn(steps, lanes, F, dtype=torch.float64)
+    resets = torch.zeros(steps, lanes, dtype=torch.bool)
+    resets[10] = True
+    expected, after = core(inputs, core.initial_state(lanes), resets)
+    inputs[3, 0, 0] = broken
+    state = {"pools": torch.full_like(after["pools"], broken)}
+    outputs, after_broken = core(inputs, state, resets)
+    assert torch.equal(outputs[10:], expected[10:])
+    assert torch.equal(after_broken["pools"], after["pools"])
+
+
 @pytest.mark.parametrize("options", [{"normalize": "layer"}, {"links": "orthonormal_tanh"}], ids=str)
 def test_contents_come_first_where_they_are_wanted(options: dict[str, Any]) -> None:
     assert build(size=64).path(100, 64) == "viewports first"
