@@ -6,6 +6,7 @@ from typing import Any
 
 from engram.memory.classic.lstm import LSTM
 from engram.memory.core import Core, CoreOptions, Info, State, Tokens, detach_state
+from engram.memory.layer import LayerState, RecurrentLayer
 from engram.memory.options import parse_options, unknown_message
 from engram.memory.pools.low_pass import LowPass
 from engram.memory.rims.rims import RIMs
@@ -16,6 +17,8 @@ __all__ = [
     "Core",
     "CoreOptions",
     "Info",
+    "LayerState",
+    "RecurrentLayer",
     "State",
     "Tokens",
     "core_options",
