@@ -16,7 +16,13 @@ from torch import nn
 from engram.memory import make_core
 
 CORES: dict[str, dict[str, Any]] = {
+    "ema": {"type": "ema"},
+    "ffm": {"type": "ffm"},
+    "linear_attention": {"type": "linear_attention"},
+    "lru": {"type": "lru"},
     "lstm": {"type": "lstm"},
+    "min_gru": {"type": "min_gru"},
+    "s5": {"type": "s5"},
     "mlp": {"type": "mlp"},
     "low_pass": {"type": "low_pass"},
     "low_pass parallel": {"type": "low_pass", "parallel": True},

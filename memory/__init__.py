@@ -5,6 +5,12 @@ from typing import Any
 
 from engram.memory.classic.lstm import LSTM
 from engram.memory.core import Core, CoreOptions, Info, State, detach_state
+from engram.memory.linear.ema import EMA
+from engram.memory.linear.ffm import FFM
+from engram.memory.linear.linear_attention import LinearAttention
+from engram.memory.linear.lru import LRU
+from engram.memory.linear.min_gru import MinGRU
+from engram.memory.linear.s5 import S5
 from engram.memory.options import parse_options, unknown_message
 from engram.memory.pools.low_pass import LowPass
 from engram.memory.windows.mlp import MLP
@@ -12,9 +18,15 @@ from engram.memory.windows.mlp import MLP
 __all__ = ["CORES", "Core", "CoreOptions", "Info", "State", "core_options", "detach_state", "make_core"]
 
 CORES: dict[str, type[Core]] = {
+    "ema": EMA,
+    "ffm": FFM,
+    "linear_attention": LinearAttention,
     "low_pass": LowPass,
+    "lru": LRU,
     "lstm": LSTM,
+    "min_gru": MinGRU,
     "mlp": MLP,
+    "s5": S5,
 }
 
 

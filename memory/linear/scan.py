@@ -19,11 +19,14 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-CHUNKED_MIN_STEPS = 32
+CHUNKED_MIN_STEPS = 128
 """Shorter fragments run step by step; see `_run`."""
 
-CHUNKED_MAX_NUMBERS = 1024
+CHUNKED_MAX_NUMBERS = 512
 """On a CPU, larger states (numbers per step, over all lanes) run step by step; see `_run`."""
+
+SUMMED_STEPS = 16
+"""Steps that the gradient of a constant decay takes at a time: few enough to stay in the cache."""
 
 
 def scan(decay: Tensor, inputs: Tensor, before: Tensor, resets: Tensor | None = None) -> Tensor:
@@ -124,18 +127,33 @@ class _Scan(torch.autograd.Function):
         masks = None if resets is None else _mask(resets, states)
         grad_decay = grad_before = None
         if ctx.needs_input_grad[0]:
-            grad_decay = torch.empty_like(states)
-            _multiply_conjugate(total[0], before, grad_decay[0], ctx.pairs)
-            _multiply_conjugate(total[1:], states[:-1], grad_decay[1:], ctx.pairs)
-            if masks is not None:
-                grad_decay.masked_fill_(masks, 0)
-            if constant:
-                grad_decay = grad_decay.sum((0, 1))
+            grad_decay = _decay_gradient(total, states, before, masks, constant, ctx.pairs)
         if ctx.needs_input_grad[2]:
             grad_before = _multiply(conjugate if constant else conjugate[0], total[0], ctx.pairs)
             if masks is not None:
                 grad_before = grad_before.masked_fill_(masks[0], 0)
         return grad_decay, total, grad_before, None, None
+
+
+def _decay_gradient(
+    total: Tensor, states: Tensor, before: Tensor, masks: Tensor | None, constant: bool, pairs: bool
+) -> Tensor:
+    """G_t conj(h_{t-1}), zero at resets; summed over steps and lanes for a constant decay."""
+    size = SUMMED_STEPS if constant else len(states)
+    products = torch.empty_like(states[:size])
+    sums = torch.zeros_like(before)
+    for start in range(0, len(states), size):
+        now = total[start : start + size]
+        earlier = states[max(start - 1, 0) : start + len(now) - 1]
+        out = products[: len(now)]
+        if start == 0:
+            _multiply_conjugate(now[0], before, out[0], pairs)
+        _multiply_conjugate(now[-len(earlier) :], earlier, out[-len(earlier) :], pairs)
+        if masks is not None:
+            out.masked_fill_(masks[start : start + size], 0)
+        if constant:
+            sums += out.sum(0)
+    return sums.sum(0) if constant else products
 
 
 def _run(
