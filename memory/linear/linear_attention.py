@@ -104,7 +104,7 @@ class LinearAttention(Core):
         outputs = read[..., :-1] / (read[..., -1:] + self.EPSILON)
         info = {"normaliser": read[..., -1].permute(2, 0, 1)} if return_info else {}
         after = {"memory": carried[..., :-1], "normaliser": carried[..., -1]}
-        return outputs.permute(2, 0, 1, 3).flatten(2), after, info
+        return outputs.permute(2, 0, 1, 3).flatten(2).contiguous(), after, info
 
     def _heads(self, column: Tensor) -> Tensor:
         """(T, B, N * K) as (B, N, T, K)."""

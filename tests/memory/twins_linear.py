@@ -26,10 +26,9 @@ Step = Callable[[Tensor, State], tuple[Tensor, State]]
 def loop(step: Step, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
     outputs = []
     for t in range(len(inputs)):
-        state = {
-            name: torch.stack([torch.zeros_like(row) if resets[t, b] else row for b, row in enumerate(leaf)])
-            for name, leaf in state.items()
-        }
+        for name, leaf in state.items():
+            restarted = resets[t][(..., *(None,) * (leaf.ndim - 1))]
+            state = {**state, name: torch.where(restarted, torch.zeros_like(leaf), leaf)}
         output, state = step(inputs[t], state)
         outputs.append(output)
     return torch.stack(outputs), state
