@@ -49,7 +49,7 @@ class DiagonalCore(Core):
     ) -> tuple[Tensor, State, Info]:
         """One scan; info: `state` (T, B, 2, N). See `Core.unroll`."""
         decay, write, read = self.recurrence()
-        driven = functional.linear(inputs, write.flatten(0, 1)).unflatten(2, (2, self.units))
+        driven = functional.linear(inputs, write.flatten(0, 1)).view(*inputs.shape[:2], 2, self.units)
         states = scan_pairs(decay, driven, state["state"], resets)
         real, imaginary = read.unbind(1)
         outputs = functional.linear(states.flatten(2), torch.cat([real, -imaginary], 1))

@@ -2,8 +2,7 @@
 
 T time, B lanes, F features, M time constants, H units.
 
-Source: Mozer, Induction of multiscale temporal structure, 1992, eq. 4 (units with time constants of their own);
-the averages are those of Gardner, Exponential smoothing, 1985.
+Source: Mozer, Induction of multiscale temporal structure, 1992 (units with time constants of their own).
 """
 
 import dataclasses
@@ -37,14 +36,16 @@ class EMAOptions(CoreOptions):
         """
         super().__post_init__()
         if self.tau_max < self.tau_min:
-            raise ValueError(f"tau_max: expected a number >= tau_min ({self.tau_min:g}), got {self.tau_max:g}")
+            raise ValueError(
+                f"tau_max: expected a number >= tau_min ({self.tau_min:g}), got {self.tau_max:g}"
+            )
 
 
 class EMA(Core):
     """u_t = W x_t + b; h_t = (1 - 1/tau) h_{t-1} + u_t / tau; output relu(V h_t + c).
 
-    The time constants are spaced evenly on a log scale from `tau_min` to `tau_max`: over the units if each has
-    one integrator, else over the integrators of every unit. State `averages` (B, M, H), zero at first.
+    The time constants are spaced evenly on a log scale from `tau_min` to `tau_max`: over the units if each
+    has one integrator, else over the integrators of every unit. State `averages` (B, M, H), zero at first.
     """
 
     Options: ClassVar[type[CoreOptions]] = EMAOptions

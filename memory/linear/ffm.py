@@ -28,7 +28,11 @@ class FFMOptions(CoreOptions):
     trace_size: int = integer(32, "traces, each with a decay of its own", high=4096)
     context_size: int = integer(4, "contexts, each with a frequency of its own", high=256)
     longest: float = number(
-        1024.0, "the slowest trace has nearly faded, the longest period ends", unit="env steps", above=1.0, high=1e6
+        1024.0,
+        "the slowest trace has nearly faded, the longest period ends",
+        unit="env steps",
+        above=1.0,
+        high=1e6,
     )
     left: float = number(0.01, "what is left of the slowest trace by then", above=0.0, high=0.99)
     learned: bool = boolean(True, "train decays and frequencies")
@@ -44,9 +48,9 @@ class FFM(Core):
         z_t = l3(Re S_t, Im S_t)
         y_t = LN(z_t) * sigma(l4(x_t)) + l5(x_t) * (1 - sigma(l4(x_t)))
 
-    Decays start with half-lives spaced evenly on a log scale, from one step to that of a trace of which `left`
-    remains after `longest` steps; frequencies with periods spaced likewise, from two steps (the shortest there
-    is) to `longest`. State `trace` (B, 2, C * M), zero at first.
+    Decays start with half-lives spaced evenly on a log scale, from one step to that of a trace of which
+    `left` remains after `longest` steps; frequencies with periods spaced likewise, from two steps (the
+    shortest there is) to `longest`. State `trace` (B, 2, C * M), zero at first.
     """
 
     Options: ClassVar[type[CoreOptions]] = FFMOptions
@@ -77,8 +81,8 @@ class FFM(Core):
         """One scan; info: `trace` (T, B, 2, C * M) and the `read_gate` (T, B, H). See `Core.unroll`."""
         decay = polar(-self.alpha.abs(), self.omega.unsqueeze(1)).flatten(1)
         written = self.write(inputs) * torch.sigmoid(self.write_gate(inputs))
-        real = written.repeat(1, 1, self.contexts)
-        driven = torch.stack([real, torch.zeros_like(real)], 2)
+        spread = written.unsqueeze(2).expand(-1, -1, self.contexts, -1).flatten(2)
+        driven = functional.pad(spread.unsqueeze(2), (0, 0, 0, 1))  # inputs are real
         trace = scan_pairs(decay, driven, state["trace"], resets)
         read = functional.layer_norm(self.mix(trace.flatten(2)), (self.output_size,))
         gate = torch.sigmoid(self.read_gate(inputs))

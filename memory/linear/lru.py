@@ -26,7 +26,11 @@ class LRUOptions(CoreOptions):
     r_min: float = number(0.9, "smallest modulus of an initial eigenvalue", above=-1e-9, high=0.999999)
     r_max: float = number(0.999, "largest modulus of an initial eigenvalue", above=0.0, high=0.999999)
     max_phase: float = number(
-        math.pi / 10, "largest phase of an initial eigenvalue", unit="rad per env step", above=0.0, high=2 * math.pi
+        math.pi / 10,
+        "largest phase of an initial eigenvalue",
+        unit="rad per env step",
+        above=0.0,
+        high=2 * math.pi,
     )
 
     def __post_init__(self) -> None:

@@ -3,8 +3,8 @@
 T time, B lanes, F features, P state size, N = P/2 conjugate pairs, H outputs, J blocks. Complex numbers are
 pairs of reals, real parts first.
 
-Source: Smith et al., Simplified state space layers for sequence modeling, 2023, sec. 3 and app. B; resets as in
-Lu et al., Structured state space models for in-context reinforcement learning, 2023, sec. 3.
+Source: Smith et al., Simplified state space layers for sequence modeling, 2023, sec. 3 and app. B;
+resets as in Lu et al., Structured state space models for in-context reinforcement learning, 2023.
 """
 
 import dataclasses
@@ -25,7 +25,9 @@ class S5Options(CoreOptions):
     """Options of `s5`."""
 
     size: int = integer(128, "width of the output", unit="units", high=4096)
-    state_size: int = integer(128, "state size P; P/2 complex numbers are kept", unit="units", low=2, high=4096)
+    state_size: int = integer(
+        128, "state size P; P/2 complex numbers are kept", unit="units", low=2, high=4096
+    )
     blocks: int = integer(8, "blocks of the initial state matrix; P is a multiple of 2 * blocks")
     step_min: float = number(0.001, "smallest initial step size", above=0.0, high=1.0)
     step_max: float = number(0.1, "largest initial step size", above=0.0, high=1.0)
@@ -49,9 +51,9 @@ class S5Options(CoreOptions):
 class S5(DiagonalCore):
     """x' = L x + B u, y = 2 Re(C x) + D u, L diagonal; the output is GELU(y).
 
-    Over a step of learned size D_n per unit the input is held: a = exp(L D), B_ = (a - 1) / L * B (eq. 6). L
-    starts with the eigenvalues of HiPPO-N, P/J at a time, B and C in the basis of their eigenvectors (app. B.1).
-    Only one of each conjugate pair is kept. `gated` adds the paper's activation GELU(y) * sigmoid(W GELU(y)).
+    Over a step of learned size D_n per unit the input is held: a = exp(L D), B_ = (a - 1) / L * B (eq. 6).
+    L starts with the eigenvalues of HiPPO-N, P/J at a time, B and C in the basis of their eigenvectors
+    (app. B.1). Only one of each conjugate pair is kept. `gated` adds the paper's activation GELU(y) * sigmoid(W GELU(y)).
     Without the normalisation and skip that the paper puts around the layer. State `state` (B, 2, N), zero at
     first.
     """
@@ -64,7 +66,7 @@ class S5(DiagonalCore):
         units, blocks = options.state_size // 2, options.blocks
         super().__init__(input_size, options, options.size, units)
         eigenvalues, vectors = hippo_normal(options.state_size // blocks)
-        basis = torch.block_diag(*[vectors] * blocks)  # (P, N)
+        basis = torch.kron(torch.eye(blocks), vectors)  # (P, N), block diagonal
         write = torch.randn(options.state_size, input_size) / math.sqrt(input_size)
         read = torch.randn(options.size, options.state_size) / math.sqrt(options.state_size)
         low, high = math.log(options.step_min), math.log(options.step_max)
@@ -115,7 +117,7 @@ def hippo_normal(size: int) -> tuple[Tensor, Tensor]:
     frequencies, vectors = torch.linalg.eigh(-1j * skew)  # a skew-symmetric matrix is i times a Hermitian one
     half = slice(size // 2, None)  # in ascending order, so the positive ones
     eigenvalues = torch.complex(torch.full_like(frequencies, -0.5), frequencies)
-    return eigenvalues[half].to(torch.complex64), vectors[:, half].to(torch.complex64)
+    return eigenvalues[half].to(torch.complex64), vectors[:, half].to(torch.complex64).contiguous()
 
 
 def _pairs(numbers: Tensor, axis: int) -> Tensor:

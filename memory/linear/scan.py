@@ -6,8 +6,8 @@ not multiplied by zero, so nothing, infinities included, gets past a reset in ei
 Complex numbers are pairs of reals, see `scan_pairs`: PyTorch's complex kernels are about twice as slow as the
 same arithmetic on reals, and pairs lie in memory as matrix products make and read them.
 
-Source: Blelloch, Prefix sums and their applications, 1990 (linear recurrences as scans); resets as in Lu et al.,
-Structured state space models for in-context reinforcement learning, 2023.
+Source: Blelloch, Prefix sums and their applications, 1990 (linear recurrences as scans); resets as in Lu et
+al., Structured state space models for in-context reinforcement learning, 2023.
 """
 
 import itertools
@@ -48,7 +48,8 @@ def scan(decay: Tensor, inputs: Tensor, before: Tensor, resets: Tensor | None = 
     if not inputs.is_complex():
         return _scan(decay, inputs, before, resets, False)
     flat = [number.flatten(lead) for number, lead in _leading(decay, inputs, before)]
-    states = _scan(*(torch.stack([part.real, part.imag], -2) for part in flat), resets, True)
+    a, x, state = (torch.stack([part.real, part.imag], -2) for part in flat)
+    states = _scan(a, x, state, resets, True)
     return torch.complex(*states.unbind(-2)).view(inputs.shape)
 
 
@@ -72,7 +73,7 @@ def scan_pairs(decay: Tensor, inputs: Tensor, before: Tensor, resets: Tensor | N
 
 
 def _check_decay(decay: Tensor, inputs: Tensor) -> None:
-    if decay.shape not in (inputs.shape, inputs.shape[2:]):
+    if decay.shape != (inputs.shape if decay.ndim == inputs.ndim else inputs.shape[2:]):
         legal = f"{tuple(inputs.shape)} or {tuple(inputs.shape[2:])}"
         raise ValueError(f"decay: expected shape {legal}, got {tuple(decay.shape)}")
 
@@ -230,7 +231,7 @@ def _loop(
 def _run_chunks(
     decay: Tensor, inputs: Tensor, before: Tensor, resets: Tensor | None, states: Tensor, pairs: bool
 ) -> None:
-    """About sqrt(T) chunks of sqrt(T) steps: all chunks at once from zero, then their ends, then both together.
+    """About sqrt(T) chunks of sqrt(T) steps: all chunks from zero, then their ends, then both.
 
     C chunks of L steps; what is left over at the end runs step by step.
     """
@@ -239,7 +240,7 @@ def _run_chunks(
     head = chunks * length
 
     def split(tensor: Tensor) -> Tensor:
-        return tensor[:head].unflatten(0, (chunks, length)).transpose(0, 1)
+        return tensor[:head].view(chunks, length, *tensor.shape[1:]).transpose(0, 1)
 
     constant = decay.ndim < inputs.ndim
     lane_axes = (1,) * (inputs.ndim - decay.ndim)

@@ -87,7 +87,7 @@ def lru(core: LRU, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor
 
 
 def s5(core: S5, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
-    """a = exp(L step), B_ = (a - 1) / L B, in PyTorch's own complex numbers; then GELU and perhaps the gate."""
+    """a = exp(L step), B_ = (a - 1) / L B, in PyTorch's complex numbers; then GELU, perhaps a gate."""
     eigenvalues = torch.complex(core.eigenvalues[0].clamp(max=core.SLOWEST), core.eigenvalues[1])
     a = torch.exp(eigenvalues * torch.exp(core.log_step))
     b = torch.diag((a - 1) / eigenvalues) @ torch.complex(core.write[0], core.write[1])
