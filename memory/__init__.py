@@ -3,18 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
+from engram.memory.classic.gru import GRU
+from engram.memory.classic.ind_rnn import IndRNN
 from engram.memory.classic.lstm import LSTM
+from engram.memory.classic.rnn import RNN
 from engram.memory.core import Core, CoreOptions, Info, State, detach_state
 from engram.memory.options import parse_options, unknown_message
 from engram.memory.pools.low_pass import LowPass
+from engram.memory.windows.frame_stack import FrameStack
+from engram.memory.windows.gtrxl import GTrXL
 from engram.memory.windows.mlp import MLP
 
 __all__ = ["CORES", "Core", "CoreOptions", "Info", "State", "core_options", "detach_state", "make_core"]
 
 CORES: dict[str, type[Core]] = {
+    "frame_stack": FrameStack,
+    "gru": GRU,
+    "gtrxl": GTrXL,
+    "ind_rnn": IndRNN,
     "low_pass": LowPass,
     "lstm": LSTM,
     "mlp": MLP,
+    "rnn": RNN,
 }
 
 

@@ -5,6 +5,14 @@ from typing import Any
 from engram.memory import CORES
 
 VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "frame_stack": [{"frames": 2, "hidden": [5]}, {"frames": 20, "hidden": [7, 3]}],
+    "gru": [{"size": 1}, {"size": 6}],
+    "gtrxl": [
+        {"size": 4, "layers": 1, "heads": 1, "memory": 1, "feedforward": 3},
+        {"size": 6, "layers": 3, "heads": 3, "memory": 4, "feedforward": 5},
+        {"size": 8, "layers": 2, "heads": 2, "memory": 30, "feedforward": 8},
+    ],
+    "ind_rnn": [{"size": 1}, {"size": 6, "horizon": 5}],
     "low_pass": [
         {"pools": 1, "size": 5},
         {"pools": 4, "size": 5, "base": 1.5, "read_p0": True},
@@ -18,6 +26,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "lstm": [{"size": 1}, {"size": 6}],
     "mlp": [{"hidden": [4]}, {"hidden": [7, 3]}],
+    "rnn": [{"size": 1}, {"size": 6}, {"size": 6, "nonlinearity": "relu"}],
 }
 
 CASES: list[dict[str, Any]] = [

@@ -13,7 +13,12 @@ Twin = Callable[[Any, Tensor, State, Tensor], tuple[Tensor, State]]
 """Core, inputs (T, B, F), state, resets (T, B) -> outputs and the state after; differentiable."""
 
 TWINS: dict[str, Twin] = {
+    "frame_stack": twins_windows.frame_stack,
+    "gru": twins_classic.gru,
+    "gtrxl": twins_windows.gtrxl,
+    "ind_rnn": twins_classic.ind_rnn,
     "low_pass": twins_pools.low_pass,
     "lstm": twins_classic.lstm,
     "mlp": twins_windows.mlp,
+    "rnn": twins_classic.rnn,
 }
