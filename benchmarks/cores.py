@@ -17,7 +17,12 @@ from engram.memory import make_core
 
 CORES: dict[str, dict[str, Any]] = {
     "lstm": {"type": "lstm"},
+    "gru": {"type": "gru"},
+    "rnn": {"type": "rnn"},
+    "ind_rnn": {"type": "ind_rnn"},
     "mlp": {"type": "mlp"},
+    "frame_stack": {"type": "frame_stack"},
+    "gtrxl": {"type": "gtrxl"},
     "low_pass": {"type": "low_pass"},
     "low_pass parallel": {"type": "low_pass", "parallel": True},
     "low_pass layer": {"type": "low_pass", "normalize": "layer"},

@@ -30,8 +30,8 @@ class IndRNN(RecurrentLayer):
     """One layer of independently recurrent ReLU units; state `hidden` (B, H), zero when an episode starts.
 
     Recurrent weights start uniform in [0, 2^(1/horizon)] and act as if clipped to +-2^(1/horizon), so that
-    nothing explodes within the horizon (sections 4.1 and 5). The paper clips the parameters after every update;
-    here the clipping is in the forward pass, and gradients go through it unchanged.
+    nothing explodes within the horizon. The paper clips the parameters after every update; here the clipping
+    is in the forward pass, and gradients go through it unchanged.
     """
 
     Options: ClassVar[type[CoreOptions]] = IndRNNOptions

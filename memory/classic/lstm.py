@@ -12,7 +12,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.classic.lstm_function import lstm_with_resets
 from engram.memory.classic.recurrent_layer import RecurrentLayer, RecurrentLayerOptions
 from engram.memory.core import CoreOptions, State
 
@@ -23,11 +22,7 @@ class LSTMOptions(RecurrentLayerOptions):
 
 
 class LSTM(RecurrentLayer):
-    """One layer of LSTM cells; state `hidden` and `cell`, each (B, H), zero at the start of an episode.
-
-    Without gradients, and on an accelerator, PyTorch's layer runs from reset to reset. Learning on the CPU
-    goes through `lstm_with_resets`: there the layer's backward pass costs too much per call.
-    """
+    """One layer of LSTM cells; state `hidden` and `cell`, each (B, H), zero at the start of an episode."""
 
     Options: ClassVar[type[CoreOptions]] = LSTMOptions
     leaves: ClassVar[tuple[str, ...]] = ("hidden", "cell")
@@ -42,22 +37,13 @@ class LSTM(RecurrentLayer):
                     bias.zero_()[forget] = 1.0 if name == "bias_ih_l0" else 0.0
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """PyTorch's layer; see `RecurrentLayer.run`."""
+        """PyTorch's layer without its checks, which cost as much as two steps; see `RecurrentLayer.run`."""
         carried = (state["hidden"].unsqueeze(0), state["cell"].unsqueeze(0))
-        outputs, (hidden, cell) = self.lstm(inputs, carried)
+        weights, train = tuple(self.lstm.all_weights[0]), torch.is_grad_enabled()
+        outputs, hidden, cell = torch.lstm(inputs, carried, weights, True, 1, 0.0, train, False, False)
         return outputs, {"hidden": hidden[0], "cell": cell[0]}
 
     def step(self, inputs: Tensor, state: State) -> State:
         """PyTorch's cell, faster than its layer for a single step; see `RecurrentLayer.step`."""
         hidden, cell = torch.lstm_cell(inputs, (state["hidden"], state["cell"]), *self.lstm.all_weights[0])
         return {"hidden": hidden, "cell": cell}
-
-    def run_stretches(self, inputs: Tensor, state: State, resets: Tensor | None) -> tuple[Tensor, State]:
-        """As in `RecurrentLayer`, except when learning on the CPU."""
-        if inputs.device.type != "cpu" or not torch.is_grad_enabled():
-            return super().run_stretches(inputs, state, resets)
-        weight_ih, weight_hh, bias_ih, bias_hh = self.lstm.all_weights[0]
-        outputs, cell = lstm_with_resets(
-            inputs, state["hidden"], state["cell"], resets, weight_ih, weight_hh, bias_ih + bias_hh
-        )
-        return outputs, {"hidden": outputs[-1].clone(), "cell": cell}

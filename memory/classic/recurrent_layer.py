@@ -67,10 +67,13 @@ class RecurrentLayer(Core):
 
     def run_stretches(self, inputs: Tensor, state: State, resets: Tensor | None) -> tuple[Tensor, State]:
         """One call of `run` per stretch without resets."""
-        pieces = []
-        for stretch, starting in split_at_resets(len(inputs), resets):
+        stretches = list(split_at_resets(len(inputs), resets))
+        lengths = [stretch.stop - stretch.start for stretch, _ in stretches]
+        outputs = []
+        # One split, because every slice would have a gradient as large as all inputs.
+        for piece, (_, starting) in zip(torch.split(inputs, lengths), stretches, strict=True):
             if starting is not None:
                 state = self.reset_state(state, starting)
-            output, state = self.run(inputs[stretch], state)
-            pieces.append(output)
-        return pieces[0] if len(pieces) == 1 else torch.cat(pieces), state
+            output, state = self.run(piece, state)
+            outputs.append(output)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs), state

@@ -24,7 +24,7 @@ class GTrXLOptions(CoreOptions):
     """Options of `gtrxl`."""
 
     size: int = integer(64, "width of the layers and of the output; a multiple of heads", high=4096)
-    layers: int = integer(2, "number of layers", high=64)
+    layers: int = integer(2, "layers of attention", high=64)
     heads: int = integer(4, "attention heads of each layer", high=4096)
     memory: int = integer(64, "past steps that each layer attends to", unit="env steps", high=65536)
     feedforward: int = integer(256, "hidden units of the layers' perceptrons", unit="units", high=65536)
@@ -40,8 +40,8 @@ class GTrXL(Core):
     """Transformer layers with gates, each attending to the present and the last W steps of the episode.
 
     Every layer of every step sees exactly its own window, inside a fragment as across fragments, so that T
-    steps at once equal T single steps. Transformer-XL blocks the gradient into the memory; here it flows as far
-    as the state that is handed in, and the caller or `bptt_steps` blocks it, as for any other core.
+    steps at once equal T single steps. Transformer-XL blocks the gradient into the memory; here it flows as
+    far as the state that is handed in, and the caller or `bptt_steps` blocks it, as for any other core.
 
     State `memory` (B, L, W, D): the inputs of each layer at the last W steps, oldest first; `valid` (B): how
     many of these belong to the episode, a float. The others are zero.
@@ -121,7 +121,10 @@ class GTrXLLayer(nn.Module):
         """Memory and present (B, W + T, D), the present alone (B, T, D) -> (B, T, D)."""
         attended = self.attention(self.norm_attention(window), positions, distance, visible)
         features = self.gate_attention(features, attended.relu())
-        return self.gate_feedforward(features, self.feedforward(self.norm_feedforward(features)).relu())
+        merged: Tensor = self.gate_feedforward(
+            features, self.feedforward(self.norm_feedforward(features)).relu()
+        )
+        return merged
 
 
 class RelativeAttention(nn.Module):
@@ -155,17 +158,18 @@ class RelativeAttention(nn.Module):
         """
         query = self._heads(self.query(window[:, -len(distance) :]))
         key, value = self._heads(self.key(window)), self._heads(self.value(window))
-        position = self.position(positions).unflatten(-1, (self.heads, -1)).transpose(0, 1)
+        position = self._heads(self.position(positions))
         by_content = (query + self.content_bias.unsqueeze(1)) @ key.transpose(-1, -2)
         by_distance = (query + self.position_bias.unsqueeze(1)) @ position.transpose(-1, -2)
         index = distance.clamp(0, len(positions) - 1).expand(*by_content.shape)
         scores = (by_content + by_distance.gather(-1, index)) / math.sqrt(query.shape[-1])
         weights = scores.masked_fill(~visible.unsqueeze(1), -math.inf).softmax(-1)
-        return self.output((weights @ value).transpose(1, 2).flatten(2))
+        read: Tensor = self.output((weights @ value).transpose(-2, -3).flatten(-2))
+        return read
 
     def _heads(self, features: Tensor) -> Tensor:
-        """(B, T, D) to (B, heads, T, D / heads)."""
-        return features.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        """(..., T, D) to (..., heads, T, D / heads)."""
+        return features.view(*features.shape[:-1], self.heads, -1).transpose(-2, -3)
 
 
 class GRUGate(nn.Module):
