@@ -44,8 +44,8 @@ class IndRNN(RecurrentLayer):
 
     def clipped(self) -> Tensor:
         """The recurrent weights as they act, (H)."""
-        excess = self.recurrent - self.recurrent.clamp(-self.limit, self.limit)
-        return self.recurrent - excess.detach()
+        weights = self.recurrent.detach()
+        return weights.clamp(-self.limit, self.limit) + (self.recurrent - weights)  # adds 0, and the gradient
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """One matmul for all steps, then unit by unit; see `RecurrentLayer.run`."""
