@@ -30,7 +30,7 @@ class FrameStackOptions(CoreOptions):
 
 
 class FrameStack(Core):
-    """The last N inputs, oldest first, zeros standing for those before the episode; then layers of ReLU units.
+    """The last N inputs, oldest first, zeros for those before the episode; then layers of ReLU units.
 
     State `frames` (B, N - 1, F): the inputs before the next one, oldest first.
     """
