@@ -15,29 +15,42 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.classic.recurrent_layer import RecurrentLayer, RecurrentLayerOptions
+from engram.memory.chrono import chrono_bias, horizon_option
+from engram.memory.classic.layer_core import LayerCore, LayerCoreOptions
 from engram.memory.core import CoreOptions, State
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class GRUOptions(RecurrentLayerOptions):
+class GRUOptions(LayerCoreOptions):
     """Options of `gru`."""
 
+    horizon: int | None = horizon_option()
 
-class GRU(RecurrentLayer):
-    """One layer of gated recurrent units; state `hidden` (B, H), zero at the start of an episode."""
+
+class GRU(LayerCore):
+    """One layer of gated recurrent units; state `hidden` (B, H), zero at the start of an episode.
+
+    Given a `horizon`, the update gates start as Tallec and Ollivier (2018) have them.
+    """
 
     Options: ClassVar[type[CoreOptions]] = GRUOptions
 
     def __init__(self, input_size: int, options: GRUOptions) -> None:
         super().__init__(input_size, options)
         self.gru = nn.GRU(input_size, options.size)
+        if options.horizon is not None:
+            with torch.no_grad():
+                self.gru.bias_hh_l0.zero_()
+                _, update, _ = self.gru.bias_ih_l0.zero_().chunk(
+                    3
+                )  # z, the share of the old state that stays
+                update.copy_(chrono_bias(options.size, options.horizon))
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """PyTorch's layer; see `RecurrentLayer.run`."""
+        """PyTorch's layer; see `LayerCore.run`."""
         outputs, hidden = self.gru(inputs, state["hidden"].unsqueeze(0))
         return outputs, {"hidden": hidden[0]}
 
     def step(self, inputs: Tensor, state: State) -> State:
-        """PyTorch's cell; see `RecurrentLayer.step`."""
+        """PyTorch's cell; see `LayerCore.step`."""
         return {"hidden": torch.gru_cell(inputs, state["hidden"], *self.gru.all_weights[0])}

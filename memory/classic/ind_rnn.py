@@ -12,13 +12,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.classic.recurrent_layer import RecurrentLayer, RecurrentLayerOptions
+from engram.memory.classic.layer_core import LayerCore, LayerCoreOptions
 from engram.memory.core import CoreOptions, State
 from engram.memory.options import integer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class IndRNNOptions(RecurrentLayerOptions):
+class IndRNNOptions(LayerCoreOptions):
     """Options of `ind_rnn`."""
 
     horizon: int = integer(
@@ -26,7 +26,7 @@ class IndRNNOptions(RecurrentLayerOptions):
     )
 
 
-class IndRNN(RecurrentLayer):
+class IndRNN(LayerCore):
     """One layer of independently recurrent ReLU units; state `hidden` (B, H), zero when an episode starts.
 
     Recurrent weights start uniform in [0, 2^(1/horizon)] and act as if clipped to +-2^(1/horizon), so that
@@ -48,7 +48,7 @@ class IndRNN(RecurrentLayer):
         return weights.clamp(-self.limit, self.limit) + (self.recurrent - weights)  # adds 0, and the gradient
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """One matmul for all steps, then unit by unit; see `RecurrentLayer.run`."""
+        """One matmul for all steps, then unit by unit; see `LayerCore.run`."""
         weights, hidden = self.clipped(), state["hidden"]
         outputs = []
         for driven in self.project(inputs).unbind(0):
@@ -57,5 +57,5 @@ class IndRNN(RecurrentLayer):
         return torch.stack(outputs), {"hidden": hidden}
 
     def step(self, inputs: Tensor, state: State) -> State:
-        """As `run`; see `RecurrentLayer.step`."""
+        """As `run`; see `LayerCore.step`."""
         return {"hidden": torch.addcmul(self.project(inputs), self.clipped(), state["hidden"]).relu()}

@@ -12,17 +12,23 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.classic.recurrent_layer import RecurrentLayer, RecurrentLayerOptions
+from engram.memory.chrono import chrono_bias, horizon_option
+from engram.memory.classic.layer_core import LayerCore, LayerCoreOptions
 from engram.memory.core import CoreOptions, State
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LSTMOptions(RecurrentLayerOptions):
+class LSTMOptions(LayerCoreOptions):
     """Options of `lstm`."""
 
+    horizon: int | None = horizon_option()
 
-class LSTM(RecurrentLayer):
-    """One layer of LSTM cells; state `hidden` and `cell`, each (B, H), zero at the start of an episode."""
+
+class LSTM(LayerCore):
+    """One layer of LSTM cells; state `hidden` and `cell`, each (B, H), zero at the start of an episode.
+
+    Forget gates start with a bias of 1, or, given a `horizon`, as Tallec and Ollivier (2018) have them.
+    """
 
     Options: ClassVar[type[CoreOptions]] = LSTMOptions
     leaves: ClassVar[tuple[str, ...]] = ("hidden", "cell")
@@ -30,20 +36,24 @@ class LSTM(RecurrentLayer):
     def __init__(self, input_size: int, options: LSTMOptions) -> None:
         super().__init__(input_size, options)
         self.lstm = nn.LSTM(input_size, options.size)
-        forget = slice(options.size, 2 * options.size)  # PyTorch's order: input, forget, cell, output
         with torch.no_grad():
-            for name, bias in self.lstm.named_parameters():
-                if name.startswith("bias"):
-                    bias.zero_()[forget] = 1.0 if name == "bias_ih_l0" else 0.0
+            self.lstm.bias_hh_l0.zero_()
+            into, forget, *_ = self.lstm.bias_ih_l0.zero_().chunk(
+                4
+            )  # PyTorch's order: cell and output follow
+            forget.fill_(1.0)
+            if options.horizon is not None:
+                forget.copy_(chrono_bias(options.size, options.horizon))
+                into.copy_(-forget)
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """PyTorch's layer without its checks, which cost time at every reset; see `RecurrentLayer.run`."""
+        """PyTorch's layer without its checks, which cost time at every reset; see `LayerCore.run`."""
         carried = (state["hidden"].unsqueeze(0), state["cell"].unsqueeze(0))
         weights, train = tuple(self.lstm.all_weights[0]), torch.is_grad_enabled()
         outputs, hidden, cell = torch.lstm(inputs, carried, weights, True, 1, 0.0, train, False, False)
         return outputs, {"hidden": hidden[0], "cell": cell[0]}
 
     def step(self, inputs: Tensor, state: State) -> State:
-        """PyTorch's cell, faster than its layer for a single step; see `RecurrentLayer.step`."""
+        """PyTorch's cell, faster than its layer for a single step; see `LayerCore.step`."""
         hidden, cell = torch.lstm_cell(inputs, (state["hidden"], state["cell"]), *self.lstm.all_weights[0])
         return {"hidden": hidden, "cell": cell}

@@ -11,19 +11,19 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.classic.recurrent_layer import RecurrentLayer, RecurrentLayerOptions
+from engram.memory.classic.layer_core import LayerCore, LayerCoreOptions
 from engram.memory.core import CoreOptions, State
 from engram.memory.options import choice
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RNNOptions(RecurrentLayerOptions):
+class RNNOptions(LayerCoreOptions):
     """Options of `rnn`."""
 
     nonlinearity: str = choice("tanh", "of the units", ("tanh", "relu"))
 
 
-class RNN(RecurrentLayer):
+class RNN(LayerCore):
     """One layer of fully recurrent units; state `hidden` (B, H), zero at the start of an episode."""
 
     Options: ClassVar[type[CoreOptions]] = RNNOptions
@@ -33,11 +33,11 @@ class RNN(RecurrentLayer):
         self.rnn = nn.RNN(input_size, options.size, nonlinearity=options.nonlinearity)
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """PyTorch's layer; see `RecurrentLayer.run`."""
+        """PyTorch's layer; see `LayerCore.run`."""
         outputs, hidden = self.rnn(inputs, state["hidden"].unsqueeze(0))
         return outputs, {"hidden": hidden[0]}
 
     def step(self, inputs: Tensor, state: State) -> State:
-        """PyTorch's cell; see `RecurrentLayer.step`."""
+        """PyTorch's cell; see `LayerCore.step`."""
         cell = torch.rnn_tanh_cell if self.rnn.nonlinearity == "tanh" else torch.rnn_relu_cell
         return {"hidden": cell(inputs, state["hidden"], *self.rnn.all_weights[0])}

@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from engram.memory.chrono import chrono_bias, horizon_option
 from engram.memory.core import Core, CoreOptions, Info, State
 from engram.memory.linear.scan import scan
 from engram.memory.options import integer
@@ -21,13 +22,15 @@ class MinGRUOptions(CoreOptions):
     """Options of `min_gru`."""
 
     size: int = integer(128, "units, and width of the output", unit="units", high=4096)
+    horizon: int | None = horizon_option()
 
 
 class MinGRU(Core):
     """z_t = sigmoid(W_z x_t), h~_t = W_h x_t, h_t = (1 - z_t) * h_{t-1} + z_t * h~_t; the output is h_t.
 
     Both maps have a bias. This is the form of the paper's algorithm 2: the positive candidate g() of its
-    log-space form serves a scan over logarithms, which this one is not. State `hidden` (B, H), zero at first.
+    log-space form serves a scan over logarithms, which this one is not. Given a `horizon`, gates start as
+    Tallec and Ollivier (2018) have them. State `hidden` (B, H), zero at first.
     """
 
     Options: ClassVar[type[CoreOptions]] = MinGRUOptions
@@ -38,6 +41,9 @@ class MinGRU(Core):
         self.output_size = options.size
         self.gate = nn.Linear(input_size, options.size)
         self.candidate = nn.Linear(input_size, options.size)
+        if options.horizon is not None:
+            with torch.no_grad():
+                self.gate.bias.copy_(-chrono_bias(options.size, options.horizon))
 
     def initial_state(self, lanes: int) -> State:
         """Zeros."""

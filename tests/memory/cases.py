@@ -25,7 +25,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"size": 6, "trace_size": 4, "context_size": 3, "learned": False},
     ],
     "frame_stack": [{"frames": 2, "hidden": [5]}, {"frames": 20, "hidden": [7, 3]}],
-    "gru": [{"size": 1}, {"size": 6}],
+    "gru": [{"size": 1}, {"size": 6, "horizon": 20}],
     "gtrxl": [
         {"size": 4, "layers": 1, "heads": 1, "memory": 1, "feedforward": 3},
         {"size": 6, "layers": 3, "heads": 3, "memory": 4, "feedforward": 5},
@@ -62,8 +62,8 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"size": 5, "state_size": 3},
         {"size": 6, "state_size": 4, "r_min": 0.0, "r_max": 0.5, "max_phase": 6.28},
     ],
-    "lstm": [{"size": 1}, {"size": 6}],
-    "min_gru": [{"size": 1}, {"size": 5}],
+    "lstm": [{"size": 1}, {"size": 6, "horizon": 20}],
+    "min_gru": [{"size": 1}, {"size": 5, "horizon": 20}],
     "mlp": [{"hidden": [4]}, {"hidden": [7, 3]}],
     "rims": [
         {**SMALL_RIMS, "num_active": 2},

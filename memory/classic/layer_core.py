@@ -12,13 +12,13 @@ from engram.memory.options import integer
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class RecurrentLayerOptions(CoreOptions):
+class LayerCoreOptions(CoreOptions):
     """Options common to these cores."""
 
     size: int = integer(128, "units, and width of the output", unit="units", high=4096)
 
 
-class RecurrentLayer(Core):
+class LayerCore(Core):
     """One recurrent layer; state `hidden` (B, H), and more if `leaves` says so, zero when an episode starts.
 
     Subclasses hold the layer and write `run` and `step`.
@@ -27,11 +27,11 @@ class RecurrentLayer(Core):
         leaves: names of the state.
     """
 
-    Options: ClassVar[type[CoreOptions]] = RecurrentLayerOptions
+    Options: ClassVar[type[CoreOptions]] = LayerCoreOptions
     carries_gradient: ClassVar[bool] = True
     leaves: ClassVar[tuple[str, ...]] = ("hidden",)
 
-    def __init__(self, input_size: int, options: RecurrentLayerOptions) -> None:
+    def __init__(self, input_size: int, options: LayerCoreOptions) -> None:
         super().__init__(input_size, options)
         self.output_size = options.size
 
