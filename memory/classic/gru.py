@@ -39,11 +39,10 @@ class GRU(LayerCore):
         super().__init__(input_size, options)
         self.gru = nn.GRU(input_size, options.size)
         if options.horizon is not None:
+            bias, recurrent_bias = self.gru.all_weights[0][2:]
             with torch.no_grad():
-                self.gru.bias_hh_l0.zero_()
-                _, update, _ = self.gru.bias_ih_l0.zero_().chunk(
-                    3
-                )  # z, the share of the old state that stays
+                recurrent_bias.zero_()
+                _, update, _ = bias.zero_().chunk(3)  # z is the share of the old state that stays
                 update.copy_(chrono_bias(options.size, options.horizon))
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:

@@ -36,11 +36,10 @@ class LSTM(LayerCore):
     def __init__(self, input_size: int, options: LSTMOptions) -> None:
         super().__init__(input_size, options)
         self.lstm = nn.LSTM(input_size, options.size)
+        bias, recurrent_bias = self.lstm.all_weights[0][2:]
         with torch.no_grad():
-            self.lstm.bias_hh_l0.zero_()
-            into, forget, *_ = self.lstm.bias_ih_l0.zero_().chunk(
-                4
-            )  # PyTorch's order: cell and output follow
+            recurrent_bias.zero_()
+            into, forget, *_ = bias.zero_().chunk(4)  # cell and output follow
             forget.fill_(1.0)
             if options.horizon is not None:
                 forget.copy_(chrono_bias(options.size, options.horizon))
