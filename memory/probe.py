@@ -36,16 +36,16 @@ class Curve:
     Attributes:
         values: (L,), norm of the difference that the input makes, relative to its largest.
         largest: the largest norm; 0 where the input never arrives.
-        peak_lag: where it is, steps.
-        band: first and last lag around the peak with at least half of it, steps.
-        half_life: steps from the peak until less than half of it is left, for good; None: not within the
-            lags probed.
+        peak_lag: where it is, steps; None where the input never arrives.
+        band: first and last lag around the peak with at least half of it, steps; None likewise.
+        half_life: steps from the peak until at most half of it is left, for good; None: not within the lags
+            probed.
     """
 
     values: Tensor
     largest: float
-    peak_lag: int
-    band: tuple[int, int]
+    peak_lag: int | None
+    band: tuple[int, int] | None
     half_life: int | None
 
 
@@ -89,7 +89,7 @@ class GradientReach:
     values: Tensor
 
     def horizon(self, fraction: float = 1e-3) -> int | None:
-        """The largest lag with at least this fraction of the largest gradient; None: there are no gradients."""
+        """The largest lag with at least this fraction of the largest gradient; None: there are none."""
         found = (self.values >= fraction * self.values.max()).nonzero()
         return int(self.lags[found[-1, 0]]) if self.values.any() else None
 
@@ -179,7 +179,7 @@ def gradient_reach(core: Core, steps: int = 1_000, *, lanes: int = 4, seed: int 
 def log_spaced(count: int, points: int) -> Tensor:
     """About so many of the indices 0 .. count - 1, evenly spaced on a log axis, both ends among them."""
     spaced = torch.logspace(0, math.log10(count), points, dtype=torch.float64).round().long() - 1
-    return spaced.clamp(0, count - 1).unique()
+    return torch.tensor(sorted(set(spaced.clamp(0, count - 1).tolist())))
 
 
 def _expect_positive(**numbers: int) -> None:
@@ -210,17 +210,13 @@ def _difference(outputs: Tensor, state: State) -> Tensor:
 
 
 def _curve(norms: Tensor) -> Curve:
-    """Describes how the norms (L,) rise and fall."""
+    """Describes how the norms (L,) rise and fall; what is half but for rounding counts as half."""
     largest, peak = float(norms.max()), int(norms.argmax())
-    high = norms >= largest / 2
-    low_before = (~high[:peak]).nonzero()[:, 0].tolist()
-    low_after = (~high[peak:]).nonzero()[:, 0].tolist()
-    band = (low_before[-1] + 1 if low_before else 0, peak + low_after[0] - 1 if low_after else len(norms) - 1)
-    last = int(high.nonzero()[-1, 0])
-    return Curve(
-        values=norms / largest if largest else norms,
-        largest=largest,
-        peak_lag=peak,
-        band=band,
-        half_life=None if last == len(norms) - 1 else last + 1 - peak,
-    )
+    if not largest:
+        return Curve(norms, 0.0, None, None, None)
+    values = norms / largest
+    below = (values < 0.5 - 1e-9).nonzero()[:, 0].tolist()
+    first = max((lag + 1 for lag in below if lag < peak), default=0)
+    last = min((lag - 1 for lag in below if lag > peak), default=len(values) - 1)
+    above = int((values > 0.5 + 1e-9).nonzero()[-1, 0])
+    return Curve(values, largest, peak, (first, last), above + 1 - peak if above + 1 < len(values) else None)

@@ -1,6 +1,7 @@
 """`check_core`: every promise of a core, as a list of findings."""
 
 import dataclasses
+from collections.abc import Callable
 
 import torch
 
@@ -48,7 +49,7 @@ class Finding:
     message: str
 
 
-def check_core(core: Core, seed: int = 0) -> list[Finding]:
+def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = None) -> list[Finding]:
     """Checks everything that a core promises, in float64, in eval mode, on a copy; the core stays as it is.
 
     Parameters that are zero throughout get small random values in the copy: nothing could be seen to leak
@@ -59,6 +60,8 @@ def check_core(core: Core, seed: int = 0) -> list[Finding]:
     Args:
         core: any core; it need not be in `CORES`.
         seed: of inputs and perturbations.
+        rebuild: makes another core of the same kind and options. With it the check of checkpoints is a strict
+            one: into a core that was built anew.
 
     Returns:
         One finding for each check.
@@ -67,15 +70,15 @@ def check_core(core: Core, seed: int = 0) -> list[Finding]:
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
         for checks in (FORM, PURITY, PROMISES):
-            findings += [_judge(name, check, core) for name, check in checks.items()]
+            findings += [_judge(name, check, core, rebuild) for name, check in checks.items()]
             if not all(finding.passed for finding in findings):
                 break
     return findings
 
 
-def _judge(name: str, check: Check, core: Core) -> Finding:
+def _judge(name: str, check: Check, core: Core, rebuild: Callable[[], Core] | None) -> Finding:
     try:
-        return Finding(name, True, check(make_trial(core)))
+        return Finding(name, True, check(make_trial(core, rebuild)))
     except BrokenPromiseError as broken:
         return Finding(name, False, str(broken))
     except Exception as error:  # whatever somebody's class may raise

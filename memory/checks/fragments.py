@@ -21,7 +21,7 @@ from engram.memory.core import detach_state
 
 def check_steps(trial: Trial) -> str:
     """T steps at once equal T single steps, resets included."""
-    core, inputs, state, _ = trial
+    core, inputs, state, *_ = trial
     resets = scattered_resets()
     advice = "between single steps and a fragment; they must be the same computation"
     gap = expect_same_run(single_steps(core, inputs, state, resets), core(inputs, state, resets), advice)
@@ -46,7 +46,7 @@ def check_step_gradients(trial: Trial) -> str:
 
 def check_carried_state(trial: Trial) -> str:
     """Two fragments equal one, the state being carried over; and another state makes a difference."""
-    core, inputs, state, other_state = trial
+    core, inputs, state, other_state, _ = trial
     if not state:
         return "no state"
     split = STEPS // 3

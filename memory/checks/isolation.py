@@ -25,7 +25,7 @@ OTHERS = slice(1, None)
 
 def check_reset_is_initial(trial: Trial) -> str:
     """A reset at step t equals a start at step t from `initial_state`; resets all false equal no resets."""
-    core, inputs, state, _ = trial
+    core, inputs, state, *_ = trial
     advice = "between resets that are all false and no resets; both mean that no lane resets"
     gaps = [expect_same_run(core(inputs, state, no_resets()), core(inputs, state), advice)]
     for start, stop in ((0, 1), (0, STEPS), (17, STEPS), (STEPS - 1, STEPS)):
@@ -57,7 +57,7 @@ def _replace_lanes(state: State, other: State, lanes: slice) -> State:
 
 def check_reset_leak(trial: Trial) -> str:
     """What comes after a reset is the same whatever came before it: other inputs, another carried state."""
-    core, inputs, state, other_state = trial
+    core, inputs, state, other_state, _ = trial
     gaps = []
     for start in (0, 17):
         shocked = inputs.clone()
@@ -89,7 +89,7 @@ def check_reset_gradient(trial: Trial) -> str:
 
 def check_lane_leak(trial: Trial) -> str:
     """A lane is the same whatever the others have: inputs, state, resets; and the same alone."""
-    core, inputs, state, other_state = trial
+    core, inputs, state, other_state, _ = trial
     resets, more_resets = scattered_resets(), scattered_resets()
     more_resets[[0, 9, 30], 0] = True
     shocked = inputs.clone()

@@ -79,7 +79,7 @@ def check_outputs(trial: Trial) -> str:
 
 def check_info(trial: Trial) -> str:
     """`return_info` adds a dict of (T, B, ...) and changes nothing else."""
-    core, inputs, state, _ = trial
+    core, inputs, state, *_ = trial
     result = core(inputs, state, return_info=True)
     if not isinstance(result, tuple) or len(result) != 3 or not isinstance(result[2], dict):
         raise BrokenPromiseError("with return_info a call does not return a third result, a dict of tensors")
@@ -95,7 +95,7 @@ def check_info(trial: Trial) -> str:
 
 def check_purity(trial: Trial) -> str:
     """The same call gives the same again, whatever was called in between, and edits nothing it is given."""
-    core, inputs, state, other_state = trial
+    core, inputs, state, other_state, _ = trial
     resets = scattered_resets()
     given = inputs.clone(), {name: leaf.clone() for name, leaf in state.items()}
     result = core(inputs, state, resets)

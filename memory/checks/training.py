@@ -1,6 +1,5 @@
 """Checks of what training relies on: checkpoints, and what a core says about its gradients."""
 
-import copy
 import io
 
 import torch
@@ -19,7 +18,7 @@ from engram.memory.core import Core
 
 def check_state_dict(trial: Trial) -> str:
     """A checkpoint makes a core with other weights the same core; no tensor escapes it."""
-    core, inputs, state, _ = trial
+    core, inputs, state = trial.core, trial.inputs, trial.state
     for path in _bare_tensors(core):
         raise BrokenPromiseError(
             f"the attribute {path!r} is a bare tensor, which checkpoints and .to() leave out; make it "
@@ -28,12 +27,12 @@ def check_state_dict(trial: Trial) -> str:
     file = io.BytesIO()
     torch.save(core.state_dict(), file)
     file.seek(0)
-    other = copy.deepcopy(core)
-    for tensor in other.state_dict().values():
-        tensor.zero_()
+    other = trial.rebuild()
+    other(inputs, state)
     other.load_state_dict(torch.load(file, weights_only=True))
     advice = (
-        "after state_dict and load_state_dict; something that belongs to the weights is not in the state_dict"
+        "after state_dict and load_state_dict; what is random must be in the state_dict, what is computed from "
+        "weights must be computed in every call"
     )
     gap = expect_same_run(other(inputs, state), core(inputs, state), advice)
     return f"{len(core.state_dict())} tensors; results differ by {gap:.2g}"
@@ -55,8 +54,8 @@ def check_train_input(trial: Trial) -> str:
     arrives = bool(gradients(core(inputs, trial.state), {"the inputs": inputs})["the inputs"].any())
     if arrives != core.train_input:
         raise BrokenPromiseError(
-            f"train_input is {core.train_input}, but the inputs get {'a' if arrives else 'no'} gradient; set it "
-            f"to {arrives}, or {'detach the inputs' if arrives else 'let gradients through to them'}"
+            f"train_input is {core.train_input}, but the inputs get {'a' if arrives else 'no'} gradient; "
+            f"set it to {arrives}, or {'detach the inputs' if arrives else 'let gradients through to them'}"
         )
     return f"{core.train_input}: the inputs get {'a' if arrives else 'no'} gradient"
 
@@ -72,7 +71,7 @@ def check_carries_gradient(trial: Trial) -> str:
     crosses = any(bool(gradient.any()) for gradient in found.values())
     if core.carries_gradient and not crosses:
         raise BrokenPromiseError(
-            f"carries_gradient is True, but step {steps - 1} sends no gradient to the steps before it; set it "
-            "to False, or do not detach the state inside a fragment"
+            f"carries_gradient is True, but step {steps - 1} sends no gradient to the steps before it; "
+            "set it to False, or do not detach the state inside a fragment"
         )
     return f"{core.carries_gradient}: gradients {'cross' if crosses else 'do not cross'} steps"

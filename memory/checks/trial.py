@@ -22,6 +22,7 @@ class Trial(NamedTuple):
     inputs: Tensor  # (T, B, F)
     state: State  # after some steps, so not the initial one
     other_state: State  # after some more steps of other, larger inputs
+    rebuild: Callable[[], Core]  # makes a core of this kind with other weights
 
 
 Check = Callable[[Trial], str]
@@ -33,15 +34,28 @@ def float64_copy(core: Core) -> Core:
     return copy.deepcopy(core).cpu().double().eval()
 
 
-def make_trial(core: Core) -> Trial:
-    """A fresh copy, its parameters moved off zero, with new random inputs and states."""
-    core = float64_copy(core)
+def make_trial(original: Core, rebuild: Callable[[], Core] | None) -> Trial:
+    """A fresh copy, its parameters moved off zero, with new random inputs and states.
+
+    Args:
+        original: the core.
+        rebuild: makes another; None: a copy with zeros for weights will do.
+    """
+    core = float64_copy(original)
     with torch.no_grad():
         for parameter in core.parameters():
             if not parameter.any():
                 parameter.normal_(std=0.1)
     inputs = torch.randn(STEPS, LANES, core.input_size, dtype=torch.float64)
-    return Trial(core, inputs, _state_after(core, 3, 1.0), _state_after(core, 7, 10.0))
+    states = _state_after(core, 3, 1.0), _state_after(core, 7, 10.0)
+    return Trial(core, inputs, *states, lambda: float64_copy(rebuild()) if rebuild else _zeroed(core))
+
+
+def _zeroed(core: Core) -> Core:
+    other = copy.deepcopy(core)
+    for tensor in other.state_dict().values():
+        tensor.zero_()
+    return other
 
 
 @torch.no_grad()
