@@ -6,11 +6,12 @@ T time, B lanes (parallel streams), F features; time first everywhere.
 import abc
 import contextlib
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from engram.memory.options import Options, integer
 
@@ -19,6 +20,49 @@ State = dict[str, Tensor]
 
 Info = dict[str, Tensor]
 """What a person would look at, by name; every leaf is (T, B, ...)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tokens:
+    """Inputs of few distinct values, such as symbols: rows of a table. Means the same as ``table[index]``.
+
+    A core that says `reads_tokens` works on the V rows of the table instead of the T * B inputs.
+
+    Attributes:
+        index: (T, B) integers in [0, V).
+        table: (V, F), the weight of an embedding, say.
+    """
+
+    index: Tensor
+    table: Tensor
+
+    @property
+    def shape(self) -> torch.Size:
+        """(T, B, F)."""
+        return torch.Size((*self.index.shape, self.table.shape[-1]))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the table lies."""
+        return self.table.device
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, steps: slice) -> "Tokens":
+        return Tokens(self.index[steps], self.table)
+
+    def to(self, dtype: torch.dtype) -> "Tokens":
+        """The same rows of a table in that dtype."""
+        return Tokens(self.index, self.table.to(dtype))
+
+    def expand(self) -> Tensor:
+        """The inputs themselves, (T, B, F)."""
+        return functional.embedding(self.index, self.table)
+
+
+Inputs = Tensor | Tokens
+"""What a core is given."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +84,9 @@ class Core(nn.Module, abc.ABC):
 
     Attributes:
         Options: the dataclass of this core's options.
+        PRESETS: named sets of options, for `preset`.
         carries_gradient: whether bridging a delay needs gradients through time.
+        reads_tokens: whether `unroll` takes `Tokens` too; otherwise it is given their expansion.
         input_size: features in.
         output_size: features out.
         bptt_steps: gradients are blocked every so many steps, counted from the first step of a fragment;
@@ -49,7 +95,9 @@ class Core(nn.Module, abc.ABC):
     """
 
     Options: ClassVar[type[CoreOptions]] = CoreOptions
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     carries_gradient: ClassVar[bool] = True
+    reads_tokens: ClassVar[bool] = False
     output_size: int
 
     def __init__(self, input_size: int, options: CoreOptions) -> None:
@@ -79,7 +127,7 @@ class Core(nn.Module, abc.ABC):
         """
 
     def forward(
-        self, inputs: Tensor, state: State, resets: Tensor | None = None, return_info: bool = False
+        self, inputs: Inputs, state: State, resets: Tensor | None = None, return_info: bool = False
     ) -> tuple[Tensor, State] | tuple[Tensor, State, Info]:
         """Runs the core over a fragment of T steps; T = 1 is a single step, and T steps equal T single steps.
 
@@ -87,7 +135,7 @@ class Core(nn.Module, abc.ABC):
         small increments in half precision.
 
         Args:
-            inputs: (T, B, input_size), T >= 1.
+            inputs: (T, B, input_size), T >= 1; or as many `Tokens`.
             state: the state before the first step, from `initial_state` or the last call.
             resets: (T, B) bool; true where step t is the first of an episode, so that the state of that
                 lane is the initial one before that step. None: no resets.
@@ -99,19 +147,21 @@ class Core(nn.Module, abc.ABC):
         Raises:
             ValueError: `inputs` has the wrong shape.
         """
-        if inputs.ndim != 3 or inputs.shape[-1] != self.input_size or not len(inputs):
+        if len(inputs.shape) != 3 or inputs.shape[-1] != self.input_size or not len(inputs):
             raise ValueError(f"inputs: expected (T, B, {self.input_size}), T >= 1, got {tuple(inputs.shape)}")
         if torch.is_autocast_enabled(inputs.device.type):
             inputs = inputs.to(next(self.parameters()).dtype)
             precision: Any = torch.autocast(inputs.device.type, enabled=False)
         else:
             precision = contextlib.nullcontext()
+        if isinstance(inputs, Tokens) and not self.reads_tokens:
+            inputs = inputs.expand()
         with precision:
             outputs, state, info = self._unroll_blocks(inputs, state, resets, return_info)
         return (outputs, state, info) if return_info else (outputs, state)
 
     def _unroll_blocks(
-        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
+        self, inputs: Any, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """Unrolls `bptt_steps` steps at a time, the state detached in between."""
         steps = len(inputs)
@@ -130,8 +180,13 @@ class Core(nn.Module, abc.ABC):
 
     def reset_state(self, state: State, resets: Tensor) -> State:
         """The state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
-        initial = self.initial_state(1) if state else {}
-        return {name: leaf.index_put((resets,), initial[name]) for name, leaf in state.items()}
+        initial = self.initial_state(len(resets)) if state else {}
+        return {name: where_lanes(resets, initial[name], leaf) for name, leaf in state.items()}
+
+
+def where_lanes(lanes: Tensor, chosen: Tensor, others: Tensor) -> Tensor:
+    """The leaf (B, ...) that is `chosen` in the lanes that (B,) bool names, and `others` elsewhere."""
+    return torch.where(lanes.view(-1, *[1] * (others.ndim - 1)), chosen, others)
 
 
 def detach_state(state: State) -> State:

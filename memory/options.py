@@ -42,20 +42,38 @@ def _option(default: Any, doc: str, unit: str, check: Check) -> Any:
     return dataclasses.field(default=default, metadata={"doc": doc, "unit": unit, "check": check})
 
 
-def integer(default: int | None, doc: str, *, unit: str = "", low: int = 1, high: int = 2**31) -> Any:
-    """A field for an integer in [low, high]; `None` is legal where it is the default."""
+def integer(
+    default: int | None,
+    doc: str,
+    *,
+    unit: str = "",
+    low: int = 1,
+    high: int = 2**31,
+    or_none: bool = False,
+) -> Any:
+    """A field for an integer in [low, high]; `None` is legal where it is the default or with `or_none`."""
+    none = or_none or default is None
 
     def check(value: Any) -> int | None:
-        if value is None and default is None:
+        if value is None and none:
             return None
-        return _integer(value, low, high, or_none=default is None)
+        return _integer(value, low, high, or_none=none)
 
     return _option(default, doc, unit, check)
 
 
-def number(default: float, doc: str, *, unit: str = "", above: float, high: float) -> Any:
-    """A field for a number in (above, high]."""
-    return _option(default, doc, unit, lambda value: _number(value, above, high))
+def number(
+    default: float, doc: str, *, unit: str = "", above: float = -math.inf, low: float = -math.inf, high: float
+) -> Any:
+    """A field for a number in (above, high] or, where `low` is given, in [low, high]."""
+
+    def check(value: Any) -> float:
+        checked = _number(value, above, high)
+        if checked < low:
+            raise ValueError(f"expected a number >= {low:g} and <= {high:g}, got {value!r}")
+        return checked
+
+    return _option(default, doc, unit, check)
 
 
 def boolean(default: bool, doc: str) -> Any:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engram.memory.core import Core, CoreOptions, Info, State, join_infos
+from engram.memory.core import Core, CoreOptions, Info, Inputs, State, join_infos
 from engram.memory.options import boolean, choice, integer, number, numbers
 from engram.memory.pools.filter_bank import FilterBank, Restarts, run_filters
 from engram.memory.pools.normalize import RunningScale
@@ -121,7 +121,7 @@ class LowPass(Core):
         return {"pools": self.link.new_zeros(lanes, self.bank.pools, self.size)}
 
     def forward(
-        self, inputs: Tensor, state: State, resets: Tensor | None = None, return_info: bool = False
+        self, inputs: Inputs, state: State, resets: Tensor | None = None, return_info: bool = False
     ) -> tuple[Tensor, State] | tuple[Tensor, State, Info]:
         """Runs the core, see `Core.forward`; info: `pools` (T, B, k, D).
 

@@ -4,6 +4,15 @@ from typing import Any
 
 from engram.memory import CORES
 
+SMALL_RIMS: dict[str, Any] = {
+    "num_rims": 3,
+    "rim_size": 4,
+    "input_key_size": 6,
+    "comm_heads": 2,
+    "comm_key_size": 3,
+    "comm_value_size": 2,
+}
+
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "low_pass": [
         {"pools": 1, "size": 5},
@@ -18,6 +27,16 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "lstm": [{"size": 1}, {"size": 6}],
     "mlp": [{"hidden": [4]}, {"hidden": [7, 3]}],
+    "rims": [
+        {**SMALL_RIMS, "num_active": 2},
+        {**SMALL_RIMS, "num_active": 3, "dynamics": "gru", "input_heads": 2, "initial_state": "learned"},
+        {**SMALL_RIMS, "num_active": 2, "elements": 3, "input_bias": True, "comm_value_size": None},
+        {**SMALL_RIMS, "num_active": 1, "communication": False, "selection": "logit", "bias": False},
+        {**SMALL_RIMS, "num_active": 3, "input_attention": False, "dynamics": "gru"},
+        {**SMALL_RIMS, "num_active": 2, "compete": "rims", "input_heads": 2},
+        {**SMALL_RIMS, "num_active": 2, "preset": "authors"},
+        {**SMALL_RIMS, "num_active": 2, "preset": "dido", "initial_state": "zeros"},
+    ],
 }
 
 CASES: list[dict[str, Any]] = [

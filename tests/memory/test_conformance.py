@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engram.memory import Core, State, detach_state, make_core
+from engram.memory import Core, State, Tokens, detach_state, make_core
 
 from .cases import CASES, label
 from .conformance import B, F, T, build, fragment, gradients
@@ -201,6 +201,14 @@ def test_train_input_tells_the_truth(options: dict[str, Any]) -> None:
     inputs, state, resets = fragment(core)
     gradient = gradients(core, inputs, core(inputs, state, resets)[0])[0]
     assert core.train_input == (gradient is not None)
+
+
+@every_core
+def test_tokens_mean_rows_of_their_table(options: dict[str, Any]) -> None:
+    core = build(options)
+    _, state, resets = fragment(core)
+    tokens = Tokens(torch.randint(3, (T, B)), torch.randn(3, F, dtype=torch.float64))
+    torch.testing.assert_close(core(tokens, state, resets), core(tokens.expand(), state, resets))
 
 
 @every_core

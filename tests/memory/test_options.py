@@ -9,15 +9,22 @@ from hypothesis import strategies as st
 
 from engram.memory import CORES, Core, core_options, make_core
 
+KNOWN = ", ".join(sorted(CORES))
+
 ERRORS: list[tuple[Any, str]] = [
     (
         {"type": "lowpass"},
-        "core.type: unknown 'lowpass'; did you mean 'low_pass'? known: low_pass, lstm, mlp",
+        f"core.type: unknown 'lowpass'; did you mean 'low_pass'? known: {KNOWN}",
     ),
-    ({"type": "zebra"}, "core.type: unknown 'zebra'; known: low_pass, lstm, mlp"),
-    ({"type": 3}, "core.type: unknown 3; known: low_pass, lstm, mlp"),
-    ({"type": ["lstm"]}, "core.type: unknown ['lstm']; did you mean 'lstm'? known: low_pass, lstm, mlp"),
-    ({}, "core.type: missing; known: low_pass, lstm, mlp"),
+    ({"type": "zebra"}, f"core.type: unknown 'zebra'; known: {KNOWN}"),
+    ({"type": 3}, f"core.type: unknown 3; known: {KNOWN}"),
+    ({"type": ["lstm"]}, f"core.type: unknown ['lstm']; did you mean 'lstm'? known: {KNOWN}"),
+    ({"type": "no.such.module:Core"}, "core.type: cannot load 'no.such.module:Core': No module named 'no'"),
+    ({"type": "torch:nope"}, "core.type: cannot load 'torch:nope': module 'torch' has no attribute 'nope'"),
+    ({"type": "torch.nn:LSTM"}, "core.type: 'torch.nn:LSTM' is no subclass of engram.memory.Core"),
+    ({"type": "lstm", "preset": "paper"}, "core.preset: unknown key; known: bptt_steps, size"),
+    ({"type": "rims", "preset": 1}, "core.preset: unknown 1; known: authors, dido, paper"),
+    ({}, f"core.type: missing; known: {KNOWN}"),
     ("lstm", "core: expected a mapping with the key 'type', got 'lstm'"),
     (
         {"type": "low_pass", "pols": 3},
@@ -85,6 +92,23 @@ def test_every_option_is_described(name: str) -> None:
     for field in dataclasses.fields(CORES[name].Options):
         assert field.metadata["doc"]
         assert "unit" in field.metadata
+
+
+def test_a_class_of_ones_own() -> None:
+    core = make_core(4, {"type": "engram.memory.windows.mlp:MLP", "hidden": [3]})
+    assert type(core) is CORES["mlp"]
+    assert core.output_size == 3
+
+
+def test_a_preset_gives_way_to_what_stands_beside_it() -> None:
+    _, options = core_options({"type": "rims", "preset": "authors", "comm_key_size": 8})
+    chosen = dataclasses.asdict(options)
+    assert (chosen["comm_key_size"], chosen["comm_value_size"], chosen["gated"]) == (8, 16, True)
+
+
+@pytest.mark.parametrize(("name", "preset"), [(n, p) for n, core in CORES.items() for p in core.PRESETS])
+def test_every_preset_builds(name: str, preset: str) -> None:
+    assert make_core(8, {"type": name, "preset": preset}).output_size > 0
 
 
 def test_whole_numbers_and_lists_are_taken_as_they_come() -> None:
