@@ -7,16 +7,16 @@ import torch
 
 from engram.memory.checks import fragments, isolation, shapes, training
 from engram.memory.checks.compare import BrokenPromiseError
-from engram.memory.checks.trial import Check, make_trial
+from engram.memory.checks.trial import Check, Trial, make_trial
 from engram.memory.core import Core
 
-FORM: dict[str, Check] = {
+PREMISES: dict[str, Check] = {
     "state shape": shapes.check_state,
     "output shape": shapes.check_outputs,
     "info shape": shapes.check_info,
+    "no hidden state": shapes.check_purity,
 }
-
-PURITY: dict[str, Check] = {"no hidden state": shapes.check_purity}
+"""What all other checks, and the later of these, rest on."""
 
 PROMISES: dict[str, Check] = {
     "steps equal fragment": fragments.check_steps,
@@ -54,8 +54,8 @@ def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = N
 
     Parameters that are zero throughout get small random values in the copy: nothing could be seen to leak
     through a branch that is switched off. States are what the core itself makes of random inputs, so they
-    are legal ones. Nothing is checked that rests on a failed check of form or of hidden state: such a list is
-    shorter.
+    are legal ones. The first of `PREMISES` that fails is the last finding: the rest could not be judged.
+    Where the core cannot even be copied there is one finding, `copy`.
 
     Args:
         core: any core; it need not be in `CORES`.
@@ -69,18 +69,26 @@ def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = N
     findings: list[Finding] = []
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
-        for checks in (FORM, PURITY, PROMISES):
-            findings += [_judge(name, check, core, rebuild) for name, check in checks.items()]
-            if not all(finding.passed for finding in findings):
-                break
-    return findings
+        try:
+            trial = make_trial(core, rebuild)
+        except Exception as error:  # whatever somebody's class may raise
+            return [_raised("copy", error)]
+        for name, check in PREMISES.items():
+            findings.append(_judge(name, check, trial.fresh()))
+            if not findings[-1].passed:
+                return findings
+        return findings + [_judge(name, check, trial.fresh()) for name, check in PROMISES.items()]
 
 
-def _judge(name: str, check: Check, core: Core, rebuild: Callable[[], Core] | None) -> Finding:
+def _judge(name: str, check: Check, trial: Trial) -> Finding:
     try:
-        return Finding(name, True, check(make_trial(core, rebuild)))
+        return Finding(name, True, check(trial))
     except BrokenPromiseError as broken:
         return Finding(name, False, str(broken))
     except Exception as error:  # whatever somebody's class may raise
-        text = " ".join(str(error).split())
-        return Finding(name, False, f"raised {type(error).__name__}: {text}; a call like this has to work")
+        return _raised(name, error)
+
+
+def _raised(name: str, error: Exception) -> Finding:
+    text = " ".join(str(error).split())
+    return Finding(name, False, f"raised {type(error).__name__}: {text}; this has to work")

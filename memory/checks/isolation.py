@@ -28,7 +28,7 @@ def check_reset_is_initial(trial: Trial) -> str:
     core, inputs, state, *_ = trial
     advice = "between resets that are all false and no resets; both mean that no lane resets"
     gaps = [expect_same_run(core(inputs, state, no_resets()), core(inputs, state), advice)]
-    for start, stop in ((0, 1), (0, STEPS), (17, STEPS), (STEPS - 1, STEPS)):
+    for start, stop in ((0, 1), (7, 9), (17, STEPS)):
         resets = no_resets()[:stop]
         resets[start] = True
         fresh = core(inputs[start:stop], core.initial_state(LANES))

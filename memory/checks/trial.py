@@ -24,6 +24,11 @@ class Trial(NamedTuple):
     other_state: State  # after some more steps of other, larger inputs
     rebuild: Callable[[], Core]  # makes a core of this kind with other weights
 
+    def fresh(self) -> "Trial":
+        """A copy that sees nothing of what is done to this one."""
+        core, inputs, state, other_state = copy.deepcopy(self[:4])
+        return Trial(core, inputs, state, other_state, self.rebuild)
+
 
 Check = Callable[[Trial], str]
 """Returns what was measured, or raises `BrokenPromiseError`."""
@@ -35,7 +40,7 @@ def float64_copy(core: Core) -> Core:
 
 
 def make_trial(original: Core, rebuild: Callable[[], Core] | None) -> Trial:
-    """A fresh copy, its parameters moved off zero, with new random inputs and states.
+    """A copy, its parameters moved off zero, with random inputs and states.
 
     Args:
         original: the core.
