@@ -128,7 +128,7 @@ def retention(
     generator = torch.Generator().manual_seed(seed)
     impulse = torch.randn(impulses, core.input_size, generator=generator, dtype=torch.float64)
     impulse *= size / impulse.norm(dim=1, keepdim=True)
-    state = core.initial_state(2 * impulses)
+    state = {name: torch.cat([leaf, leaf]) for name, leaf in core.initial_state(impulses).items()}
     rows: list[Tensor] = []
     with torch.no_grad():
         for lag in range(steps + 1):

@@ -12,6 +12,7 @@ from engram.memory.core import Core
 
 PREMISES: dict[str, Check] = {
     "state shape": shapes.check_state,
+    "fixed initial state": shapes.check_start,
     "output shape": shapes.check_outputs,
     "info shape": shapes.check_info,
     "no hidden state": shapes.check_purity,

@@ -6,7 +6,7 @@ T time, B lanes.
 import torch
 from torch import Tensor
 
-from engram.memory.checks.compare import BrokenPromiseError, expect_same_run, place_of
+from engram.memory.checks.compare import BrokenPromiseError, expect_same, expect_same_run, place_of
 from engram.memory.checks.trial import LANES, STEPS, Trial, scattered_resets
 from engram.memory.core import State
 
@@ -25,6 +25,17 @@ def check_state(trial: Trial) -> str:
             raise BrokenPromiseError("a call does not return a pair: outputs, and the state as a dict")
         _expect_same_form(initial, result[1], f"after T={steps} steps")
     return f"leaves {', '.join(initial)}" if initial else "no state"
+
+
+def check_start(trial: Trial) -> str:
+    """`initial_state` gives the same every time."""
+    one, other = (trial.core.initial_state(LANES) for _ in range(2))
+    advice = (
+        "between two calls of initial_state; with a random start nothing can be compared, so have it fixed"
+    )
+    for name, leaf in one.items():
+        expect_same(f"states {name!r}", leaf, other[name], ("lane",), advice)
+    return "the same every time"
 
 
 def _expect_state(state: State, lanes: int) -> None:
