@@ -16,8 +16,8 @@ from engram.train.errors import ExperimentError, reason, unknown
 SUFFIXES = {".pdf": {"CreationDate": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
 """File types, and what is left out of them so that the same picture is the same file."""
 
-# Okabe and Ito, https://jfly.uni-koeln.de/color, without yellow, which is too light for lines.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+# Okabe and Ito, https://jfly.uni-koeln.de/color, without yellow, too light for lines, and black.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)))
 
@@ -104,7 +104,7 @@ def line_looks(count: int) -> list[dict[str, Any]]:
         return [{"color": colour} for colour in COLOURS[:count]]
     viridis = mpl.colormaps["viridis"]
     return [
-        {"color": viridis(0.9 * index / (count - 1)), "linestyle": DASHES[index % len(DASHES)]}
+        {"color": viridis(0.85 * index / (count - 1)), "linestyle": DASHES[index % len(DASHES)]}
         for index in range(count)
     ]
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from engram.memory import make_core
 from engram.memory.options import Options, integer, number
-from engram.memory.probe import retention
+from engram.memory.probe import Curve, retention
 from engram.train.pictures.canvas import new_figure
 from engram.train.pictures.retention import draw_curves
 
@@ -53,16 +53,30 @@ def _draw_panel(axes: Axes, options: ImpulseOptions, parallel: bool) -> None:
     memory = retention(core, options.steps, impulses=1).thinned()
     curves = {f"{pool + 1}": memory.curves[_leaf(pool, options.pools)] for pool in range(options.pools)}
     draw_curves(axes, memory.lags.tolist(), curves)
-    for line, (label, curve) in zip(axes.lines, curves.items(), strict=True):
-        # A chain is told apart at its peaks, parallel pools where they have fallen to a half.
-        lag = curve.peak_lag if not parallel else curve.half_life
-        if lag is not None and (parallel or lag):
-            height = 1.02 if not parallel else 0.5
-            axes.annotate(label, (lag, height), color=line.get_color(), ha="center", va="bottom", fontsize=8)
+    _number_lines(axes, list(curves.values()), at_peaks=not parallel)
     arrangement = "(b) in parallel" if parallel else "(a) in a chain"
     axes.set_title(f"{arrangement}: {options.pools} pools, base {options.base:g}; numbers are pools")
     axes.set_ylabel("response / its maximum")
     axes.set_ylim(0, 1.1)
+
+
+def _number_lines(axes: Axes, curves: list[Curve], at_peaks: bool) -> None:
+    """Writes the numbers of pools above their peaks, or beside their lines at half height."""
+    taken: dict[int | None, list[str]] = {}
+    for pool, curve in enumerate(curves):
+        taken.setdefault(curve.peak_lag if at_peaks else curve.half_life, []).append(f"{pool + 1}")
+    for lag, numbers in taken.items():
+        if lag is not None:
+            axes.annotate(
+                ", ".join(numbers),
+                (lag, 1.0 if at_peaks else 0.5),
+                (0, 3) if at_peaks else (4, 1),
+                textcoords="offset points",
+                color=axes.lines[int(numbers[0]) - 1].get_color(),
+                ha="center" if at_peaks and lag else "left",
+                va="bottom",
+                fontsize=8,
+            )
 
 
 def _leaf(pool: int, pools: int) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
-from engram.memory.probe import Curve, GradientReach, Retention, log_spaced
+from engram.memory.probe import OUTPUT, Curve, GradientReach, Retention, log_spaced
 from engram.train.pictures.canvas import line_looks, log_lags, new_figure
 
 LEGEND_ROWS = 20
@@ -19,7 +20,9 @@ def draw_curves(axes: Axes, lags: list[int], curves: Mapping[str, Curve]) -> Non
         lags: Steps since the input.
         curves: By label, as long as `lags`.
     """
-    for (label, curve), look in zip(curves.items(), line_looks(len(curves)), strict=True):
+    looks = iter(line_looks(len(curves.keys() - {OUTPUT})))
+    for label, curve in curves.items():
+        look = {"color": "black"} if label == OUTPUT else next(looks)
         axes.plot(lags, curve.values.tolist(), label=label, linewidth=1.4, **look)
     log_lags(axes, lags[-1])
     axes.set_ylim(0, 1.04)
@@ -49,6 +52,7 @@ def draw(memory: Retention, reach: GradientReach, title: str) -> Figure:
     if seen:
         lower.plot(*zip(*seen, strict=True), color="black", linewidth=1.4)
         lower.set_yscale("log")
+        lower.yaxis.set_minor_locator(NullLocator())
         largest = max(value for _, value in seen)
         lower.set_ylim(largest * 1e-9, largest * 3)
     else:
