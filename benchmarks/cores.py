@@ -1,97 +1,186 @@
-"""How fast the cores are beside PyTorch's own LSTM, on one thread: ``python benchmarks/cores.py --help``.
+"""How fast the cores are beside PyTorch's own LSTM, and what they keep: ``benchmarks/cores.py --help``.
 
 All cores take turns in one process, so that whatever else the machine does hits them alike; medians are
-shown. T time, B lanes, F features.
+shown, as ratios to an `nn.LSTM` of the same width, on the same inputs, which is given no resets. Every core
+has its default options but for its width. T time, B lanes, F features.
+
+Memory is counted, not measured: the state of a lane, and what autograd keeps of each lane and step for the
+backward pass beside parameters and inputs. (What PyTorch's LSTM keeps in a layout of its own is counted too.)
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from engram.memory import make_core
+from engram.memory import CORES, Tokens, make_core
 
-CORES: dict[str, dict[str, Any]] = {
-    "lstm": {"type": "lstm"},
-    "mlp": {"type": "mlp"},
-    "low_pass": {"type": "low_pass"},
+WIDTH = 128
+VARIANTS: dict[str, dict[str, Any]] = {
+    **{name: {"type": name} for name in CORES},
     "low_pass parallel": {"type": "low_pass", "parallel": True},
     "low_pass layer": {"type": "low_pass", "normalize": "layer"},
     "low_pass running": {"type": "low_pass", "normalize": "running"},
     "low_pass running, frozen input": {"type": "low_pass", "normalize": "running", "train_input": False},
+    "rims": {"type": "rims", "rim_size": 22, "input_key_size": 32, "comm_heads": 2, "comm_key_size": 16},
 }
-BASELINE = "nn.LSTM"
+"""The cores that are compared at a width of 128; the six RIMs have 22 units each."""
+
+Job = Callable[[], object]
 
 
-def medians(jobs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+class Baseline(nn.Module):
+    """`nn.LSTM` in the shape of a core, without resets."""
+
+    def __init__(self, features: int, width: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(features, width)
+
+    def initial_state(self, lanes: int) -> dict[str, Tensor]:
+        """Zeros."""
+        width = self.lstm.hidden_size
+        return {name: self.lstm.weight_hh_l0.new_zeros(lanes, width) for name in ("hidden", "cell")}
+
+    def forward(
+        self, inputs: Tensor | Tokens, state: Mapping[str, Tensor], resets: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """As `Core.forward`."""
+        dense = inputs.expand() if isinstance(inputs, Tokens) else inputs
+        outputs, (hidden, cell) = self.lstm(dense, (state["hidden"][None], state["cell"][None]))
+        return outputs, {"hidden": hidden[0], "cell": cell[0]}
+
+
+def medians(jobs: Mapping[str, Job], repeats: int, device: torch.device) -> dict[str, float]:
     """Milliseconds per call of every job, the jobs taking turns."""
     taken: dict[str, list[float]] = {name: [] for name in jobs}
     for _ in range(repeats + 2):
         for name, job in jobs.items():
-            start = time.perf_counter()
+            start = _now(device)
             job()
-            taken[name].append(1e3 * (time.perf_counter() - start))
+            taken[name].append(1e3 * (_now(device) - start))
     return {name: statistics.median(times[2:]) for name, times in taken.items()}
 
 
-def forward_job(core: Any, inputs: torch.Tensor, resets: torch.Tensor | None) -> Callable[[], object]:
+def _now(device: torch.device) -> float:
+    """Seconds; of this process alone on a CPU, where one thread does all the work."""
+    if device.type == "cpu":
+        return time.process_time()
+    torch.accelerator.synchronize()
+    return time.perf_counter()
+
+
+def forward_job(core: Any, inputs: Tensor, resets: Tensor | None) -> Job:
     """A call without gradients that carries the state from call to call, as sampling does."""
-    baseline = isinstance(core, nn.LSTM)
-    state = None if baseline else core.initial_state(inputs.shape[1])
+    state = core.initial_state(inputs.shape[1])
 
     @torch.no_grad()
     def run() -> None:
         nonlocal state
-        arguments = (inputs, state) if baseline else (inputs, state, resets)
-        state = core(*arguments)[1]
+        _, state = core(inputs, state, resets)
 
     return run
 
 
-def training_job(core: Any, inputs: torch.Tensor, resets: torch.Tensor | None) -> Callable[[], object]:
-    """Forward and backward, gradients with respect to the inputs included, as learning does."""
-    baseline = isinstance(core, nn.LSTM)
-    arguments = () if baseline else (core.initial_state(inputs.shape[1]), resets)
+def training_job(core: Any, inputs: Tensor | Tokens, resets: Tensor | None) -> Job:
+    """Forward and backward, gradients with respect to inputs or table included, as learning does."""
+    state = core.initial_state(inputs.shape[1])
 
     def run() -> None:
-        leaf = inputs.detach().requires_grad_()
-        core(leaf, *arguments)[0].sum().backward()
+        if isinstance(inputs, Tokens):
+            leaf: Tensor | Tokens = Tokens(inputs.index, inputs.table.detach().requires_grad_())
+        else:
+            leaf = inputs.detach().requires_grad_()
+        core(leaf, state, resets)[0].sum().backward()
 
     return run
+
+
+def kept_bytes(core: Any, inputs: Tensor) -> float:
+    """Bytes that autograd keeps for the backward pass per lane and step."""
+    own = {tensor.untyped_storage().data_ptr() for tensor in (inputs, *core.parameters(), *core.buffers())}
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        outputs = core(inputs, core.initial_state(inputs.shape[1]), None)[0]
+    del outputs
+    return sum(kept.values()) / inputs.shape[:2].numel()
+
+
+def state_bytes(core: Any) -> int:
+    """Bytes of the state of one lane."""
+    return sum(leaf.nbytes for leaf in core.initial_state(1).values())
+
+
+def compare(options: argparse.Namespace, device: torch.device) -> Iterator[str]:
+    """The table of all cores at one width."""
+    cores = {"nn.LSTM": Baseline(options.features, WIDTH)}
+    cores |= {name: make_core(options.features, section) for name, section in VARIANTS.items()}
+    cores = {name: core.to(device) for name, core in cores.items()}
+    columns: dict[str, dict[str, float]] = {}
+    for steps in options.steps:
+        inputs = torch.randn(steps, options.lanes, options.features, device=device)
+        resets = (
+            torch.rand(inputs.shape[:2], device=device) < 1 / options.episode if options.episode else None
+        )
+        repeats = options.repeats * (10 if steps == 1 else 1)
+        for kind, job in (("forward", forward_job), ("fwd+bwd", training_job)):
+            jobs = {name: job(core, inputs, resets) for name, core in cores.items()}
+            columns[f"{kind} T={steps}"] = medians(jobs, repeats, device)
+    probe = torch.randn(options.steps[-1], options.lanes, options.features, device=device)
+    yield f"{options.lanes} lanes, {options.features} features, resets every {options.episode:g} lane-steps"
+    yield "ms of nn.LSTM, then ratios to it; bytes of state per lane, kept in training per lane-step"
+    yield (
+        f"{'core':31}{'weights':>9}" + "".join(f"{name:>15}" for name in columns) + f"{'state':>8}{'kept':>8}"
+    )
+    for name, core in cores.items():
+        times = [column[name] / column["nn.LSTM"] for column in columns.values()]
+        if name == "nn.LSTM":
+            times = [column[name] for column in columns.values()]
+        weights = sum(parameter.numel() for parameter in core.parameters())
+        yield (
+            f"{name:31}{weights:9}"
+            + "".join(f"{value:15.2f}" for value in times)
+            + (f"{state_bytes(core):8}{kept_bytes(core, probe):8.0f}")
+        )
+
+
+def compare_rims(options: argparse.Namespace, device: torch.device) -> Iterator[str]:
+    """RIMs of the paper's size (K = 6, 4 active, 100 units each) beside `nn.LSTM` of 600 units."""
+    lstm, rims = Baseline(600, 600).to(device), make_core(600, {"type": "rims"}).to(device)
+    index = torch.randint(10, (100, options.lanes), device=device)
+    table = torch.randn(10, 600, device=device)
+    yield f"RIMs (6 of 100 units, 4 active) and nn.LSTM of 600: {options.lanes} lanes, T=100, ms of fwd+bwd"
+    for name, inputs in (("600 features", table[index]), ("10 tokens of 600 features", Tokens(index, table))):
+        jobs = {label: training_job(core, inputs, None) for label, core in (("lstm", lstm), ("rims", rims))}
+        taken = medians(jobs, max(3, options.repeats // 4), device)
+        yield f"{name:31}{taken['lstm']:9.1f}{taken['rims']:9.1f}  ratio {taken['rims'] / taken['lstm']:.2f}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--features", type=int, default=128)
+    parser.add_argument("--features", type=int, default=WIDTH)
     parser.add_argument("--lanes", type=int, default=64)
-    parser.add_argument("--steps", type=int, nargs="+", default=[1, 20, 100])
+    parser.add_argument("--steps", type=int, nargs="+", default=[1, 20, 100, 512])
     parser.add_argument(
         "--episode", type=float, default=400, help="mean steps between resets of a lane; 0: none"
     )
-    parser.add_argument("--repeats", type=int, default=30)
+    parser.add_argument("--repeats", type=int, default=12)
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    cores = {name: make_core(options.features, section) for name, section in CORES.items()}
-    modules = {BASELINE: nn.LSTM(options.features, 128), **cores}
-    print(f"{options.lanes} lanes, {options.features} features, resets every {options.episode:g} lane-steps")
-    print(f"{'core':32}{'T':>5}{'B':>5}{'forward ms':>12}{'ratio':>7}{'fwd+bwd ms':>12}{'ratio':>7}")
-    for steps in options.steps:
-        inputs = torch.randn(steps, options.lanes, options.features)
-        resets = torch.rand(steps, options.lanes) < 1 / options.episode if options.episode else None
-        repeats = options.repeats * (10 if steps == 1 else 1)
-        forward = medians({n: forward_job(m, inputs, resets) for n, m in modules.items()}, repeats)
-        training = medians({n: training_job(m, inputs, resets) for n, m in modules.items()}, repeats)
-        for name in modules:
-            ratios = forward[name] / forward[BASELINE], training[name] / training[BASELINE]
-            print(
-                f"{name:32}{steps:5}{options.lanes:5}"
-                f"{forward[name]:12.3f}{ratios[0]:7.2f}{training[name]:12.3f}{ratios[1]:7.2f}"
-            )
+    for line in (*compare(options, options.device), "", *compare_rims(options, options.device)):
+        print(line)
 
 
 if __name__ == "__main__":

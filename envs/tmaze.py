@@ -43,21 +43,23 @@ class TMaze(PycolabGame):
         Two steps after entering a goal, or after `timeout_frames`; both are terminations, never truncations.
 
     Info:
-        `level` (int) of the episode; `success` (bool): the cued goal was reached.
+        `level` (int) and `limbo_time` (int, env steps) of the episode; `success` (bool): the cued goal was
+        reached. Results are split by level, or by limbo time where several are given.
 
     Arguments:
         level: maze size 0 to 5 (default 4), or a list to draw from uniformly in each episode; corridor
-        lengths
-            from the start to a leg are 7 to 90 cells.
+            lengths from the start to a leg are 7 to 90 cells.
         teleport_delay: observations until the teleporter appears (default 50).
-        limbo_time: env steps from the teleport to the maze (default 280); 0 for no limbo, else at least 3.
+        limbo_time: env steps from the teleport to the maze (default 280), or a list to draw from uniformly in
+            each episode; 0 for no limbo, else at least 3.
         timeout_frames: env steps (default 1000); -1 for never.
         cue_after_teleport: keep the cue in sight to the end (default False).
         render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
 
     Reset options:
-        `which_goal` ("left" or "right"), `level` (int) and `speckle` (bool (77, 191): where a bit of wall
-        is kept; world coordinates) replace what the seed would have drawn, for one episode.
+        `which_goal` ("left" or "right"), `level` (int), `limbo_time` (int) and `speckle` (bool (77, 191):
+        where a bit of wall is kept; world coordinates) replace what the seed would have drawn, for one
+        episode.
 
     Source:
         LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.2 and appendix B.2. Maps and rules are those of the
@@ -71,7 +73,7 @@ class TMaze(PycolabGame):
         self,
         level: int | Sequence[int] = 4,
         teleport_delay: int = 50,
-        limbo_time: int = 280,
+        limbo_time: int | Sequence[int] = 280,
         timeout_frames: int = 1000,
         cue_after_teleport: bool = False,
         render_mode: str | None = None,
@@ -83,7 +85,8 @@ class TMaze(PycolabGame):
         """
         self.rules = rules.TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport)
         super().__init__(render_mode)
-        self._scene = Scene(self.rules, self.rules.levels[0])
+        self.metadata = {**self.metadata, "group_by": self.rules.group_by}
+        self._scene = Scene(self.rules, self.rules.levels[0], self.rules.limbo_times[0])
 
     @property
     def memory_delay(self) -> int:
@@ -95,12 +98,19 @@ class TMaze(PycolabGame):
             "level": [self.np_random.choice(self.rules.levels)],
             "which_goal": [self.np_random.integers(len(rules.SIDES))],
             "speckle": [self.np_random.random(rules.WORLD, dtype=np.float32) < rules.SPECKLE_SHARE],
+            "limbo_time": [self.np_random.choice(self.rules.limbo_times)],
         } | rules.read_hidden(options, lanes=1)
         (level,), (goal,), (speckle,) = drawn["level"], drawn["which_goal"], drawn["speckle"]
-        return {"level": int(level), "which_goal": rules.SIDES[goal], "speckle": speckle}
+        (limbo,) = drawn["limbo_time"]
+        return {
+            "level": int(level),
+            "limbo_time": int(limbo),
+            "which_goal": rules.SIDES[goal],
+            "speckle": speckle,
+        }
 
     def _stage(self, hidden: Mapping[str, Any]) -> Engine:
-        self._scene = scene = Scene(self.rules, hidden["level"])
+        self._scene = scene = Scene(self.rules, hidden["level"], hidden["limbo_time"])
         masks = rules.world_masks()
         engine = Engine(rules.WINDOW_ROWS, rules.WINDOW_COLS)
         engine.set_backdrop(" ", Stage, scene)
@@ -117,4 +127,5 @@ class TMaze(PycolabGame):
         return engine
 
     def _facts(self) -> dict[str, Any]:
-        return {"level": self._scene.level, "success": self._scene.success}
+        scene = self._scene
+        return {"level": scene.level, "limbo_time": scene.limbo_time, "success": scene.success}

@@ -29,12 +29,12 @@ class BatchedTMaze(BatchedGame):
         uint8 (B, 7, 11, 5), fresh at each step.
 
     Info:
-        `level` (B,) and `success` (B,) of the present episodes; with SAME_STEP autoreset the finished ones
-        are in `final_info`, their last observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv
-        does.
+        `level`, `limbo_time` and `success`, each (B,), of the present episodes; with SAME_STEP autoreset the
+        finished ones are in `final_info`, their last observations in `final_obs`, laid out as Gymnasium's
+        SyncVectorEnv does.
 
     Reset options:
-        `which_goal`, `level` and `speckle`, each one for all lanes or one per lane.
+        `which_goal`, `level`, `limbo_time` and `speckle`, each one for all lanes or one per lane.
     """
 
     look: ClassVar[Look] = rules.LOOK
@@ -44,7 +44,7 @@ class BatchedTMaze(BatchedGame):
         num_envs: int = 1,
         level: int | Sequence[int] = 4,
         teleport_delay: int = 50,
-        limbo_time: int = 280,
+        limbo_time: int | Sequence[int] = 280,
         timeout_frames: int = 1000,
         cue_after_teleport: bool = False,
         render_mode: str | None = None,
@@ -57,7 +57,9 @@ class BatchedTMaze(BatchedGame):
         """
         self.rules = rules.TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport)
         super().__init__(num_envs, render_mode, autoreset_mode)
+        self.metadata = {**self.metadata, "group_by": self.rules.group_by}
         self._levels = np.array(self.rules.levels)
+        self._limbo_times = np.array(self.rules.limbo_times)
         self._journey = Journey(self.rules, self.num_envs)
         self._speckle = np.zeros((self.num_envs, BAND_ROWS, rules.WORLD_COLS), np.bool_)
         self._planes = Canvas(self.look.one_hot, self.num_envs)
@@ -72,10 +74,16 @@ class BatchedTMaze(BatchedGame):
         """See `BatchedGame`; `speckle` holds what this lane's level can show, False elsewhere."""
         level = int(self._journey.level[lane])
         speckle = speckle_in_world(self._speckle[lane], level)
-        return {"level": level, "which_goal": rules.SIDES[self._journey.goal[lane]], "speckle": speckle}
+        return {
+            "level": level,
+            "limbo_time": int(self._journey.limbo_time[lane]),
+            "which_goal": rules.SIDES[self._journey.goal[lane]],
+            "speckle": speckle,
+        }
 
     def _facts(self) -> dict[str, NDArray[Any]]:
-        return {"level": self._journey.level, "success": self._journey.success}
+        now = self._journey
+        return {"level": now.level, "limbo_time": now.limbo_time, "success": now.success}
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {"speckle": self._speckle, **self._journey.state()}
@@ -89,11 +97,16 @@ class BatchedTMaze(BatchedGame):
         levels = self._levels[self.np_random.integers(self._levels.size, size=lanes.size)]
         goals = self.np_random.integers(len(rules.SIDES), size=lanes.size)
         speckle = self.np_random.random((lanes.size, *self._speckle.shape[1:]), dtype=np.float32)
+        limbo_times = self._limbo_times
+        if limbo_times.size > 1:
+            limbo_times = limbo_times[self.np_random.integers(limbo_times.size, size=lanes.size)]
         levels = given.get("level", levels)
         self._speckle[lanes] = speckle < rules.SPECKLE_SHARE
         for lane, world, level in zip(lanes, given.get("speckle", ()), levels, strict=False):
             self._speckle[lane] = speckle_of_world(world, level)
-        self._journey.begin(lanes, levels, given.get("which_goal", goals))
+        self._journey.begin(
+            lanes, levels, given.get("limbo_time", limbo_times), given.get("which_goal", goals)
+        )
         self._draw(lanes)
 
     def _draw(self, lanes: Ints) -> None:

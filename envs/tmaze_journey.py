@@ -52,7 +52,7 @@ class Journey:
         spot: place of the player; the corner of its window on the canvas is `spot + base`.
         event: clock of the lane's next event; ends: of its last frame; due: of the earlier of the two.
         young: the coming step is the first of the episode.
-        level, goal: of the episode; the cued side as an index into SIDES.
+        level, limbo_time, goal: of the episode; the cued side as an index into SIDES.
         success: the cued goal was reached.
         column: world column of the teleporter cell used.
         eye: screen column of the player.
@@ -65,9 +65,8 @@ class Journey:
         self._sheet = sheets.sheet()
         self._handlers = (self._room, self._taken, self._limbo, self._held, self._maze, self._at_goal)
         self.clock = np.zeros((), np.int64)
-        self.part, self.spot, self.base, self.level, self.goal, self.column, self.eye, self.scrolled = (
-            np.zeros((8, lanes), np.int64)
-        )
+        self.part, self.spot, self.base, self.column, self.eye, self.scrolled = np.zeros((6, lanes), np.int64)
+        self.level, self.limbo_time, self.goal = np.zeros((3, lanes), np.int64)
         self.event, self.ends, self.due = np.full((3, lanes), NEVER)
         self.young, self.success = np.zeros((2, lanes), np.bool_)
         self.off_centre = False
@@ -80,10 +79,10 @@ class Journey:
         """Bring `off_centre` up to date."""
         self.off_centre = bool((self.eye != rules.EYE[1]).any())
 
-    def begin(self, lanes: Ints, levels: Ints, goals: Ints) -> None:
+    def begin(self, lanes: Ints, levels: Ints, limbo_times: Ints, goals: Ints) -> None:
         """Put the players of some lanes into the room."""
         opens, limit = self._game.teleport_delay - 1, self._game.timeout_frames
-        self.level[lanes], self.goal[lanes] = levels, goals
+        self.level[lanes], self.limbo_time[lanes], self.goal[lanes] = levels, limbo_times, goals
         self.part[lanes] = Part.ROOM
         self.spot[lanes] = sheets.START_SPOT + (sheets.OPENED if opens <= 0 else 0)
         self.base[lanes] = (1 + goals) * rules.WINDOW_ROWS * STRIDE
@@ -131,14 +130,15 @@ class Journey:
 
     def _taken(self, lanes: Ints, frame: Frame) -> None:
         self.column[lanes] = rules.ROOM_LEFT + (self.spot[lanes] - sheets.OPENED) // rules.WINDOW_COLS
-        if not self._game.limbo_time:
-            self._enter_maze(lanes, self.column[lanes])
-            return
+        direct = self.limbo_time[lanes] == 0
+        if direct.any():
+            self._enter_maze(lanes[direct], self.column[lanes[direct]])
+            lanes = lanes[~direct]
         self.part[lanes] = Part.LIMBO
         self.spot[lanes] = sheets.LIMBO_SPOT
         if not self._game.cue_after_teleport:
             self.base[lanes] = 0
-        self._schedule(lanes, self.clock + self._game.limbo_time - 1)
+        self._schedule(lanes, self.clock + self.limbo_time[lanes] - 1)
 
     def _limbo(self, lanes: Ints, frame: Frame) -> None:
         self._enter_maze(lanes, np.full(lanes.size, rules.MAZE_COL))
@@ -184,7 +184,7 @@ class Journey:
         The window counts columns from before the jumps, which moved the world by 94 minus the teleporter's
         column.
         """
-        start = rules.MAZE_COL if self._game.limbo_time else self.column[lanes]
+        start = np.where(self.limbo_time[lanes] > 0, rules.MAZE_COL, self.column[lanes])
         world = self.spot[lanes] % STRIDE + sheets.WEST[self.level[lanes]]
         corner = world + self.column[lanes] - start - self.eye[lanes]
         stuck = (abs(move) == 1) & ((corner < 0) | (corner > rules.NW_MAX[1]))

@@ -54,7 +54,7 @@ LOOK = Look(
 )
 Z_ORDER = "*#ltrQP"  # back to front
 
-HIDDEN = ("which_goal", "level", "speckle")
+HIDDEN = ("which_goal", "level", "limbo_time", "speckle")
 
 _LIMBO_ART = (
     "##   #   ##",
@@ -122,7 +122,8 @@ class TMazeRules:
     Args:
         level: size of the maze, 0 to 5, or a sequence of such to draw from uniformly at each reset.
         teleport_delay: observations until the teleporter appears (it shows on frame `teleport_delay - 1`).
-        limbo_time: env steps between teleport and maze; 0 (no limbo) or at least 3.
+        limbo_time: env steps between teleport and maze, 0 (no limbo) or at least 3; or a sequence of such to
+            draw from uniformly at each reset.
         timeout_frames: env steps after which an episode ends; -1: never.
         cue_after_teleport: the cue stays visible after the teleport (a control that needs no memory).
 
@@ -132,18 +133,14 @@ class TMazeRules:
 
     level: int | Sequence[int] = 4
     teleport_delay: int = 50
-    limbo_time: int = 280
+    limbo_time: int | Sequence[int] = 280
     timeout_frames: int = 1000
     cue_after_teleport: bool = False
 
     def __post_init__(self) -> None:
         check_levels("level", self.level)
         _at_least("teleport_delay", self.teleport_delay, 0, ">= 0 env steps")
-        limbo = _at_least("limbo_time", self.limbo_time, 0, "0 (no limbo) or >= 3 env steps")
-        if limbo in (1, 2):
-            raise ValueError(
-                f"limbo_time: {limbo} is too short; legal: 0 (no limbo) or >= 3 env steps; nearest: 3"
-            )
+        check_limbo_times("limbo_time", self.limbo_time)
         legal = "-1 (never) or >= 1 env steps"
         if _at_least("timeout_frames", self.timeout_frames, -1, legal) == 0:
             raise ValueError(
@@ -157,11 +154,22 @@ class TMazeRules:
         return check_levels("level", self.level)
 
     @property
+    def limbo_times(self) -> tuple[int, ...]:
+        """The limbo times an episode's limbo time is drawn from."""
+        return check_limbo_times("limbo_time", self.limbo_time)
+
+    @property
+    def group_by(self) -> str:
+        """The info key by which results are split: what is drawn anew in each episode."""
+        return "limbo_time" if len(self.limbo_times) > 1 else "level"
+
+    @property
     def memory_delay(self) -> int:
-        """Env steps from the last observation that shows the cue to the first one whose action counts."""
+        """Env steps from the last sight of the cue to the first observation whose action counts, at most."""
         if self.cue_after_teleport:
             return 0
-        return self.limbo_time + 1 if self.limbo_time else 2
+        longest = max(self.limbo_times)
+        return longest + 1 if longest else 2
 
 
 def check_levels(name: str, value: Any) -> tuple[int, ...]:
@@ -181,6 +189,22 @@ def check_levels(name: str, value: Any) -> tuple[int, ...]:
     return levels
 
 
+def check_limbo_times(name: str, value: Any) -> tuple[int, ...]:
+    """Return one limbo time or a sequence of limbo times as a tuple.
+
+    Raises:
+        ValueError: empty, or something that is no limbo time.
+    """
+    legal = "0 (no limbo) or >= 3 env steps, or a list of these"
+    times = tuple(_at_least(name, one, 0, legal) for one in listed(value))
+    if not times:
+        raise ValueError(f"{name}: the list is empty; legal: {legal}")
+    for time in times:
+        if time in (1, 2):
+            raise ValueError(f"{name}: {time} is too short; legal: {legal}; nearest: 3")
+    return times
+
+
 def listed(value: Any) -> Iterable[Any]:
     """Return a list, tuple or array as it is, anything else as a list of one."""
     return value if isinstance(value, list | tuple | np.ndarray) else [value]
@@ -190,11 +214,12 @@ def read_hidden(options: Mapping[str, Any], lanes: int) -> dict[str, NDArray[Any
     """Check injected choices and spread them over the lanes (one value for all, or one per lane).
 
     Args:
-        options: any of `level`, `which_goal` ("left", "right") and `speckle` (bool (77, 191)).
+        options: any of `level`, `limbo_time`, `which_goal` ("left", "right") and `speckle` (bool (77, 191)).
         lanes: how many episodes begin (B).
 
     Returns:
-        those given: `level` int (B,), `which_goal` index into `SIDES` (B,), `speckle` bool (B, 77, 191).
+        those given: `level` and `limbo_time` int (B,), `which_goal` index into `SIDES` (B,), `speckle` bool
+        (B, 77, 191).
 
     Raises:
         ValueError: an unknown option or an illegal value.
@@ -203,6 +228,8 @@ def read_hidden(options: Mapping[str, Any], lanes: int) -> dict[str, NDArray[Any
     found: dict[str, Any] = {}
     if "level" in options:
         found["level"] = check_levels("options.level", options["level"])
+    if "limbo_time" in options:
+        found["limbo_time"] = check_limbo_times("options.limbo_time", options["limbo_time"])
     if "which_goal" in options:
         goals = listed(options["which_goal"])
         found["which_goal"] = [SIDES.index(check_known("options.which_goal", goal, SIDES)) for goal in goals]

@@ -26,6 +26,7 @@ class Scene:
 
     game: TMazeRules
     level: int
+    limbo_time: int
     corner: Cells = rules.START_CORNER  # of the window, true
     jumps: dict[int, Cells] = field(default_factory=dict)  # frame -> cells the world moves on by
     roll: Cells | None = None  # this frame's jump
@@ -153,7 +154,7 @@ class Teleporter(Scenery):
             )
 
     def _plan(self, frame: int, here: Cells) -> None:
-        limbo_time, maze_row = self._scene.game.limbo_time, rules.maze_top(self._scene.level) + 1
+        limbo_time, maze_row = self._scene.limbo_time, rules.maze_top(self._scene.level) + 1
         if not limbo_time:
             self._scene.jumps[frame + 1] = (maze_row - here[0], 0)
             return

@@ -6,6 +6,13 @@ from typing import Any
 
 from engram.memory.classic.lstm import LSTM
 from engram.memory.core import Core, CoreOptions, Info, State, Tokens, detach_state
+from engram.memory.layer import LayerState, RecurrentLayer
+from engram.memory.linear.ema import EMA
+from engram.memory.linear.ffm import FFM
+from engram.memory.linear.linear_attention import LinearAttention
+from engram.memory.linear.lru import LRU
+from engram.memory.linear.min_gru import MinGRU
+from engram.memory.linear.s5 import S5
 from engram.memory.options import parse_options, unknown_message
 from engram.memory.pools.low_pass import LowPass
 from engram.memory.rims.rims import RIMs
@@ -16,6 +23,8 @@ __all__ = [
     "Core",
     "CoreOptions",
     "Info",
+    "LayerState",
+    "RecurrentLayer",
     "State",
     "Tokens",
     "core_options",
@@ -24,10 +33,16 @@ __all__ = [
 ]
 
 CORES: dict[str, type[Core]] = {
+    "ema": EMA,
+    "ffm": FFM,
+    "linear_attention": LinearAttention,
     "low_pass": LowPass,
+    "lru": LRU,
     "lstm": LSTM,
+    "min_gru": MinGRU,
     "mlp": MLP,
     "rims": RIMs,
+    "s5": S5,
 }
 
 

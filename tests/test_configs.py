@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from engram.train.experiment import Overrides, read_experiments
-from engram.train.loading import read_document
+from engram.train.inheritance import read_whole_document
 from engram.train.plan import make_plan
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -14,7 +14,7 @@ CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_experiment_is_accepted(path):
-    experiments, notices = read_experiments(read_document(str(path)), Overrides())
+    experiments, notices = read_experiments(read_whole_document(str(path)), Overrides())
     assert not notices
     assert [experiment.name for experiment in experiments] == [path.stem]
     for experiment in experiments:
@@ -34,7 +34,7 @@ def test_every_number_has_a_comment(path):
 def test_the_three_tmaze_experiments_differ_in_the_core_alone():
     sections = {}
     for core in ("concrete", "lstm", "mlp"):
-        document = read_document(str(CONFIGS[0].parent / f"tmaze_{core}.yaml"))
+        document = read_whole_document(str(CONFIGS[0].parent / f"tmaze_{core}.yaml"))
         section = document[f"tmaze_{core}"]
         del section["config"]["model"]["core"]
         sections[core] = section

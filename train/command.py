@@ -7,7 +7,8 @@ from typing import Any
 
 from engram.train.errors import ExperimentError
 from engram.train.experiment import Experiment, Overrides, read_experiments
-from engram.train.loading import parse_mapping, parse_yaml, read_document
+from engram.train.inheritance import read_whole_document
+from engram.train.loading import parse_mapping, parse_yaml
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     if request.file is None and not {"run", "env"} & request.overrides.keys():
         raise ExperimentError("train: expected an experiment file (-f FILE), or --run ALGORITHM --env ID")
     name = request.name
-    document = {name or "default": {}} if request.file is None else read_document(request.file)
+    document = {name or "default": {}} if request.file is None else read_whole_document(request.file)
     if name is not None and isinstance(document, dict):
         if len(document) > 1:
             raise ExperimentError(

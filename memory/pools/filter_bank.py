@@ -56,12 +56,18 @@ class FilterBank:
     def kernel(self, steps: int, like: Tensor) -> Tensor:
         """The kernels (k, T, k + T) for T = `steps` <= `longest`, dtype and device as `like`."""
         key = (steps, like.dtype, like.device)
-        if key not in self._cast:
-            with torch.inference_mode(False):  # what is cached here will be used in training too
-                kernel = self._kernel[:, :steps, : self.pools + steps].to(like.dtype)
-                regular = kernel.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
-                self._cast[key] = (kernel * regular).contiguous().to(like.device)
+        if key in self._cast:
+            return self._cast[key]
+        if torch.compiler.is_compiling():  # a tensor that stands for others must not outlive the tracing
+            return self._make(steps, like)
+        with torch.inference_mode(False):  # what is kept here will be used in training too
+            self._cast[key] = self._make(steps, like)
         return self._cast[key]
+
+    def _make(self, steps: int, like: Tensor) -> Tensor:
+        kernel = self._kernel[:, :steps, : self.pools + steps].to(like.dtype)
+        regular = kernel.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
+        return (kernel * regular).contiguous().to(like.device)
 
     def restarts(self, resets: Tensor, like: Tensor) -> Restarts | None:
         """Finds the lanes that reset after the first step of a stretch; `resets` is (T, B) bool."""
@@ -118,4 +124,6 @@ def run_filters(kernel: Tensor, columns: Tensor, restarts: Restarts | None) -> T
         return out
     own_kernels = kernel.unsqueeze(1) * restarts.visible  # (n, R, S, C)
     own_columns = columns.index_select(-2, restarts.lanes).transpose(-2, -3)  # (..., R, C, D)
+    # Zero times infinity is not zero: what broke in one episode would reach the next.
+    own_columns = own_columns.nan_to_num(nan=torch.finfo(own_columns.dtype).max)
     return out.index_copy(2, restarts.lanes, torch.matmul(own_kernels, own_columns).transpose(1, 2))

@@ -2,12 +2,13 @@
 
 T time, B lanes, F features, k pools, D width of a pool, V width of a viewport, M summariser units.
 
-Source: arXiv 1805.04955, section 2, figure 1 and appendix D. Activations and RL sizes are not in its text.
+Source: arXiv 1805.04955, section 2, figure 1, appendix A (`links`) and appendix D. Activations and RL sizes
+are not in its text.
 """
 
 import dataclasses
 import math
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from engram.memory.core import Core, CoreOptions, Info, Inputs, State, join_info
 from engram.memory.options import boolean, choice, integer, number, numbers
 from engram.memory.pools.filter_bank import FilterBank, Restarts, run_filters
 from engram.memory.pools.normalize import RunningScale
+from engram.memory.pools.tanh_links import TanhLinks
 
 Streams = list[tuple[slice, Tensor]]
 """Which pools are fed by which columns (k + T, B, D): the carried contents, then the inputs."""
@@ -35,8 +37,14 @@ class LowPassOptions(CoreOptions):
         None, "a_n of every pool, instead of base^-n; a pool keeps 1 - a_n", above=0, high=1
     )
     parallel: bool = boolean(
-        False, "control: pools from the second on read the input, not the pool before them"
+        False, "control: all pools read one embedding of the input, no pool reads another"
     )
+    links: str = choice(
+        "identity",
+        "what a pool hears of the pool before it: its contents p, or tanh(R p), R random orthonormal",
+        ("identity", "orthonormal_tanh"),
+    )
+    block_gradients: bool = boolean(True, "gradients pass through the first pool only; false: through all")
     viewports: int = integer(8, "width of the viewport of every pool", unit="units", high=1024)
     summariser: int = integer(
         128, "width of the layer over all viewports, the output", unit="units", high=4096
@@ -50,13 +58,17 @@ class LowPassOptions(CoreOptions):
     read_p0: bool = boolean(False, "give the input itself a viewport too")
 
     def __post_init__(self) -> None:
-        """Checks the fields, then `coefficients` against the others; errors as in `Options`."""
+        """Checks the fields, then each against the others; errors as in `Options`."""
         super().__post_init__()
-        if self.coefficients is None:
-            return
-        if len(self.coefficients) != self.pools:
+        if self.parallel and self.links != "identity":
+            raise ValueError(f"links: parallel pools have none, expected identity, got {self.links!r}")
+        if self.coefficients is not None:
+            self._check_coefficients(self.coefficients)
+
+    def _check_coefficients(self, coefficients: tuple[float, ...]) -> None:
+        if len(coefficients) != self.pools:
             raise ValueError(
-                f"coefficients: expected {self.pools} numbers, one per pool, got {len(self.coefficients)}"
+                f"coefficients: expected {self.pools} numbers, one per pool, got {len(coefficients)}"
             )
         if self.base != type(self).base:
             raise ValueError("base: expected either base or coefficients, got both")
@@ -67,7 +79,7 @@ class LowPassOptions(CoreOptions):
 
 
 class Filtered(NamedTuple):
-    """One stretch of time on its way through the filters."""
+    """One stretch of time on its way through linear filters."""
 
     kernel: Tensor  # (k, T, k + T)
     streams: Streams
@@ -79,18 +91,55 @@ class Filtered(NamedTuple):
         return [run_filters(self.kernel[pools, steps], columns, restarts) for pools, columns in self.streams]
 
 
+class Computed(NamedTuple):
+    """One stretch of time whose contents (k, T, B, D) are known already."""
+
+    known: Tensor
+
+    def contents(self, steps: slice = slice(None)) -> list[Tensor]:
+        """What the pools hold after some of the steps, (k, S, B, D)."""
+        return [self.known[:, steps]]
+
+
+Path = Literal["step", "contents first", "viewports first"]
+"""The ways to run a fragment."""
+
+
+def cheaper_path(steps: int, lanes: int, size: int, pools: int, viewports: int) -> Path:
+    """Which order of filters and viewports takes less time over T `steps` at once of B `lanes`.
+
+    The kernels of k pools have T rows and k + T columns. Contents first filters D channels and reads T steps;
+    viewports first reads k + T columns, filters V channels, and D for the last contents.
+    """
+    columns = pools + steps
+    contents = steps * columns * size + steps * size * viewports
+    views = columns * size * viewports + steps * columns * viewports + columns * size
+    saved = pools * lanes * (contents - SMALL_PRODUCTS * views)
+    return "viewports first" if saved > EXTRA_CALLS else "contents first"
+
+
+# Measured by benchmarks/low_pass_paths.py.
+SMALL_PRODUCTS = 1.5  # viewports first makes many small products: so many times the time per multiply-add
+EXTRA_CALLS = 2e6  # multiply-adds that take as long as its additional calls
+
+
 class LowPass(Core):
     """Pools ``p_t^(n) = a_n p_t^(n-1) + (1 - a_n) p_{t-1}^(n)`` behind a link, viewports, summariser.
 
     The link (D, F) starts as a_1 times the padded identity, without bias. Gradients pass through the first
-    pool only: the others are data to the optimiser. State: `pools` (B, k, D), zero at the start of an
-    episode.
+    pool only: the others are data to the optimiser (`block_gradients`). State: `pools` (B, k, D), zero at the
+    start of an episode.
+
+    With `parallel` all pools read an embedding e = relu(E h + b) of width D instead, the first through the
+    link (D, D): ``p_t^(n) = a_n e_t + (1 - a_n) p_{t-1}^(n)``. The embedding learns through the first pool.
+
+    With `links` "orthonormal_tanh" pool n reads tanh(R_n p_t^(n-1)) instead of p_t^(n-1), R_n a fixed random
+    orthonormal matrix. The first pool keeps its trainable link.
 
     A viewport is linear up to its ReLU, so it may as well look at the input before the filters as at the
-    pools after them; that is V instead of D channels to filter, and how whole fragments are run. Contents are
-    only computed where they are wanted themselves: for layer norm (without learned scale: the viewports have
-    their own), for `return_info`, at a few steps per fragment for running statistics, and at the last step
-    for the state.
+    pools after them; that is V instead of D channels to filter, and how whole fragments are run where it is
+    cheaper: see `path`. Contents are then only computed at a few steps per fragment for running statistics,
+    and at the last step for the state.
     """
 
     Options: ClassVar[type[CoreOptions]] = LowPassOptions
@@ -103,11 +152,17 @@ class LowPass(Core):
         pools, size, view = options.pools, options.size, options.viewports
         self.train_input = options.train_input
         self.output_size = options.summariser
-        self.size, self.parallel = size, options.parallel
+        self.size = size
+        self.block_gradients = options.block_gradients
         self.layer_norm = options.normalize == "layer"
         self.bank = FilterBank(options.gains(), options.parallel)
+        self.links = TanhLinks(options.gains(), size) if options.links == "orthonormal_tanh" else None
+        self.embedding = nn.Linear(input_size, size) if options.parallel else None
+        if self.embedding is not None:
+            self.embedding.requires_grad_(self.train_input)
         self.link = nn.Parameter(
-            options.gains()[0] * torch.eye(size, input_size), requires_grad=self.train_input
+            options.gains()[0] * torch.eye(size, size if options.parallel else input_size),
+            requires_grad=self.train_input,
         )
         bound = 1 / math.sqrt(size)
         self.viewport_weight = nn.Parameter(torch.empty(size, pools, view).uniform_(-bound, bound))
@@ -119,6 +174,26 @@ class LowPass(Core):
     def initial_state(self, lanes: int) -> State:
         """Zeros."""
         return {"pools": self.link.new_zeros(lanes, self.bank.pools, self.size)}
+
+    def path(self, steps: int, lanes: int, return_info: bool = False) -> Path:
+        """Which way a fragment is run; they differ in speed, not in the result.
+
+        "step" is a single step. Longer fragments are cut into stretches of at most `FilterBank.longest`
+        steps and run "contents first" (filter D channels per pool, then look) or "viewports first" (look,
+        then filter V channels per pool), whichever is cheaper. Layer norm (without learned scale: the
+        viewports have their own), tanh links and `return_info` want the contents themselves.
+
+        Args:
+            steps: T, of the fragment; with `bptt_steps`, of one of its blocks.
+            lanes: B.
+            return_info: as in `forward`.
+        """
+        if steps == 1:
+            return "step"
+        if self.layer_norm or self.links is not None or return_info:
+            return "contents first"
+        stretch = math.ceil(steps / math.ceil(steps / self.bank.longest))
+        return cheaper_path(stretch, lanes, *self.viewport_weight.shape)
 
     def forward(
         self, inputs: Inputs, state: State, resets: Tensor | None = None, return_info: bool = False
@@ -137,54 +212,63 @@ class LowPass(Core):
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """Runs stretches as long as the filter bank can; see `Core.unroll`."""
-        if resets is not None and not resets.any():
+        path = self.path(len(inputs), inputs.shape[1], return_info)
+        if path != "step" and resets is not None and not resets.any():
             resets = None
         count = math.ceil(len(inputs) / self.bank.longest)
         if count == 1:
-            return self._stretch(inputs, state, resets, return_info)
+            return self._stretch(inputs, state, resets, return_info, path)
         outputs, infos = [], []
         all_resets = [None] * count if resets is None else resets.tensor_split(count)
         for part, part_resets in zip(inputs.tensor_split(count), all_resets, strict=True):
-            output, state, info = self._stretch(part, state, part_resets, return_info)
+            output, state, info = self._stretch(part, state, part_resets, return_info, path)
             outputs.append(output)
             infos.append(info)
         return torch.cat(outputs), state, join_infos(infos)
 
     def _stretch(
-        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
+        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool, path: Path
     ) -> tuple[Tensor, State, Info]:
         """Runs at most `bank.longest` steps at once."""
-        restarts = None
         if resets is not None:
             state = self.reset_state(state, resets[0])
-            restarts = self.bank.restarts(resets, inputs)
         if not self.train_input:
             inputs = inputs.detach()
-        kernel = self.bank.kernel(len(inputs), inputs)
-        filtered = Filtered(kernel, self._streams(inputs, state["pools"].transpose(0, 1)), restarts)
+        stretch = self._fill(inputs, state["pools"].transpose(0, 1), resets)
         if self.scale is not None and self.training and torch.is_grad_enabled():
-            self._observe(self.scale, filtered, inputs)
-        if self.layer_norm or return_info or len(inputs) == 1:
-            contents = filtered.contents()
+            self._observe(self.scale, stretch, inputs)
+        info = {}
+        if path == "viewports first" and isinstance(stretch, Filtered):
+            views = self._view_ahead(stretch)
+            last = torch.cat(stretch.contents(slice(-1, None)))[:, 0]
+        else:
+            contents = stretch.contents()
             views = self._view_contents(contents)
             last = torch.cat([part[:, -1] for part in contents])
-            info = {"pools": torch.cat(contents).permute(1, 2, 0, 3)} if return_info else {}
-        else:
-            views = self._view_ahead(filtered)
-            last = torch.cat(filtered.contents(slice(-1, None)))[:, 0]
-            info = {}
+            if return_info:
+                info["pools"] = torch.cat(contents).permute(1, 2, 0, 3)
         return self._summarise(inputs, views), {"pools": last.transpose(0, 1)}, info
 
-    def _streams(self, inputs: Tensor, pools: Tensor) -> Streams:
-        """What feeds the pools; the first pool's columns carry gradients, those of the others do not."""
-        columns = torch.cat([pools, functional.linear(inputs, self.link)])
-        if not self.parallel and not columns.requires_grad:
-            return [(slice(None), columns)]
+    def _fill(self, inputs: Tensor, pools: Tensor, resets: Tensor | None) -> Filtered | Computed:
+        """Sends inputs (T, B, F) into pools that hold (k, B, D)."""
+        heard = inputs if self.embedding is None else torch.relu(self.embedding(inputs))
+        entering = functional.linear(heard, self.link)
+        if self.links is not None:
+            return Computed(self.links(entering, pools, resets, self.block_gradients))
+        restarts = None if resets is None else self.bank.restarts(resets, entering)
+        streams = self._streams(torch.cat([pools, entering]), heard)
+        return Filtered(self.bank.kernel(len(inputs), entering), streams, restarts)
+
+    def _streams(self, columns: Tensor, heard: Tensor) -> Streams:
+        """What feeds the pools, given the first pool's columns (k + T, B, D), which carry gradients."""
         others = columns
-        if self.parallel:
-            padded = functional.pad(inputs, (0, self.size - self.input_size))
-            others = torch.cat([pools, padded])
-        return [(slice(0, 1), columns), (slice(1, None), others.detach())]
+        if self.embedding is not None:
+            others = torch.cat([columns[: self.bank.pools], heard])
+        if self.block_gradients and others.requires_grad:
+            others = others.detach()
+        if others is columns:
+            return [(slice(None), columns)]
+        return [(slice(0, 1), columns), (slice(1, None), others)]
 
     def _view_contents(self, contents: list[Tensor]) -> Tensor:
         """Viewports over contents (n, T, B, D) of every stream; returns (T, B, k, V) before the ReLU."""
@@ -219,9 +303,9 @@ class LowPass(Core):
         return torch.relu(self.summariser(features))
 
     @torch.no_grad()
-    def _observe(self, scale: RunningScale, filtered: Filtered, inputs: Tensor) -> None:
+    def _observe(self, scale: RunningScale, stretch: Filtered | Computed, inputs: Tensor) -> None:
         """Shows the contents at a few evenly spaced steps, the last among them, to the running statistics."""
         steps, lanes = inputs.shape[:2]
         stride = math.ceil(steps / self.STATISTICS_STEPS)
-        contents = filtered.contents(slice((steps - 1) % stride, None, stride))
+        contents = stretch.contents(slice((steps - 1) % stride, None, stride))
         scale.observe(torch.cat(contents), steps * lanes)

@@ -7,7 +7,7 @@ from gymnasium.error import ResetNeeded
 from engram.envs.oracles import TMazeOracle
 from engram.envs.tmaze import TMaze
 from engram.envs.tmaze_batched import BatchedTMaze
-from engram.envs.tmaze_rules import LOOK, MAZE_WALLS, SPECKLE_SHARE, WORLD, TMazeRules, world_masks
+from engram.envs.tmaze_rules import LOOK, MAZE_WALLS, SIDES, SPECKLE_SHARE, WORLD, TMazeRules, world_masks
 
 FORMS = [TMaze, BatchedTMaze]
 BOTH_SIDES = {"which_goal": ["left", "right"]}
@@ -45,7 +45,7 @@ def test_oracle_earns_the_best_return_on_pycolab(side, best):
         observation, reward, terminated, _, info = env.step(oracle.act(observation[None])[0])
         earned += reward
     assert earned == pytest.approx(best, abs=1e-12)
-    assert info == {"level": 4, "success": True}
+    assert info == {"level": 4, "limbo_time": 280, "success": True}
 
 
 @pytest.mark.parametrize("level", range(6))
@@ -88,6 +88,30 @@ def test_timeline_of_the_fastest_player():
     assert (seen[329] != limbo[0]).any()
     assert (seen[329] == seen[330]).all()  # two actions are ignored
     assert (seen[330] != seen[331]).any(axis=(1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("form", [TMaze, BatchedTMaze])
+def test_results_are_split_by_what_is_drawn(form):
+    assert form(level=[0, 1]).metadata["group_by"] == "level"
+    assert form(limbo_time=[3]).metadata["group_by"] == "level"
+    assert form(limbo_time=[3, 5]).metadata["group_by"] == "limbo_time"
+
+
+def test_limbo_times_are_drawn_and_lived():
+    """Every time comes up about as often, and an oracle's episode is as much longer as its limbo is."""
+    env = BatchedTMaze(300, level=0, teleport_delay=2, limbo_time=[3, 7, 20])
+    _, _, lengths, _ = play(env, TMazeOracle(300).act)
+    env.reset(seed=0)
+    times = np.array([env.hidden_choices(lane)["limbo_time"] for lane in range(300)])
+    sides = np.array([env.hidden_choices(lane)["which_goal"] for lane in range(300)])
+    assert set(times) == {3, 7, 20}
+    assert np.bincount(times)[[3, 7, 20]].min() > 70
+    for side in SIDES:
+        assert len(set((lengths - times)[sides == side])) == 1
+
+
+def test_memory_delay_is_the_longest():
+    assert BatchedTMaze(1, limbo_time=[20, 3]).memory_delay == TMaze(limbo_time=[20, 3]).memory_delay == 21
 
 
 @pytest.mark.parametrize(("limbo_time", "delay"), [(280, 281), (3, 4), (20, 21), (0, 2)])
@@ -182,6 +206,8 @@ def test_rendering():
         ({"level": "4"}, r"level: '4' is not a whole number"),
         ({"teleport_delay": -1}, r"teleport_delay: -1 is too small; legal: >= 0 env steps; nearest: 0"),
         ({"limbo_time": -3}, r"limbo_time: -3 is too small; legal: 0 \(no limbo\) or >= 3 env steps"),
+        ({"limbo_time": []}, r"limbo_time: the list is empty; legal: 0 \(no limbo\) or >= 3"),
+        ({"limbo_time": [3, 2]}, r"limbo_time: 2 is too short"),
         ({"limbo_time": 1}, r"limbo_time: 1 is too short; legal: 0 .* nearest: 3"),
         ({"limbo_time": 2}, r"limbo_time: 2 is too short"),
         ({"timeout_frames": 0}, r"timeout_frames: 0 would end .* nearest: 1"),

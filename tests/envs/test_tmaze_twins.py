@@ -19,7 +19,7 @@ PARAMS = st.fixed_dictionaries(
             st.sampled_from(rules.LEVELS), st.lists(st.sampled_from(rules.LEVELS), min_size=1)
         ),
         "teleport_delay": st.integers(0, 9),
-        "limbo_time": st.sampled_from([0, 3, 4, 5, 11]),
+        "limbo_time": st.sampled_from([0, 3, 4, 5, 11, [0, 3, 11]]),
         "timeout_frames": st.one_of(st.just(-1), st.integers(1, 40), st.integers(41, 200)),
         "cue_after_teleport": st.booleans(),
     }

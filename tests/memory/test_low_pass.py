@@ -1,5 +1,6 @@
 """LP-RNN against its slow twin, and where its gradients go. T time, B lanes, F features, k pools, D width."""
 
+import math
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from torch import Tensor, nn
 from engram.memory import make_core
 from engram.memory.pools.low_pass import LowPass
 from engram.memory.pools.normalize import RunningScale
+from engram.memory.pools.tanh_links import random_orthonormal
 
+from .cases import CASES, label
 from .twins_pools import pool_contents
 
 T, B, F, POOLS, SIZE = 25, 3, 6, 4, 5
@@ -41,7 +44,8 @@ def test_contents_against_the_loop(parallel: bool, size: int, steps: int) -> Non
     inputs, _, resets = fragment(steps)
     before = torch.randn(B, POOLS, size, dtype=torch.float64)
     _, after, info = core(inputs, {"pools": before}, resets, return_info=True)
-    expected = pool_contents(core.link, inputs, before, GAINS, parallel, resets)
+    assert core.bank.coefficients == GAINS
+    expected = pool_contents(core, inputs, before, resets)
     torch.testing.assert_close(info["pools"], expected, rtol=0, atol=1e-12)
     torch.testing.assert_close(after["pools"], expected[-1], rtol=0, atol=1e-12)
 
@@ -78,11 +82,164 @@ def test_frozen_input() -> None:
     assert core.viewport_weight.grad is not None
 
 
+@pytest.mark.parametrize("options", [{}, {"links": "orthonormal_tanh"}, {"parallel": True}], ids=str)
+def test_gradients_through_all_pools(options: dict[str, Any]) -> None:
+    """Unblocked, the link hears from a later pool if that pool hears from the link."""
+    core = build(block_gradients=False, **options)
+    inputs, before, resets = fragment(70)
+    before.requires_grad_()
+    last = core(inputs, {"pools": before}, resets)[1]["pools"][:, -1]
+    to_link, to_inputs, to_before = torch.autograd.grad(
+        last.sum(), [core.link, inputs, before], materialize_grads=True
+    )
+    assert to_link.any() == (core.embedding is None)
+    assert to_inputs[:35].any()
+    assert to_before[0, -1].all()  # lane 0 never resets
+
+
+def test_orthonormal_links_are_fixed_and_saved() -> None:
+    core = build(links="orthonormal_tanh")
+    assert core.links is not None
+    assert "links.orthonormal" in dict(core.named_buffers())
+    other = make_core(F, {"type": "low_pass", "pools": POOLS, "size": SIZE, "links": "orthonormal_tanh"})
+    assert isinstance(other, LowPass)
+    assert other.links is not None
+    assert not torch.equal(other.links.orthonormal.double(), core.links.orthonormal)
+    other.load_state_dict(core.state_dict())
+    assert torch.equal(other.links.orthonormal.double(), core.links.orthonormal)
+
+
+def test_random_orthonormal_matrices_are_uniform() -> None:
+    """Columns are perpendicular unit vectors; both signs of an entry and of the determinant are as likely."""
+    torch.manual_seed(0)
+    drawn = random_orthonormal(4000, 3)
+    torch.testing.assert_close(drawn @ drawn.mT, torch.eye(3).expand(4000, 3, 3), rtol=0, atol=1e-5)
+    standard_error = 1 / math.sqrt(4000)
+    assert (drawn.mean(0).abs() < 4 * standard_error * math.sqrt(1 / 3)).all()  # entries have variance 1/D
+    assert torch.linalg.det(drawn).mean().abs() < 4 * standard_error
+
+
+SIZES: list[tuple[int, int, int, int, int, str]] = [
+    # steps, lanes, size, viewports, pools -> path
+    (1, 64, 64, 8, 9, "step"),
+    (2, 64, 64, 8, 9, "contents first"),
+    (32, 1, 64, 8, 9, "contents first"),
+    (32, 64, 64, 8, 9, "viewports first"),
+    (100, 64, 64, 8, 9, "viewports first"),
+    (33, 64, 64, 8, 9, "viewports first"),
+    (100, 64, 8, 16, 9, "contents first"),
+    (100, 64, 16, 16, 1, "contents first"),
+    (100, 16, 128, 4, 4, "viewports first"),
+]
+
+
+@pytest.mark.parametrize(("steps", "lanes", "size", "view", "pools", "path"), SIZES)
+def test_the_path_that_is_named_is_run(
+    steps: int, lanes: int, size: int, view: int, pools: int, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = build(size=size, viewports=view, pools=pools, summariser=3)
+    assert core.path(steps, lanes) == path
+    called = []
+    for method in ("_view_contents", "_view_ahead"):
+        original = getattr(core, method)
+        monkeypatch.setattr(core, method, lambda *a, f=original, m=method: (called.append(m), f(*a))[1])
+    core(torch.randn(steps, lanes, F, dtype=torch.float64), core.initial_state(lanes))
+    assert set(called) == {"_view_ahead" if path == "viewports first" else "_view_contents"}
+
+
+@pytest.mark.parametrize("options", [{}, {"parallel": True}, {"normalize": "running"}], ids=str)
+@pytest.mark.parametrize(("size", "view"), [(3, 7), (9, 2)])
+@pytest.mark.parametrize("steps", [2, T, 70])
+def test_paths_agree(
+    options: dict[str, Any], size: int, view: int, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = build(size=size, viewports=view, **options).eval()
+    inputs, _, resets = fragment(steps)
+    before = torch.randn(B, POOLS, size, dtype=torch.float64)
+    results = []
+    for path in ("contents first", "viewports first"):
+        monkeypatch.setattr(core, "path", lambda *_, path=path: path)
+        outputs, after = core(inputs, {"pools": before}, resets)
+        loss = outputs.square().sum() + after["pools"].square().sum()
+        leaves = [inputs, *core.parameters()]
+        results.append([outputs, after["pools"], *torch.autograd.grad(loss, leaves, materialize_grads=True)])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("broken", [math.inf, -math.inf, math.nan])
+@pytest.mark.parametrize("options", [{"size": 3}, {"size": 64}, {"links": "orthonormal_tanh"}], ids=str)
+def test_what_broke_in_one_episode_does_not_reach_the_next(options: dict[str, Any], broken: float) -> None:
+    core = build(**options)
+    lanes, steps = 64, 30
+    inputs = torch.randn(steps, lanes, F, dtype=torch.float64)
+    resets = torch.zeros(steps, lanes, dtype=torch.bool)
+    resets[10] = True
+    expected, after = core(inputs, core.initial_state(lanes), resets)
+    inputs[3, 0, 0] = broken
+    state = {"pools": torch.full_like(after["pools"], broken)}
+    outputs, after_broken = core(inputs, state, resets)
+    assert torch.equal(outputs[10:], expected[10:])
+    assert torch.equal(after_broken["pools"], after["pools"])
+
+
+@pytest.mark.parametrize("options", [{"normalize": "layer"}, {"links": "orthonormal_tanh"}], ids=str)
+def test_contents_come_first_where_they_are_wanted(options: dict[str, Any]) -> None:
+    assert build(size=64).path(100, 64) == "viewports first"
+    assert build(size=64, **options).path(100, 64) == "contents first"
+    assert build(size=64).path(100, 64, return_info=True) == "contents first"
+
+
+STEP_CASES = [options for options in CASES if options["type"] == "low_pass"]
+
+
+@pytest.mark.parametrize("options", STEP_CASES, ids=label)
+def test_a_step_can_be_exported(options: dict[str, Any]) -> None:
+    core = make_core(F, options).eval()
+    inputs, resets = torch.randn(1, B, F), torch.tensor([[True, False, True]])
+    state = {"pools": torch.randn_like(core.initial_state(B)["pools"])}
+    exported = torch.export.export(core, (inputs, state, resets)).module()
+    for mask in (resets, ~resets, torch.zeros_like(resets)):
+        outputs, after = exported(inputs, state, mask)
+        expected, expected_after = core(inputs, state, mask)  # the core is unharmed by having been traced
+        torch.testing.assert_close(outputs, expected)
+        torch.testing.assert_close(after["pools"], expected_after["pools"])
+
+
+@pytest.mark.parametrize("options", [{}, {"links": "orthonormal_tanh"}, {"normalize": "running"}], ids=str)
+def test_a_step_can_be_compiled(options: dict[str, Any]) -> None:
+    core = build(**options).eval()
+    compiled = torch.compile(core, backend="aot_eager", fullgraph=True)
+    inputs, before, resets = fragment(1)
+    resets[0, 1] = True
+    results = []
+    for run in (compiled, core):
+        outputs, after = run(inputs, {"pools": before}, resets)
+        gradients = torch.autograd.grad(outputs.sum(), [inputs, *core.parameters()], materialize_grads=True)
+        results.append([outputs, after["pools"], *gradients])
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize(("size", "inputs"), [(3, 6), (6, 6), (9, 6)])
 def test_link_starts_as_padded_identity(size: int, inputs: int) -> None:
     core = make_core(inputs, {"type": "low_pass", "pools": 2, "size": size, "base": 4.0})
     assert isinstance(core, LowPass)
     assert torch.equal(core.link, 0.25 * torch.eye(size, inputs))
+
+
+@pytest.mark.parametrize("size", [3, 6, 9])
+def test_parallel_pools_read_an_embedding_as_wide_as_themselves(size: int) -> None:
+    """Whatever the widths, the link starts as a_1 times the identity: every pool begins alike."""
+    core = make_core(F, {"type": "low_pass", "pools": 3, "size": size, "parallel": True, "base": 2.0})
+    assert isinstance(core, LowPass)
+    assert core.embedding is not None
+    assert torch.equal(core.link, 0.5 * torch.eye(size))
+    inputs = torch.randn(1, B, F)
+    contents = core(inputs, core.initial_state(B))[1]["pools"]
+    embedded = torch.relu(core.embedding(inputs[0]))
+    for pool, gain in enumerate((0.5, 0.25, 0.125)):
+        torch.testing.assert_close(contents[:, pool], gain * embedded)
 
 
 def test_coefficients_replace_the_powers() -> None:
@@ -168,7 +325,7 @@ def test_short_fragments_are_observed_in_full() -> None:
     without_prior(core.scale)
     inputs, before, resets = fragment(LowPass.STATISTICS_STEPS)
     core(inputs, {"pools": before}, resets)
-    contents = pool_contents(core.link, inputs, before, GAINS, False, resets).flatten(0, 1)
+    contents = pool_contents(core, inputs, before, resets).flatten(0, 1)
     torch.testing.assert_close(core.scale.mean, contents.mean(0))
     torch.testing.assert_close(core.scale.var, contents.var(0, unbiased=False))
 

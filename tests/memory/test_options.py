@@ -28,8 +28,8 @@ ERRORS: list[tuple[Any, str]] = [
     ("lstm", "core: expected a mapping with the key 'type', got 'lstm'"),
     (
         {"type": "low_pass", "pols": 3},
-        "core.pols: unknown key; did you mean 'pools'? known: base, bptt_steps, coefficients, normalize, "
-        "parallel, pools, read_p0, size, summariser, train_input, viewports",
+        "core.pols: unknown key; did you mean 'pools'? known: base, block_gradients, bptt_steps, "
+        "coefficients, links, normalize, parallel, pools, read_p0, size, summariser, train_input, viewports",
     ),
     ({"type": "lstm", "size": "big"}, "core.size: expected an integer >= 1, got 'big'"),
     ({"type": "lstm", "size": 0}, "core.size: expected an integer >= 1, got 0"),
@@ -62,6 +62,10 @@ ERRORS: list[tuple[Any, str]] = [
     (
         {"type": "low_pass", "pools": 1, "base": 3, "coefficients": [0.5]},
         "core.base: expected either base or coefficients, got both",
+    ),
+    (
+        {"type": "low_pass", "parallel": True, "links": "orthonormal_tanh"},
+        "core.links: parallel pools have none, expected identity, got 'orthonormal_tanh'",
     ),
     ({"type": "mlp", "hidden": []}, "core.hidden: expected a list of at least one entry, got []"),
     ({"type": "mlp", "hidden": [8, -1]}, "core.hidden: expected an integer >= 1, got -1"),

@@ -12,15 +12,14 @@ from engram.memory.pools.low_pass import LowPass
 from engram.memory.pools.normalize import RunningScale
 
 
-def pool_contents(
-    link: Tensor, inputs: Tensor, before: Tensor, gains: tuple[float, ...], parallel: bool, resets: Tensor
-) -> Tensor:
+def pool_contents(core: LowPass, inputs: Tensor, before: Tensor, resets: Tensor) -> Tensor:
     """p_t^(1) = W h_t + (1 - a_1) p_{t-1}^(1); p_t^(n) = a_n x_t + (1 - a_n) p_{t-1}^(n), blocked for n > 1.
 
-    x is the new content of pool n-1 (chain) or the input, padded with zeros or cut to D (parallel).
+    x is the new content of pool n-1 (chain), tanh(R_n p_t^(n-1)) (appendix A), or h_t (parallel); h_t is the
+    input, embedded if parallel.
     inputs (T, B, F), before (B, k, D), resets (T, B); returns (T, B, k, D).
     """
-    size = len(link)
+    gains = core.bank.coefficients
     rows = []
     for lane in range(inputs.shape[1]):
         pools = list(before[lane])
@@ -29,12 +28,17 @@ def pool_contents(
             if resets[t, lane]:
                 pools = [torch.zeros_like(pool) for pool in pools]
             h = inputs[t, lane]
-            padded = torch.zeros(size, dtype=h.dtype)
-            padded[: len(h)] = h[:size].detach()
-            new = [link @ h + (1 - gains[0]) * pools[0]]
+            if core.embedding is not None:
+                h = torch.relu(core.embedding.weight @ h + core.embedding.bias)
+            new = [core.link @ h + (1 - gains[0]) * pools[0]]
             for n in range(1, len(gains)):
-                x = padded if parallel else new[n - 1].detach()
-                new.append(gains[n] * x + (1 - gains[n]) * pools[n].detach())
+                x = new[n - 1] if core.embedding is None else h
+                if core.links is not None:
+                    x = torch.tanh(core.links.orthonormal[n - 1] @ x)
+                old = pools[n]
+                if core.block_gradients:
+                    x, old = x.detach(), old.detach()
+                new.append(gains[n] * x + (1 - gains[n]) * old)
             pools = new
             row.append(torch.stack(pools))
         rows.append(torch.stack(row))
@@ -44,7 +48,7 @@ def pool_contents(
 def low_pass(core: LowPass, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
     """Pools, then a viewport each, then the summariser; shapes as in `Core.forward`."""
     heard = inputs if core.train_input else inputs.detach()
-    contents = pool_contents(core.link, heard, state["pools"], core.bank.coefficients, core.parallel, resets)
+    contents = pool_contents(core, heard, state["pools"], resets)
     after = {"pools": contents[-1]}
     if core.layer_norm:
         contents = functional.layer_norm(contents, (core.size,))
