@@ -173,7 +173,9 @@ def probe_core(
     ],
     options: Annotated[str | None, typer.Option(help="The core's other options as YAML.")] = None,
     input_size: Annotated[int, typer.Option(min=1, help="Features of its input.")] = 64,
-    steps: Annotated[int, typer.Option(min=1, help="How long to watch one input fade.")] = 10_000,
+    steps: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How long to watch one input fade.")
+    ] = 10_000,
     background: Annotated[
         str, typer.Option(metavar="zeros|noise", help="What the core hears beside that input.")
     ] = "zeros",

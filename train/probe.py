@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from engram.memory import Core, make_core
 from engram.memory.checks import Finding, check_core
@@ -57,6 +59,8 @@ def probe(request: Request, as_json: bool) -> int:
     """
     import torch
 
+    if request.background not in BACKGROUNDS:
+        raise unknown("--background", request.background, BACKGROUNDS)
     torch.set_num_threads(1)  # tensors this small gain nothing from more
     torch.manual_seed(0)
     core, folder, console = _make(request), _folder(request), Console()
@@ -88,8 +92,6 @@ def probe(request: Request, as_json: bool) -> int:
 def _make(request: Request) -> Core:
     if "type" in request.options:
         raise ExperimentError("--options: type is given by TYPE already")
-    if request.background not in BACKGROUNDS:
-        raise unknown("--background", request.background, BACKGROUNDS)
     try:
         return make_core(request.input_size, {"type": request.type, **request.options})
     except ValueError as error:
@@ -97,15 +99,15 @@ def _make(request: Request) -> Core:
 
 
 def _folder(request: Request) -> Path:
-    """The folder for the results, made and found writable."""
+    """The folder for the results, made where it is missing."""
     default = "probe_" + "".join(letter if letter.isalnum() else "_" for letter in request.type)
     folder = Path(request.out or default).expanduser()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (PICTURE, TABLE):
-            (folder / name).touch()
     except OSError as error:
         raise ExperimentError(f"--out {folder}: cannot be written to: {reason(error)}") from None
+    if not os.access(folder, os.W_OK):
+        raise ExperimentError(f"--out {folder}: cannot be written to: permission denied")
     return folder
 
 
@@ -113,15 +115,9 @@ def _print_findings(findings: list[Finding], console: Console) -> None:
     table = Table("check", "", "measured", box=None, pad_edge=False)
     for finding in findings:
         mark = "[green]pass[/]" if finding.passed else "[bold red]FAIL[/]"
-        table.add_row(finding.name, mark, _plain(finding.message))
+        table.add_row(finding.name, mark, Text(finding.message))
     console.print(table)
     console.print()
-
-
-def _plain(text: str) -> Any:
-    from rich.text import Text
-
-    return Text(text)
 
 
 def _print_retention(memory: Retention, reach: GradientReach, console: Console) -> None:
@@ -133,7 +129,7 @@ def _print_retention(memory: Retention, reach: GradientReach, console: Console) 
         shares = [_share(memory.share(name, lag)) for lag in lags]
         half_life = "-" if curve.peak_lag is None else _lag(curve.half_life, int(memory.lags[-1]))
         peak = "never" if curve.peak_lag is None else f"{curve.peak_lag:,}"
-        table.add_row(_plain(name), peak, half_life, *shares)
+        table.add_row(Text(name), peak, half_life, *shares)
     console.print(table)
     print("lags in steps; what is left: share of the largest difference that one input makes")
     print(f"gradients reach back: {_horizon(reach)}")
@@ -186,6 +182,9 @@ def write(folder: Path, memory: Retention, reach: GradientReach, title: str) -> 
         memory: What is left of an input.
         reach: How far gradients reach.
         title: Of the picture.
+
+    Raises:
+        ExperimentError: they cannot be written.
     """
     from engram.train.pictures import canvas
     from engram.train.pictures import retention as picture
@@ -193,10 +192,13 @@ def write(folder: Path, memory: Retention, reach: GradientReach, title: str) -> 
     with canvas.style():
         figure = picture.draw(memory, reach, title)
     canvas.save(figure, folder / PICTURE)
-    with (folder / TABLE).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("measure", "component", "lag", "value"))
-        writer.writerows(_rows(memory.thinned(), reach))
+    try:
+        with (folder / TABLE).open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("measure", "component", "lag", "value"))
+            writer.writerows(_rows(memory.thinned(), reach))
+    except OSError as error:
+        raise ExperimentError(f"{folder / TABLE}: cannot be written: {reason(error)}") from None
 
 
 def _rows(memory: Retention, reach: GradientReach) -> Iterator[tuple[str, str, int, float]]:

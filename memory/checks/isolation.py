@@ -59,13 +59,12 @@ def check_reset_leak(trial: Trial) -> str:
     """What comes after a reset is the same whatever came before it: other inputs, another carried state."""
     core, inputs, state, other_state, _ = trial
     gaps = []
-    for start in (0, 17):
-        shocked = inputs.clone()
+    for start, stop in ((0, 3), (17, STEPS)):
+        shocked, resets = inputs[:stop].clone(), _resets_at(start)[:stop]
         shocked[:start, OTHERS] += SHOCK
-        run = core(shocked, _replace_lanes(state, other_state, OTHERS), _resets_at(start))
-        after, expected = (
-            select(each, OTHERS, slice(start, None)) for each in (run, core(inputs, state, _resets_at(start)))
-        )
+        run = core(shocked, _replace_lanes(state, other_state, OTHERS), resets)
+        base = core(inputs[:stop], state, resets)
+        after, expected = (select(each, OTHERS, slice(start, None)) for each in (run, base))
         advice = (
             f"when only what is before a reset at step {start} changes; mask every leaf of the state with "
             "torch.where"

@@ -1,6 +1,7 @@
 """Impulse responses of LP-RNN's pools, in a chain and in parallel: figure 2 of arXiv 1805.04955."""
 
 import dataclasses
+import itertools
 
 import torch
 from matplotlib.axes import Axes
@@ -53,30 +54,40 @@ def _draw_panel(axes: Axes, options: ImpulseOptions, parallel: bool) -> None:
     memory = retention(core, options.steps, impulses=1).thinned()
     curves = {f"{pool + 1}": memory.curves[_leaf(pool, options.pools)] for pool in range(options.pools)}
     draw_curves(axes, memory.lags.tolist(), curves)
-    _number_lines(axes, list(curves.values()), at_peaks=not parallel)
+    _number_lines(axes, memory.lags.tolist(), list(curves.values()), at_peaks=not parallel)
     arrangement = "(b) in parallel" if parallel else "(a) in a chain"
     axes.set_title(f"{arrangement}: {options.pools} pools, base {options.base:g}; numbers are pools")
     axes.set_ylabel("response / its maximum")
     axes.set_ylim(0, 1.1)
 
 
-def _number_lines(axes: Axes, curves: list[Curve], at_peaks: bool) -> None:
+def _number_lines(axes: Axes, lags: list[int], curves: list[Curve], at_peaks: bool) -> None:
     """Writes the numbers of pools above their peaks, or beside their lines at half height."""
-    taken: dict[int | None, list[str]] = {}
+    taken: dict[float, list[str]] = {}
     for pool, curve in enumerate(curves):
-        taken.setdefault(curve.peak_lag if at_peaks else curve.half_life, []).append(f"{pool + 1}")
-    for lag, numbers in taken.items():
+        lag = curve.peak_lag if at_peaks else _half_way(lags, curve.values.tolist())
         if lag is not None:
-            axes.annotate(
-                ", ".join(numbers),
-                (lag, 1.0 if at_peaks else 0.5),
-                (0, 3) if at_peaks else (4, 1),
-                textcoords="offset points",
-                color=axes.lines[int(numbers[0]) - 1].get_color(),
-                ha="center" if at_peaks and lag else "left",
-                va="bottom",
-                fontsize=8,
-            )
+            taken.setdefault(lag, []).append(f"{pool + 1}")
+    for lag, numbers in taken.items():
+        axes.annotate(
+            ", ".join(numbers),
+            (lag, 1.0 if at_peaks else 0.5),
+            (0 if at_peaks and lag else 3, 3),
+            textcoords="offset points",
+            color=axes.lines[int(numbers[0]) - 1].get_color(),
+            ha="center" if at_peaks and lag else "left",
+            va="bottom",
+            fontsize=8,
+        )
+
+
+def _half_way(lags: list[int], values: list[float]) -> float | None:
+    """The lag at which a falling curve crosses a half."""
+    points = list(zip(lags, values, strict=True))
+    for (before, high), (after, low) in itertools.pairwise(points):
+        if low < 0.5 <= high:
+            return before + (after - before) * (high - 0.5) / (high - low)
+    return None
 
 
 def _leaf(pool: int, pools: int) -> str:

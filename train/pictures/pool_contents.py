@@ -5,12 +5,13 @@ import string
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
+from matplotlib.ticker import NullLocator, StrMethodFormatter
 from torch import Tensor
 
 from engram.memory import make_core
-from engram.memory.options import Options, integer, number
+from engram.memory.options import Options, boolean, integer, number
 from engram.train.pictures.canvas import new_figure
 from engram.train.pictures.fields import text
 
@@ -28,6 +29,9 @@ class ContentsOptions(Options):
     size: int = integer(50, "width of every pool", unit="units", high=4096)
     base: float = number(2.0, "pool n keeps 1 - base^-n of its contents per step", above=1, high=1000)
     steps: int = integer(1_000, "letters, then silence", unit="steps", high=10**6)
+    log_time: bool = boolean(
+        True, "time axis: linear while letters arrive, logarithmic from then on; the appendix's is linear"
+    )
     seed: int = integer(0, "of the orthonormal links", low=0)
 
     def __post_init__(self) -> None:
@@ -98,24 +102,31 @@ def draw(options: ContentsOptions) -> Figure:
             label = "contents" if signed else "difference"
             figure.colorbar(shown, ax=panels[index // 2], label=f"{label} / largest of the pool", aspect=40)
         else:
-            axes.set_ylabel("time (steps, one letter each, then silence)")
+            axes.set_ylabel("time (steps: a letter each, then silence)")
         if not signed:
             axes.set_xlabel("pool, from the input on")
     return figure
 
 
-def _draw_image(axes: Axes, image: Tensor, options: ContentsOptions, signed: bool) -> AxesImage:
+def _draw_image(axes: Axes, image: Tensor, options: ContentsOptions, signed: bool) -> QuadMesh:
     by_pool = image.view(options.steps, options.pools, options.size)
     largest = by_pool.abs().amax((0, 2), keepdim=True).clamp(min=torch.finfo(image.dtype).tiny)
-    shown = axes.imshow(
+    shown = axes.pcolormesh(
+        [index / options.size for index in range(image.shape[1] + 1)],
+        range(options.steps + 1),
         (by_pool / largest).flatten(1).numpy(),
         cmap="PuOr" if signed else "Greys",
         vmin=-1 if signed else 0,
         vmax=1,
-        aspect="auto",
-        interpolation="nearest",
-        extent=(0, options.pools, options.steps, 0),
+        rasterized=True,
     )
+    if options.log_time:
+        letters = max(len(options.first), len(options.second), len(options.anagram))
+        axes.set_yscale("symlog", linthresh=letters, linscale=0.5)
+        axes.set_yticks([0, letters, *(lag for lag in (100, 1_000, 10_000, 100_000) if lag <= options.steps)])
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(options.steps, 0)
     axes.grid(visible=False)
     axes.set_xticks(
         [pool + 0.5 for pool in range(options.pools)], [f"{pool + 1}" for pool in range(options.pools)]
