@@ -4,7 +4,10 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
+from engram.memory.classic.gru import GRU
+from engram.memory.classic.ind_rnn import IndRNN
 from engram.memory.classic.lstm import LSTM
+from engram.memory.classic.rnn import RNN
 from engram.memory.core import Core, CoreOptions, Info, State, Tokens, detach_state
 from engram.memory.layer import LayerState, RecurrentLayer
 from engram.memory.linear.ema import EMA
@@ -16,6 +19,8 @@ from engram.memory.linear.s5 import S5
 from engram.memory.options import parse_options, unknown_message
 from engram.memory.pools.low_pass import LowPass
 from engram.memory.rims.rims import RIMs
+from engram.memory.windows.frame_stack import FrameStack
+from engram.memory.windows.gtrxl import GTrXL
 from engram.memory.windows.mlp import MLP
 
 __all__ = [
@@ -35,6 +40,10 @@ __all__ = [
 CORES: dict[str, type[Core]] = {
     "ema": EMA,
     "ffm": FFM,
+    "frame_stack": FrameStack,
+    "gru": GRU,
+    "gtrxl": GTrXL,
+    "ind_rnn": IndRNN,
     "linear_attention": LinearAttention,
     "low_pass": LowPass,
     "lru": LRU,
@@ -42,6 +51,7 @@ CORES: dict[str, type[Core]] = {
     "min_gru": MinGRU,
     "mlp": MLP,
     "rims": RIMs,
+    "rnn": RNN,
     "s5": S5,
 }
 

@@ -12,26 +12,23 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.core import Core, CoreOptions, Info, State, split_at_resets
-from engram.memory.options import integer
+from engram.memory.classic.recurrent_layer import RecurrentLayer, RecurrentLayerOptions
+from engram.memory.core import CoreOptions, State
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class LSTMOptions(CoreOptions):
+class LSTMOptions(RecurrentLayerOptions):
     """Options of `lstm`."""
 
-    size: int = integer(128, "cells, and width of the output", unit="units", high=4096)
 
-
-class LSTM(Core):
+class LSTM(RecurrentLayer):
     """One layer of LSTM cells; state `hidden` and `cell`, each (B, H), zero at the start of an episode."""
 
     Options: ClassVar[type[CoreOptions]] = LSTMOptions
-    carries_gradient: ClassVar[bool] = True
+    leaves: ClassVar[tuple[str, ...]] = ("hidden", "cell")
 
     def __init__(self, input_size: int, options: LSTMOptions) -> None:
         super().__init__(input_size, options)
-        self.output_size = options.size
         self.lstm = nn.LSTM(input_size, options.size)
         forget = slice(options.size, 2 * options.size)  # PyTorch's order: input, forget, cell, output
         with torch.no_grad():
@@ -39,34 +36,14 @@ class LSTM(Core):
                 if name.startswith("bias"):
                     bias.zero_()[forget] = 1.0 if name == "bias_ih_l0" else 0.0
 
-    def initial_state(self, lanes: int) -> State:
-        """Zeros."""
-        like = next(self.parameters())
-        return {name: like.new_zeros(lanes, self.output_size) for name in ("hidden", "cell")}
+    def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
+        """PyTorch's layer without its checks, which cost as much as two steps; see `RecurrentLayer.run`."""
+        carried = (state["hidden"].unsqueeze(0), state["cell"].unsqueeze(0))
+        weights, train = tuple(self.lstm.all_weights[0]), torch.is_grad_enabled()
+        outputs, hidden, cell = torch.lstm(inputs, carried, weights, True, 1, 0.0, train, False, False)
+        return outputs, {"hidden": hidden[0], "cell": cell[0]}
 
-    def unroll(
-        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
-    ) -> tuple[Tensor, State, Info]:
-        """Makes one call of PyTorch's LSTM per stretch without resets; see `Core.unroll`."""
-        if len(inputs) == 1:
-            return self._step(inputs, state, resets, return_info)
-        pieces = []
-        for stretch, starting in split_at_resets(len(inputs), resets):
-            if starting is not None:
-                state = self.reset_state(state, starting)
-            carried = (state["hidden"].unsqueeze(0), state["cell"].unsqueeze(0))
-            output, (hidden, cell) = self.lstm(inputs[stretch], carried)
-            state = {"hidden": hidden[0], "cell": cell[0]}
-            pieces.append(output)
-        outputs = pieces[0] if len(pieces) == 1 else torch.cat(pieces)
-        return outputs, state, {"hidden": outputs} if return_info else {}
-
-    def _step(
-        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
-    ) -> tuple[Tensor, State, Info]:
-        """A single step, for which PyTorch's cell is faster than its layer."""
-        if resets is not None:
-            state = self.reset_state(state, resets[0])
-        hidden, cell = torch.lstm_cell(inputs[0], (state["hidden"], state["cell"]), *self.lstm.all_weights[0])
-        outputs = hidden.unsqueeze(0)
-        return outputs, {"hidden": hidden, "cell": cell}, {"hidden": outputs} if return_info else {}
+    def step(self, inputs: Tensor, state: State) -> State:
+        """PyTorch's cell, faster than its layer for a single step; see `RecurrentLayer.step`."""
+        hidden, cell = torch.lstm_cell(inputs, (state["hidden"], state["cell"]), *self.lstm.all_weights[0])
+        return {"hidden": hidden, "cell": cell}

@@ -50,7 +50,8 @@ class FFM(Core):
 
     Decays start with half-lives spaced evenly on a log scale, from one step to that of a trace of which
     `left` remains after `longest` steps; frequencies with periods spaced likewise, from two steps (the
-    shortest there is) to `longest`. State `trace` (B, 2, C * M), zero at first.
+    shortest there is) to `longest`. The spacing is this module's own choice.
+    State `trace` (B, 2, C * M), zero at first.
     """
 
     Options: ClassVar[type[CoreOptions]] = FFMOptions

@@ -54,8 +54,8 @@ class LinearAttention(Core):
         y_t = phi(q_t)^T S_t / (phi(q_t)^T z_t + epsilon)
 
     The heads side by side are the output; without the output map, the normalisation, the MLP and the skips
-    that a transformer puts around it. Epsilon is not in the paper: it keeps apart from 0 / 0 keys that all vanish.
-    State `memory` (B, N, K, V) and `normaliser` (B, N, K), zero at first.
+    that a transformer puts around it. Epsilon is not in the paper: it keeps keys that all vanish from giving
+    0 / 0. State `memory` (B, N, K, V) and `normaliser` (B, N, K), zero at first.
 
     Past a reset nothing leaks as long as inputs are finite: inside a chunk, values before a reset are
     multiplied by scores of exactly zero.
@@ -65,7 +65,7 @@ class LinearAttention(Core):
     carries_gradient: ClassVar[bool] = True
     log_decay: Tensor
     EPSILON: ClassVar[float] = 1e-6
-    CHUNK_STEPS: ClassVar[int] = 32
+    CHUNK_STEPS: ClassVar[int] = 16
     """Measured on one core: with more, scores cost more; with fewer, states between the chunks do."""
 
     def __init__(self, input_size: int, options: LinearAttentionOptions) -> None:

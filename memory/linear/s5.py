@@ -53,9 +53,9 @@ class S5(DiagonalCore):
 
     Over a step of learned size D_n per unit the input is held: a = exp(L D), B_ = (a - 1) / L * B (eq. 6).
     L starts with the eigenvalues of HiPPO-N, P/J at a time, B and C in the basis of their eigenvectors
-    (app. B.1). Only one of each conjugate pair is kept. `gated` adds the paper's activation GELU(y) * sigmoid(W GELU(y)).
-    Without the normalisation and skip that the paper puts around the layer. State `state` (B, 2, N), zero at
-    first.
+    (app. B.1). Only one of each conjugate pair is kept. `gated` adds the paper's activation
+    GELU(y) * sigmoid(W GELU(y)). Without the normalisation and skip that the paper puts around the layer.
+    State `state` (B, 2, N), zero at first.
     """
 
     Options: ClassVar[type[CoreOptions]] = S5Options

@@ -28,6 +28,9 @@ CHUNKED_MAX_NUMBERS = 512
 SUMMED_STEPS = 16
 """Steps that the gradient of a constant decay takes at a time: few enough to stay in the cache."""
 
+Masks = Sequence[Tensor | None]
+"""Per step, which lanes start from zero; None: no lane."""
+
 
 def scan(decay: Tensor, inputs: Tensor, before: Tensor, resets: Tensor | None = None) -> Tensor:
     """All states of h_t = a_t * h_{t-1} + x_t, elementwise; differentiable once in all but `resets`.
@@ -125,19 +128,18 @@ class _Scan(torch.autograd.Function):
         later_resets = None if resets is None else resets[1:]
         later_decay = conjugate if constant else conjugate[1:]
         _run(later_decay, grad[:-1], total[-1], later_resets, total[:-1], ctx.pairs, reverse=True)
-        masks = None if resets is None else _mask(resets, states)
         grad_decay = grad_before = None
         if ctx.needs_input_grad[0]:
-            grad_decay = _decay_gradient(total, states, before, masks, constant, ctx.pairs)
+            grad_decay = _decay_gradient(total, states, before, _starts(resets, states), constant, ctx.pairs)
         if ctx.needs_input_grad[2]:
             grad_before = _multiply(conjugate if constant else conjugate[0], total[0], ctx.pairs)
-            if masks is not None:
-                grad_before = grad_before.masked_fill_(masks[0], 0)
+            if resets is not None:
+                grad_before = grad_before.masked_fill_(_mask(resets, states)[0], 0)
         return grad_decay, total, grad_before, None, None
 
 
 def _decay_gradient(
-    total: Tensor, states: Tensor, before: Tensor, masks: Tensor | None, constant: bool, pairs: bool
+    total: Tensor, states: Tensor, before: Tensor, starts: Masks, constant: bool, pairs: bool
 ) -> Tensor:
     """G_t conj(h_{t-1}), zero at resets; summed over steps and lanes for a constant decay."""
     size = SUMMED_STEPS if constant else len(states)
@@ -150,8 +152,9 @@ def _decay_gradient(
         if start == 0:
             _multiply_conjugate(now[0], before, out[0], pairs)
         _multiply_conjugate(now[-len(earlier) :], earlier, out[-len(earlier) :], pairs)
-        if masks is not None:
-            out.masked_fill_(masks[start : start + size], 0)
+        for product, mask in zip(out.unbind(0), starts[start : start + size], strict=True):
+            if mask is not None:
+                product.masked_fill_(mask, 0)
         if constant:
             sums += out.sum(0)
     return sums.sum(0) if constant else products
@@ -182,10 +185,6 @@ def _run(
         states.copy_(backwards.flip(0))
     else:
         _run_chunks(decay, inputs, before, resets, states, pairs)
-
-
-Masks = Sequence[Tensor | None]
-"""Per step, which lanes start from zero; None: no lane."""
 
 
 def _loop(

@@ -5,6 +5,7 @@ T time, B lanes, F features.
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -30,12 +31,8 @@ class MLP(Core):
 
     def __init__(self, input_size: int, options: MLPOptions) -> None:
         super().__init__(input_size, options)
-        sizes = (input_size, *options.hidden)
-        layers: list[nn.Module] = []
-        for size_in, size_out in itertools.pairwise(sizes):
-            layers += [nn.Linear(size_in, size_out), nn.ReLU()]
-        self.layers = nn.Sequential(*layers)
-        self.output_size = sizes[-1]
+        self.layers = relu_layers(input_size, options.hidden)
+        self.output_size = options.hidden[-1]
 
     def initial_state(self, lanes: int) -> State:
         """Nothing."""
@@ -46,3 +43,11 @@ class MLP(Core):
     ) -> tuple[Tensor, State, Info]:
         """Applies the layers to every step; see `Core.unroll`."""
         return self.layers(inputs), {}, {}
+
+
+def relu_layers(input_size: int, sizes: Sequence[int]) -> nn.Sequential:
+    """Layers of ReLU units of these sizes, one after the other."""
+    layers: list[nn.Module] = []
+    for size_in, size_out in itertools.pairwise((input_size, *sizes)):
+        layers += [nn.Linear(size_in, size_out), nn.ReLU()]
+    return nn.Sequential(*layers)

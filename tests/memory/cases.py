@@ -24,6 +24,14 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"size": 4, "trace_size": 1, "context_size": 1, "longest": 20, "left": 0.1},
         {"size": 6, "trace_size": 4, "context_size": 3, "learned": False},
     ],
+    "frame_stack": [{"frames": 2, "hidden": [5]}, {"frames": 20, "hidden": [7, 3]}],
+    "gru": [{"size": 1}, {"size": 6}],
+    "gtrxl": [
+        {"size": 4, "layers": 1, "heads": 1, "memory": 1, "feedforward": 3},
+        {"size": 6, "layers": 3, "heads": 3, "memory": 4, "feedforward": 5},
+        {"size": 8, "layers": 2, "heads": 2, "memory": 30, "feedforward": 8},
+    ],
+    "ind_rnn": [{"size": 1}, {"size": 6, "horizon": 5}],
     "linear_attention": [
         {"size": 6, "heads": 2, "key_size": 3},
         {"size": 4, "heads": 1, "key_size": 2, "decay": [0.9]},
@@ -67,6 +75,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {**SMALL_RIMS, "num_active": 2, "preset": "authors"},
         {**SMALL_RIMS, "num_active": 2, "preset": "dido", "initial_state": "zeros"},
     ],
+    "rnn": [{"size": 1}, {"size": 6}, {"size": 6, "nonlinearity": "relu"}],
     "s5": [
         {"size": 5, "state_size": 4, "blocks": 1},
         {"size": 6, "state_size": 8, "blocks": 2, "gated": True},

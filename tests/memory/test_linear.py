@@ -1,4 +1,4 @@
-"""What is particular to the linear cores: initial values from the papers, options, export of a single step."""
+"""What is particular to the linear cores: initial values, options, export of a single step."""
 
 import math
 from typing import Any
@@ -31,8 +31,10 @@ def test_lru_starts_on_its_ring() -> None:
     core: Any = make_core(3, options)
     decay, _, _ = core.recurrence()
     modulus, phase = decay.norm(dim=0), torch.atan2(decay[1], decay[0])
-    assert 0.4 <= modulus.min() < 0.45 and 0.75 < modulus.max() <= 0.8
-    assert 0 <= phase.min() < 0.05 and 0.95 < phase.max() <= 1.0
+    assert 0.4 <= modulus.min() < 0.45
+    assert 0.75 < modulus.max() <= 0.8
+    assert 0 <= phase.min() < 0.05
+    assert 0.95 < phase.max() <= 1.0
     torch.testing.assert_close(core.gamma.exp() ** 2 + modulus**2, torch.ones(500))
 
 

@@ -15,6 +15,10 @@ Twin = Callable[[Any, Tensor, State, Tensor], tuple[Tensor, State]]
 TWINS: dict[str, Twin] = {
     "ema": twins_linear.ema,
     "ffm": twins_linear.ffm,
+    "frame_stack": twins_windows.frame_stack,
+    "gru": twins_classic.gru,
+    "gtrxl": twins_windows.gtrxl,
+    "ind_rnn": twins_classic.ind_rnn,
     "linear_attention": twins_linear.linear_attention,
     "low_pass": twins_pools.low_pass,
     "lru": twins_linear.lru,
@@ -22,5 +26,6 @@ TWINS: dict[str, Twin] = {
     "min_gru": twins_linear.min_gru,
     "mlp": twins_windows.mlp,
     "rims": twins_rims.rims,
+    "rnn": twins_classic.rnn,
     "s5": twins_linear.s5,
 }
