@@ -73,8 +73,9 @@ def probe(request: Request, as_json: bool) -> int:
         "findings": [vars(finding) for finding in findings],
     }
     try:
-        memory = retention(core, request.steps, background=request.background)
-        reach = gradient_reach(core, min(request.steps, MAX_GRADIENT_STEPS))
+        with console.status("measuring"):
+            memory = retention(core, request.steps, background=request.background)
+            reach = gradient_reach(core, min(request.steps, MAX_GRADIENT_STEPS))
     except Exception as error:  # whatever somebody's class may raise
         if not failed:
             raise ExperimentError(f"probe-core: {request.type} cannot be probed: {reason(error)}") from None

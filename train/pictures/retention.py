@@ -22,8 +22,9 @@ def draw_curves(axes: Axes, lags: list[int], curves: Mapping[str, Curve]) -> Non
     """
     looks = iter(line_looks(len(curves.keys() - {OUTPUT})))
     for label, curve in curves.items():
-        look = {"color": "black"} if label == OUTPUT else next(looks)
-        axes.plot(lags, curve.values.tolist(), label=label, linewidth=1.4, **look)
+        # The output is often one of the state's leaves: a broad line shows from under another.
+        look = {"color": "0.7", "linewidth": 4} if label == OUTPUT else {"linewidth": 1.4, **next(looks)}
+        axes.plot(lags, curve.values.tolist(), label=label, **look)
     log_lags(axes, lags[-1])
     axes.set_ylim(0, 1.04)
     axes.set_ylabel("share of the largest difference")
