@@ -37,7 +37,7 @@ class LSTM(RecurrentLayer):
                     bias.zero_()[forget] = 1.0 if name == "bias_ih_l0" else 0.0
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """PyTorch's layer without its checks, which cost as much as two steps; see `RecurrentLayer.run`."""
+        """PyTorch's layer without its checks, which cost time at every reset; see `RecurrentLayer.run`."""
         carried = (state["hidden"].unsqueeze(0), state["cell"].unsqueeze(0))
         weights, train = tuple(self.lstm.all_weights[0]), torch.is_grad_enabled()
         outputs, hidden, cell = torch.lstm(inputs, carried, weights, True, 1, 0.0, train, False, False)

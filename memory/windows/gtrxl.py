@@ -68,7 +68,7 @@ class GTrXL(Core):
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """All steps at once, layer by layer; see `Core.unroll`. Info `features` (T, B, D): the embedding."""
+        """All steps at once, layer by layer; see `Core.unroll`."""
         steps = len(inputs)
         episode = with_past(episodes(inputs, resets), self.memory).t()
         age = torch.arange(self.memory, 0, -1, device=inputs.device)

@@ -143,7 +143,7 @@ def test_two_layers_are_one_on_the_other(options: dict[str, Any]) -> None:
     assert_same(outputs, hidden.transpose(0, 1))
     for leaf, name in zip(leaves(after), layer.cores[0].initial_state(1), strict=True):
         for number, state in enumerate(expected):
-            assert_same(leaf[number], state[name].flatten(1))
+            assert_same(leaf[number], state[name].reshape(B, -1))
 
 
 def test_one_leaf_is_bare_and_no_leaf_is_an_empty_tuple() -> None:
