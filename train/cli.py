@@ -31,6 +31,19 @@ Examples:\n
   rllib evaluate CHECKPOINT --json | tail -n 1
 """
 
+PROBE_EPILOG = """
+Examples:\n
+  rllib probe-core low_pass --options '{pools: 12, base: 1.5}'\n
+  rllib probe-core my_package.cores:MyCore --input-size 32 --steps 1000
+"""
+
+PICTURE_EPILOG = """
+Examples:\n
+  rllib picture impulse-responses --options '{pools: 12, base: 1.5}'\n
+  rllib picture pool-contents --out contents.pdf\n
+  rllib picture rim-activation --options '{weights: core.pt, span: 200}'
+"""
+
 
 # The class of all wrong uses of options, wherever this version of typer keeps it.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -151,6 +164,54 @@ def evaluate(
     greedy = None if stochastic is None else not stochastic
     request = evaluation.Request(checkpoint, episodes, changes, greedy, seed)
     evaluation.evaluate(request, gif, as_json)
+
+
+@app.command(name="probe-core", epilog=PROBE_EPILOG)
+def probe_core(
+    type_: Annotated[
+        str, typer.Argument(metavar="TYPE", help="A core's name, or package.module:Class for your own.")
+    ],
+    options: Annotated[str | None, typer.Option(help="The core's other options as YAML.")] = None,
+    input_size: Annotated[int, typer.Option(min=1, help="Features of its input.")] = 64,
+    steps: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How long to watch one input fade.")
+    ] = 10_000,
+    background: Annotated[
+        str, typer.Option(metavar="zeros|noise", help="What the core hears beside that input.")
+    ] = "zeros",
+    out: Annotated[
+        str | None, typer.Option(help="Folder for retention.png and retention.csv; default probe_TYPE.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+) -> None:
+    """Check a core for leaks and measure how long it remembers; exit code 1 where a check fails."""
+    from engram.train import probe
+    from engram.train.loading import parse_mapping
+
+    values = parse_mapping(options, "--options") if options else {}
+    request = probe.Request(type_, values, input_size, steps, background, out)
+    raise typer.Exit(probe.probe(request, as_json))
+
+
+@app.command(epilog=PICTURE_EPILOG)
+def picture(
+    kind: Annotated[
+        str,
+        typer.Argument(metavar="impulse-responses|pool-contents|rim-activation", help="What to draw."),
+    ],
+    options: Annotated[str | None, typer.Option(help="The picture's options as YAML.")] = None,
+    out: Annotated[str | None, typer.Option(help="A .png, .svg or .pdf file; default KIND.png.")] = None,
+) -> None:
+    """Draw a figure of a memory, as in the papers on LP-RNN and on RIMs."""
+    from pathlib import Path
+
+    from engram.train import pictures
+    from engram.train.loading import parse_mapping
+
+    values = parse_mapping(options, "--options") if options else {}
+    file = Path(out or f"{kind}.png").expanduser()
+    pictures.draw(kind, values, file)
+    print(f"written: {file}")
 
 
 @app.command(name="list")

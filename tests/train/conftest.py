@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from rllib_process import command, environment
 
+from engram.train import cli
+
 EXPERIMENT = """
 cue:
   env: small_envs:small/Cue-v0
@@ -43,3 +45,20 @@ def experiment_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("experiment") / "cue.yaml"
     path.write_text(EXPERIMENT)
     return path
+
+
+@pytest.fixture
+def typed(monkeypatch, capsys, tmp_path):
+    """Runs the command in this process; (exit code, stdout, stderr)."""
+    monkeypatch.setattr("engram.train.cluster.set_environment", lambda options: None)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["rllib", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return run

@@ -5,26 +5,8 @@ import sys
 import pytest
 import ray
 
-from engram.train import catalog, cli
+from engram.train import catalog
 from engram.train.errors import ExperimentError
-
-
-@pytest.fixture
-def typed(monkeypatch, capsys, tmp_path):
-    """Runs the command in this process; (exit code, stdout, stderr)."""
-    monkeypatch.setattr("engram.train.cluster.set_environment", lambda options: None)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["rllib", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return run
-
 
 PPO = ("train", "--run", "PPO", "--env", "CartPole-v1")
 
