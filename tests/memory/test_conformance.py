@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engram.memory import Core, State, Tokens, detach_state, make_core
+from engram.memory import CORES, Core, State, Tokens, detach_state, make_core
 
 from .cases import CASES, label
 from .conformance import B, F, T, build, fragment, gradients
@@ -201,6 +201,32 @@ def test_train_input_tells_the_truth(options: dict[str, Any]) -> None:
     inputs, state, resets = fragment(core)
     gradient = gradients(core, inputs, core(inputs, state, resets)[0])[0]
     assert core.train_input == (gradient is not None)
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_a_step_can_be_exported(name: str) -> None:
+    """With resets, for any number of lanes: what a policy needs that is shipped without Python."""
+    core = make_core(F, {"type": name}).eval()
+    arguments = (torch.randn(1, 4, F), core.initial_state(4), torch.tensor([[True, False, True, False]]))
+    lanes = {1: torch.export.Dim("lanes", min=2, max=4096)}
+    of_state = {leaf: {0: lanes[1]} for leaf in arguments[1]}
+    shapes = {"inputs": lanes, "state": of_state, "resets": lanes}
+    exported = torch.export.export(core, arguments, dynamic_shapes=shapes).module()
+    fresh = (torch.randn(1, 7, F), core.initial_state(7), torch.rand(1, 7) < 0.5)
+    torch.testing.assert_close(exported(*fresh), core(*fresh))
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_compiled_is_the_same(name: str) -> None:
+    """Traced forward and backward give what eager execution gives; graphs may break at resets."""
+    torch.compiler.reset()
+    core = make_core(F, {"type": name}).double()
+    inputs, state, resets = fragment(core, 3)
+    outputs, after = core(inputs, state, resets)
+    traced, traced_after = torch.compile(core, backend="aot_eager")(inputs, state, resets)
+    torch.testing.assert_close(traced, outputs)
+    assert_same_state(traced_after, after)
+    assert_same(gradients(core, inputs, traced), gradients(core, inputs, outputs))
 
 
 @every_core

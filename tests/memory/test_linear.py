@@ -1,4 +1,4 @@
-"""What is particular to the linear cores: initial values, options, export of a single step."""
+"""What is particular to the linear cores: initial values and options."""
 
 import math
 from typing import Any
@@ -66,18 +66,6 @@ def test_linear_attention_of_equal_keys_is_the_mean() -> None:
         outputs, _ = core(inputs, core.initial_state(1))
         means = core.value(inputs).cumsum(0) / torch.arange(1, 51)[:, None, None]
     torch.testing.assert_close(outputs, means, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("name", LINEAR)
-def test_a_step_can_be_exported(name: str) -> None:
-    core = make_core(6, {"type": name}).eval()
-    arguments = (torch.randn(1, 4, 6), core.initial_state(4), torch.tensor([[True, False, True, False]]))
-    lanes = {1: torch.export.Dim("lanes", min=2, max=4096)}
-    of_state = {leaf: {0: lanes[1]} for leaf in arguments[1]}
-    shapes = {"inputs": lanes, "state": of_state, "resets": lanes}
-    exported = torch.export.export(core, arguments, dynamic_shapes=shapes).module()
-    fresh = (torch.randn(1, 7, 6), core.initial_state(7), torch.rand(1, 7) < 0.5)
-    torch.testing.assert_close(exported(*fresh), core(*fresh))
 
 
 @pytest.mark.parametrize(
