@@ -180,7 +180,7 @@ class Core(nn.Module, abc.ABC):
 
     def reset_state(self, state: State, resets: Tensor) -> State:
         """The state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
-        initial = self.initial_state(len(resets)) if state else {}
+        initial = self.initial_state(resets.shape[0]) if state else {}
         return {name: where_lanes(resets, initial[name], leaf) for name, leaf in state.items()}
 
 

@@ -61,21 +61,24 @@ class InputAttention(nn.Module):
     def look(self, inputs: Inputs) -> Seen:
         """Computes what depends on the inputs (T, B, N * F) alone."""
         if isinstance(inputs, Tokens):
-            return Seen(*(_rows(leaf, inputs.index) for leaf in self._project(inputs.table)))
-        return Seen(
-            *(leaf.view(*inputs.shape[:2], *leaf.shape[1:]) for leaf in self._project(inputs.flatten(0, 1)))
-        )
+            return Seen(*(_rows(leaf, inputs.index) for leaf in self._project(inputs.table, fold=False)))
+        rows = self._project(inputs.flatten(0, 1), fold=inputs.shape[0] > 1)
+        return Seen(*(leaf.view(*inputs.shape[:2], *leaf.shape[1:]) for leaf in rows))
 
-    def _project(self, rows: Tensor) -> Seen:
-        """The same of rows (R, N * F)."""
+    def _project(self, rows: Tensor, fold: bool) -> Seen:
+        """The same of rows (R, N * F); `fold`: so many that two maps may first be made into one."""
         elements = rows.reshape(-1, len(self.value))
-        shape = len(rows), self.options.elements, self.heads, -1
-        keys = rows.new_zeros(len(rows), 0) if self.key is None else (elements @ self.key).view(shape)
+        shape = rows.shape[0], self.options.elements, self.heads, -1
+        keys = rows.new_zeros(rows.shape[0], 0) if self.key is None else (elements @ self.key).view(shape)
         if not self.ahead:
             return Seen(keys, (elements @ self.value).view(shape))
         to_gates = self.weight_ih.transpose(0, 1).flatten(1)
-        gates = torch.linalg.multi_dot([elements, self.value, to_gates])
-        return Seen(keys, gates.view(len(rows), self.options.num_rims, -1))
+        (features, values), gates = self.value.shape, to_gates.shape[1]
+        if fold and features * gates < values * (features + gates):
+            gated = elements @ (self.value @ to_gates)
+        else:
+            gated = elements @ self.value @ to_gates
+        return Seen(keys, gated.view(rows.shape[0], self.options.num_rims, -1))
 
     def attend(self, queries: Tensor, seen: Seen, kept: Tensor | None) -> Attention:
         """Equation 2, and who is active.

@@ -116,7 +116,7 @@ class RIMs(Core):
 
     def _restart(self, carried: Hidden, resets: Tensor) -> Hidden:
         """What is carried, with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
-        initial = self.initial_state(len(resets))
+        initial = self.initial_state(resets.shape[0])
         return tuple(
             torch.where(resets.view(-1, 1), initial[name].transpose(0, 1), leaf)
             for name, leaf in zip(self.dynamics.leaves, carried, strict=True)
