@@ -1,5 +1,6 @@
 """The `rllib` command: parses options, prints errors as one line, leaves the work to the other files."""
 
+import os
 import sys
 from typing import Annotated, Any
 
@@ -51,6 +52,7 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
+    sys.path.append(os.getcwd())  # last, so that a user's own classes are found and nothing is hidden by them
     try:
         code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
     except (ExperimentError, UsageError) as error:
