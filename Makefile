@@ -8,7 +8,7 @@ ARGS ?=
 
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: train test test-slow lint types unit format bench build clean
+.PHONY: train test test-slow lint types unit format bench delays build clean
 
 train: $(INSTALLED)  ## Train an experiment: make train CONFIG=configs/tmaze_lstm.yaml
 	$(BIN)/rllib train -f $(CONFIG) $(ARGS)
@@ -37,6 +37,9 @@ bench: $(INSTALLED)  ## Speed of environments, cores and training, as ratios mea
 	$(BIN)/python benchmarks/envs.py
 	$(BIN)/python benchmarks/cores.py
 	$(BIN)/python benchmarks/training.py
+
+delays: $(INSTALLED)  ## Every core on the T-maze at four delays: make delays ARGS=FOLDER
+	$(BIN)/python benchmarks/tmaze_delays.py $(or $(ARGS),delays)
 
 build: $(INSTALLED)
 	$(BIN)/pip install --quiet build

@@ -18,7 +18,7 @@ Section = TypeVar("Section", bound="Options")
 def unknown_message(path: str, name: object, known: Iterable[str]) -> str:
     """Says that the value `name` at `path` is none of `known`, and which one is nearest.
 
-    Example: ``core.type: unknown 'lowpass'; did you mean 'low_pass'? known: low_pass, lstm, mlp``.
+    Example: ``core.type: unknown 'lowpass'; did you mean 'low_pass'? known: ..., low_pass, ...``.
     """
     return f"{path}: unknown {name!r}; {_known(name, known)}"
 
