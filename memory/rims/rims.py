@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engram.memory.core import Core, CoreOptions, Info, Inputs, State
 from engram.memory.rims.attention import Communication, InputAttention, Seen, make_weight
@@ -116,6 +115,8 @@ class RIMs(Core):
 
     def _restart(self, carried: Hidden, resets: Tensor) -> Hidden:
         """What is carried, with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
+        if self.options.initial_state == "random" and not resets.any():
+            return carried  # and the generator as it is
         initial = self.initial_state(resets.shape[0])
         return tuple(
             torch.where(resets.view(-1, 1), initial[name].transpose(0, 1), leaf)
@@ -128,9 +129,9 @@ class RIMs(Core):
             carried = tuple(leaf * self.kept.view(-1, 1, 1) for leaf in carried)
         products = torch.bmm(carried[0], recurrent)
         gates, queries = products.tensor_split([self.weight_hh.shape[-1]], -1)
-        weights, active = self.input_attention.attend(queries, seen, self.kept)
-        dropped = functional.dropout(weights, self.options.input_dropout, self.training)
-        candidate = self.dynamics(self.input_attention.drive(dropped, seen), gates, carried)
+        attention = self.input_attention.attend(queries, seen, self.kept)
+        weights, active = attention
+        candidate = self.dynamics(self.input_attention.drive(attention, seen), gates, carried)
         updated = tuple(torch.where(active, new, old) for new, old in zip(candidate, carried, strict=True))
         info = {"active": active[..., 0].T, "input_attention": weights.permute(1, 2, 0, 3)}
         if self.communication is not None:
