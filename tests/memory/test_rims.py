@@ -209,6 +209,27 @@ def test_gradcheck() -> None:
     assert torch.autograd.gradcheck(run, (inputs, *start, core.weight_hh))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"communication": False}, {"num_active": K}, {"selection": "logit"}, {"bias": False}],
+)
+@pytest.mark.parametrize("steps", [2, T])
+def test_the_written_out_loop_is_the_general_one(options: dict[str, Any], steps: int) -> None:
+    """Asking for info takes the loop that autograd differentiates."""
+    core = build(**options)
+    inputs, state = fragment(core, steps)
+    leaves = [inputs.requires_grad_(), *(leaf.requires_grad_() for leaf in state.values())]
+    resets = torch.rand(steps, B) < 0.2
+    results = []
+    for general in (False, True):
+        outputs, after, *_ = core(inputs, state, resets, return_info=general)
+        loss = outputs.square().sum() + after["cell"].sum() + after["hidden"].square().sum()
+        gradients = torch.autograd.grad(loss, [*leaves, *core.parameters()])
+        results.append([outputs, *after.values(), *gradients])
+        assert ("FusedRIMs" in str(after["cell"].grad_fn.next_functions)) != general
+    torch.testing.assert_close(*results, rtol=0, atol=1e-10)
+
+
 def test_others_read_the_candidate_of_an_inactive_rim() -> None:
     """Where candidates are read, the weights of inactive RIMs matter to the active ones at once."""
     for read_candidate in (False, True):
