@@ -74,9 +74,9 @@ def probe(request: Request, as_json: bool) -> int:
         "findings": [vars(finding) for finding in findings],
     }
     try:
-        with console.status(f"measuring {request.steps:,} steps"):
-            memory = retention(core, request.steps, background=request.background)
-            reach = gradient_reach(core, min(request.steps, MAX_GRADIENT_STEPS))
+        print(f"measuring {request.steps:,} steps, one at a time", flush=True)
+        memory = retention(core, request.steps, background=request.background)
+        reach = gradient_reach(core, min(request.steps, MAX_GRADIENT_STEPS))
     except Exception as error:  # whatever somebody's class may raise
         if not failed:
             raise ExperimentError(f"probe-core: {request.type} cannot be probed: {reason(error)}") from None

@@ -154,8 +154,9 @@ def check_lane_leak_in_training(trial: Trial) -> str:
     trial.core.train()
 
     def run(inputs: Tensor, state: State) -> Run:
-        torch.manual_seed(0)
-        outputs, after = trial.fresh().core(inputs, state, scattered_resets())
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            outputs, after = trial.fresh().core(inputs, state, scattered_resets())
         return outputs, after
 
     base = run(trial.inputs, trial.state)
