@@ -145,10 +145,13 @@ class Core(nn.Module, abc.ABC):
             Outputs (T, B, output_size) and the state after the last step; with `return_info` the info too.
 
         Raises:
-            ValueError: `inputs` has the wrong shape.
+            ValueError: `inputs` or `resets` have the wrong shape.
         """
         if len(inputs.shape) != 3 or inputs.shape[-1] != self.input_size or not len(inputs):
             raise ValueError(f"inputs: expected (T, B, {self.input_size}), T >= 1, got {tuple(inputs.shape)}")
+        if resets is not None and (resets.shape != inputs.shape[:2] or resets.dtype != torch.bool):
+            expected = f"(T, B) = {tuple(inputs.shape[:2])}, torch.bool"
+            raise ValueError(f"resets: expected {expected}, got {tuple(resets.shape)}, {resets.dtype}")
         if torch.is_autocast_enabled(inputs.device.type):
             inputs = inputs.to(next(self.parameters()).dtype)
             precision: Any = torch.autocast(inputs.device.type, enabled=False)

@@ -4,33 +4,37 @@ from pathlib import Path
 from typing import Any
 
 from engram.train.errors import ExperimentError
-from engram.train.loading import read_document
+from engram.train.loading import read_document, read_shipped
 from engram.train.search import KINDS
 
 MAX_DEPTH = 10  # experiments that build on one another
 
 
-def read_whole_document(name: str, depth: int = 0) -> Any:
+def read_whole_document(name: str) -> Any:
     """Read an experiment file as `read_document` does, and fill in what comes from a base.
 
-    A base is a shipped config or a file, named relative to this one, that holds one experiment. Sections are
+    A base is a file, named relative to this one, or a shipped config; it holds one experiment. Sections are
     merged key by key; a section that names another `type` than the base's replaces it, because the options of
     one type mean nothing to another, and so does a search space.
 
     Args:
         name: A path or a shipped config's name.
-        depth: How many experiments build on this one; for the recursion's own use.
 
     Raises:
         ExperimentError: a file cannot be read, a base is not one experiment, or bases go round in a circle.
     """
-    document = read_document(name)
+    path = Path(name).expanduser()
+    return _filled(read_document(name), path.parent if path.is_file() else None, 0)
+
+
+def _filled(document: Any, folder: Path | None, depth: int) -> Any:
+    """The document with its bases; `folder` is where it lies, None: among the shipped configs."""
     if not isinstance(document, dict):
         return document
-    return {key: _fill(name, key, section, depth) for key, section in document.items()}
+    return {key: _fill(key, section, folder, depth) for key, section in document.items()}
 
 
-def _fill(file: str, name: str, section: Any, depth: int) -> Any:
+def _fill(name: str, section: Any, folder: Path | None, depth: int) -> Any:
     if not isinstance(section, dict) or "base" not in section:
         return section
     base = section["base"]
@@ -38,8 +42,11 @@ def _fill(file: str, name: str, section: Any, depth: int) -> Any:
         raise ExperimentError(f"{name}.base: expected the name of an experiment file, got {base!r}")
     if depth == MAX_DEPTH:
         raise ExperimentError(f"{name}.base: more than {MAX_DEPTH} bases; does {base!r} build on itself?")
-    beside = Path(file).expanduser().parent / base
-    document = read_whole_document(str(beside) if beside.is_file() else base, depth + 1)
+    beside = None if folder is None else folder / base
+    if beside is not None and beside.is_file():
+        document = _filled(read_document(str(beside)), beside.parent, depth + 1)
+    else:
+        document = _filled(read_shipped(base), None, depth + 1)
     if not isinstance(document, dict) or len(document) != 1:
         raise ExperimentError(f"{name}.base: {base} holds no experiment, or several; expected one")
     (inherited,) = document.values()
@@ -54,7 +61,8 @@ def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         base: What holds where `own` says nothing.
         own: What has the last word.
     """
-    if _is_search(own) or _is_search(base) or ("type" in own and own["type"] != base.get("type")):
+    types = {section["type"] for section in (base, own) if isinstance(section.get("type"), str)}
+    if _is_search(own) or _is_search(base) or len(types) == 2:
         return own
     both = dict(base)
     for key, value in own.items():

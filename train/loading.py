@@ -125,6 +125,18 @@ def read_document(name: str) -> Any:
     return parse_yaml(text, name)
 
 
+def read_shipped(name: str) -> Any:
+    """Read a shipped config.
+
+    Args:
+        name: Such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`.
+
+    Raises:
+        ExperimentError: no such config.
+    """
+    return parse_yaml(_shipped_text(name), name)
+
+
 def _shipped_text(name: str) -> str:
     path = Path(name)
     shipped = shipped_configs()

@@ -47,7 +47,7 @@ class GRU(LayerCore):
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """PyTorch's layer; see `LayerCore.run`."""
-        outputs, hidden = self.gru(inputs, state["hidden"].unsqueeze(0))
+        outputs, hidden = self.run_layer(torch.gru, self.gru, inputs, state["hidden"].unsqueeze(0))
         return outputs, {"hidden": hidden[0]}
 
     def step(self, inputs: Tensor, state: State) -> State:

@@ -2,10 +2,11 @@
 
 import abc
 import dataclasses
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from engram.memory.core import Core, CoreOptions, Info, State, split_at_resets
 from engram.memory.options import integer
@@ -16,6 +17,10 @@ class LayerCoreOptions(CoreOptions):
     """Options common to these cores."""
 
     size: int = integer(128, "units, and width of the output", unit="units", high=4096)
+
+
+Kernel = Callable[..., tuple[Tensor, ...]]
+"""`torch.lstm`, `torch.gru` and their like: outputs (T, B, H), then every leaf of the state (1, B, H)."""
 
 
 class LayerCore(Core):
@@ -64,6 +69,23 @@ class LayerCore(Core):
         else:
             outputs, state = self.run_stretches(inputs, state, resets)
         return outputs, state, {"hidden": outputs} if return_info else {}
+
+    @staticmethod
+    def run_layer(kernel: Kernel, layer: nn.RNNBase, inputs: Tensor, carried: Any) -> tuple[Tensor, ...]:
+        """PyTorch's layer without its module's checks, which cost as much as two steps.
+
+        On a GPU the kernel keeps what a backward pass needs whenever there may be one; the module would ask
+        whether it is in training mode.
+
+        Args:
+            kernel: what the layer computes.
+            layer: holds the weights.
+            inputs: (T, B, F).
+            carried: the state, each leaf (1, B, H).
+        """
+        return kernel(
+            inputs, carried, tuple(layer.all_weights[0]), True, 1, 0.0, torch.is_grad_enabled(), False, False
+        )
 
     def run_stretches(self, inputs: Tensor, state: State, resets: Tensor | None) -> tuple[Tensor, State]:
         """One call of `run` per stretch without resets."""

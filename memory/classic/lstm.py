@@ -46,10 +46,9 @@ class LSTM(LayerCore):
                 into.copy_(-forget)
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """PyTorch's layer without its checks, which cost time at every reset; see `LayerCore.run`."""
+        """PyTorch's layer; see `LayerCore.run`."""
         carried = (state["hidden"].unsqueeze(0), state["cell"].unsqueeze(0))
-        weights, train = tuple(self.lstm.all_weights[0]), torch.is_grad_enabled()
-        outputs, hidden, cell = torch.lstm(inputs, carried, weights, True, 1, 0.0, train, False, False)
+        outputs, hidden, cell = self.run_layer(torch.lstm, self.lstm, inputs, carried)
         return outputs, {"hidden": hidden[0], "cell": cell[0]}
 
     def step(self, inputs: Tensor, state: State) -> State:

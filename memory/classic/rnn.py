@@ -34,7 +34,8 @@ class RNN(LayerCore):
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """PyTorch's layer; see `LayerCore.run`."""
-        outputs, hidden = self.rnn(inputs, state["hidden"].unsqueeze(0))
+        kernel = torch.rnn_tanh if self.rnn.nonlinearity == "tanh" else torch.rnn_relu
+        outputs, hidden = self.run_layer(kernel, self.rnn, inputs, state["hidden"].unsqueeze(0))
         return outputs, {"hidden": hidden[0]}
 
     def step(self, inputs: Tensor, state: State) -> State:

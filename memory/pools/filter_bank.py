@@ -18,6 +18,7 @@ Source: the LP-RNN paper, arXiv 1805.04955, section 2 (chain and parallel pools)
 operator).
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -124,6 +125,10 @@ def run_filters(kernel: Tensor, columns: Tensor, restarts: Restarts | None) -> T
         return out
     own_kernels = kernel.unsqueeze(1) * restarts.visible  # (n, R, S, C)
     own_columns = columns.index_select(-2, restarts.lanes).transpose(-2, -3)  # (..., R, C, D)
-    # Zero times infinity is not zero: what broke in one episode would reach the next.
-    own_columns = own_columns.nan_to_num(nan=torch.finfo(own_columns.dtype).max)
-    return out.index_copy(2, restarts.lanes, torch.matmul(own_kernels, own_columns).transpose(1, 2))
+    finite = own_columns.isfinite()
+    if finite.all():
+        own = torch.matmul(own_kernels, own_columns)
+    else:  # zero times infinity is not zero: what broke in one episode would reach the next
+        own = torch.matmul(own_kernels, own_columns.where(finite, 0))
+        own = own.masked_fill(torch.matmul(restarts.visible, (~finite).to(own.dtype)) > 0, math.nan)
+    return out.index_copy(2, restarts.lanes, own.transpose(1, 2))

@@ -45,7 +45,7 @@ class InputAttention(nn.Module):
         super().__init__()
         self.options = options
         self.heads = options.input_heads
-        self.ahead = options.elements == 1 and self.heads == 1
+        self.ahead = options.elements == 1 and self.heads == 1 and not self._drops_read
         rims, values, keys = options.num_rims, options.value_size, options.input_key_size
         self.scale = 1 / math.sqrt(keys // self.heads)
         self.value = make_weight(element_size, values, init=options.attention_init)
@@ -89,7 +89,7 @@ class InputAttention(nn.Module):
             kept: (K,) bool, RIMs that may be active; None: all.
         """
         if self.key is None:
-            return self._attend_all(queries)
+            return self._attend_all(queries, kept)
         queries = queries.reshape(*queries.shape[:2], self.heads, 1, -1)
         logits = (queries * seen.keys.transpose(1, 2)).sum(-1) * self.scale  # (K, B, n, N)
         null = torch.zeros_like(logits[..., :1])
@@ -99,17 +99,22 @@ class InputAttention(nn.Module):
         if self.options.compete == "rims":
             return self._compete(logits, kept)
         weights = torch.softmax(torch.cat([null, logits], -1), -1)
-        score = logits.amax(-1) if self.options.selection == "logit" else -weights[..., 0]
-        return Attention(weights, most(score.detach().mean(-1), self.options.num_active, kept))
+        if self.options.selection == "logit":
+            score = logits.detach().amax(-1).mean(-1)
+        else:
+            # Least attention to the null input, as odds: attention is rounded to 1 long before they are.
+            heeded = weights.detach().mean(2)
+            score = heeded[..., 1:].sum(-1).log() - heeded[..., 0].log()
+        return Attention(weights, most(score, self.options.num_active, kept))
 
-    def _attend_all(self, queries: Tensor) -> Attention:
+    def _attend_all(self, queries: Tensor, kept: Tensor | None) -> Attention:
         """Without attention: every RIM is active and reads the mean of the values."""
         rims, lanes = queries.shape[:2]
         weights = queries.new_full(
             (rims, lanes, self.heads, 1 + self.options.elements), 1 / self.options.elements
         )
         weights[..., 0] = 0
-        return Attention(weights, torch.ones(rims, lanes, 1, dtype=torch.bool, device=queries.device))
+        return Attention(weights, most(queries.new_zeros(rims, lanes), rims, kept))
 
     def _compete(self, logits: Tensor, kept: Tensor | None) -> Attention:
         """The RIMs share out one element among them; the largest shares are kept and scaled to sum to one."""
@@ -117,21 +122,26 @@ class InputAttention(nn.Module):
             logits = logits.masked_fill(~kept.view(-1, 1, 1, 1), -math.inf)
         shares = torch.softmax(logits, 0)
         active = most(shares.detach().mean((2, 3)), self.options.num_active, kept)
-        shares = shares * active.unsqueeze(-1)
-        shares = shares / shares.sum(0)
+        shares = torch.softmax(logits.masked_fill(~active.unsqueeze(-1), -math.inf), 0)
         return Attention(torch.cat([torch.zeros_like(shares), shares], -1), active)
 
-    def drive(self, weights: Tensor, seen: Seen) -> Tensor:
-        """Equation 3 behind the dynamics' weights: what the gates get from the input, (K, B, G).
+    @property
+    def _drops_read(self) -> bool:
+        return self.options.input_dropout > 0 and self.options.input_dropout_on == "output"
 
-        Args:
-            weights: (K, B, n, 1 + N), after dropout.
-            seen: one step.
-        """
+    def drive(self, attention: Attention, seen: Seen) -> Tensor:
+        """Equation 3 behind the dynamics' weights: what the gates get from the input, (K, B, G)."""
+        weights = attention.weights
+        if self.options.mask_read:
+            weights = weights * attention.active.unsqueeze(-1)
+        if not self._drops_read:
+            weights = functional.dropout(weights, self.options.input_dropout, self.training)
         if self.ahead:
             drive = weights[..., 0, 1:] * seen.values.transpose(0, 1)
         else:
             read = torch.einsum("kbnm,bmnv->kbnv", weights[..., 1:], seen.values)
+            if self._drops_read:
+                read = functional.dropout(read, self.options.input_dropout, self.training)
             drive = torch.bmm(read.flatten(2), self.weight_ih)
         if self.value_bias is not None:
             read = weights.sum(-1, keepdim=True) * self.value_bias.view(self.heads, -1)
@@ -181,11 +191,11 @@ class Communication(nn.Module):
             logits = logits.masked_fill(~kept, -math.inf)
         weights = torch.softmax(logits, -1)
         on_weights = self.options.comm_dropout_on == "weights"
-        read = self._drop(weights, on_weights) @ values
-        read = self._drop(read.permute(2, 0, 1, 3).flatten(2), not on_weights)
+        read = (self._drop(weights, on_weights) @ values).permute(2, 0, 1, 3).flatten(2)
         if self.out is not None:
-            return torch.bmm(read, self.out), weights
-        return torch.sigmoid(self.shared_gate(read)) * torch.tanh(self.shared_out(read)), weights
+            return torch.bmm(self._drop(read, not on_weights), self.out), weights
+        heard = self._drop(self.shared_out(read), not on_weights)
+        return torch.sigmoid(self.shared_gate(read)) * torch.tanh(heard), weights
 
     def _drop(self, values: Tensor, here: bool) -> Tensor:
         return functional.dropout(values, self.options.comm_dropout, self.training and here)

@@ -23,7 +23,7 @@ class RIMsOptions(CoreOptions):
     forget_bias: float = number(0.0, "what the forget gate of an LSTM starts with", low=-10, high=10)
     initial_state: str = choice(
         "zeros",
-        "state at the start of an episode; random: drawn anew each time",
+        "state at the start of an episode; random: drawn anew each time, not for reinforcement learning",
         ("zeros", "learned", "random"),
     )
     elements: int = integer(1, "input elements per step; the features are cut into as many", high=4096)
@@ -38,6 +38,10 @@ class RIMsOptions(CoreOptions):
     input_dropout: float = number(
         0.0, "share of attention weights to the input dropped in training", low=0, high=0.9
     )
+    input_dropout_on: str = choice(
+        "weights", "what is dropped: attention weights, or what was read", ("output", "weights")
+    )
+    mask_read: bool = boolean(False, "what an inactive RIM would have become, it becomes without input")
     selection: str = choice(
         "null",
         "active are those with the least attention to the null input, or the largest logit of the input",
@@ -100,13 +104,14 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "comm_key_size": 16,
         "comm_value_size": 16,
         "input_dropout": 0.1,
+        "input_dropout_on": "output",
         "comm_dropout": 0.1,
         "read_candidate": True,
         "block_inactive": True,
         "gated": True,
         "attention_init": "normal",
     },
-    # The other widely used public implementation, in its LSTM form.
+    # The other widely used public implementation, in its LSTM form; initial weights are as in `authors`.
     "dido": {
         "input_bias": True,
         "selection": "logit",
@@ -114,6 +119,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "input_dropout": 0.1,
         "comm_dropout": 0.1,
         "comm_dropout_on": "weights",
+        "mask_read": True,
         "read_candidate": True,
         "block_inactive": True,
         "bias": False,

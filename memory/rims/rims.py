@@ -10,11 +10,11 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engram.memory.core import Core, CoreOptions, Info, Inputs, State
 from engram.memory.rims.attention import Communication, InputAttention, Seen, make_weight
 from engram.memory.rims.dynamics import DYNAMICS, Hidden
+from engram.memory.rims.fused import FusedRIMs, Sizes, Weights
 from engram.memory.rims.options import PRESETS, RIMsOptions
 
 
@@ -94,12 +94,13 @@ class RIMs(Core):
         self, inputs: Inputs, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """Runs step after step, all that depends on the inputs alone ahead of it; see `Core.unroll`."""
-        attention = self.input_attention
         recurrent: Tensor = self.weight_hh
-        if attention.query is not None:
-            recurrent = torch.cat([recurrent, attention.query], -1)
-        seen = attention.look(inputs)
+        if self.input_attention.query is not None:
+            recurrent = torch.cat([recurrent, self.input_attention.query], -1)
+        seen = self.input_attention.look(inputs)
         carried = tuple(state[name].transpose(0, 1) for name in self.dynamics.leaves)
+        if self._fusable(return_info) and len(inputs) > 1:
+            return self._unroll_fused(seen, carried, resets, recurrent)
         outputs, infos = [], []
         steps = zip(seen.keys.unbind(), seen.values.unbind(), strict=True)  # T slices: T full gradients
         for t, (keys, values) in enumerate(steps):
@@ -114,8 +115,41 @@ class RIMs(Core):
         told = {name: torch.stack([info[name] for info in infos]) for name in infos[0]} if return_info else {}
         return hidden.flatten(2), after, {**told, "hidden": hidden} if return_info else {}
 
+    def _fusable(self, return_info: bool) -> bool:
+        """Whether `FusedRIMs` computes what the options ask for."""
+        options = self.options
+        dropout = self.training and options.input_dropout + options.comm_dropout > 0
+        general = return_info or dropout or self.kept is not None or options.initial_state != "zeros"
+        cell = options.dynamics == "lstm" and not options.input_bias
+        attends = self.input_attention.ahead and options.input_attention and options.compete == "inputs"
+        reads = not (options.gated or options.read_candidate or options.block_inactive)
+        return not general and cell and attends and (reads or self.communication is None)
+
+    def _unroll_fused(
+        self, seen: Seen, carried: Hidden, resets: Tensor | None, recurrent: Tensor
+    ) -> tuple[Tensor, State, Info]:
+        """As `unroll`, for the plain cell."""
+        options, communication = self.options, self.communication
+        bias: Tensor | None = self.input_attention.bias
+        if bias is None:
+            bias = recurrent.new_zeros(options.num_rims, 1, self.weight_hh.shape[-1])
+        comm = out = recurrent.new_empty(0)
+        comm_scale = 1.0
+        if communication is not None and communication.out is not None:
+            comm, out, comm_scale = communication.weight, communication.out, communication.scale
+        scale = self.input_attention.scale
+        sizes = Sizes(options.num_active, options.comm_heads, options.comm_key_size, scale, comm_scale)
+        weights = Weights(recurrent, bias, comm, out)
+        hidden, cell = FusedRIMs.apply(  # type: ignore[no-untyped-call]
+            seen.keys.flatten(2), seen.values, *carried, resets, sizes, *weights
+        )
+        after = {"hidden": hidden[-1].transpose(0, 1), "cell": cell.transpose(0, 1)}
+        return hidden.transpose(1, 2).flatten(2), after, {}
+
     def _restart(self, carried: Hidden, resets: Tensor) -> Hidden:
         """What is carried, with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
+        if self.options.initial_state == "random" and not resets.any():
+            return carried  # and the generator as it is
         initial = self.initial_state(resets.shape[0])
         return tuple(
             torch.where(resets.view(-1, 1), initial[name].transpose(0, 1), leaf)
@@ -128,9 +162,9 @@ class RIMs(Core):
             carried = tuple(leaf * self.kept.view(-1, 1, 1) for leaf in carried)
         products = torch.bmm(carried[0], recurrent)
         gates, queries = products.tensor_split([self.weight_hh.shape[-1]], -1)
-        weights, active = self.input_attention.attend(queries, seen, self.kept)
-        dropped = functional.dropout(weights, self.options.input_dropout, self.training)
-        candidate = self.dynamics(self.input_attention.drive(dropped, seen), gates, carried)
+        attention = self.input_attention.attend(queries, seen, self.kept)
+        weights, active = attention
+        candidate = self.dynamics(self.input_attention.drive(attention, seen), gates, carried)
         updated = tuple(torch.where(active, new, old) for new, old in zip(candidate, carried, strict=True))
         info = {"active": active[..., 0].T, "input_attention": weights.permute(1, 2, 0, 3)}
         if self.communication is not None:

@@ -243,3 +243,7 @@ def test_wrong_shape(options: dict[str, Any]) -> None:
     for shape in ((B, F), (T, B, F + 1), (0, B, F)):
         with pytest.raises(ValueError, match=r"^inputs: expected \(T, B, 6\), T >= 1, got \("):
             core(torch.zeros(shape, dtype=torch.float64), core.initial_state(B))
+    inputs = torch.zeros(T, B, F, dtype=torch.float64)
+    for wrong in (torch.zeros(T, 1).bool(), torch.zeros(1, B).bool(), torch.zeros(T, B)):
+        with pytest.raises(ValueError, match=r"^resets: expected \(T, B\) = \(11, 4\), torch.bool, got \("):
+            core(inputs, core.initial_state(B), wrong)

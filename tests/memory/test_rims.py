@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from engram.memory import State, Tokens, make_core
-from engram.memory.rims.attention import most
+from engram.memory.rims.attention import Seen, most
 from engram.memory.rims.rims import RIMs
 
 T, B, K, H, F = 9, 5, 4, 3, 6
@@ -209,6 +209,27 @@ def test_gradcheck() -> None:
     assert torch.autograd.gradcheck(run, (inputs, *start, core.weight_hh))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"communication": False}, {"num_active": K}, {"selection": "logit"}, {"bias": False}],
+)
+@pytest.mark.parametrize("steps", [2, T])
+def test_the_written_out_loop_is_the_general_one(options: dict[str, Any], steps: int) -> None:
+    """Asking for info takes the loop that autograd differentiates."""
+    core = build(**options)
+    inputs, state = fragment(core, steps)
+    leaves = [inputs.requires_grad_(), *(leaf.requires_grad_() for leaf in state.values())]
+    resets = torch.rand(steps, B) < 0.2
+    results = []
+    for general in (False, True):
+        outputs, after, *_ = core(inputs, state, resets, return_info=general)
+        loss = outputs.square().sum() + after["cell"].sum() + after["hidden"].square().sum()
+        gradients = torch.autograd.grad(loss, [*leaves, *core.parameters()])
+        results.append([outputs, *after.values(), *gradients])
+        assert ("FusedRIMs" in str(after["cell"].grad_fn.next_functions)) != general
+    torch.testing.assert_close(*results, rtol=0, atol=1e-10)
+
+
 def test_others_read_the_candidate_of_an_inactive_rim() -> None:
     """Where candidates are read, the weights of inactive RIMs matter to the active ones at once."""
     for read_candidate in (False, True):
@@ -238,19 +259,34 @@ def test_communication_need_not_train_inactive_rims() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"input_dropout": 0.5}, {"comm_dropout": 0.5}, {"comm_dropout": 0.5, "comm_dropout_on": "weights"}],
+    [
+        {"input_dropout": 0.5},
+        {"input_dropout": 0.5, "input_dropout_on": "output"},
+        {"comm_dropout": 0.5},
+        {"comm_dropout": 0.5, "comm_dropout_on": "weights"},
+        {"comm_dropout": 0.5, "gated": True},
+    ],
 )
 def test_dropout_acts_in_training_only(options: dict[str, Any]) -> None:
     core = build(**options)
     inputs, state = fragment(core)
-    plain = build()
-    assert torch.equal(core(inputs, state)[0], plain(inputs, state)[0])
+    plain = build(gated=options.get("gated", False))
+    torch.testing.assert_close(core(inputs, state)[0], plain(inputs, state)[0])
     core.train()
     assert not torch.equal(core(inputs, state)[0], core(inputs, state)[0])
 
 
-def test_dropped_rims_are_gone() -> None:
-    core = build()
+@pytest.mark.parametrize(
+    ("options", "active"),
+    [
+        ({}, 2),
+        ({"num_active": K}, K - 1),
+        ({"input_attention": False, "num_active": K}, K - 1),
+        ({"compete": "rims"}, 2),
+    ],
+)
+def test_dropped_rims_are_gone(options: dict[str, Any], active: int) -> None:
+    core = build(**options)
     inputs, state = fragment(core)
     whole, _ = core(inputs, state)
     core.drop_rims([1])
@@ -258,7 +294,7 @@ def test_dropped_rims_are_gone() -> None:
     assert not outputs.view(T, B, K, H)[:, :, 1].any()
     assert not any(leaf[:, 1].any() for leaf in after.values())
     assert not info["active"][..., 1].any()
-    assert (info["active"].sum(-1) == 2).all()
+    assert (info["active"].sum(-1) == active).all()
     assert not info["comm_attention"][..., 1].any()
     disturbed = {name: leaf.index_fill(1, torch.tensor([1]), 100.0) for name, leaf in state.items()}
     assert torch.equal(core(inputs, disturbed)[0], outputs)
@@ -267,6 +303,40 @@ def test_dropped_rims_are_gone() -> None:
     for wrong in ([K], [-1], range(K)):
         with pytest.raises(ValueError, match="rims: expected some, not all, of 0 to 3"):
             core.drop_rims(wrong)
+
+
+def test_saturated_attention_still_ranks() -> None:
+    """The null input gets all attention to the last digit, and yet one RIM heeds it least."""
+    core = build(num_active=1).float()
+    attention = core.input_attention
+    logits = torch.tensor([-40.0, -36.0, -38.0, -44.0])
+    queries = torch.zeros(K, B, 4)
+    queries[..., 0] = logits.unsqueeze(1) * 2
+    keys = torch.tensor([1.0, 0, 0, 0]).expand(B, 1, 1, 4)
+    chosen = attention.attend(queries, Seen(keys, torch.empty(0)), None)
+    assert (chosen.weights[..., 0] == 1).all()
+    assert chosen.active[:, 0, 0].tolist() == [False, True, False, False]
+
+
+def test_a_random_start_is_drawn_where_an_episode_starts() -> None:
+    core = build(initial_state="random")
+    inputs, state = fragment(core)
+    resets = torch.zeros(T, B, dtype=torch.bool)
+    assert torch.equal(core(inputs, state, resets)[0], core(inputs, state)[0])
+    before = torch.get_rng_state()
+    core(inputs, state, resets)
+    assert torch.equal(torch.get_rng_state(), before)
+    resets[3, 1] = True
+    assert not torch.equal(core(inputs, state, resets)[0], core(inputs, state, resets)[0])
+
+
+def test_sharp_competition_is_finite() -> None:
+    core = build(compete="rims", input_heads=2, num_active=1)
+    assert core.input_attention.key is not None
+    with torch.no_grad():
+        core.input_attention.key.mul_(1e3)
+    outputs, _ = core(*fragment(core))
+    assert outputs.isfinite().all()
 
 
 def test_competition_between_rims_shares_out_the_input() -> None:

@@ -47,7 +47,8 @@ def step(core: RIMs, inputs: Tensor, carried: list[tuple[Tensor, ...]]) -> list[
         heads = []
         for head in range(options.input_heads):
             parts = [value.chunk(options.input_heads)[head] for value in values]
-            heads.append(sum(weight * part for weight, part in zip(weights[k][head], parts, strict=True)))
+            mean = sum(weight * part for weight, part in zip(weights[k][head], parts, strict=True))
+            heads.append(0 * mean if options.mask_read and k not in active else mean)
         drive = torch.cat(heads) @ attention.weight_ih[k]
         drive = plus(drive, None if attention.bias is None else attention.bias[k, 0])
         candidates.append(dynamics(options, drive, leaves[0] @ core.weight_hh[k], leaves))

@@ -53,6 +53,12 @@ def test_a_shipped_config_is_a_base_too(folder):
     assert document["child"]["config"]["model"]["core"]["type"] == "lstm"
 
 
+def test_bases_of_shipped_configs_are_shipped(folder, monkeypatch):
+    (folder / "tmaze_delays_low_pass.yaml").write_text(PARENT)
+    monkeypatch.chdir(folder)
+    assert read_whole_document("tmaze_delays_gru")["tmaze_delays_gru"]["env"] == "engram/TMaze-v0"
+
+
 @pytest.mark.parametrize(
     ("base", "own", "result"),
     [
@@ -60,6 +66,7 @@ def test_a_shipped_config_is_a_base_too(folder):
         ({"type": "lstm", "size": 8}, {"type": "lstm", "size": 9}, {"type": "lstm", "size": 9}),
         ({"size": 8}, {"grid_search": [1]}, {"grid_search": [1]}),
         ({"grid_search": [1]}, {"size": 8}, {"size": 8}),
+        ({"size": 8}, {"type": "lstm"}, {"size": 8, "type": "lstm"}),
         ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
         ({"a": {"b": 1}}, {"a": None}, {"a": None}),
         ({"a": 1}, {"a": {"b": 1}}, {"a": {"b": 1}}),
