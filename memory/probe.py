@@ -245,7 +245,7 @@ def _difference(outputs: Tensor, state: State) -> Tensor:
         split = leaf.ndim == 3 and 1 < leaf.shape[1] <= MOST_COMPONENTS
         one, other = leaf.double().chunk(2)
         apart = torch.where(one == other, 0.0, one - other)  # equal infinities too
-        flat = apart.view(len(apart), leaf.shape[1] if split else 1, -1)
+        flat = apart.reshape(len(apart), leaf.shape[1] if split else 1, -1)
         parts.append(torch.linalg.vector_norm(flat, dim=2).mean(0))
     return torch.cat(parts)
 

@@ -124,9 +124,9 @@ def _print_findings(findings: list[Finding], console: Console) -> None:
         mark = "[green]pass[/]" if finding.passed else "[bold red]FAIL[/]"
         table.add_row(finding.name, mark, Text(finding.message))
     console.print(table)
-    missing = len(PREMISES) + len(PROMISES) - len(findings)
+    missing = {*PREMISES, *PROMISES} - {finding.name for finding in findings}
     if missing:
-        print(f"{missing} more checks rest on the one that failed and were not run")
+        print(f"{len(missing)} more checks rest on the one that failed and were not run")
     console.print()
 
 
