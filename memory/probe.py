@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from engram.memory.checks import float64_copy
 from engram.memory.core import Core, State
@@ -56,10 +57,12 @@ class Retention:
     Attributes:
         lags: (L,) steps since the input, ascending from 0.
         curves: by component: `output`, `hidden` for a leaf (B, D), `pools[3]` for a part of a leaf (B, k, D).
+        ended: why the lags end early; empty: they do not.
     """
 
     lags: Tensor
     curves: dict[str, Curve]
+    ended: str = ""
 
     def share(self, component: str, lag: int) -> float | None:
         """The value of a curve at a lag, None where that lag was not probed."""
@@ -72,7 +75,7 @@ class Retention:
         curves = {
             name: dataclasses.replace(curve, values=curve.values[kept]) for name, curve in self.curves.items()
         }
-        return Retention(self.lags[kept], curves)
+        return Retention(self.lags[kept], curves, self.ended)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,10 +86,12 @@ class GradientReach:
         lags: (L,) steps between input and output, ascending from 0.
         values: (L,) norm of the gradient of an output with respect to the input so many steps before, for
             output gradients of norm 1.
+        ended: why the lags end early; empty: they do not.
     """
 
     lags: Tensor
     values: Tensor
+    ended: str = ""
 
     def horizon(self, fraction: float = 1e-3) -> int | None:
         """The largest lag with at least this fraction of the largest gradient; None: there are none."""
@@ -108,7 +113,7 @@ def retention(
     Two twins run side by side, as lanes of the same calls, in float64 and eval mode on a copy of the core.
     They differ in one input, the first: one twin gets a random impulse on top of the background. Differences
     smaller than rounding, about 1e-16 of the contents, cannot be seen; where the background is zeros and the
-    core linear there is no such limit.
+    core linear there is no such limit. Where contents grow beyond all numbers, the lags end before.
 
     Args:
         core: any core.
@@ -119,7 +124,8 @@ def retention(
         seed: of impulses and background.
 
     Raises:
-        ValueError: an unknown background, `steps` or `impulses` below 1.
+        ValueError: an unknown background, `steps` or `impulses` below 1, or a core that is not even finite
+            at lags 0 and 1.
     """
     _expect_positive(steps=steps, impulses=impulses)
     if background not in BACKGROUNDS:
@@ -138,18 +144,26 @@ def retention(
             twins = torch.cat([heard + impulse if lag == 0 else heard, heard])
             outputs, state = core(twins.unsqueeze(0), state)
             rows.append(_difference(outputs[0], state))
-    names = list(_components(state))
-    norms = torch.stack(rows).T
-    return Retention(
-        torch.arange(steps + 1),
-        {name: _curve(values) for name, values in zip([OUTPUT, *names], norms, strict=True)},
-    )
+            if not rows[-1].isfinite().all() or (not rows[-1].any() and _same_twins(state)):
+                break
+    names = [OUTPUT, *_components(state)]
+    norms, ended = torch.stack(rows), ""
+    sound = _leading_finite(norms)
+    if sound == len(norms):  # twins that have become the same stay the same
+        norms = functional.pad(norms, (0, 0, 0, steps + 1 - sound))
+    else:
+        broken = names[int(norms[sound].isfinite().byte().argmin())]
+        _expect_sound(repr(broken), sound)
+        norms, ended = norms[:sound], _ended(repr(broken), sound)
+    curves = {name: _curve(values) for name, values in zip(names, norms.T, strict=True)}
+    return Retention(torch.arange(len(norms)), curves, ended)
 
 
 def gradient_reach(core: Core, steps: int = 1_000, *, lanes: int = 4, seed: int = 0) -> GradientReach:
     """Probes how far back the gradient of an output reaches, inside one fragment.
 
-    The fragment begins with an empty memory; inputs are standard normal. The core's `bptt_steps` count.
+    The fragment begins with an empty memory; inputs are standard normal. The core's `bptt_steps` count. It
+    ends before outputs grow beyond all numbers, and the lags before gradients do.
 
     Args:
         core: any core; a copy is probed, in float64 and eval mode.
@@ -158,22 +172,31 @@ def gradient_reach(core: Core, steps: int = 1_000, *, lanes: int = 4, seed: int 
         seed: of these.
 
     Raises:
-        ValueError: `steps` or `lanes` below 1.
+        ValueError: `steps` or `lanes` below 1, or a core whose first outputs or last gradients are not
+            finite.
     """
     _expect_positive(steps=steps, lanes=lanes)
     core = float64_copy(core)
     generator = torch.Generator().manual_seed(seed)
     inputs = torch.randn(steps + 1, lanes, core.input_size, generator=generator, dtype=torch.float64)
     with torch.enable_grad():
-        inputs.requires_grad_()
-        last = core(inputs, core.initial_state(lanes))[0][-1]
-        pull = torch.randn(last.shape, generator=generator, dtype=torch.float64)
+        outputs = core(inputs.requires_grad_(), core.initial_state(lanes))[0]
+        sound = _leading_finite(outputs.detach().flatten(1))
+        if 1 < sound <= steps:
+            shorter = gradient_reach(core, sound - 1, lanes=lanes, seed=seed)
+            ended = shorter.ended or _ended("the output", sound, "step")
+            return dataclasses.replace(shorter, ended=ended)
+        _expect_sound("the output", sound)
+        pull = torch.randn(outputs[-1].shape, generator=generator, dtype=torch.float64)
         values = torch.zeros(steps + 1, dtype=torch.float64)
-        if last.requires_grad:
+        if outputs.requires_grad:
             pull /= pull.norm(dim=1, keepdim=True)
-            (gradient,) = torch.autograd.grad(last, inputs, pull, materialize_grads=True)
+            (gradient,) = torch.autograd.grad(outputs[-1], inputs, pull, materialize_grads=True)
             values = gradient.norm(dim=2).mean(1).flip(0)
-    return GradientReach(torch.arange(steps + 1), values)
+    sound = _leading_finite(values.unsqueeze(1))
+    _expect_sound("the gradient", sound)
+    ended = _ended("the gradient", sound) if sound <= steps else ""
+    return GradientReach(torch.arange(sound), values[:sound], ended)
 
 
 def log_spaced(count: int, points: int) -> Tensor:
@@ -186,6 +209,24 @@ def _expect_positive(**numbers: int) -> None:
     for name, value in numbers.items():
         if value < 1:
             raise ValueError(f"{name}: expected an integer >= 1, got {value!r}")
+
+
+def _leading_finite(rows: Tensor) -> int:
+    """How many of the rows (L, N) come before the first with a number that is not finite."""
+    return int(rows.isfinite().all(1).cumprod(0).sum())
+
+
+def _ended(what: str, where: int, unit: str = "lag") -> str:
+    return f"{what} is not finite at {unit} {where:,}: the core diverges"
+
+
+def _expect_sound(what: str, sound: int) -> None:
+    if sound < 2:
+        raise ValueError(f"core: {what} is not finite at lag {sound}; nothing can be measured")
+
+
+def _same_twins(state: State) -> bool:
+    return all(torch.equal(*leaf.chunk(2)) for leaf in state.values())
 
 
 def _components(state: State) -> Iterator[str]:
@@ -204,7 +245,7 @@ def _difference(outputs: Tensor, state: State) -> Tensor:
         split = leaf.ndim == 3 and 1 < leaf.shape[1] <= MOST_COMPONENTS
         one, other = leaf.double().chunk(2)
         apart = torch.where(one == other, 0.0, one - other)  # equal infinities too
-        flat = apart.flatten(2) if split else apart.flatten(1).unsqueeze(1)
+        flat = apart.reshape(len(apart), leaf.shape[1] if split else 1, -1)
         parts.append(torch.linalg.vector_norm(flat, dim=2).mean(0))
     return torch.cat(parts)
 

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from engram.memory import Core, make_core
 from engram.memory.checks import Finding, check_core
+from engram.memory.checks.checker import PREMISES, PROMISES
 from engram.memory.probe import BACKGROUNDS, GradientReach, Retention, gradient_reach, log_spaced, retention
 from engram.train.errors import ExperimentError, reason, unknown
 
@@ -73,9 +74,9 @@ def probe(request: Request, as_json: bool) -> int:
         "findings": [vars(finding) for finding in findings],
     }
     try:
-        with console.status("measuring"):
-            memory = retention(core, request.steps, background=request.background)
-            reach = gradient_reach(core, min(request.steps, MAX_GRADIENT_STEPS))
+        print(f"measuring {request.steps:,} steps, one at a time", flush=True)
+        memory = retention(core, request.steps, background=request.background)
+        reach = gradient_reach(core, min(request.steps, MAX_GRADIENT_STEPS))
     except Exception as error:  # whatever somebody's class may raise
         if not failed:
             raise ExperimentError(f"probe-core: {request.type} cannot be probed: {reason(error)}") from None
@@ -86,8 +87,13 @@ def probe(request: Request, as_json: bool) -> int:
         print(f"written: {folder / PICTURE}, {folder / TABLE}")
         summary |= _measures(memory, reach) | {"background": request.background, "folder": str(folder)}
     if as_json:
-        print(json.dumps(summary))
+        print(_strict_json(summary))
     return 1 if failed else 0
+
+
+def _strict_json(summary: Mapping[str, Any]) -> str:
+    """JSON as the standard has it: what is not finite, in options of somebody's own core, becomes text."""
+    return json.dumps(json.loads(json.dumps(summary), parse_constant=str), allow_nan=False)
 
 
 def _make(request: Request) -> Core:
@@ -118,22 +124,30 @@ def _print_findings(findings: list[Finding], console: Console) -> None:
         mark = "[green]pass[/]" if finding.passed else "[bold red]FAIL[/]"
         table.add_row(finding.name, mark, Text(finding.message))
     console.print(table)
+    missing = {*PREMISES, *PROMISES} - {finding.name for finding in findings}
+    if missing:
+        print(f"{len(missing)} more checks rest on the one that failed and were not run")
     console.print()
 
 
 def _print_retention(memory: Retention, reach: GradientReach, console: Console) -> None:
     lags = [lag for lag in SHARES if lag <= int(memory.lags[-1])]
     table = Table(box=None, pad_edge=False)
-    for heading in ("component", "peak lag", "half-life", *(f"left after {lag:,}" for lag in lags)):
-        table.add_column(heading, justify="left" if heading == "component" else "right")
+    table.add_column("component", overflow="fold")
+    for heading in ("peak", "half-life", *(f"after\n{lag:,}" for lag in lags)):
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, curve in memory.curves.items():
         shares = [_share(memory.share(name, lag)) for lag in lags]
         half_life = "-" if curve.peak_lag is None else _lag(curve.half_life, int(memory.lags[-1]))
         peak = "never" if curve.peak_lag is None else f"{curve.peak_lag:,}"
         table.add_row(Text(name), peak, half_life, *shares)
     console.print(table)
-    print("lags in steps; what is left: share of the largest difference that one input makes")
+    print("peak: lag of the largest difference that one input makes, steps; half-life: from")
+    print("there until half of it is left; after so many steps: the share of it that is left")
     print(f"gradients reach back: {_horizon(reach)}")
+    for measure, ended in (("retention", memory.ended), ("gradients", reach.ended)):
+        if ended:
+            print(f"{measure} not measured further: {ended}")
 
 
 def _share(share: float | None) -> str:
@@ -172,6 +186,7 @@ def _measures(memory: Retention, reach: GradientReach) -> dict[str, Any]:
         },
         "gradient_horizon": reach.horizon(),
         "gradient_steps": int(reach.lags[-1]),
+        "ended": {"retention": memory.ended or None, "gradient": reach.ended or None},
     }
 
 

@@ -22,12 +22,15 @@ PREMISES: dict[str, Check] = {
 PROMISES: dict[str, Check] = {
     "steps equal fragment": fragments.check_steps,
     "gradients of steps equal fragment": fragments.check_step_gradients,
+    "long fragment equals short ones": fragments.check_long,
     "carried state counts": fragments.check_carried_state,
     "bptt_steps cuts gradients": fragments.check_bptt_steps,
     "reset is initial state": isolation.check_reset_is_initial,
     "no leak over reset": isolation.check_reset_leak,
     "no gradient over reset": isolation.check_reset_gradient,
+    "no poison over reset": isolation.check_poison,
     "no leak over lanes": isolation.check_lane_leak,
+    "no leak over lanes in training": isolation.check_lane_leak_in_training,
     "no gradient over lanes": isolation.check_lane_gradient,
     "state_dict round trip": training.check_state_dict,
     "train_input is true": training.check_train_input,
@@ -51,7 +54,9 @@ class Finding:
 
 
 def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = None) -> list[Finding]:
-    """Checks everything that a core promises, in float64, in eval mode, on a copy; the core stays as it is.
+    """Checks everything that a core promises, in float64, on a copy; the core stays as it is.
+
+    The copy is in eval mode, but for one check of the lanes in training mode.
 
     Parameters that are zero throughout get small random values in the copy: nothing could be seen to leak
     through a branch that is switched off. States are what the core itself makes of random inputs, so they

@@ -13,10 +13,14 @@ from engram.memory.checks.compare import (
     gradients,
     past,
     requiring_gradients,
+    select,
     weights,
 )
-from engram.memory.checks.trial import STEPS, Trial, scattered_resets, single_steps
+from engram.memory.checks.trial import SHOCK, STEPS, Trial, scattered_resets, single_steps
 from engram.memory.core import detach_state
+
+LONG, LATE_RESETS = 160, (20, 70, 100, 130, 145, 158)
+"""Steps of a long fragment, and where each of its lanes resets."""
 
 
 def check_steps(trial: Trial) -> str:
@@ -26,6 +30,32 @@ def check_steps(trial: Trial) -> str:
     advice = "between single steps and a fragment; they must be the same computation"
     gap = expect_same_run(single_steps(core, inputs, state, resets), core(inputs, state, resets), advice)
     return f"{STEPS} steps one by one and at once differ by {gap:.2g}"
+
+
+def check_long(trial: Trial) -> str:
+    """In many steps and lanes at once, a lane is from a reset on what it is alone, a few steps at a time."""
+    core, lanes = trial.core, len(LATE_RESETS)
+    inputs = torch.randn(LONG, lanes, core.input_size, dtype=torch.float64)
+    resets = torch.zeros(LONG, lanes, dtype=torch.bool)
+    for lane, start in enumerate(LATE_RESETS):
+        resets[start, lane] = True
+        inputs[:start, lane] += SHOCK
+    gaps = []
+    with torch.no_grad():
+        at_once = core(inputs, core.initial_state(lanes), resets)
+        for lane, start in enumerate(LATE_RESETS):
+            one = slice(lane, lane + 1)
+            outputs, state = [], core.initial_state(1)
+            for piece in torch.split(inputs[start:, one], STEPS):
+                output, state = core(piece, state)
+                outputs.append(output)
+            advice = (
+                f"between {LONG} steps of {lanes} lanes and the same lane alone, from its reset at step "
+                f"{start} on, {STEPS} steps at a time; the sizes of a call must not matter"
+            )
+            own = select(at_once, one, slice(start, None))
+            gaps.append(expect_same_run(own, (torch.cat(outputs), state), advice, (start, lane)))
+    return f"{LONG} steps of {lanes} lanes and the same in pieces differ by {max(gaps):.2g}"
 
 
 def check_step_gradients(trial: Trial) -> str:

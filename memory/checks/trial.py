@@ -14,6 +14,9 @@ from engram.memory.core import Core, State
 
 STEPS, LANES = 40, 4
 
+SHOCK = 100.0
+"""What is added to inputs that must not matter."""
+
 
 class Trial(NamedTuple):
     """One copy of the core and what it is run on."""

@@ -45,6 +45,10 @@ class GTrXL(Core):
 
     State `memory` (B, L, W, D): the inputs of each layer at the last W steps, oldest first; `valid` (B): how
     many of these belong to the episode, a float. The others are zero.
+
+    Past a reset nothing leaks, not even NaN or infinities of the state that is handed in. Those of inputs
+    before a reset of the same fragment do reach the steps after it: they are hidden behind attention weights
+    of exactly zero, and zero times NaN is NaN.
     """
 
     Options: ClassVar[type[CoreOptions]] = GTrXLOptions
@@ -70,6 +74,8 @@ class GTrXL(Core):
     ) -> tuple[Tensor, State, Info]:
         """All steps at once, layer by layer; see `Core.unroll`."""
         steps = len(inputs)
+        if resets is not None:
+            state = self.reset_state(state, resets[0])
         episode = with_past(episodes(inputs, resets), self.memory).t()
         age = torch.arange(self.memory, 0, -1, device=inputs.device)
         kept = torch.cat(

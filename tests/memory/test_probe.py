@@ -1,6 +1,7 @@
 """How long cores remember, where the answer is known. T time, B lanes, F features."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -107,6 +108,52 @@ def test_twins_start_alike() -> None:
 
     values = retention(RandomStart((0.5,)), 10).curves["traces"].values
     torch.testing.assert_close(values, 0.5 ** torch.arange(11, dtype=torch.float64), rtol=0, atol=1e-11)
+
+
+def test_a_leaf_of_one_number_per_lane() -> None:
+    options = {"type": "gtrxl", "size": 4, "layers": 1, "heads": 1, "memory": 3, "feedforward": 4}
+    memory = retention(make_core(F, options), 10, background="noise")
+    assert memory.curves["valid"].peak_lag is None
+    assert memory.share(OUTPUT, 3) != 0
+    assert memory.share(OUTPUT, 4) == 0  # past the window, where twins are the same, and stay so
+    assert memory.share(OUTPUT, 10) == 0
+
+
+def test_a_diverging_core_is_measured_as_far_as_there_are_numbers() -> None:
+    """Half of 4^lag: the norm ends where its square exceeds 2^1024."""
+    core = Decays((4.0,))
+    memory = retention(core, 2_000, size=0.5)
+    assert len(memory.lags) == 256 + 1
+    assert memory.ended == "'output' is not finite at lag 257: the core diverges"
+    assert memory.thinned().ended == memory.ended
+    for curve in (memory.curves["traces"], memory.curves[OUTPUT]):
+        assert (curve.peak_lag, curve.band, curve.half_life) == (256, (256, 256), None)
+        assert curve.values.isfinite().all()
+    reach = gradient_reach(core, 300)
+    assert reach.ended == "the gradient is not finite at lag 256: the core diverges"
+    assert reach.horizon() == 255
+    assert reach.values.isfinite().all()
+    assert gradient_reach(core, 2_000).ended == reach.ended
+
+
+def test_a_core_whose_outputs_overflow_has_its_gradients_measured_before() -> None:
+    class Overflowing(Decays):
+        def unroll(self, inputs: Tensor, *others: Any) -> Any:
+            outputs, state, info = super().unroll(inputs, *others)
+            late = (torch.arange(len(inputs)) >= 30).view(-1, 1, 1)
+            return torch.where(late, math.inf, outputs), state, info
+
+    reach = gradient_reach(Overflowing((0.9,)), 100)
+    assert reach.ended == "the output is not finite at step 30: the core diverges"
+    torch.testing.assert_close(reach.values, gradient_reach(Decays((0.9,)), 29).values, rtol=1e-6, atol=0)
+
+
+def test_a_core_that_is_broken_from_the_start() -> None:
+    core = Decays((math.nan,))
+    with pytest.raises(ValueError, match=r"^core: 'output' is not finite at lag 0; nothing can be measured"):
+        retention(core, 5)
+    with pytest.raises(ValueError, match=r"^core: the output is not finite at lag 0; nothing"):
+        gradient_reach(core, 5)
 
 
 def test_no_memory_no_retention() -> None:

@@ -20,6 +20,18 @@ class Leaky(LSTM):
         return {name: leaf * kept for name, leaf in state.items()}
 
 
+class Growing(LSTM):
+    def run(self, inputs, state):
+        outputs, state = [], state["hidden"]
+        for step in inputs:
+            state = 4 * state + step.sum(1, keepdim=True)
+            outputs.append(state)
+        return torch.stack(outputs), {"hidden": state, "cell": 0 * state}
+
+    def step(self, inputs, state):
+        return self.run(inputs.unsqueeze(0), state)[1]
+
+
 class Shapeless(LSTM):
     def initial_state(self, lanes):
         return {"hidden": None}
@@ -42,7 +54,7 @@ def test_a_sound_core(typed, tmp_path):
     )
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert sum(" pass " in line for line in lines) == 17
+    assert sum(" pass " in line for line in lines) == 20
     row = next(line.split() for line in lines if line.startswith("pools[2]"))
     assert row[1:3] == ["2", "4"]  # peak lag, half-life
     summary = json.loads(lines[-1])
@@ -71,10 +83,50 @@ def test_a_leak_is_exit_code_1(typed, own_cores, tmp_path):
     )
     assert (code, err) == (1, "")
     failed = {f["name"] for f in json.loads(out.splitlines()[-1])["findings"] if not f["passed"]}
-    assert failed == {"reset is initial state", "no leak over reset", "no gradient over reset"}
+    assert failed == {
+        "reset is initial state",
+        "no leak over reset",
+        "no gradient over reset",
+        "no poison over reset",
+        "long fragment equals short ones",
+    }
     assert "FAIL" in out
     assert "mask every leaf of the state with torch.where" in " ".join(out.split())
     assert (tmp_path / "results" / "retention.csv").exists()
+
+
+def test_a_diverging_core(typed, own_cores):
+    _, out, err = typed("probe-core", f"{own_cores}:Growing", "--options", "{size: 4}", "--json")
+    assert err == ""
+    summary = json.loads(out.splitlines()[-1], parse_constant=pytest.fail)
+    last = summary["steps"]
+    assert 240 < last < 256  # squares of 4^256 are beyond what float64 holds
+    assert summary["ended"]["retention"] == f"'output' is not finite at lag {last + 1}: the core diverges"
+    assert f"retention not measured further: {summary['ended']['retention']}" in out
+    assert f"gradients not measured further: {summary['ended']['gradient']}" in out
+    assert f"> {last}" in next(line for line in out.splitlines() if line.startswith("hidden"))
+
+
+def test_the_table_fits_a_terminal(typed, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    options = ("--options", "{pools: 12, size: 4}", "--input-size", 3)
+    _, out, _ = typed("probe-core", "low_pass", *options, "--steps", 10_000)
+    lines = out.splitlines()
+    header = next(index for index, line in enumerate(lines) if line.startswith("component"))
+    assert lines[header - 1].split() == ["after"] * 5
+    assert lines[header].split() == ["component", "peak", "half-life", "1", "10", "100", "1,000", "10,000"]
+    assert lines[header + 13].startswith("pools[11]")
+    assert max(map(len, lines[: header + 14])) <= 80
+
+
+def test_a_random_start_is_named_as_such(typed):
+    options = ("--options", "{preset: dido, rim_size: 4}", "--input-size", 3)
+    code, out, _ = typed("probe-core", "rims", *options, "--steps", 20)
+    text = " ".join(out.split())
+    assert code == 1
+    assert "a start that is random by design is no mistake" in text
+    assert "18 more checks rest on the one that failed and were not run" in text
+    assert "gradients reach back" in text
 
 
 def test_a_core_that_cannot_be_run(typed, own_cores, tmp_path):

@@ -59,8 +59,9 @@ def draw(memory: Retention, reach: GradientReach, title: str) -> Figure:
     else:
         lower.text(0.5, 0.5, "no gradient reaches the inputs", ha="center", transform=lower.transAxes)
         lower.set_yticks([])
-    lower.axvspan(int(reach.lags[-1]), int(memory.lags[-1]), color="0.94", zorder=0)
+    largest_lag = max(int(memory.lags[-1]), int(reach.lags[-1]))
+    lower.axvspan(int(reach.lags[-1]), largest_lag, color="0.94", zorder=0)
     lower.set_ylabel("gradient of an output\nwith respect to the input")
     lower.set_title("how far gradients reach back inside one fragment (grey: not measured)")
-    log_lags(lower, int(memory.lags[-1]))
+    log_lags(lower, largest_lag)
     return figure

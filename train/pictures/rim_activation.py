@@ -35,14 +35,16 @@ class ActivationOptions(Options):
     )
     symbols: int = integer(8, "different symbols", high=1000)
     letters: int = integer(10, "symbols to remember", unit="steps", high=10_000)
-    span: int = integer(50, "blanks between the symbols and their recall", unit="steps", high=100_000)
+    span: int = integer(
+        50, "between the symbols and their recall: blanks, the last step a marker", unit="steps", high=100_000
+    )
     input_size: int | None = integer(
         None, "features; none: symbols + 2, one each, and the checkpoint's for a checkpoint"
     )
     seed: int = integer(0, "of the sequence and of an untrained core", low=0)
 
     def phases(self) -> dict[str, int]:
-        """Length of each part of the sequence, steps; the marker is the first of the recall."""
+        """Length of each part of the sequence, steps; the marker is the last of the blanks."""
         return {"symbols": self.letters, "blanks": self.span, "recall": self.letters}
 
 
@@ -65,7 +67,7 @@ def copying_inputs(options: ActivationOptions, features: int) -> Tensor:
     blank, marker = options.symbols, options.symbols + 1
     symbols = torch.randint(options.symbols, (options.letters,), generator=generator)
     rest = torch.full((options.span + options.letters,), blank)
-    rest[options.span] = marker
+    rest[options.span - 1] = marker
     return codes[torch.cat([symbols, rest])].unsqueeze(1)
 
 
