@@ -7,6 +7,7 @@ Retentive network, 2023, eqs. 6 and 7 (chunks).
 """
 
 import dataclasses
+import itertools
 from typing import ClassVar
 
 import torch
@@ -23,7 +24,7 @@ class LinearAttentionOptions(CoreOptions):
     """Options of `linear_attention`."""
 
     size: int = integer(128, "width of the output: heads times value size", unit="units", high=4096)
-    heads: int = integer(4, "heads; they divide the size", high=256)
+    heads: int = integer(2, "heads; they divide the size", high=256)
     key_size: int = integer(16, "features of a key", unit="units per head", high=1024)
     decay: tuple[float, ...] = numbers(
         (1.0,),
@@ -88,70 +89,72 @@ class LinearAttention(Core):
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Chunks of `CHUNK_STEPS` at once, then the rest; info: `normaliser` phi(q)^T z (T, B, N).
-
-        See `Core.unroll`.
-        """
-        steps = len(inputs)
-        # A value that is always 1 makes the normaliser one more column of the memory, from the same products.
-        weight = functional.pad(self.value.weight.view(self.heads, -1, self.input_size), (0, 0, 0, 1))
-        bias = functional.pad(self.value.bias.view(self.heads, -1), (0, 1), value=1.0)
-        query, key = _features(self.query(inputs)), _features(self.key(inputs))
-        value = functional.linear(inputs, weight.flatten(0, 1), bias.flatten())
-        query, key, value = (part.view(*part.shape[:2], self.heads, -1) for part in (query, key, value))
-        carried = torch.cat([state["memory"], state["normaliser"].unsqueeze(-1)], -1)
-        whole = steps - steps % self.CHUNK_STEPS
-        reads = []
-        for stretch, length in ((slice(0, whole), self.CHUNK_STEPS), (slice(whole, steps), steps - whole)):
-            if stretch.start < stretch.stop:
-                part = None if resets is None else resets[stretch]
-                columns = query[stretch], key[stretch], value[stretch]
-                read, carried = self._chunks(*columns, carried, part, length)
-                reads.append(read)
-        read = reads[0] if len(reads) == 1 else torch.cat(reads)
-        above, below = torch.split(read, [self.value_size, 1], -1)
-        outputs = above / (below + self.EPSILON)
-        after = {"memory": carried[..., :-1], "normaliser": carried[..., -1]}
-        return outputs.flatten(2).contiguous(), after, {"normaliser": below[..., 0]} if return_info else {}
+        """Chunk after chunk; info: `normaliser` phi(q)^T z (T, B, N). See `Core.unroll`."""
+        memory = torch.cat([state["memory"], state["normaliser"].unsqueeze(-1)], -1)
+        outputs, below, after = self._chunks(inputs, memory, resets, self.CHUNK_STEPS)
+        if resets is not None and len(inputs) > 1 and not outputs.detach().sum().isfinite():
+            # Inside a chunk, values before a reset are multiplied by zero, which inf and nan survive.
+            outputs, below, after = self._chunks(inputs, memory, resets, 1)
+        state = {"memory": after[..., :-1], "normaliser": after[..., -1]}
+        return outputs, state, {"normaliser": below} if return_info else {}
 
     def _chunks(
-        self, query: Tensor, key: Tensor, value: Tensor, before: Tensor, resets: Tensor | None, length: int
+        self, inputs: Tensor, memory: Tensor, resets: Tensor | None, length: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs (T, B, N * V), phi(q)^T z (T, B, N) and the memory after the last step."""
+        weight, bias = self._maps()
+        outputs, normalisers = [], []
+        starts = itertools.repeat(None) if resets is None else resets.split(length)
+        for chunk, start in zip(inputs.split(length), starts, strict=False):
+            columns = functional.linear(chunk, weight, bias)
+            columns = columns.view(*chunk.shape[:2], self.heads, -1).permute(1, 2, 0, 3)  # (B, N, L, ...)
+            looks, value = columns.split([2 * self.key_size, self.value_size + 1], -1)
+            query, key = (functional.elu(looks) + 1).chunk(2, -1)
+            read, memory = self._chunk(query, key, value, memory, start)
+            above, below = read.permute(2, 0, 1, 3).split([self.value_size, 1], -1)
+            outputs.append(above * (below + self.EPSILON).reciprocal())
+            normalisers.append(below)
+        return torch.cat(outputs).flatten(2), torch.cat(normalisers).squeeze(-1), memory
+
+    def _maps(self) -> tuple[Tensor, Tensor]:
+        """Weight and bias of one map to what each head takes: query, key, value and a 1.
+
+        A value that is always 1 makes the normaliser one more column of the memory, from the same products.
+        """
+        maps = (self.query, self.key, self.value)
+        weight = torch.cat([part.weight.view(self.heads, -1, self.input_size) for part in maps], 1)
+        bias = torch.cat([part.bias.view(self.heads, -1) for part in maps], 1)
+        weight, bias = functional.pad(weight, (0, 0, 0, 1)), functional.pad(bias, (0, 1), value=1.0)
+        return weight.flatten(0, 1), bias.flatten()
+
+    def _chunk(
+        self, query: Tensor, key: Tensor, value: Tensor, before: Tensor, resets: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Reads phi(q)^T S (T, B, N, V + 1) over whole chunks, and the memory after the last."""
-        query, key, value = (
-            column.reshape(-1, length, *column.shape[1:])
-            .permute(0, 2, 3, 1, 4)
-            .contiguous()  # (C, B, N, L, ...)
-            for column in (query, key, value)
-        )
+        """Reads phi(q)^T S (B, N, L, V + 1) of one chunk, and the memory after it."""
+        length = query.shape[2]
         steps = torch.arange(length, device=query.device)
         sees = steps[:, None] >= steps  # every step itself and those before it ...
-        cut = None
         old = query  # the queries that see the memory from before the chunk ...
-        kept = key  # and the keys that the memory after the chunk holds:
+        kept = key  # and the keys that the memory after the chunk holds,
+        left = before  # beside what is left of the one before:
         if resets is not None:
-            episode = resets.view(-1, length, resets.shape[1]).cumsum(1).mT[:, :, None]  # (C, B, 1, L)
+            episode = resets.cumsum(0).T[:, None]  # (B, 1, L)
+            last = episode[..., -1:]
             sees = sees & (episode[..., None] == episode[..., None, :])  # ... in the same episode
-            old = torch.where((episode == 0)[..., None], query, 0)
-            kept = torch.where((episode == episode[..., -1:])[..., None], key, 0)
-            cut = episode[:, :, 0, -1] > 0
+            old = torch.where((episode == 0)[..., None], old, 0)
+            kept = torch.where((episode == last)[..., None], kept, 0)
+            left = torch.where((last == 0)[..., None], left, 0)
         scores = torch.where(sees, query @ key.mT, 0)
         if self.decays:
             passed = (steps[:, None] - steps).clamp(min=0)
             scores = scores * self._left(passed)
             old = old * self._left(steps[:, None] + 1)
             kept = kept * self._left(length - 1 - steps[:, None])
-        written = kept.mT @ value
-        states = scan(self._left(steps[-1:, None] + 1).expand(written.shape[2:]), written, before, cut)
-        entries = torch.cat([before.unsqueeze(0), states[:-1]])
-        read = scores @ value + old @ entries
-        return read.permute(0, 3, 1, 2, 4).flatten(0, 1), states[-1]
+            left = left * self._left(steps[-1:, None] + 1)
+        read = scores @ value + old @ before
+        return read, left + kept.mT @ value
 
     def _left(self, steps: Tensor) -> Tensor:
         """What is left of a memory after so many steps, per head (N, ...)."""
         return (self.log_decay[(..., *(None,) * steps.ndim)] * steps).exp()
 
-
-def _features(x: Tensor) -> Tensor:
-    """phi(x) = elu(x) + 1, without the cancellation that would make small values zero."""
-    return torch.relu(x) + x.clamp(max=0).exp()
