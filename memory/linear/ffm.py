@@ -7,6 +7,7 @@ Source: Morad et al., Reinforcement learning with fast and forgetful memory, 202
 """
 
 import dataclasses
+import itertools
 import math
 from typing import ClassVar
 
@@ -14,10 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engram.memory.core import Core, CoreOptions, Info, State
+from engram.memory.core import Core, CoreOptions, Info, State, join_infos
 from engram.memory.linear.diagonal import polar
 from engram.memory.linear.scan import scan_pairs
 from engram.memory.options import boolean, integer, number
+
+
+BLOCK_STEPS = 32
+"""Steps taken at a time, so that what passes between the maps stays in the cache."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -81,14 +86,24 @@ class FFM(Core):
     ) -> tuple[Tensor, State, Info]:
         """One scan; info: `trace` (T, B, 2, C * M) and the `read_gate` (T, B, H). See `Core.unroll`."""
         decay = polar(-self.alpha.abs(), self.omega.unsqueeze(1)).flatten(1)
-        written = self.write(inputs) * torch.sigmoid(self.write_gate(inputs))
-        spread = written.unsqueeze(2).expand(-1, -1, self.contexts, -1).flatten(2)
-        driven = functional.pad(spread.unsqueeze(2), (0, 0, 0, 1))  # inputs are real
-        trace = scan_pairs(decay, driven, state["trace"], resets)
-        read = functional.layer_norm(self.mix(trace.flatten(2)), (self.output_size,))
-        gate = torch.sigmoid(self.read_gate(inputs))
-        outputs = torch.lerp(self.skip(inputs), read, gate)
-        return outputs, {"trace": trace[-1]}, {"trace": trace, "read_gate": gate} if return_info else {}
+        maps = (self.write, self.write_gate, self.read_gate, self.skip)
+        weight, bias = (torch.cat([getattr(part, name) for part in maps]) for name in ("weight", "bias"))
+        widths = [part.out_features for part in maps]
+        last, outputs, infos = state["trace"], [], []
+        starts = itertools.repeat(None) if resets is None else torch.split(resets, BLOCK_STEPS)
+        for block, start in zip(torch.split(inputs, BLOCK_STEPS), starts, strict=False):
+            heard = functional.linear(block, weight, bias)
+            write, write_gate, read_gate, skip = torch.split(heard, widths, -1)
+            written = (write * torch.sigmoid(write_gate))[:, :, None, None]
+            spread = written.expand(-1, -1, 1, self.contexts, -1).flatten(3)
+            trace = scan_pairs(decay, functional.pad(spread, (0, 0, 0, 1)), last, start)  # inputs are real
+            last = trace[-1]
+            read = functional.layer_norm(self.mix(trace.flatten(2)), (self.output_size,))
+            gate = torch.sigmoid(read_gate)
+            outputs.append(torch.lerp(skip, read, gate))
+            if return_info:
+                infos.append({"trace": trace, "read_gate": gate})
+        return torch.cat(outputs), {"trace": last}, join_infos(infos) if return_info else {}
 
 
 def _log_spaced(low: float, high: float, count: int) -> Tensor:

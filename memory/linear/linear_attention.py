@@ -7,7 +7,7 @@ Retentive network, 2023, eqs. 6 and 7 (chunks).
 """
 
 import dataclasses
-import itertools
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engram.memory.core import Core, CoreOptions, Info, State
-from engram.memory.linear.scan import scan
 from engram.memory.options import integer, numbers
+
+Advance = Callable[[Tensor, Tensor, Tensor, State, Tensor], tuple[Tensor, Tensor, State]]
+"""`LinearAttention._chunk`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class LinearAttentionOptions(CoreOptions):
     """Options of `linear_attention`."""
 
     size: int = integer(128, "width of the output: heads times value size", unit="units", high=4096)
-    heads: int = integer(2, "heads; they divide the size", high=256)
+    heads: int = integer(1, "heads; they divide the size", high=256)
     key_size: int = integer(16, "features of a key", unit="units per head", high=1024)
     decay: tuple[float, ...] = numbers(
         (1.0,),
@@ -58,8 +60,8 @@ class LinearAttention(Core):
     that a transformer puts around it. Epsilon is not in the paper: it keeps keys that all vanish from giving
     0 / 0. State `memory` (B, N, K, V) and `normaliser` (B, N, K), zero at first.
 
-    Past a reset nothing leaks as long as inputs are finite: inside a chunk, values before a reset are
-    multiplied by scores of exactly zero.
+    Inside a chunk of steps, what lies before a reset is multiplied by zero. Where that would let something
+    through because it is not finite, all is done again step by step, with masks.
     """
 
     Options: ClassVar[type[CoreOptions]] = LinearAttentionOptions
@@ -78,7 +80,6 @@ class LinearAttention(Core):
         self.key = nn.Linear(input_size, self.heads * self.key_size)
         self.value = nn.Linear(input_size, options.size)
         decay = options.decay if len(options.decay) == self.heads else options.decay * self.heads
-        self.decays = min(decay) < 1
         self.register_buffer("log_decay", torch.tensor(decay).log())
 
     def initial_state(self, lanes: int) -> State:
@@ -90,71 +91,79 @@ class LinearAttention(Core):
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """Chunk after chunk; info: `normaliser` phi(q)^T z (T, B, N). See `Core.unroll`."""
-        memory = torch.cat([state["memory"], state["normaliser"].unsqueeze(-1)], -1)
-        outputs, below, after = self._chunks(inputs, memory, resets, self.CHUNK_STEPS)
-        if resets is not None and len(inputs) > 1 and not outputs.detach().sum().isfinite():
-            # Inside a chunk, values before a reset are multiplied by zero, which inf and nan survive.
-            outputs, below, after = self._chunks(inputs, memory, resets, 1)
-        state = {"memory": after[..., :-1], "normaliser": after[..., -1]}
-        return outputs, state, {"normaliser": below} if return_info else {}
+        if resets is None:
+            resets = torch.zeros(inputs.shape[:2], dtype=torch.bool, device=inputs.device)
+        in_chunks = len(inputs) > 1
+        if in_chunks:
+            outputs, below, after = self._run(self._chunk, self.CHUNK_STEPS, inputs, state, resets)
+            ends = (outputs, *after.values())
+            in_chunks = bool(torch.stack([end.detach().sum() for end in ends]).isfinite().all())
+        if not in_chunks:
+            outputs, below, after = self._run(self._step, 1, inputs, state, resets)
+        return outputs, after, {"normaliser": below} if return_info else {}
 
-    def _chunks(
-        self, inputs: Tensor, memory: Tensor, resets: Tensor | None, length: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs (T, B, N * V), phi(q)^T z (T, B, N) and the memory after the last step."""
-        weight, bias = self._maps()
-        outputs, normalisers = [], []
-        starts = itertools.repeat(None) if resets is None else resets.split(length)
-        for chunk, start in zip(inputs.split(length), starts, strict=False):
-            columns = functional.linear(chunk, weight, bias)
-            columns = columns.view(*chunk.shape[:2], self.heads, -1).permute(1, 2, 0, 3)  # (B, N, L, ...)
-            looks, value = columns.split([2 * self.key_size, self.value_size + 1], -1)
-            query, key = (functional.elu(looks) + 1).chunk(2, -1)
-            read, memory = self._chunk(query, key, value, memory, start)
-            above, below = read.permute(2, 0, 1, 3).split([self.value_size, 1], -1)
-            outputs.append(above * (below + self.EPSILON).reciprocal())
-            normalisers.append(below)
-        return torch.cat(outputs).flatten(2), torch.cat(normalisers).squeeze(-1), memory
-
-    def _maps(self) -> tuple[Tensor, Tensor]:
-        """Weight and bias of one map to what each head takes: query, key, value and a 1.
-
-        A value that is always 1 makes the normaliser one more column of the memory, from the same products.
-        """
+    def _run(
+        self, advance: Advance, length: int, inputs: Tensor, state: State, resets: Tensor
+    ) -> tuple[Tensor, Tensor, State]:
+        """Outputs (T, B, N * V), phi(q)^T z (T, B, N) and the state after the last step."""
         maps = (self.query, self.key, self.value)
         weight = torch.cat([part.weight.view(self.heads, -1, self.input_size) for part in maps], 1)
         bias = torch.cat([part.bias.view(self.heads, -1) for part in maps], 1)
-        weight, bias = functional.pad(weight, (0, 0, 0, 1)), functional.pad(bias, (0, 1), value=1.0)
-        return weight.flatten(0, 1), bias.flatten()
+        widths = [2 * self.key_size, self.value_size]
+        state = {name: leaf.flatten(0, 1) for name, leaf in state.items()}
+        outputs, normalisers = [], []
+        stretches = zip(torch.split(inputs, length), torch.split(resets, length), strict=True)
+        for chunk, starts in stretches:
+            columns = functional.linear(chunk, weight.flatten(0, 1), bias.flatten())
+            columns = torch.unflatten(columns, -1, (self.heads, -1)).flatten(1, 2)
+            looks, value = (part.transpose(0, 1) for part in torch.split(columns, widths, -1))
+            query, key = (functional.elu(looks) + 1).chunk(2, -1)
+            above, below, state = advance(query, key, value, state, starts)
+            outputs.append((above * (below + self.EPSILON).reciprocal().unsqueeze(-1)).transpose(0, 1))
+            normalisers.append(below.T)
+        state = {name: torch.unflatten(leaf, 0, (-1, self.heads)) for name, leaf in state.items()}
+        below = torch.unflatten(torch.cat(normalisers), 1, (-1, self.heads))
+        return torch.unflatten(torch.cat(outputs), 1, (-1, self.heads)).flatten(2), below, state
+
+    def _step(
+        self, query: Tensor, key: Tensor, value: Tensor, state: State, resets: Tensor
+    ) -> tuple[Tensor, Tensor, State]:
+        """`_chunk` of a single step, with a mask in place of the products."""
+        starts = resets.T.repeat_interleave(self.heads, 0)
+        decay = self.log_decay.exp().repeat(resets.shape[1]).unsqueeze(1)
+        memory = (state["memory"] * decay.unsqueeze(2)).masked_fill(starts.unsqueeze(2), 0) + key.mT * value
+        normaliser = (state["normaliser"] * decay).masked_fill(starts, 0) + key.squeeze(1)
+        below = (query.squeeze(1) * normaliser).sum(-1, keepdim=True)
+        return query @ memory, below, {"memory": memory, "normaliser": normaliser}
 
     def _chunk(
-        self, query: Tensor, key: Tensor, value: Tensor, before: Tensor, resets: Tensor | None
-    ) -> tuple[Tensor, Tensor]:
-        """Reads phi(q)^T S (B, N, L, V + 1) of one chunk, and the memory after it."""
-        length = query.shape[2]
-        steps = torch.arange(length, device=query.device)
-        sees = steps[:, None] >= steps  # every step itself and those before it ...
-        old = query  # the queries that see the memory from before the chunk ...
-        kept = key  # and the keys that the memory after the chunk holds,
-        left = before  # beside what is left of the one before:
-        if resets is not None:
-            episode = resets.cumsum(0).T[:, None]  # (B, 1, L)
-            last = episode[..., -1:]
-            sees = sees & (episode[..., None] == episode[..., None, :])  # ... in the same episode
-            old = torch.where((episode == 0)[..., None], old, 0)
-            kept = torch.where((episode == last)[..., None], kept, 0)
-            left = torch.where((last == 0)[..., None], left, 0)
-        scores = torch.where(sees, query @ key.mT, 0)
-        if self.decays:
-            passed = (steps[:, None] - steps).clamp(min=0)
-            scores = scores * self._left(passed)
-            old = old * self._left(steps[:, None] + 1)
-            kept = kept * self._left(length - 1 - steps[:, None])
-            left = left * self._left(steps[-1:, None] + 1)
-        read = scores @ value + old @ before
-        return read, left + kept.mT @ value
+        self, query: Tensor, key: Tensor, value: Tensor, state: State, resets: Tensor
+    ) -> tuple[Tensor, Tensor, State]:
+        """One chunk of L steps.
 
-    def _left(self, steps: Tensor) -> Tensor:
-        """What is left of a memory after so many steps, per head (N, ...)."""
-        return (self.log_decay[(..., *(None,) * steps.ndim)] * steps).exp()
+        Args:
+            query: phi(q) (B * N, L, K).
+            key: phi(k), likewise.
+            value: v (B * N, L, V).
+            state: before the chunk; leaves (B * N, ...).
+            resets: (L, B).
 
+        Returns:
+            phi(q)^T S (B * N, L, V), phi(q)^T z (B * N, L), and the state after the chunk.
+        """
+        # What each step sees of the earlier ones in its episode, the state before the chunk being step 0.
+        episode = functional.pad(resets.cumsum(0), (0, 0, 1, 0)).T[:, None, :, None]
+        steps = torch.arange(len(resets) + 1, device=query.device)
+        passed = steps[:, None] - steps
+        left = (self.log_decay[:, None, None] * passed.clamp(min=0)).exp() * (passed >= 0)
+        seen = (left * (episode == episode.mT)).flatten(0, 1)
+        scores = (query @ key.mT) * seen[:, 1:, 1:]
+        old = query * seen[:, 1:, :1]
+        kept = key * seen[:, -1:, 1:].mT
+        stays = seen[:, -1:, :1]
+        memory, normaliser = state["memory"], state["normaliser"]
+        above = torch.baddbmm(scores @ value, old, memory)
+        below = scores.sum(-1) + (old * normaliser.unsqueeze(1)).sum(-1)
+        memory = torch.baddbmm(memory * stays, kept.mT, value)
+        normaliser = normaliser * stays.squeeze(1) + kept.sum(1)
+        return above, below, {"memory": memory, "normaliser": normaliser}
