@@ -11,7 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.core import Core, CoreOptions, Info, State
+from engram.memory.core import CoreOptions, Info, State
+from engram.memory.linear.blocks import BlockedCore
 from engram.memory.linear.scan import scan
 from engram.memory.options import integer
 
@@ -23,7 +24,7 @@ class MinGRUOptions(CoreOptions):
     size: int = integer(128, "units, and width of the output", unit="units", high=4096)
 
 
-class MinGRU(Core):
+class MinGRU(BlockedCore):
     """z_t = sigmoid(W_z x_t), h~_t = W_h x_t, h_t = (1 - z_t) * h_{t-1} + z_t * h~_t; the output is h_t.
 
     Both maps have a bias. This is the form of the paper's algorithm 2: the positive candidate g() of its
@@ -43,7 +44,7 @@ class MinGRU(Core):
         """Zeros."""
         return {"hidden": self.gate.bias.new_zeros(lanes, self.output_size)}
 
-    def unroll(
+    def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """One scan; info: `hidden` and the update `gate`, each (T, B, H). See `Core.unroll`."""
