@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engram.memory.core import Core, CoreOptions, Info, State
+from engram.memory.core import CoreOptions, Info, State
+from engram.memory.linear.blocks import BlockedCore
 from engram.memory.linear.scan import scan_pairs
 
 
-class DiagonalCore(Core):
+class DiagonalCore(BlockedCore):
     """h_t = a * h_{t-1} + B u_t; y_t = Re(C h_t) + D u_t; subclasses say what a, B, C and the output are.
 
     D is a diagonal where there are as many inputs as outputs, as in the papers' layers; else a matrix.
@@ -44,7 +45,7 @@ class DiagonalCore(Core):
         """Zeros."""
         return {"state": self.feedthrough.new_zeros(lanes, 2, self.units)}
 
-    def unroll(
+    def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """One scan; info: `state` (T, B, 2, N). See `Core.unroll`."""

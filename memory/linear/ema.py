@@ -11,7 +11,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.core import Core, CoreOptions, Info, State
+from engram.memory.core import CoreOptions, Info, State
+from engram.memory.linear.blocks import BlockedCore
 from engram.memory.linear.scan import scan
 from engram.memory.options import boolean, integer, number
 
@@ -41,7 +42,7 @@ class EMAOptions(CoreOptions):
             )
 
 
-class EMA(Core):
+class EMA(BlockedCore):
     """u_t = W x_t + b; h_t = (1 - 1/tau) h_{t-1} + u_t / tau; output relu(V h_t + c).
 
     The time constants are spaced evenly on a log scale from `tau_min` to `tau_max`: over the units if each
@@ -70,7 +71,7 @@ class EMA(Core):
         """Zeros."""
         return {"averages": self.logit.new_zeros(lanes, *self.logit.shape)}
 
-    def unroll(
+    def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """One scan; info: `averages` (T, B, M, H). See `Core.unroll`."""

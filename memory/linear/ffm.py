@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engram.memory.core import Core, CoreOptions, Info, State
+from engram.memory.core import CoreOptions, Info, State
+from engram.memory.linear.blocks import BlockedCore
 from engram.memory.linear.diagonal import polar
 from engram.memory.linear.scan import scan_pairs
 from engram.memory.options import boolean, integer, number
@@ -38,7 +39,7 @@ class FFMOptions(CoreOptions):
     learned: bool = boolean(True, "train decays and frequencies")
 
 
-class FFM(Core):
+class FFM(BlockedCore):
     """A trace S (M x C) per lane, written and read through gates.
 
     With l1 .. l5 linear maps, * elementwise, sigma the sigmoid and LN layer normalisation without parameters:
@@ -76,18 +77,22 @@ class FFM(Core):
         """Zeros."""
         return {"trace": self.alpha.new_zeros(lanes, 2, self.contexts * self.traces)}
 
-    def unroll(
+    def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """One scan; info: `trace` (T, B, 2, C * M) and the `read_gate` (T, B, H). See `Core.unroll`."""
+        maps = (self.write, self.write_gate, self.read_gate, self.skip)
+        weight, bias = torch.cat([part.weight for part in maps]), torch.cat([part.bias for part in maps])
+        heard = functional.linear(inputs, weight, bias)
+        write, write_gate, read_gate, skip = torch.split(heard, [part.out_features for part in maps], -1)
+        written = (write * torch.sigmoid(write_gate))[:, :, None, None]
+        spread = written.expand(-1, -1, 1, self.contexts, -1).flatten(3)
         decay = polar(-self.alpha.abs(), self.omega.unsqueeze(1)).flatten(1)
-        written = self.write(inputs) * torch.sigmoid(self.write_gate(inputs))
-        spread = written.unsqueeze(2).expand(-1, -1, self.contexts, -1).flatten(2)
-        driven = functional.pad(spread.unsqueeze(2), (0, 0, 0, 1))  # inputs are real
+        driven = functional.pad(spread, (0, 0, 0, 1))  # inputs are real
         trace = scan_pairs(decay, driven, state["trace"], resets)
         read = functional.layer_norm(self.mix(trace.flatten(2)), (self.output_size,))
-        gate = torch.sigmoid(self.read_gate(inputs))
-        outputs = torch.lerp(self.skip(inputs), read, gate)
+        gate = torch.sigmoid(read_gate)
+        outputs = torch.lerp(skip, read, gate)
         return outputs, {"trace": trace[-1]}, {"trace": trace, "read_gate": gate} if return_info else {}
 
 

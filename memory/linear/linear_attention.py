@@ -7,6 +7,7 @@ Retentive network, 2023, eqs. 6 and 7 (chunks).
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -14,8 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engram.memory.core import Core, CoreOptions, Info, State
-from engram.memory.linear.scan import scan
 from engram.memory.options import integer, numbers
+
+Advance = Callable[[Tensor, Tensor, Tensor, State, Tensor], tuple[Tensor, Tensor, State]]
+"""`LinearAttention._chunk`."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -23,7 +26,7 @@ class LinearAttentionOptions(CoreOptions):
     """Options of `linear_attention`."""
 
     size: int = integer(128, "width of the output: heads times value size", unit="units", high=4096)
-    heads: int = integer(4, "heads; they divide the size", high=256)
+    heads: int = integer(1, "heads; they divide the size", high=256)
     key_size: int = integer(16, "features of a key", unit="units per head", high=1024)
     decay: tuple[float, ...] = numbers(
         (1.0,),
@@ -57,8 +60,8 @@ class LinearAttention(Core):
     that a transformer puts around it. Epsilon is not in the paper: it keeps keys that all vanish from giving
     0 / 0. State `memory` (B, N, K, V) and `normaliser` (B, N, K), zero at first.
 
-    Past a reset nothing leaks as long as inputs are finite: inside a chunk, values before a reset are
-    multiplied by scores of exactly zero.
+    Inside a chunk of steps, what lies before a reset is multiplied by zero. Where that would let something
+    through because it is not finite, all is done again step by step, with masks.
     """
 
     Options: ClassVar[type[CoreOptions]] = LinearAttentionOptions
@@ -77,7 +80,6 @@ class LinearAttention(Core):
         self.key = nn.Linear(input_size, self.heads * self.key_size)
         self.value = nn.Linear(input_size, options.size)
         decay = options.decay if len(options.decay) == self.heads else options.decay * self.heads
-        self.decays = min(decay) < 1
         self.register_buffer("log_decay", torch.tensor(decay).log())
 
     def initial_state(self, lanes: int) -> State:
@@ -88,70 +90,80 @@ class LinearAttention(Core):
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Chunks of `CHUNK_STEPS` at once, then the rest; info: `normaliser` phi(q)^T z (T, B, N).
+        """Chunk after chunk; info: `normaliser` phi(q)^T z (T, B, N). See `Core.unroll`."""
+        if resets is None:
+            resets = torch.zeros(inputs.shape[:2], dtype=torch.bool, device=inputs.device)
+        in_chunks = len(inputs) > 1
+        if in_chunks:
+            outputs, below, after = self._run(self._chunk, self.CHUNK_STEPS, inputs, state, resets)
+            ends = (outputs, *after.values())
+            in_chunks = bool(torch.stack([end.detach().sum() for end in ends]).isfinite().all())
+        if not in_chunks:
+            outputs, below, after = self._run(self._step, 1, inputs, state, resets)
+        return outputs, after, {"normaliser": below} if return_info else {}
 
-        See `Core.unroll`.
+    def _run(
+        self, advance: Advance, length: int, inputs: Tensor, state: State, resets: Tensor
+    ) -> tuple[Tensor, Tensor, State]:
+        """Outputs (T, B, N * V), phi(q)^T z (T, B, N) and the state after the last step."""
+        maps = (self.query, self.key, self.value)
+        weight = torch.cat([part.weight.view(self.heads, -1, self.input_size) for part in maps], 1)
+        bias = torch.cat([part.bias.view(self.heads, -1) for part in maps], 1)
+        widths = [2 * self.key_size, self.value_size]
+        state = {name: leaf.flatten(0, 1) for name, leaf in state.items()}
+        outputs, normalisers = [], []
+        stretches = zip(torch.split(inputs, length), torch.split(resets, length), strict=True)
+        for chunk, starts in stretches:
+            columns = functional.linear(chunk, weight.flatten(0, 1), bias.flatten())
+            columns = torch.unflatten(columns, -1, (self.heads, -1)).flatten(1, 2)
+            looks, value = (part.transpose(0, 1) for part in torch.split(columns, widths, -1))
+            query, key = (functional.elu(looks) + 1).chunk(2, -1)
+            above, below, state = advance(query, key, value, state, starts)
+            outputs.append((above * (below + self.EPSILON).reciprocal().unsqueeze(-1)).transpose(0, 1))
+            normalisers.append(below.T)
+        state = {name: torch.unflatten(leaf, 0, (-1, self.heads)) for name, leaf in state.items()}
+        below = torch.unflatten(torch.cat(normalisers), 1, (-1, self.heads))
+        return torch.unflatten(torch.cat(outputs), 1, (-1, self.heads)).flatten(2), below, state
+
+    def _step(
+        self, query: Tensor, key: Tensor, value: Tensor, state: State, resets: Tensor
+    ) -> tuple[Tensor, Tensor, State]:
+        """`_chunk` of a single step, with a mask in place of the products."""
+        starts = resets.T.repeat_interleave(self.heads, 0)
+        decay = self.log_decay.exp().repeat(resets.shape[1]).unsqueeze(1)
+        memory = (state["memory"] * decay.unsqueeze(2)).masked_fill(starts.unsqueeze(2), 0) + key.mT * value
+        normaliser = (state["normaliser"] * decay).masked_fill(starts, 0) + key.squeeze(1)
+        below = (query.squeeze(1) * normaliser).sum(-1, keepdim=True)
+        return query @ memory, below, {"memory": memory, "normaliser": normaliser}
+
+    def _chunk(
+        self, query: Tensor, key: Tensor, value: Tensor, state: State, resets: Tensor
+    ) -> tuple[Tensor, Tensor, State]:
+        """One chunk of L steps.
+
+        Args:
+            query: phi(q) (B * N, L, K).
+            key: phi(k), likewise.
+            value: v (B * N, L, V).
+            state: before the chunk; leaves (B * N, ...).
+            resets: (L, B).
+
+        Returns:
+            phi(q)^T S (B * N, L, V), phi(q)^T z (B * N, L), and the state after the chunk.
         """
-        steps = len(inputs)
-        # A value that is always 1 makes the normaliser one more column of the memory, from the same products.
-        weight = functional.pad(self.value.weight.view(self.heads, -1, self.input_size), (0, 0, 0, 1))
-        bias = functional.pad(self.value.bias.view(self.heads, -1), (0, 1), value=1.0)
-        query, key = _features(self.query(inputs)), _features(self.key(inputs))
-        value = functional.linear(inputs, weight.flatten(0, 1), bias.flatten())
-        query, key, value = (part.view(*part.shape[:2], self.heads, -1) for part in (query, key, value))
-        carried = torch.cat([state["memory"], state["normaliser"].unsqueeze(-1)], -1)
-        whole = steps - steps % self.CHUNK_STEPS
-        reads = []
-        for stretch, length in ((slice(0, whole), self.CHUNK_STEPS), (slice(whole, steps), steps - whole)):
-            if stretch.start < stretch.stop:
-                part = None if resets is None else resets[stretch]
-                columns = query[stretch], key[stretch], value[stretch]
-                read, carried = self._chunks(*columns, carried, part, length)
-                reads.append(read)
-        read = reads[0] if len(reads) == 1 else torch.cat(reads)
-        above, below = torch.split(read, [self.value_size, 1], -1)
-        outputs = above / (below + self.EPSILON)
-        after = {"memory": carried[..., :-1], "normaliser": carried[..., -1]}
-        return outputs.flatten(2).contiguous(), after, {"normaliser": below[..., 0]} if return_info else {}
-
-    def _chunks(
-        self, query: Tensor, key: Tensor, value: Tensor, before: Tensor, resets: Tensor | None, length: int
-    ) -> tuple[Tensor, Tensor]:
-        """Reads phi(q)^T S (T, B, N, V + 1) over whole chunks, and the memory after the last."""
-        query, key, value = (
-            column.reshape(-1, length, *column.shape[1:])
-            .permute(0, 2, 3, 1, 4)
-            .contiguous()  # (C, B, N, L, ...)
-            for column in (query, key, value)
-        )
-        steps = torch.arange(length, device=query.device)
-        sees = steps[:, None] >= steps  # every step itself and those before it ...
-        cut = None
-        old = query  # the queries that see the memory from before the chunk ...
-        kept = key  # and the keys that the memory after the chunk holds:
-        if resets is not None:
-            episode = resets.view(-1, length, resets.shape[1]).cumsum(1).mT[:, :, None]  # (C, B, 1, L)
-            sees = sees & (episode[..., None] == episode[..., None, :])  # ... in the same episode
-            old = torch.where((episode == 0)[..., None], query, 0)
-            kept = torch.where((episode == episode[..., -1:])[..., None], key, 0)
-            cut = episode[:, :, 0, -1] > 0
-        scores = torch.where(sees, query @ key.mT, 0)
-        if self.decays:
-            passed = (steps[:, None] - steps).clamp(min=0)
-            scores = scores * self._left(passed)
-            old = old * self._left(steps[:, None] + 1)
-            kept = kept * self._left(length - 1 - steps[:, None])
-        written = kept.mT @ value
-        states = scan(self._left(steps[-1:, None] + 1).expand(written.shape[2:]), written, before, cut)
-        entries = torch.cat([before.unsqueeze(0), states[:-1]])
-        read = scores @ value + old @ entries
-        return read.permute(0, 3, 1, 2, 4).flatten(0, 1), states[-1]
-
-    def _left(self, steps: Tensor) -> Tensor:
-        """What is left of a memory after so many steps, per head (N, ...)."""
-        return (self.log_decay[(..., *(None,) * steps.ndim)] * steps).exp()
-
-
-def _features(x: Tensor) -> Tensor:
-    """phi(x) = elu(x) + 1, without the cancellation that would make small values zero."""
-    return torch.relu(x) + x.clamp(max=0).exp()
+        # What each step sees of the earlier ones in its episode, the state before the chunk being step 0.
+        episode = functional.pad(resets.cumsum(0), (0, 0, 1, 0)).T[:, None, :, None]
+        steps = torch.arange(len(resets) + 1, device=query.device)
+        passed = steps[:, None] - steps
+        left = (self.log_decay[:, None, None] * passed.clamp(min=0)).exp() * (passed >= 0)
+        seen = (left * (episode == episode.mT)).flatten(0, 1)
+        scores = (query @ key.mT) * seen[:, 1:, 1:]
+        old = query * seen[:, 1:, :1]
+        kept = key * seen[:, -1:, 1:].mT
+        stays = seen[:, -1:, :1]
+        memory, normaliser = state["memory"], state["normaliser"]
+        above = torch.baddbmm(scores @ value, old, memory)
+        below = scores.sum(-1) + (old * normaliser.unsqueeze(1)).sum(-1)
+        memory = torch.baddbmm(memory * stays, kept.mT, value)
+        normaliser = normaliser * stays.squeeze(1) + kept.sum(1)
+        return above, below, {"memory": memory, "normaliser": normaliser}

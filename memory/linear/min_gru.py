@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from engram.memory.chrono import chrono_bias, horizon_option
-from engram.memory.core import Core, CoreOptions, Info, State
+from engram.memory.core import CoreOptions, Info, State
+from engram.memory.linear.blocks import BlockedCore
 from engram.memory.linear.scan import scan
 from engram.memory.options import integer
 
@@ -25,7 +26,7 @@ class MinGRUOptions(CoreOptions):
     horizon: int | None = horizon_option()
 
 
-class MinGRU(Core):
+class MinGRU(BlockedCore):
     """z_t = sigmoid(W_z x_t), h~_t = W_h x_t, h_t = (1 - z_t) * h_{t-1} + z_t * h~_t; the output is h_t.
 
     Both maps have a bias. This is the form of the paper's algorithm 2: the positive candidate g() of its
@@ -49,7 +50,7 @@ class MinGRU(Core):
         """Zeros."""
         return {"hidden": self.gate.bias.new_zeros(lanes, self.output_size)}
 
-    def unroll(
+    def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """One scan; info: `hidden` and the update `gate`, each (T, B, H). See `Core.unroll`."""

@@ -263,6 +263,8 @@ def _run_chunks(
     ends = _starts(None, entries) if cut is None else cut[-1].unbind(0)
     entries[0] = before
     last = reach[-1] if constant else reach[-1, :-1]
+    if cut is not None and not constant:
+        last = last.masked_fill(cut[-1, :-1], 0)  # a decay from before the reset may be anything
     _loop(last, within[-1, :-1], before, ends[:-1], entries[1:], pairs)
 
     reach = reach.view(length, *lane_axes, *decay.shape) if constant else reach

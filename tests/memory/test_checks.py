@@ -428,27 +428,20 @@ def test_every_finding_has_a_core_that_fails_it() -> None:
     assert names | {"copy"} == {name for _, failures, _ in BROKEN for name in failures}
 
 
-POISONED_BY_STATE = {
-    "linear_attention": "queries of zero hide the memory from before a reset, and zero times NaN is NaN",
-}
-"""Cores that fail `no poison over reset`, and why."""
-
 POISONED_BY_INPUTS = {
     "gtrxl": "attention weights of zero hide what is before a reset, and zero times NaN is NaN",
 }
-"""Cores that pass it, but not within a fragment, and why."""
+"""Cores that pass `no poison over reset`, but not within a fragment, and why."""
 
 
 @pytest.mark.parametrize("options", CASES, ids=label)
 def test_every_core_passes(options: dict[str, Any]) -> None:
     torch.manual_seed(0)
     findings = check_core(make_core(6, options), rebuild=lambda: make_core(6, options))
-    expected = ["no poison over reset"] if options["type"] in POISONED_BY_STATE else []
-    assert [finding.name for finding in findings if not finding.passed] == expected
+    assert [finding.name for finding in findings if not finding.passed] == []
     assert [finding.name for finding in findings] == [*checker.PREMISES, *checker.PROMISES]
-    if not expected:
-        poison = next(finding for finding in findings if finding.name == "no poison over reset")
-        assert ("but not those of inputs" in poison.message) == (options["type"] in POISONED_BY_INPUTS)
+    poison = next(finding for finding in findings if finding.name == "no poison over reset")
+    assert ("but not those of inputs" in poison.message) == (options["type"] in POISONED_BY_INPUTS)
 
 
 @pytest.mark.parametrize("core", ["rims", "low_pass"])

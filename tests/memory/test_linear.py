@@ -68,6 +68,25 @@ def test_linear_attention_of_equal_keys_is_the_mean() -> None:
     torch.testing.assert_close(outputs, means, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("poison", [math.inf, math.nan, 1e300])
+@pytest.mark.parametrize("name", LINEAR)
+def test_what_is_not_finite_stays_in_its_episode(name: str, poison: float) -> None:
+    core = make_core(6, {"type": name, "size": 8}).double()
+    inputs, state = torch.randn(40, 3, 6).double(), core.initial_state(3)
+    resets = torch.zeros(40, 3, dtype=torch.bool)
+    resets[21, :2] = True
+    poisoned = inputs.clone()
+    poisoned[:21, 1:] = poison
+    poisoned.requires_grad_()
+    outputs, after = core(poisoned, {leaf: torch.full_like(state[leaf], poison) for leaf in state}, resets)
+    clean, clean_after = core(inputs, state, resets)
+    torch.testing.assert_close(outputs[21:, :2], clean[21:, :2])
+    for leaf in state:
+        torch.testing.assert_close(after[leaf][:2], clean_after[leaf][:2])
+    (gradient,) = torch.autograd.grad(outputs[21:, :2].sum(), poisoned)
+    assert gradient[21:, :2].isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -78,7 +97,7 @@ def test_linear_attention_of_equal_keys_is_the_mean() -> None:
         ({"type": "linear_attention", "heads": 3}, r"size: expected a multiple of heads \(3\), got 128$"),
         (
             {"type": "linear_attention", "decay": [0.5, 0.9]},
-            r"decay: expected 1 or heads \(4\) entries, got 2$",
+            r"decay: expected 1 or heads \(1\) entries, got 2$",
         ),
     ],
 )

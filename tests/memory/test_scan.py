@@ -116,6 +116,23 @@ def test_nothing_passes_a_reset(poison: float, constant: bool, steps: int) -> No
         assert not one[0][:start].any()
 
 
+@pytest.mark.parametrize("poison", [math.inf, math.nan])
+def test_no_decay_passes_a_reset(poison: float) -> None:
+    """Not in the chunked way either, where reset and poisoned decay may lie in one chunk."""
+    steps, start = 200, 60
+    decay, inputs, before = arguments(steps, (4,), torch.float64, False)
+    resets = torch.zeros(steps, B, dtype=torch.bool)
+    resets[start, 1:] = True
+    before_it, after_it = decay.detach().clone(), decay.detach().clone()
+    before_it[start - 2] = after_it[start + 2] = poison
+    clean = scan(decay, inputs, before, resets)
+    states = scan(before_it, inputs, before, resets)
+    torch.testing.assert_close(states[start:, 1:], clean[start:, 1:])
+    states = scan(after_it, inputs, before, resets)
+    gradient, expected = (torch.autograd.grad(h[:start, 1:].sum(), inputs)[0] for h in (states, clean))
+    torch.testing.assert_close(gradient[:start, 1:], expected[:start, 1:])
+
+
 def test_decay_of_another_shape() -> None:
     with pytest.raises(ValueError, match=r"^decay: expected shape \(5, 3, 4\) or \(4,\), got \(3, 4\)$"):
         scan(torch.ones(3, 4), torch.ones(5, 3, 4), torch.ones(3, 4))
