@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engram.memory import CORES
 from engram.train.experiment import Overrides, read_experiments
 from engram.train.inheritance import read_whole_document
 from engram.train.plan import make_plan
@@ -39,3 +40,14 @@ def test_the_three_tmaze_experiments_differ_in_the_core_alone():
         del section["config"]["model"]["core"]
         sections[core] = section
     assert sections["concrete"] == sections["lstm"] == sections["mlp"]
+
+
+def test_every_core_has_its_tmaze_delays_and_they_differ_in_the_core_alone():
+    sections = {}
+    for core in CORES:
+        section = read_whole_document(str(CONFIGS[0].parent / f"tmaze_delays_{core}.yaml"))[
+            f"tmaze_delays_{core}"
+        ]
+        assert section["config"]["model"].pop("core")["type"] == core
+        sections[core] = section
+    assert all(section == sections["low_pass"] for section in sections.values())
