@@ -159,7 +159,8 @@ class RIMs(Core):
     def _step(self, seen: Seen, carried: Hidden, recurrent: Tensor) -> tuple[Hidden, Info]:
         """One step; `recurrent` (K, H, G + n * d) holds the weights of gates and queries side by side."""
         if self.kept is not None:
-            carried = tuple(leaf * self.kept.view(-1, 1, 1) for leaf in carried)
+            kept = self.kept.view(-1, 1, 1)
+            carried = tuple(torch.where(kept, leaf, 0) for leaf in carried)
         products = torch.bmm(carried[0], recurrent)
         gates, queries = products.tensor_split([self.weight_hh.shape[-1]], -1)
         attention = self.input_attention.attend(queries, seen, self.kept)
