@@ -69,7 +69,7 @@ class LinearAttention(Core):
     log_decay: Tensor
     EPSILON: ClassVar[float] = 1e-6
     CHUNK_STEPS: ClassVar[int] = 32
-    """Measured on one CPU thread: 16 are as fast; longer chunks spend more on scores, shorter ones on calls."""
+    """Measured on one thread: 16 are as fast; longer chunks spend more on scores, shorter ones on calls."""
 
     def __init__(self, input_size: int, options: LinearAttentionOptions) -> None:
         super().__init__(input_size, options)
