@@ -53,11 +53,9 @@ class DiagonalCore(BlockedCore):
         driven = functional.linear(inputs, write.flatten(0, 1)).view(*inputs.shape[:2], 2, self.units)
         states = scan_pairs(decay, driven, state["state"], resets)
         real, imaginary = read.unbind(1)
-        outputs = functional.linear(states.flatten(2), torch.cat([real, -imaginary], 1))
-        if self.feedthrough.ndim == 1:
-            outputs = torch.addcmul(outputs, inputs, self.feedthrough)
-        else:
-            outputs = outputs + functional.linear(inputs, self.feedthrough)
+        diagonal = self.feedthrough.ndim == 1
+        around = inputs * self.feedthrough if diagonal else functional.linear(inputs, self.feedthrough)
+        outputs = around.add_(functional.linear(states.flatten(2), torch.cat([real, -imaginary], 1)))
         return self.activate(outputs), {"state": states[-1]}, {"state": states} if return_info else {}
 
 
