@@ -97,7 +97,7 @@ def test_what_is_not_finite_stays_in_its_episode(name: str, poison: float) -> No
         ({"type": "linear_attention", "heads": 3}, r"size: expected a multiple of heads \(3\), got 128$"),
         (
             {"type": "linear_attention", "decay": [0.5, 0.9]},
-            r"decay: expected 1 or heads \(1\) entries, got 2$",
+            r"decay: expected 1 or heads \(4\) entries, got 2$",
         ),
     ],
 )
