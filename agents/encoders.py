@@ -5,7 +5,6 @@ N stands for any number of observations at once (T * B in training, B when sampl
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from engram.memory.options import Options, integer, integers, parse_options, unknown_message
+from engram.memory.windows.mlp import relu_layers
 
 
 class Encoder(nn.Module):
@@ -91,12 +91,8 @@ class MLPEncoder(Encoder):
 
     def __init__(self, space: gym.spaces.Box, options: MLPOptions) -> None:
         super().__init__(space, options)
-        sizes = [int(np.prod(space.shape)), *options.hidden]
-        layers: list[nn.Module] = []
-        for size_in, size_out in itertools.pairwise(sizes):
-            layers += [nn.Linear(size_in, size_out), nn.ReLU()]
-        self.layers = nn.Sequential(*layers)
-        self.output_size = sizes[-1]
+        self.layers = relu_layers(int(np.prod(space.shape)), options.hidden)
+        self.output_size = options.hidden[-1]
 
     def forward(self, observations: Tensor) -> Tensor:
         """(N, *shape) to (N, hidden[-1])."""

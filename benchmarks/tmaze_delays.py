@@ -23,6 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import ray
 import torch
+from training import rllib_steps  # the benchmark beside this one
 
 from engram.train.experiment import Overrides, read_experiments
 from engram.train.inheritance import read_whole_document
@@ -65,17 +66,8 @@ def share_correct(trial: Path) -> float:
 def training_step(core: str) -> Callable[[], int]:
     """One training step of a core's experiment; returns environment steps."""
     (experiment,), _ = read_experiments(read_whole_document(PREFIX + core), Overrides())
-    algorithm = make_plan(experiment).config.build_algo()
-
-    def sampled() -> int:
-        return int(algorithm.metrics.peek(("env_runners", "num_env_steps_sampled_lifetime"), default=0))
-
-    def step() -> int:
-        before = sampled()
-        algorithm.training_step()
-        return sampled() - before
-
-    return step
+    train_step, _ = rllib_steps(make_plan(experiment).config.build_algo())
+    return train_step
 
 
 def microseconds(cores: list[str], rounds: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ T time, B lanes (parallel streams), F features; time first everywhere.
 import abc
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -170,16 +170,9 @@ class Core(nn.Module, abc.ABC):
         steps = len(inputs)
         if self.bptt_steps is None or steps <= self.bptt_steps:
             return self.unroll(inputs, state, resets, return_info)
-        outputs, infos = [], []
-        for start in range(0, steps, self.bptt_steps):
-            block = slice(start, start + self.bptt_steps)
-            if start:
-                state = detach_state(state)
-            block_resets = None if resets is None else resets[block]
-            output, state, info = self.unroll(inputs[block], state, block_resets, return_info)
-            outputs.append(output)
-            infos.append(info)
-        return torch.cat(outputs), state, join_infos(infos)
+        blocks = [slice(start, start + self.bptt_steps) for start in range(0, steps, self.bptt_steps)]
+        pieces = [(inputs[block], None if resets is None else resets[block]) for block in blocks]
+        return run_pieces(self.unroll, pieces, state, return_info, detach=True)
 
     def reset_state(self, state: State, resets: Tensor) -> State:
         """The state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
@@ -195,6 +188,40 @@ def where_lanes(lanes: Tensor, chosen: Tensor, others: Tensor) -> Tensor:
 def detach_state(state: State) -> State:
     """The same contents, cut off from the graph that made them."""
     return {name: leaf.detach() for name, leaf in state.items()}
+
+
+Unroll = Callable[[Any, State, Tensor | None, bool], tuple[Tensor, State, Info]]
+"""`Core.unroll`, or what has its arguments and results."""
+
+
+def run_pieces(
+    unroll: Unroll,
+    pieces: Iterable[tuple[Any, Tensor | None]],
+    state: State,
+    return_info: bool,
+    detach: bool = False,
+) -> tuple[Tensor, State, Info]:
+    """Runs successive stretches of a fragment and puts their results behind each other.
+
+    Args:
+        unroll: runs one of them.
+        pieces: inputs and resets of each, as `Core.unroll` takes them.
+        state: the state before the first step.
+        return_info: as in `Core.unroll`.
+        detach: whether gradients stop between one piece and the next.
+
+    Returns:
+        As `Core.unroll` over the whole fragment.
+    """
+    outputs: list[Tensor] = []
+    infos: list[Info] = []
+    for inputs, resets in pieces:
+        if detach and outputs:
+            state = detach_state(state)
+        output, state, info = unroll(inputs, state, resets, return_info)
+        outputs.append(output)
+        infos.append(info)
+    return torch.cat(outputs), state, join_infos(infos)
 
 
 def join_infos(infos: list[Info]) -> Info:

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from engram.memory.core import Core, Info, State, join_infos
+from engram.memory.core import Core, Info, State, run_pieces
 
 
 class BlockedCore(Core):
@@ -35,11 +35,7 @@ class BlockedCore(Core):
         steps = self.BLOCK_STEPS if inputs.device.type == "cpu" else len(inputs)
         if len(inputs) <= steps:
             return self.unroll_block(inputs, state, resets, return_info)
-        outputs, infos = [], []
         # Slices would each hand back a gradient as large as all inputs; `split` joins them once.
         block_resets = itertools.repeat(None) if resets is None else torch.split(resets, steps)
-        for block, starts in zip(torch.split(inputs, steps), block_resets, strict=False):
-            output, state, info = self.unroll_block(block, state, starts, return_info)
-            outputs.append(output)
-            infos.append(info)
-        return torch.cat(outputs), state, join_infos(infos)
+        blocks = zip(torch.split(inputs, steps), block_resets, strict=False)
+        return run_pieces(self.unroll_block, blocks, state, return_info)

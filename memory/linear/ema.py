@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from engram.memory.core import CoreOptions, Info, State
 from engram.memory.linear.blocks import BlockedCore
 from engram.memory.linear.scan import scan
+from engram.memory.linear.timescales import log_spaced_times
 from engram.memory.options import boolean, integer, number
 
 
@@ -59,7 +60,7 @@ class EMA(BlockedCore):
         self.read = nn.Linear(options.time_constants * options.size, options.size)
         per_unit = options.time_constants > 1
         count = options.time_constants if per_unit else options.size
-        tau = torch.logspace(0, 1, count, base=options.tau_max / options.tau_min) * options.tau_min
+        tau = log_spaced_times(options.tau_min, options.tau_max, count)
         tau = tau.unsqueeze(1).expand(count, options.size) if per_unit else tau.unsqueeze(0)
         logit = -(tau - 1).log()  # 1 / tau = sigmoid(logit) stays within (0, 1), whatever is learned
         if options.learned:

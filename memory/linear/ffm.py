@@ -18,6 +18,7 @@ from engram.memory.core import CoreOptions, Info, State
 from engram.memory.linear.blocks import BlockedCore
 from engram.memory.linear.diagonal import polar
 from engram.memory.linear.scan import scan_pairs
+from engram.memory.linear.timescales import log_spaced_times
 from engram.memory.options import boolean, integer, number
 
 
@@ -68,9 +69,9 @@ class FFM(BlockedCore):
         self.read_gate = nn.Linear(input_size, options.size)
         self.skip = nn.Linear(input_size, options.size)
         slowest = max(options.longest * math.log(2) / -math.log(options.left), 1.0)
-        self.alpha = nn.Parameter(math.log(2) / _log_spaced(1.0, slowest, self.traces), options.learned)
+        self.alpha = nn.Parameter(math.log(2) / log_spaced_times(1.0, slowest, self.traces), options.learned)
         self.omega = nn.Parameter(
-            2 * math.pi / _log_spaced(2.0, max(options.longest, 2.0), self.contexts), options.learned
+            2 * math.pi / log_spaced_times(2.0, max(options.longest, 2.0), self.contexts), options.learned
         )
 
     def initial_state(self, lanes: int) -> State:
@@ -94,7 +95,3 @@ class FFM(BlockedCore):
         gate = torch.sigmoid(read_gate)
         outputs = torch.lerp(skip, read, gate)
         return outputs, {"trace": trace[-1]}, {"trace": trace, "read_gate": gate} if return_info else {}
-
-
-def _log_spaced(low: float, high: float, count: int) -> Tensor:
-    return low * torch.logspace(0, 1, count, base=high / low)

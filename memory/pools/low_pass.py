@@ -7,6 +7,7 @@ are not in its text.
 """
 
 import dataclasses
+import functools
 import math
 from typing import ClassVar, Literal, NamedTuple
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engram.memory.core import Core, CoreOptions, Info, Inputs, State, join_infos
+from engram.memory.core import Core, CoreOptions, Info, Inputs, State, run_pieces
 from engram.memory.options import boolean, choice, integer, number, numbers
 from engram.memory.pools.filter_bank import FilterBank, Restarts, run_filters
 from engram.memory.pools.normalize import RunningScale
@@ -218,13 +219,9 @@ class LowPass(Core):
         count = math.ceil(len(inputs) / self.bank.longest)
         if count == 1:
             return self._stretch(inputs, state, resets, return_info, path)
-        outputs, infos = [], []
-        all_resets = [None] * count if resets is None else resets.tensor_split(count)
-        for part, part_resets in zip(inputs.tensor_split(count), all_resets, strict=True):
-            output, state, info = self._stretch(part, state, part_resets, return_info, path)
-            outputs.append(output)
-            infos.append(info)
-        return torch.cat(outputs), state, join_infos(infos)
+        stretch_resets = [None] * count if resets is None else resets.tensor_split(count)
+        stretches = zip(inputs.tensor_split(count), stretch_resets, strict=True)
+        return run_pieces(functools.partial(self._stretch, path=path), stretches, state, return_info)
 
     def _stretch(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool, path: Path

@@ -7,20 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from engram.memory import CORES, Core, State, Tokens, detach_state, make_core
+from engram.memory import CORES, State, Tokens, detach_state, make_core
+from engram.memory.checks.trial import single_steps
 
 from .cases import CASES, label
 from .conformance import B, F, T, build, fragment, gradients
 
 every_core = pytest.mark.parametrize("options", CASES, ids=label)
-
-
-def single_steps(core: Core, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
-    outputs = []
-    for t in range(len(inputs)):
-        output, state = core(inputs[t : t + 1], state, resets[t : t + 1])
-        outputs.append(output)
-    return torch.cat(outputs), state
 
 
 def assert_same(left: list[Tensor | None], right: list[Tensor | None]) -> None:
