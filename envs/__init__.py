@@ -2,7 +2,7 @@
 
 | id | single form | batched form |
 |---|---|---|
-| `engram/TMaze-v0` | `engram.envs.tmaze:TMaze` | `engram.envs.tmaze_batched:BatchedTMaze` |
+| `engram/TMaze-v0` | `engram.envs.tmaze.single:TMaze` | `engram.envs.tmaze.batched:BatchedTMaze` |
 
 Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports this package first.
 """
@@ -13,6 +13,6 @@ IDS = ("engram/TMaze-v0",)
 
 register(
     "engram/TMaze-v0",
-    entry_point="engram.envs.tmaze:TMaze",
-    vector_entry_point="engram.envs.tmaze_batched:BatchedTMaze",
+    entry_point="engram.envs.tmaze.single:TMaze",
+    vector_entry_point="engram.envs.tmaze.batched:BatchedTMaze",
 )

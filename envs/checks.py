@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 def check_known(name: str, value: Any, known: Sequence[str]) -> str:
@@ -54,3 +57,69 @@ def check_flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise ValueError(f"{name}: {value!r} is not a boolean; legal: true, false")
     return value
+
+
+def check_at_least(name: str, value: Any, low: int, legal: str) -> int:
+    """Return `value` as an `int` if it is a whole number from `low` on.
+
+    Raises:
+        ValueError: it is not; `legal` says in words what would be.
+    """
+    number = check_whole(name, value, legal)
+    if number < low:
+        raise ValueError(f"{name}: {number} is too small; legal: {legal}; nearest: {low}")
+    return number
+
+
+def check_timeout(name: str, value: Any) -> int:
+    """Return `value` if it is a number of env steps after which an episode may end, or -1 for never.
+
+    Raises:
+        ValueError: it is not.
+    """
+    legal = "-1 (never) or >= 1 env steps"
+    if check_at_least(name, value, -1, legal) == 0:
+        raise ValueError(f"{name}: 0 would end an episode before its first step; legal: {legal}; nearest: 1")
+    return int(value)
+
+
+def check_choices(name: str, value: Any, legal: str, check: Callable[[str, Any], int]) -> tuple[int, ...]:
+    """Return one value, or a sequence of values to draw from in each episode, as a tuple.
+
+    Args:
+        name: of the parameter.
+        value: one value or a sequence.
+        legal: what is legal, in words.
+        check: returns one value as an `int` or raises `ValueError`; called with the name and the value.
+
+    Raises:
+        ValueError: no value, or an illegal one.
+    """
+    choices = tuple(check(name, one) for one in listed(value))
+    if not choices:
+        raise ValueError(f"{name}: the list is empty; legal: {legal}")
+    return choices
+
+
+def listed(value: Any) -> Iterable[Any]:
+    """Return a list, tuple or array as it is, anything else as a list of one."""
+    return value if isinstance(value, list | tuple | np.ndarray) else [value]
+
+
+def spread(name: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Spread one value over all lanes, or take one per lane.
+
+    Args:
+        name: of the reset option.
+        values: of shape `shape[1:]`, or `shape`.
+        shape: lanes first.
+
+    Raises:
+        ValueError: the values have another shape.
+    """
+    given = np.asarray(values)
+    try:
+        return np.broadcast_to(given, shape)
+    except ValueError:
+        legal = f"{shape[1:] or 'one value'} or one per lane {shape}"
+        raise ValueError(f"options.{name}: shape {given.shape} does not fit; legal: {legal}") from None

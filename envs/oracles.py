@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.envs.boards import Bytes
-from engram.envs.tmaze_rules import LOOK, WINDOW_COLS
+from engram.envs.tmaze.rules import LOOK, WINDOW_COLS
 
 Ints = NDArray[np.int64]
 

@@ -50,7 +50,8 @@ def test_every_folder_is_packaged():
         assert f'"engram.{folder}" = "{folder}"' in text
 
 
-def test_every_family_of_cores_is_packaged():
+def test_every_package_inside_a_folder_is_packaged():
     text = (ROOT / "pyproject.toml").read_text()
-    for family in (ROOT / "memory").glob("*/__init__.py"):
-        assert f'"engram.memory.{family.parent.name}"' in text
+    for folder in FOLDERS:
+        for package in (ROOT / folder).glob("*/__init__.py"):
+            assert f'"engram.{folder}.{package.parent.name}"' in text

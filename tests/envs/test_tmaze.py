@@ -5,9 +5,9 @@ import pytest
 from gymnasium.error import ResetNeeded
 
 from engram.envs.oracles import TMazeOracle
-from engram.envs.tmaze import TMaze
-from engram.envs.tmaze_batched import BatchedTMaze
-from engram.envs.tmaze_rules import LOOK, MAZE_WALLS, SIDES, SPECKLE_SHARE, WORLD, TMazeRules, world_masks
+from engram.envs.tmaze.batched import BatchedTMaze
+from engram.envs.tmaze.rules import LOOK, MAZE_WALLS, SIDES, SPECKLE_SHARE, WORLD, TMazeRules, world_masks
+from engram.envs.tmaze.single import TMaze
 
 FORMS = [TMaze, BatchedTMaze]
 BOTH_SIDES = {"which_goal": ["left", "right"]}

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engram.envs.tmaze import TMaze
-from engram.envs.tmaze_batched import BatchedTMaze
-from engram.envs.tmaze_rules import LOOK, WORLD, world_masks
+from engram.envs.tmaze.batched import BatchedTMaze
+from engram.envs.tmaze.rules import LOOK, WORLD, world_masks
+from engram.envs.tmaze.single import TMaze
 
 FOLDER = Path(os.environ.get("ENGRAM_GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
 TRACES = sorted(

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engram.envs import tmaze_rules as rules
 from engram.envs.oracles import TMazeOracle
-from engram.envs.tmaze import TMaze
-from engram.envs.tmaze_batched import BatchedTMaze
+from engram.envs.tmaze import rules
+from engram.envs.tmaze.batched import BatchedTMaze
+from engram.envs.tmaze.single import TMaze
 
 UP, DOWN, LEFT, RIGHT, STAY = range(5)
 

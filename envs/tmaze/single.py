@@ -1,4 +1,4 @@
-"""The T-maze of the LP-RNN paper on pycolab's engine; `engram.envs.tmaze_batched` is its fast twin."""
+"""The T-maze of the LP-RNN paper on pycolab's engine; `engram.envs.tmaze.batched` is its fast twin."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 from pycolab.engine import Engine
 
-from engram.envs import tmaze_rules as rules
 from engram.envs.boards import Look
 from engram.envs.pycolab_game import PycolabGame
-from engram.envs.tmaze_things import Cue, Goal, Player, Scene, Scenery, Stage, Teleporter
+from engram.envs.tmaze import rules
+from engram.envs.tmaze.things import Cue, Goal, Player, Scene, Scenery, Stage, Teleporter
 
 
 class TMaze(PycolabGame):

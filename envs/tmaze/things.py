@@ -13,8 +13,8 @@ import numpy as np
 from pycolab.plot import Plot
 from pycolab.things import Backdrop, Drape, Sprite
 
-from engram.envs import tmaze_rules as rules
-from engram.envs.tmaze_rules import NEVER, Mask, TMazeRules
+from engram.envs.tmaze import rules
+from engram.envs.tmaze.rules import NEVER, Mask, TMazeRules
 
 Cells = tuple[int, int]  # rows, columns
 STAY = len(rules.MOVES) - 1

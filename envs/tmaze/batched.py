@@ -1,6 +1,6 @@
 """The T-maze in batched form: the rules of `engram.envs.tmaze`, frame for frame, as array operations.
 
-B lanes. `engram.envs.tmaze_journey` moves the players, `engram.envs.tmaze_canvas` shows what they see.
+B lanes. `engram.envs.tmaze.journey` moves the players, `engram.envs.tmaze.canvas` shows what they see.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from engram.envs import tmaze_rules as rules
 from engram.envs.batched_game import BatchedGame, Flags, Floats, Ints, Lanes
 from engram.envs.boards import Bytes, Look
-from engram.envs.tmaze_canvas import Canvas, band_chars, speckle_in_world, speckle_of_world
-from engram.envs.tmaze_journey import Journey
-from engram.envs.tmaze_sheet import BAND_ROWS
+from engram.envs.tmaze import rules
+from engram.envs.tmaze.canvas import Canvas, band_chars, speckle_in_world, speckle_of_world
+from engram.envs.tmaze.journey import Journey
+from engram.envs.tmaze.sheet import BAND_ROWS
 
 _CODES = np.arange(256, dtype=np.uint8)[:, None]
 
 
 class BatchedTMaze(BatchedGame):
-    """`engram.envs.tmaze.TMaze` in B lanes; see there for the task and its arguments.
+    """`engram.envs.tmaze.single.TMaze` in B lanes; see there for the task and its arguments.
 
     Observation:
         uint8 (B, 7, 11, 5), fresh at each step.

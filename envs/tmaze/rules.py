@@ -6,7 +6,7 @@ Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.2 and appendix B.2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,7 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.envs.boards import Look
-from engram.envs.checks import check_flag, check_keys, check_known, check_whole
+from engram.envs.checks import (
+    check_at_least,
+    check_choices,
+    check_flag,
+    check_keys,
+    check_known,
+    check_timeout,
+    check_whole,
+    listed,
+    spread,
+)
 
 Mask = NDArray[np.bool_]
 
@@ -56,6 +66,8 @@ Z_ORDER = "*#ltrQP"  # back to front
 
 HIDDEN = ("which_goal", "level", "limbo_time", "speckle")
 
+_LEGAL_LEVELS = f"{', '.join(map(str, LEVELS))}, or a list of these"
+_LEGAL_LIMBO = "0 (no limbo) or >= 3 env steps, or a list of these"
 _LIMBO_ART = (
     "##   #   ##",
     "  ## # ##  ",
@@ -139,13 +151,9 @@ class TMazeRules:
 
     def __post_init__(self) -> None:
         check_levels("level", self.level)
-        _at_least("teleport_delay", self.teleport_delay, 0, ">= 0 env steps")
+        check_at_least("teleport_delay", self.teleport_delay, 0, ">= 0 env steps")
         check_limbo_times("limbo_time", self.limbo_time)
-        legal = "-1 (never) or >= 1 env steps"
-        if _at_least("timeout_frames", self.timeout_frames, -1, legal) == 0:
-            raise ValueError(
-                f"timeout_frames: 0 would end an episode before its first step; legal: {legal}; nearest: 1"
-            )
+        check_timeout("timeout_frames", self.timeout_frames)
         check_flag("cue_after_teleport", self.cue_after_teleport)
 
     @property
@@ -178,15 +186,15 @@ def check_levels(name: str, value: Any) -> tuple[int, ...]:
     Raises:
         ValueError: empty, or something that is no level.
     """
-    legal = f"{', '.join(map(str, LEVELS))}, or a list of these"
-    levels = tuple(check_whole(name, one, legal) for one in listed(value))
-    if not levels:
-        raise ValueError(f"{name}: the list is empty; legal: {legal}")
-    for level in levels:
-        if level not in LEVELS:
-            nearest = min(max(level, LEVELS[0]), LEVELS[-1])
-            raise ValueError(f"{name}: there is no level {level}; legal: {legal}; nearest: {nearest}")
-    return levels
+    return check_choices(name, value, _LEGAL_LEVELS, _check_level)
+
+
+def _check_level(name: str, value: Any) -> int:
+    level = check_whole(name, value, _LEGAL_LEVELS)
+    if level not in LEVELS:
+        nearest = min(max(level, LEVELS[0]), LEVELS[-1])
+        raise ValueError(f"{name}: there is no level {level}; legal: {_LEGAL_LEVELS}; nearest: {nearest}")
+    return level
 
 
 def check_limbo_times(name: str, value: Any) -> tuple[int, ...]:
@@ -195,19 +203,14 @@ def check_limbo_times(name: str, value: Any) -> tuple[int, ...]:
     Raises:
         ValueError: empty, or something that is no limbo time.
     """
-    legal = "0 (no limbo) or >= 3 env steps, or a list of these"
-    times = tuple(_at_least(name, one, 0, legal) for one in listed(value))
-    if not times:
-        raise ValueError(f"{name}: the list is empty; legal: {legal}")
-    for time in times:
-        if time in (1, 2):
-            raise ValueError(f"{name}: {time} is too short; legal: {legal}; nearest: 3")
-    return times
+    return check_choices(name, value, _LEGAL_LIMBO, _check_limbo_time)
 
 
-def listed(value: Any) -> Iterable[Any]:
-    """Return a list, tuple or array as it is, anything else as a list of one."""
-    return value if isinstance(value, list | tuple | np.ndarray) else [value]
+def _check_limbo_time(name: str, value: Any) -> int:
+    time = check_at_least(name, value, 0, _LEGAL_LIMBO)
+    if time in (1, 2):
+        raise ValueError(f"{name}: {time} is too short; legal: {_LEGAL_LIMBO}; nearest: 3")
+    return time
 
 
 def read_hidden(options: Mapping[str, Any], lanes: int) -> dict[str, NDArray[Any]]:
@@ -235,20 +238,5 @@ def read_hidden(options: Mapping[str, Any], lanes: int) -> dict[str, NDArray[Any
         found["which_goal"] = [SIDES.index(check_known("options.which_goal", goal, SIDES)) for goal in goals]
     if "speckle" in options:
         found["speckle"] = np.asarray(options["speckle"]).astype(np.bool_)
-    return {name: _spread(name, np.asarray(values), lanes) for name, values in found.items()}
-
-
-def _spread(name: str, values: NDArray[Any], lanes: int) -> NDArray[Any]:
-    shape = (lanes, *WORLD) if name == "speckle" else (lanes,)
-    try:
-        return np.broadcast_to(values, shape)
-    except ValueError:
-        legal = f"{shape[1:] or 'one value'} or one per lane {shape}"
-        raise ValueError(f"options.{name}: shape {values.shape} does not fit; legal: {legal}") from None
-
-
-def _at_least(name: str, value: Any, low: int, legal: str) -> int:
-    number = check_whole(name, value, legal)
-    if number < low:
-        raise ValueError(f"{name}: {number} is too small; legal: {legal}; nearest: {low}")
-    return number
+    shapes = {"speckle": (lanes, *WORLD)}
+    return {name: spread(name, values, shapes.get(name, (lanes,))) for name, values in found.items()}

@@ -1,6 +1,6 @@
 """Canvases of the batched T-maze: all that its windows can show, painted once, read by one gather a step.
 
-A canvas has rows of STRIDE cells like the sheet (`engram.envs.tmaze_sheet`): first three strips of ready-made
+A canvas has rows of STRIDE cells like the sheet (`engram.envs.tmaze.sheet`): first three strips of ready-made
 views (no cue, left, right), then a band per lane. n number of windows or lanes, D bytes per cell.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.envs import tmaze_rules as rules
 from engram.envs.boards import Bytes
-from engram.envs.tmaze_rules import Mask
-from engram.envs.tmaze_sheet import BAND_ROWS, LANES_TOP, STRIDE, WEST, Ints, band_rows, sheet
+from engram.envs.tmaze import rules
+from engram.envs.tmaze.rules import Mask
+from engram.envs.tmaze.sheet import BAND_ROWS, LANES_TOP, STRIDE, WEST, Ints, band_rows, sheet
 
 
 class Canvas:

@@ -1,7 +1,7 @@
 """The players of the batched T-maze on their way from room to limbo to maze to goal: moves, rewards, ends.
 
 B lanes. Time is one clock for all lanes; each lane knows the clock of its next event and of its end. Moving
-is one table look-up (`engram.envs.tmaze_sheet`); only lanes with an event need more.
+is one table look-up (`engram.envs.tmaze.sheet`); only lanes with an event need more.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.envs import tmaze_rules as rules
-from engram.envs import tmaze_sheet as sheets
 from engram.envs.batched_game import Flags, Floats, Ints
 from engram.envs.boards import ACTIONS
-from engram.envs.tmaze_rules import NEVER, TMazeRules
-from engram.envs.tmaze_sheet import BAND_ROWS, STRIDE
+from engram.envs.tmaze import rules
+from engram.envs.tmaze import sheet as sheets
+from engram.envs.tmaze.rules import NEVER, TMazeRules
+from engram.envs.tmaze.sheet import BAND_ROWS, STRIDE
 
 
 class Part(IntEnum):
@@ -165,7 +165,7 @@ class Journey:
         self._schedule(lanes[arrived], self.clock + 1)
 
     def _at_goal(self, lanes: Ints, frame: Frame) -> None:
-        """Move as the screen of a frame ago allows (see `tmaze_things.Player`), then judge."""
+        """Move as the screen of a frame ago allows (see `engram.envs.tmaze.things.Player`), then judge."""
         here = frame.before[lanes]
         there = here + sheets.MOVE_SPOTS[frame.actions[lanes]]
         hidden = self._sheet.goal[there - self.scrolled[lanes]] >= 0

@@ -3,7 +3,7 @@
 A *spot* is a place of the player: an index into a sheet of STRIDE columns. Row 0 of the sheet holds the
 places outside the mazes, one every 11 columns (room with the teleporter closed, the same open, limbo); then
 come 14 rows per level, the band of world rows that a player in that maze can see. The cells of a canvas
-(`engram.envs.tmaze_canvas`) are laid out alike, so that the corner of a lane's window is `spot + base`, with
+(`engram.envs.tmaze.canvas`) are laid out alike, so that the corner of a lane's window is `spot + base`, with
 a `base` that changes only when the player is carried elsewhere.
 """
 
@@ -15,8 +15,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.envs import tmaze_rules as rules
 from engram.envs.boards import Bytes
+from engram.envs.tmaze import rules
 
 Ints = NDArray[np.int64]
 
