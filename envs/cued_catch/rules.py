@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.envs.boards import Look
-from engram.envs.checks import check_at_least, check_choices, check_flag, check_keys, spread
+from engram.envs.checks import check_at_least, check_choices, check_flag, check_keys, listed, spread
 
 ROWS, COLS = 7, 12
 CUES = 4
@@ -231,11 +231,7 @@ class CuedCatchRules:
 
     def _read_noise(self, value: Any, noise: NDArray[np.float64], free: NDArray[np.int64]) -> None:
         """Write noise, given for the trials that are not reward-free, into (B, N)."""
-        given = list(value)
-        per_lane = given if np.ndim(given[0] if given else 0.0) else [given] * len(free)
-        if len(per_lane) != len(free):
-            raise ValueError(f"options.noise: {len(per_lane)} lists; legal: one list, or one per lane")
-        for lane, values in enumerate(per_lane):
+        for lane, values in enumerate(_read_lists_of_numbers("options.noise", value, len(free))):
             paid = self.num_trials - free[lane]
             if not self.reward_sigma and not len(values):
                 continue
@@ -261,6 +257,21 @@ def _read_associations(value: Any, lanes: int) -> NDArray[np.bool_]:
     if not (np.isin(taught, (0, 1)).all() and (taught.sum(axis=1) == CUES // 2).all()):
         raise ValueError(f"options.cue_is_top: {value!r}; legal: 4 booleans, two of them true")
     return taught.astype(np.bool_)
+
+
+def _read_lists_of_numbers(name: str, value: Any, lanes: int) -> list[NDArray[np.float64]]:
+    """One list of numbers for all lanes, or lists of any length, one per lane."""
+    parts = list(listed(value))
+    per_lane = parts if any(np.ndim(part) for part in parts) else [parts] * lanes
+    if len(per_lane) != lanes:
+        raise ValueError(f"{name}: {len(per_lane)} lists; legal: one list, or one per lane ({lanes})")
+    try:
+        numbers = [np.array(one, np.float64) for one in per_lane]
+    except (TypeError, ValueError):
+        numbers = [np.array(math.nan)]
+    if not all(np.isfinite(one).all() for one in numbers):
+        raise ValueError(f"{name}: {value!r}; legal: finite numbers")
+    return numbers
 
 
 def _read_cues(value: Any, shape: tuple[int, ...]) -> NDArray[np.int8]:

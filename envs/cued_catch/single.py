@@ -18,16 +18,17 @@ class CuedCatch(PycolabGame[CuedCatchRules]):
     """Four cues are taught once; then, a hundred times, catch the ball that the cue stands for.
 
     Description:
-        Two of four cues (blocks in the bottom rows, told apart by their column) stand for the top ball, two
+        Two of four cues (blocks in the bottom rows, told apart by their columns) stand for the top ball, two
         for the bottom ball. A lesson shows each cue for `initial_cue_duration` env steps, cue 3 first, with
-        the bar that stands for its ball (left half of the screen: top; right half: bottom) and with markers in
-        the corners that are seen in the lesson only. Then come `num_trials` trials of 7 steps each. A cue is
-        shown, drawn anew in each trial, and the two balls fly in from the right; whoever is in the right
-        ball's row when they arrive has caught it. The first `reward_free_trials` trials earn nothing. The
+        the bar that stands for its ball (left half of the screen: top; right half: bottom) and with markers
+        at the sides that are seen in the lesson only. Then come `num_trials` trials of 7 steps each: a cue,
+        drawn anew in each trial, is shown while the two balls fly in from the right, and the ball is caught
+        if the player is in its row when they arrive. The first `reward_free_trials` trials earn nothing. The
         player has two places, and may move at any time, in the lesson too. With D for
         `initial_cue_duration`, trial k begins on frame 4 D - 1 + 7 k and is decided by the action chosen 5
-        frames later at the latest (the balls are then drawn in the player's column); its reward comes on the
-        next frame. With the defaults the lesson ends with frame 39, and the first reward is that of frame 325.
+        frames later at the latest (the balls are then drawn in the player's column); its reward comes on
+        the next frame. With the defaults the lesson ends with frame 39 and the first reward is that of frame
+        325.
 
     Observation:
         `Box(0, 1, (7, 12, 5), uint8)`: one plane each for player `P`, top ball `a`, bottom ball `b`, cues,
@@ -73,9 +74,9 @@ class CuedCatch(PycolabGame[CuedCatchRules]):
         parameters.
 
     Source:
-        LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.1 and appendix B.1. Rules are those of the published
-        game, frame by frame, except that it knows the actions up, down and stay, and one to quit; left and
-        right stand for stay here.
+        LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.1 and appendix B.1. Rules are those of the
+        published game, frame by frame, except that left and right, which it does not know, do nothing, and
+        that there is no action to quit.
     """
 
     look: ClassVar[Look] = rules.LOOK

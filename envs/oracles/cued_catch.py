@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engram.envs.actions import DOWN, STAY, UP
+from engram.envs.actions import DOWN, UP
 from engram.envs.boards import Bytes
 from engram.envs.cued_catch import rules
-from engram.envs.oracles.oracle import Ints, split_planes
+from engram.envs.oracles.oracle import Flags, Ints, split_planes
 
 
 class CuedCatchOracle:
@@ -22,8 +22,8 @@ class CuedCatchOracle:
     """
 
     def __init__(self, lanes: int = 1) -> None:
-        self._cue_is_top = np.zeros((lanes, rules.CUES), np.bool_)
-        self._actions: Ints = np.full(lanes, STAY)
+        self._cue_is_top: Flags = np.zeros((lanes, rules.CUES), np.bool_)
+        self._actions: Ints = np.full(lanes, UP)
 
     def act(self, observations: Bytes) -> Ints:
         """Choose an action per lane.
@@ -32,19 +32,18 @@ class CuedCatchOracle:
             observations: planes uint8 (B, 7, 12, 5).
 
         Returns:
-            actions (B,): up, down, or in the lesson stay. A cue that is no longer seen still holds.
+            actions (B,), up or down: where the cue sends the player, until the next cue is seen.
         """
         signs = split_planes(rules.LOOK, observations)["Q"]
-        lesson = signs[(slice(None), *rules.MARKERS[0])].any(axis=(1, 2))
-        top_bar = signs[(slice(None), *rules.bar_cells(top=True))].any(axis=(1, 2))
-        shown = np.stack(
-            [signs[(slice(None), *rules.cue_cells(cue))].any(axis=(1, 2)) for cue in range(rules.CUES)],
-            axis=1,
-        )
-        cue, lanes = shown.argmax(axis=1), np.arange(len(shown))
-        self._cue_is_top[lanes[lesson], cue[lesson]] = top_bar[lesson]
-        wanted = np.where(self._cue_is_top[lanes, cue], UP, DOWN)
-        self._actions = np.select(
-            [lesson, shown.any(axis=1)], [np.full_like(wanted, STAY), wanted], self._actions
-        )
+        lesson, top_bar = _seen(signs, rules.MARKERS[0]), _seen(signs, rules.bar_cells(top=True))
+        shown = np.stack([_seen(signs, rules.cue_cells(cue)) for cue in range(rules.CUES)], axis=1)
+        np.copyto(self._cue_is_top, top_bar[:, None], where=shown & lesson[:, None])
+        wanted = np.where((shown & self._cue_is_top).any(axis=1), UP, DOWN)
+        self._actions = np.where(shown.any(axis=1), wanted, self._actions)
         return self._actions.copy()
+
+
+def _seen(signs: Flags, cells: tuple[slice, slice]) -> Flags:
+    """Whether there is a sign on given cells of each lane, (B,)."""
+    rows, cols = cells
+    return np.asarray(signs[:, rows, cols].any(axis=(1, 2)))

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 
 from engram.envs.actions import MOVES, STAY
 from engram.envs.boards import Bytes
-from engram.envs.oracles.oracle import Ints, player_cells, split_planes
+from engram.envs.oracles.oracle import Flags, Ints, player_cells, split_planes
 from engram.envs.sequence_recall import rules
 from engram.envs.sequence_recall.rules import LIGHTS, NONE
 
+Costs = NDArray[np.float64]
+
 _FAR = float("inf")
+_KEPT = 4096  # sequences whose ways are kept; 4 lights need 341
 _PEN_CORNER = (rules.START[0] - 1, rules.START[1] - 1)
 
 
@@ -50,7 +53,7 @@ class SequenceRecallOracle:
         cells = zip(self._remaining, *player_cells(planes["P"]), strict=True)
         return np.array([shortest_ways(remaining)[row, col] for remaining, row, col in cells])
 
-    def _watch(self, lit: Ints, penned: NDArray[np.bool_]) -> None:
+    def _watch(self, lit: Ints, penned: Flags) -> None:
         """Keep the books on flashes seen and lights entered."""
         for lane in np.flatnonzero(penned & ~self._penned):
             self._remaining[lane] = ""
@@ -60,8 +63,8 @@ class SequenceRecallOracle:
         self._lit, self._penned = lit, penned
 
 
-@functools.cache
-def moves_to_go(remaining: str) -> NDArray[np.float64]:
+@functools.lru_cache(_KEPT)
+def moves_to_go(remaining: str) -> Costs:
     """Fewest moves from each cell until all remaining lights were entered, none else on the way, (R, C).
 
     A cell of a light stands for a player that has entered that light and must leave it first. Looking ahead
@@ -79,7 +82,7 @@ def moves_to_go(remaining: str) -> NDArray[np.float64]:
     return np.where(lights == NONE, outside, _spread(np.where(floor, outside, _FAR), lights != NONE))
 
 
-@functools.cache
+@functools.lru_cache(_KEPT)
 def shortest_ways(remaining: str) -> Ints:
     """The action that begins a shortest way from each cell, (R, C); stay where nothing remains."""
     lights = rules.lights_by_cell()
@@ -88,23 +91,25 @@ def shortest_ways(remaining: str) -> Ints:
     to_go = moves_to_go(remaining)
     entered = np.where(lights == _number(remaining[0]), moves_to_go(remaining[1:]), _FAR)
     from_floor = np.where(lights == NONE, to_go, entered)
-    arrivals = [np.where(lights == NONE, *_beside(move, from_floor, to_go)) for move in MOVES[:STAY]]
-    return np.argmin(arrivals, axis=0)
+    ways = [
+        np.where(lights == NONE, _beside(from_floor, move), _beside(to_go, move)) for move in MOVES[:STAY]
+    ]
+    return np.asarray(np.argmin(ways, axis=0))
 
 
 def _number(light: str) -> int:
     return LIGHTS.index(light) + 1
 
 
-def _beside(move: tuple[int, int], *costs: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """The cost of the cell that a move leads to, from each cell; the border is far from everything."""
-    return [np.roll(cost, (-move[0], -move[1]), axis=(0, 1)) for cost in costs]
+def _beside(costs: Costs, move: tuple[int, int]) -> Costs:
+    """The cost of the cell that a move leads to, from each cell; beyond the border nothing is asked."""
+    return np.roll(costs, (-move[0], -move[1]), axis=(0, 1))
 
 
-def _spread(costs: NDArray[np.float64], cells: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _spread(costs: Costs, cells: Flags) -> Costs:
     """Costs (R, C) where `cells` cost one more than their cheapest neighbour, and the others as given."""
     while True:
-        nearest = np.min([_beside(move, costs)[0] for move in MOVES[:STAY]], axis=0)
+        nearest = np.min([_beside(costs, move) for move in MOVES[:STAY]], axis=0)
         cheaper = np.where(cells, np.minimum(costs, nearest + 1), costs)
         if np.array_equal(cheaper, costs):
             return costs

@@ -7,7 +7,7 @@ Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.3 and appendix B.3.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from engram.envs.checks import (
     check_choices,
     check_keys,
     check_timeout,
+    listed,
     spread,
 )
 
@@ -241,10 +242,11 @@ def _check_times(parameter: str, name: str, value: Any) -> tuple[int, ...]:
 
 def _read_sequences(value: Any, lanes: int) -> list[list[int]]:
     """Sequences of lights, one per lane."""
+    parts = list(listed(value))
     one_for_all = isinstance(value, str) or all(
-        np.ndim(part) == 0 and not isinstance(part, str) for part in value
+        np.ndim(part) == 0 and not isinstance(part, str) for part in parts
     )
-    sequences = [value] * lanes if one_for_all else list(value)
+    sequences = [value] * lanes if one_for_all else parts
     if len(sequences) != lanes:
         raise ValueError(
             f"options.sequence: {len(sequences)} sequences; legal: one, or one per lane ({lanes})"
@@ -252,9 +254,9 @@ def _read_sequences(value: Any, lanes: int) -> list[list[int]]:
     return [_read_sequence(one) for one in sequences]
 
 
-def _read_sequence(value: Iterable[Any]) -> list[int]:
-    lights = [str(light) for light in value]
-    if not lights or any(light not in LIGHTS for light in lights):
+def _read_sequence(value: Any) -> list[int]:
+    lights = list(map(str, value)) if isinstance(value, str | list | tuple | np.ndarray) else []
+    if not lights or any(light not in tuple(LIGHTS) for light in lights):
         raise ValueError(
             f"options.sequence: {value!r}; legal: lights 1 left, 2 top, 3 right, 4 bottom, such as '4413'"
         )

@@ -1,4 +1,4 @@
-"""Sequence Recall of the LP-RNN paper on pycolab's engine; `engram.envs.sequence_recall.batched` is its twin."""
+"""Sequence Recall of the LP-RNN paper on pycolab's engine; `sequence_recall.batched` is its fast twin."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class SequenceRecall(PycolabGame[SequenceRecallRules]):
         flashes are shown, each of a light drawn anew: `demo_light_off_frames` of darkness, then
         `demo_light_on_frames` of light. `pause_frames` after the last of them the pen opens; moves before are
         ignored. Then the player is to enter the lights in the order of their flashes. A light that is
-        entered lights up, right or wrong, and each counts as one of the sequence; the next one is entered only
-        after this one was left, be it the same. Only the border of the board stops the player. With the
-        defaults the lights flash on frames 30-89, 120-179, 210-269 and 300-359, and the action chosen on
+        entered lights up, right or wrong, and takes its turn in the sequence; the next one can be entered
+        once this one was left, be it the same again. Only the border of the board stops the player. With
+        the defaults the lights flash on frames 30-89, 120-179, 210-269 and 300-359, and the action chosen on
         frame 361 is the first that moves the player.
 
     Observation:
@@ -71,8 +71,8 @@ class SequenceRecall(PycolabGame[SequenceRecallRules]):
         `reset(options=meta["hidden"])` with its hidden choices, and step through its actions.
 
     Source:
-        LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.3 and appendix B.3. Rules are those of the published
-        game, frame by frame, except that there is no action to quit.
+        LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.3 and appendix B.3. Rules are those of the
+        published game, frame by frame, except that there is no action to quit.
     """
 
     look: ClassVar[Look] = rules.LOOK

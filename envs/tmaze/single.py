@@ -53,9 +53,9 @@ class TMaze(PycolabGame[TMazeRules]):
             lengths from the start to a leg are 7 to 90 cells.
         teleport_delay: observations until the teleporter appears (default 50).
         limbo_time: env steps from the teleport to the maze (default 280), or a list to draw from uniformly in
-            each episode; 0 for no limbo, else at least 3.
-            This is what the memory is tested by: the cue must outlive `limbo_time + 1` steps of which the
-            last `limbo_time - 1` look alike, so a longer limbo asks for a longer memory, not for a larger one.
+            each episode; 0 for no limbo, else at least 3. This is what the memory is tested by: the one bit
+            of the cue must outlive `limbo_time` + 1 steps, nearly all of which look alike, so a longer limbo
+            asks for a longer memory, not for a larger one.
         timeout_frames: env steps (default 1000); -1 for never.
         cue_after_teleport: keep the cue in sight to the end (default False).
         render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
@@ -64,8 +64,8 @@ class TMaze(PycolabGame[TMazeRules]):
         `which_goal` ("left" or "right"), `level` (int), `limbo_time` (int) and `speckle` (bool (77, 191):
         where a bit of wall is kept; world coordinates) replace what the seed would have drawn, for one
         episode. To replay a recorded episode, make the environment with its parameters, call
-        `reset(options=meta["hidden"])` with its hidden choices (`which_goal`) and its `speckle` among them,
-        and step through its actions.
+        `reset(options=meta["hidden"])` with its hidden choices, which hold `which_goal` and, for the same
+        picture, `speckle`, and step through its actions.
 
     Source:
         LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.2 and appendix B.2. Maps and rules are those of the
