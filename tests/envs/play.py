@@ -22,7 +22,7 @@ def make(env_id, form, lanes=1, **arguments):
 
 
 def play(env, act, options=None, seed=0):
-    """First episode of each lane: observations of the first lanes, rewards (T, B), returns, lengths, last infos.
+    """First episode of each lane: observations of the first two, rewards (T, B), returns, lengths, last info.
 
     After a lane's end its rewards are 0 and its observations another episode's.
     """

@@ -19,7 +19,17 @@ from engram.envs.boards import RENDER_MODES
 from engram.envs.oracles import ORACLES
 
 # Arguments that make episodes short, so that ends are met; every id needs a row.
-SHORT = {"engram/TMaze-v0": {"level": 0, "teleport_delay": 2, "limbo_time": 3, "timeout_frames": 60}}
+SHORT = {
+    "engram/CuedCatch-v0": {"initial_cue_duration": 2, "num_trials": 6, "reward_free_trials": 2},
+    "engram/SequenceRecall-v0": {
+        "sequence_length": 2,
+        "demo_light_on_frames": 3,
+        "demo_light_off_frames": 2,
+        "pause_frames": 2,
+        "timeout_frames": 60,
+    },
+    "engram/TMaze-v0": {"level": 0, "teleport_delay": 2, "limbo_time": 3, "timeout_frames": 60},
+}
 SECTIONS = (
     "Description",
     "Observation",

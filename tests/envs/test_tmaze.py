@@ -9,24 +9,16 @@ from engram.envs.tmaze.batched import BatchedTMaze
 from engram.envs.tmaze.rules import LOOK, MAZE_WALLS, SIDES, SPECKLE_SHARE, WORLD, TMazeRules, world_masks
 from engram.envs.tmaze.single import TMaze
 
+from . import play as playing
+
 FORMS = [TMaze, BatchedTMaze]
 BOTH_SIDES = {"which_goal": ["left", "right"]}
 
 
 def play(env, act, options=None, seed=0):
-    """First episode of each lane: observations up to the longest one's end, returns, lengths, successes."""
-    observation, info = env.reset(seed=seed, options=options)
-    lanes = env.num_envs
-    returns, lengths, success = np.zeros(lanes), np.zeros(lanes, int), np.zeros(lanes, bool)
-    observations, running = [observation], np.ones(lanes, bool)
-    while running.any():
-        observation, reward, terminated, _, info = env.step(act(observation))
-        observations.append(observation)
-        returns += running * reward
-        lengths += running
-        success |= running & terminated & info.get("final_info", info)["success"]
-        running &= ~terminated
-    return np.stack(observations), returns, lengths, success
+    """First episode of each lane: observations, returns, lengths, successes."""
+    seen, _, returns, lengths, facts = playing.play(env, act, options, seed)
+    return seen, returns, lengths, facts["success"]
 
 
 def test_oracle_earns_the_best_return():
@@ -125,8 +117,19 @@ def test_memory_delay_is_what_an_episode_shows(limbo_time, delay):
     assert still[-1] - last_cue == delay  # the first action that counts is chosen on the last still frame
 
 
-def test_without_memory_there_is_no_delay():
-    assert TMaze(cue_after_teleport=True).memory_delay == 0
+@pytest.mark.parametrize("form", FORMS)
+def test_each_episode_says_its_delay(form):
+    env = form(limbo_time=[0, 7, 20])
+    for limbo_time, delay in ((0, 2), (7, 8), (20, 21)):
+        _, info = env.reset(seed=0, options={"limbo_time": limbo_time})
+        assert info["delay"] == delay
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_memory_there_is_no_delay(form):
+    env = form(cue_after_teleport=True)
+    assert env.memory_delay == 0
+    assert env.reset(seed=0)[1]["delay"] == 0
 
 
 def test_hidden_choices_are_uniform_and_fresh():
