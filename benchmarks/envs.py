@@ -20,7 +20,7 @@ import numpy as np
 import engram.envs
 
 LANES = (64, 256, 1024)
-# Per round: at least one episode of any game (up to 1000 frames, Cued Catch 739), and several in a lane.
+# Per round: two episodes or more, and three or more in each lane; none is longer than 1000 frames.
 FRAMES = {"single": 2_000, "batched": 3_000}
 
 

@@ -8,6 +8,7 @@
 
 Each has a single form on pycolab's engine (`single`) and a batched one in NumPy (`batched`), which
 `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point")` makes; they agree frame for frame.
+`engram.envs.oracles` holds a scripted player of the best return for each.
 
 Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports this package first.
 """

@@ -92,7 +92,7 @@ class TMaze(PycolabGame[TMazeRules]):
         super().__init__(
             TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport), render_mode
         )
-        self._scene = Scene(self.rules, self.rules.levels[0], self.rules.limbo_times[0])
+        self._scene: Scene
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
         drawn = {
