@@ -160,13 +160,16 @@ def _judge_all(trial: Trial, skip: Collection[str]) -> list[Finding]:
 
 def _judge(name: str, check: Check, trial: Trial) -> Finding:
     try:
-        return Finding(name, True, check(trial))
+        return Finding(name, True, _one_line(check(trial)))
     except BrokenPromiseError as broken:
-        return Finding(name, False, str(broken))
+        return Finding(name, False, _one_line(broken))
     except Exception as error:  # whatever somebody's class may raise
         return _raised(name, error)
 
 
 def _raised(name: str, error: Exception) -> Finding:
-    text = " ".join(str(error).split())
-    return Finding(name, False, f"expected no exception, got {type(error).__name__}: {text}")
+    return Finding(name, False, f"expected no exception, got {type(error).__name__}: {_one_line(error)}")
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())

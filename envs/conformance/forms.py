@@ -82,7 +82,7 @@ def check_observations(trial: Trial) -> str:
                     f"{frame.where}, lane {lane}: observation: expected one in "
                     f"{trial.single_observation_space}, got {_short(one)}"
                 )
-    return f"all of {len(trial.tape)} in {trial.observation_space}"
+    return f"all of {len(trial.tape)} in their space"
 
 
 def misfit(space: Space[Any], value: Any) -> str:

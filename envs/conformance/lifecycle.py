@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from functools import partial
+from typing import Any
 
 from gymnasium.error import DependencyNotInstalled
 
