@@ -16,7 +16,7 @@ from gymnasium.vector.utils import batch_space
 from engram.envs.conformance.compare import BrokenPromiseError
 from engram.envs.conformance.trial import Trial, form_of, is_mask
 
-_ARRAY_SPACES = (spaces.Box, spaces.MultiDiscrete, spaces.MultiBinary, spaces.Discrete)
+_ARRAY_SPACES = (spaces.Box, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
 def check_spaces(trial: Trial) -> str:
