@@ -6,7 +6,7 @@ B lanes.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
@@ -28,7 +28,7 @@ def check_ends(trial: Trial) -> str:
     for lane in np.flatnonzero(ends == 0):
         raise BrokenPromiseError(
             f"lane {lane}: expected an end within {len(trial.actions)} steps of random actions, got none; "
-            "make episodes shorter, or raise steps"
+            "make episodes shorter, or raise max_steps"
         )
     return f"ends per lane {ends.tolist()}"
 
@@ -99,6 +99,8 @@ def _expect_final_obs(trial: Trial, frame: Frame, ended: Any) -> None:
 
 def _expect_final_info(frame: Frame, ended: Any, steady: set[str]) -> None:
     info = frame.infos["final_info"]
+    if not isinstance(info, dict):
+        raise BrokenPromiseError(f"{frame.where}: infos['final_info']: expected a dict, got {form_of(info)}")
     for lane in range(len(ended)):
         told = set(lane_info(info, lane))
         place = f"{frame.where}, lane {lane}: final_info"
@@ -114,23 +116,46 @@ def check_new_episode(trial: Trial) -> str:
     """What a lane shows after its end is the first observation of a new episode.
 
     Where nothing random was seen it must be the first one of the tape. Otherwise it must at least not be the
-    last one of the old episode, unless episodes are seen to begin like that.
+    last one of the old episode, each time; that can happen by chance, and where episodes are seen to begin
+    like that it is no mistake.
     """
     turns = list(_turns(trial))
     starts = _starts(trial) if turns else []
-    fixed = not trial.is_random
-    for frame, lane, last, first in turns:
-        begins = any(first_difference(start, first) is None for start in starts[lane])
-        if not begins and (fixed or first_difference(last, first) is None):
-            got = "the last of the old episode" if first_difference(last, first) is None else "another"
-            raise BrokenPromiseError(
-                f"{frame.where}, lane {lane}: observation: expected the first of a new episode, got {got}"
-            )
-    return f"{len(turns)} new episodes" + (", all with the same beginning" if fixed else "")
+    odd = [turn for turn in turns if not any(_same(start, turn.first) for start in starts[turn.lane])]
+    stale = [turn for turn in odd if _same(turn.last, turn.first)]
+    for kind in ("termination", "truncation"):
+        count = sum(turn.kind == kind for turn in turns)
+        again = [turn for turn in stale if turn.kind == kind]
+        if count > 1 and len(again) == count:
+            raise BrokenPromiseError(_not_first(again[0], "the last of the old episode"))
+    if odd and not trial.is_random:
+        raise BrokenPromiseError(_not_first(odd[0], "another"))
+    return f"{len(turns)} new episodes" + ("" if trial.is_random else ", all with the same beginning")
 
 
-def _turns(trial: Trial) -> Iterator[tuple[Frame, int, Any, Any]]:
-    """Where a new episode begins, in which lane, the last observation before, the first one after."""
+class _Turn(NamedTuple):
+    """Where one episode follows another: the last observation before, the first one after."""
+
+    where: str
+    lane: int
+    kind: str
+    last: Any
+    first: Any
+
+
+def _not_first(turn: _Turn, got: str) -> str:
+    return (
+        f"{turn.where}, lane {turn.lane}, after a {turn.kind}: observation: expected the first of a new "
+        f"episode, got {got}"
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    return first_difference(one, other) is None
+
+
+def _turns(trial: Trial) -> Iterator[_Turn]:
+    """All turns of the tape."""
     same_step = trial.mode is AutoresetMode.SAME_STEP
     after = trial.tape if same_step else trial.tape[1:]
     for end, begin in zip(trial.tape, after, strict=False):
@@ -139,7 +164,8 @@ def _turns(trial: Trial) -> Iterator[tuple[Frame, int, Any, Any]]:
         last = end.infos["final_obs"] if same_step else trial.split(end.observations)
         first = trial.split(begin.observations)
         for lane in np.flatnonzero(end.ended):
-            yield begin, int(lane), last[lane], first[lane]
+            kind = "termination" if end.terminated[lane] else "truncation"
+            yield _Turn(begin.where, int(lane), kind, last[lane], first[lane])
 
 
 def _starts(trial: Trial) -> list[list[Any]]:

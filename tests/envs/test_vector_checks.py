@@ -286,6 +286,11 @@ class FinalInfoOfAllLanes(Walk):
         return super().final(ended) | {"final_info": self.tell(np.ones_like(ended))}
 
 
+class ObjectFinalInfo(Walk):
+    def final(self, ended):
+        return super().final(ended) | {"final_info": np.full(self.num_envs, None, dtype=object)}
+
+
 class EmptyFinalInfo(Walk):
     def final(self, ended):
         return super().final(ended) | {"final_info": {}}
@@ -519,13 +524,14 @@ BROKEN = [
         "final observations",
         r"lane \d: final_info: expected nothing, .* got \['limit'\]",
     ),
+    (ObjectFinalInfo, "final observations", r"\['final_info'\]: expected a dict, got object \(4,\)"),
     (EmptyFinalInfo, "final observations", r"final_info: expected the keys \['limit'\] .*, got \[\]"),
     (
         LastSeenAgain,
         "new episodes",
-        r"step \d, lane \d: .* first of a new episode, got the last of the old",
+        r"step \d, lane \d, .* first of a new episode, got the last of the old",
     ),
-    (SkipsTheFirst, "new episodes", r"step \d, lane \d: .* first of a new episode, got another"),
+    (SkipsTheFirst, "new episodes", r"step \d, lane \d, .* first of a new episode, got another"),
     (PaidInBetween, "step after an end", r"step \d, lane \d, .*: reward: expected 0, got 1.0"),
     (EndInBetween, "step after an end", r"step \d+, lane \d, which begins anew: expected no end, got one"),
     (ActsInBetween, "step after an end", r"observations\[0\]: .* actions of step \d differed, in lanes \[\d"),
@@ -535,10 +541,10 @@ BROKEN = [
     (
         DriftingTogether,
         "no leak over lanes",
-        r"step \d, lane \d: \['observations'\].* only the actions of lane 0",
+        r"step \d, lane \d: observations\[0\]: .* only the actions of lane 0",
     ),
-    (LoneLeak, "no leak over lanes", r"lane 3: \['observations'\].* only the actions of lane 2"),
-    (AllBeginAnew, "no leak over lanes", r"step \d+, lane \d: \['observations'\]"),
+    (LoneLeak, "no leak over lanes", r"lane 3: observations\[0\]: .* only the actions of lane 2"),
+    (AllBeginAnew, "no leak over lanes", r"step \d+, lane \d: observations\[\d\]"),
     (
         ReusedObservations,
         "returned arrays stay",
