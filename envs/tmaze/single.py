@@ -54,7 +54,8 @@ class TMaze(PycolabGame):
             each episode; 0 for no limbo, else at least 3.
         timeout_frames: env steps (default 1000); -1 for never.
         cue_after_teleport: keep the cue in sight to the end (default False).
-        render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
+        render_mode: None, "ansi" (text), "rgb_array" (16 pixels a cell) or, in the single form, "human" (a
+            window).
 
     Reset options:
         `which_goal` ("left" or "right"), `level` (int), `limbo_time` (int) and `speckle` (bool (77, 191):
