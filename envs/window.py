@@ -20,7 +20,7 @@ _INSTEAD = "the render modes 'rgb_array' and 'ansi' need none"
 
 
 def can_open() -> bool:
-    """Whether this Python has Tk and this machine a display, as far as that shows without opening a window."""
+    """Whether there are Tk and a display, as far as one sees without opening a window."""
     has_display = sys.platform in ("win32", "darwin") or bool(os.environ.get("DISPLAY"))
     return has_display and find_spec("_tkinter") is not None
 

@@ -155,6 +155,9 @@ def evaluate(
         ),
     ] = None,
     gif: Annotated[str | None, typer.Option(help="Also write one episode to this file.")] = None,
+    gif_hold: Annotated[
+        float, typer.Option(min=0, help="Seconds that it shows an unchanging picture at most; inf: real time.")
+    ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
 ) -> None:
@@ -165,7 +168,7 @@ def evaluate(
     changes = parse_mapping(env_config, "--env-config") if env_config else {}
     greedy = None if stochastic is None else not stochastic
     request = evaluation.Request(checkpoint, episodes, changes, greedy, seed)
-    evaluation.evaluate(request, gif, as_json)
+    evaluation.evaluate(request, gif, gif_hold, as_json)
 
 
 @app.command(name="probe-core", epilog=PROBE_EPILOG)
