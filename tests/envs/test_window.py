@@ -171,7 +171,9 @@ def test_without_a_display_one_line_says_so(env_id, tk, monkeypatch):
         raise TclError("no $DISPLAY")
 
     monkeypatch.setattr(tk, "Tk", refuse)
-    with pytest.raises(DependencyNotInstalled, match=r"'human' needs a display: no \$DISPLAY; .* 'rgb_array'"):
+    with pytest.raises(
+        DependencyNotInstalled, match=r"'human' needs a display: no \$DISPLAY; .* 'rgb_array'"
+    ):
         gymnasium.make(env_id, render_mode="human")
 
 
