@@ -87,7 +87,7 @@ def start(request: Request) -> Keyboard:
     env = make_rendered(request.env_id, request.env_config, "ansi", "play")
     if not has_keys(env.action_space):
         raise ExperimentError(
-            f"play: {request.env_id} takes actions {env.action_space}; keys name those of Discrete(10) at most"
+            f"play: {request.env_id} takes actions {env.action_space}; keys name 0 to 9 only"
         )
     with _one_line(request.env_id):
         session = Session(env, request.seed)

@@ -36,7 +36,8 @@ class Keyboard:
 
     def __init__(self, session: Session, show_hidden: bool = False) -> None:
         self.session, self.show_hidden = session, show_hidden
-        self._actions = _MOVES if session.game else _digits(session.env.action_space)
+        numbers = _numbers(session.env.action_space)
+        self._actions = _MOVES if session.game else {str(number): number for number in numbers}
         self._commands: dict[str, Callable[[], None]] = {"r": session.begin, "h": self._toggle}
         if session.game:
             self._commands |= {"f": lambda: session.stay(LEAP), "n": session.stay_until_change}
@@ -79,8 +80,9 @@ def has_keys(space: Space[Any]) -> bool:
     Args:
         space: Of the actions.
     """
-    return isinstance(space, Discrete) and 0 <= space.start <= space.start + space.n <= 10
+    return isinstance(space, Discrete) and set(_numbers(space)) <= set(range(10))
 
 
-def _digits(space: Any) -> dict[str, int]:
-    return {str(action): action for action in range(int(space.start), int(space.start + space.n))}
+def _numbers(space: Any) -> range:
+    """The actions of a `Discrete` space."""
+    return range(int(space.start), int(space.start + space.n))

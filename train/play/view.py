@@ -82,7 +82,7 @@ def _report(keyboard: Keyboard, title: str) -> Iterator[str]:
     yield f"{title}   frame {session.frame}   return {session.total:.3f}   reward {reward}"
     yield f"info: {facts(session.info)}"
     if keyboard.show_hidden:
-        yield f"hidden: {facts(session.hidden)}"
+        yield f"hidden: {facts({k: v for k, v in session.hidden.items() if k not in session.info})}"
     yield "episode over, r for a new one" if session.over else ""
     yield keyboard.help
 
