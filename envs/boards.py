@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from engram.envs.checks import check_known
 
 Bytes = NDArray[np.uint8]
-ACTIONS = 5
-LEGAL_ACTIONS = "0 up, 1 down, 2 left, 3 right, 4 stay"
 RENDER_MODES = ("ansi", "rgb_array")
 BLACK = (0, 0, 0)
 CELL_PIXELS = 16

