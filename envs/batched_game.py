@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import gymnasium
 import numpy as np
@@ -16,18 +16,21 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from engram.envs.boards import ACTIONS, LEGAL_ACTIONS, RENDER_MODES, Bytes, Look, check_render_mode
-from engram.envs.checks import check_known, check_whole
+from engram.envs.actions import ACTIONS, LEGAL_ACTIONS
+from engram.envs.boards import RENDER_MODES, Bytes, Look, check_render_mode
+from engram.envs.checks import check_at_least, check_known
+from engram.envs.rules import Rules
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Lanes = Ints | slice
+RulesT = TypeVar("RulesT", bound=Rules)
 
 ALL = slice(None)
 
 
-class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
+class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
     """Many games at once, on plain arrays and one random generator.
 
     A game supplies `look`, `_begin`, `_advance`, `_boards`, `_facts`, `_state`, `hidden_choices`, and
@@ -38,13 +41,13 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
         "render_modes": list(RENDER_MODES),
         "render_fps": 10,
-        "group_by": "level",
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
     look: ClassVar[Look]
 
     def __init__(
         self,
+        rules: RulesT,
         num_envs: int = 1,
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
@@ -52,6 +55,7 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
         """Set up `num_envs` lanes.
 
         Args:
+            rules: the game's parameters.
             num_envs: number of lanes (B).
             render_mode: None, "ansi" or "rgb_array".
             autoreset_mode: when a finished lane begins anew: SAME_STEP (its last observation is in
@@ -61,12 +65,15 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
         Raises:
             ValueError: an argument is not legal.
         """
-        self.num_envs = check_whole("num_envs", num_envs, ">= 1 lanes")
-        if self.num_envs < 1:
-            raise ValueError(f"num_envs: {num_envs} is too small; legal: >= 1 lanes; nearest: 1")
+        self.rules = rules
+        self.num_envs = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
         self.render_mode = check_render_mode(render_mode)
         self.autoreset_mode = _check_autoreset(autoreset_mode)
-        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
+        self.metadata = {
+            **type(self).metadata,
+            "group_by": rules.group_by,
+            "autoreset_mode": self.autoreset_mode,
+        }
         self.single_observation_space = self.look.space
         self.single_action_space = gymnasium.spaces.Discrete(ACTIONS)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
@@ -115,6 +122,11 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]]):
 
     def _restored(self) -> None:
         """Rebuild what follows from the arrays of `_state`, after they were written."""
+
+    @property
+    def memory_delay(self) -> int:
+        """See `engram.envs.rules.Rules`."""
+        return self.rules.memory_delay
 
     @property
     def board(self) -> Bytes:

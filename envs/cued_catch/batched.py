@@ -12,12 +12,12 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from engram.envs.actions import DOWN, UP
 from engram.envs.batched_game import BatchedGame, Flags, Floats, Ints, Lanes
 from engram.envs.boards import Bytes, Look
 from engram.envs.cued_catch import rules
 from engram.envs.cued_catch.rules import CUES, TRIAL_FRAMES, CuedCatchRules, Hidden
 
-UP, DOWN = 0, 1
 _AGES = 1 + TRIAL_FRAMES  # no balls, or frames since they started
 _PLAYER_ROWS = len(rules.BALL_ROWS)
 
@@ -28,7 +28,7 @@ _CUE_WITH_BAR = _CUE + CUES
 _NOTHING = _CUE_WITH_BAR + 2 * CUES
 
 
-class BatchedCuedCatch(BatchedGame):
+class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
     """`engram.envs.cued_catch.single.CuedCatch` in B lanes; see there for the task and its arguments.
 
     Observation:
@@ -62,7 +62,7 @@ class BatchedCuedCatch(BatchedGame):
         Raises:
             ValueError: an argument is not legal.
         """
-        self.rules = CuedCatchRules(
+        game = CuedCatchRules(
             initial_cue_duration,
             cue_duration,
             num_trials,
@@ -70,8 +70,7 @@ class BatchedCuedCatch(BatchedGame):
             always_show_ball_symbol,
             reward_sigma,
         )
-        super().__init__(num_envs, render_mode, autoreset_mode)
-        self.metadata = {**self.metadata, "group_by": self.rules.group_by}
+        super().__init__(game, num_envs, render_mode, autoreset_mode)
         self._signs_at, self._ages = _timetable(self.rules)
         boards = _all_boards()
         self._painted_boards = _as_items(boards)
@@ -83,11 +82,6 @@ class BatchedCuedCatch(BatchedGame):
         self._noise = np.zeros((lanes, trials))
         self._signs = np.zeros((lanes, CUES + trials + 2), np.int64)
         self._lanes = np.arange(lanes)
-
-    @property
-    def memory_delay(self) -> int:
-        """Env steps from the end of the lesson to the first observation whose action may earn something."""
-        return self.rules.memory_delay
 
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         """See `BatchedGame`."""

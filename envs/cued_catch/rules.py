@@ -143,11 +143,17 @@ class CuedCatchRules:
 
     @property
     def memory_delay(self) -> int:
-        """Env steps from the end of the lesson to the first observation whose action may earn something."""
-        return 0 if self.always_show_ball_symbol else int(self.delays(max(self.reward_free_choices)))
+        """See `engram.envs.rules.Rules`."""
+        return int(self.delays(max(self.reward_free_choices)))
 
     def delays(self, reward_free_trials: Any) -> Any:
-        """Env steps from the end of the lesson to the first decision that may be paid."""
+        """Env steps from the end of the lesson to the first observation whose action decides a paid trial.
+
+        Args:
+            reward_free_trials: of one episode, or of each lane's (B,).
+        """
+        if self.always_show_ball_symbol:
+            return np.zeros_like(reward_free_trials)
         return TRIAL_FRAMES * reward_free_trials + TRIAL_FRAMES - 2
 
     def taught_cue(self, frame: int) -> int | None:

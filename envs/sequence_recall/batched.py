@@ -12,16 +12,18 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from engram.envs.actions import MOVES
 from engram.envs.batched_game import BatchedGame, Flags, Floats, Ints, Lanes
 from engram.envs.boards import Bytes, Look
+from engram.envs.rules import NEVER, timeout_frame
 from engram.envs.sequence_recall import rules
-from engram.envs.sequence_recall.rules import NEVER, NONE, Hidden, SequenceRecallRules
+from engram.envs.sequence_recall.rules import NONE, Hidden, SequenceRecallRules
 
 _START_CELL = int(np.ravel_multi_index(rules.START, (rules.ROWS, rules.COLS)))
 _CELLS = rules.ROWS * rules.COLS
 
 
-class BatchedSequenceRecall(BatchedGame):
+class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
     """`engram.envs.sequence_recall.single.SequenceRecall` in B lanes; see there for task and arguments.
 
     Observation:
@@ -54,11 +56,10 @@ class BatchedSequenceRecall(BatchedGame):
         Raises:
             ValueError: an argument is not legal.
         """
-        self.rules = SequenceRecallRules(
+        game = SequenceRecallRules(
             sequence_length, demo_light_on_frames, demo_light_off_frames, pause_frames, timeout_frames
         )
-        super().__init__(num_envs, render_mode, autoreset_mode)
-        self.metadata = {**self.metadata, "group_by": self.rules.group_by}
+        super().__init__(game, num_envs, render_mode, autoreset_mode)
         boards = _all_boards()
         self._painted_boards = boards.reshape(-1, _CELLS)
         planes = self.look.observe(boards)  # K = 8 bytes of a cell are one number: one copy instead of many
@@ -71,11 +72,6 @@ class BatchedSequenceRecall(BatchedGame):
         self._opening, self._delay = np.zeros((2, lanes), np.int64)
         self._ends = np.full(lanes, NEVER)
         self._lanes = np.arange(lanes)
-
-    @property
-    def memory_delay(self) -> int:
-        """Env steps from the last sight of the first light to the first observation whose action counts."""
-        return self.rules.memory_delay
 
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         """See `BatchedGame`."""
@@ -109,8 +105,7 @@ class BatchedSequenceRecall(BatchedGame):
         for live, new in zip(self._hidden, drawn, strict=True):
             live[lanes] = new
         self._opening[lanes], self._delay[lanes] = drawn.opening, drawn.delay
-        limit = self.rules.timeout_frames
-        self._ends[lanes] = limit if limit > 0 else NEVER
+        self._ends[lanes] = timeout_frame(self.rules.timeout_frames)
         self._frame[lanes], self._cell[lanes], self._lit[lanes] = 0, _START_CELL, NONE
         self._entered[lanes], self._recalled[lanes] = 0, 0
 
@@ -175,7 +170,7 @@ def _moves() -> Ints:
     wall = rules.wall_cells()
     rows, cols = np.divmod(np.arange(_CELLS), rules.COLS)
     targets = []
-    for down, right in rules.MOVES:
+    for down, right in MOVES:
         there = np.clip(rows + down, 0, rules.ROWS - 1), np.clip(cols + right, 0, rules.COLS - 1)
         targets.append(np.where(wall[there], np.arange(_CELLS), np.ravel_multi_index(there, wall.shape)))
     return np.stack(targets, axis=1)

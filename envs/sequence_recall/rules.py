@@ -29,9 +29,7 @@ Ints = NDArray[np.int64]
 ROWS, COLS = 17, 21
 START = (8, 10)
 LIGHTS = "1234"  # left, top, right, bottom
-MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))  # of the actions up, down, left, right, stay
 NONE = 0  # instead of a light
-NEVER = 2**62  # a frame no episode reaches
 
 STEP_REWARD = -0.005
 LIGHT_REWARD = 1.0
@@ -184,7 +182,7 @@ class SequenceRecallRules:
 
     @property
     def memory_delay(self) -> int:
-        """Env steps from the last sight of the first light to the first observation whose action counts."""
+        """See `engram.envs.rules.Rules`; here it is the first light that must be remembered the longest."""
         length, *times = (np.array([max(self.choices(name))]) for name in TIMES)
         return int(Hidden(np.empty((1, 0), np.int64), length, *times).delay[0])
 

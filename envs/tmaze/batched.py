@@ -17,21 +17,22 @@ from engram.envs.boards import Bytes, Look
 from engram.envs.tmaze import rules
 from engram.envs.tmaze.canvas import Canvas, band_chars, speckle_in_world, speckle_of_world
 from engram.envs.tmaze.journey import Journey
+from engram.envs.tmaze.rules import TMazeRules
 from engram.envs.tmaze.sheet import BAND_ROWS
 
 _CODES = np.arange(256, dtype=np.uint8)[:, None]
 
 
-class BatchedTMaze(BatchedGame):
+class BatchedTMaze(BatchedGame[TMazeRules]):
     """`engram.envs.tmaze.single.TMaze` in B lanes; see there for the task and its arguments.
 
     Observation:
         uint8 (B, 7, 11, 5), fresh at each step.
 
     Info:
-        `level`, `limbo_time` and `success`, each (B,), of the present episodes; with SAME_STEP autoreset the
-        finished ones are in `final_info`, their last observations in `final_obs`, laid out as Gymnasium's
-        SyncVectorEnv does.
+        `level`, `limbo_time`, `delay` and `success`, each (B,), of the present episodes; with SAME_STEP
+        autoreset the finished ones are in `final_info`, their last observations in `final_obs`, laid out as
+        Gymnasium's SyncVectorEnv does.
 
     Reset options:
         `which_goal`, `level`, `limbo_time` and `speckle`, each one for all lanes or one per lane.
@@ -55,20 +56,18 @@ class BatchedTMaze(BatchedGame):
         Raises:
             ValueError: an argument is not legal.
         """
-        self.rules = rules.TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport)
-        super().__init__(num_envs, render_mode, autoreset_mode)
-        self.metadata = {**self.metadata, "group_by": self.rules.group_by}
+        super().__init__(
+            TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport),
+            num_envs,
+            render_mode,
+            autoreset_mode,
+        )
         self._levels = np.array(self.rules.levels)
         self._limbo_times = np.array(self.rules.limbo_times)
         self._journey = Journey(self.rules, self.num_envs)
         self._speckle = np.zeros((self.num_envs, BAND_ROWS, rules.WORLD_COLS), np.bool_)
         self._planes = Canvas(self.look.one_hot, self.num_envs)
         self._chars = Canvas(_CODES, self.num_envs)
-
-    @property
-    def memory_delay(self) -> int:
-        """Env steps from the last observation that shows the cue to the first one whose action counts."""
-        return self.rules.memory_delay
 
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         """See `BatchedGame`; `speckle` holds what this lane's level can show, False elsewhere."""
@@ -83,7 +82,12 @@ class BatchedTMaze(BatchedGame):
 
     def _facts(self) -> dict[str, NDArray[Any]]:
         now = self._journey
-        return {"level": now.level, "limbo_time": now.limbo_time, "success": now.success}
+        return {
+            "level": now.level,
+            "limbo_time": now.limbo_time,
+            "delay": self.rules.delays(now.limbo_time),
+            "success": now.success,
+        }
 
     def _state(self) -> dict[str, NDArray[Any]]:
         return {"speckle": self._speckle, **self._journey.state()}

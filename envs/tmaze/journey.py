@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.envs.actions import ACTIONS
 from engram.envs.batched_game import Flags, Floats, Ints
-from engram.envs.boards import ACTIONS
+from engram.envs.rules import NEVER, timeout_frame
 from engram.envs.tmaze import rules
 from engram.envs.tmaze import sheet as sheets
-from engram.envs.tmaze.rules import NEVER, TMazeRules
+from engram.envs.tmaze.rules import TMazeRules
 from engram.envs.tmaze.sheet import BAND_ROWS, STRIDE
 
 
@@ -81,14 +82,14 @@ class Journey:
 
     def begin(self, lanes: Ints, levels: Ints, limbo_times: Ints, goals: Ints) -> None:
         """Put the players of some lanes into the room."""
-        opens, limit = self._game.teleport_delay - 1, self._game.timeout_frames
+        opens = self._game.teleport_delay - 1
         self.level[lanes], self.limbo_time[lanes], self.goal[lanes] = levels, limbo_times, goals
         self.part[lanes] = Part.ROOM
         self.spot[lanes] = sheets.START_SPOT + (sheets.OPENED if opens <= 0 else 0)
         self.base[lanes] = (1 + goals) * rules.WINDOW_ROWS * STRIDE
         self.eye[lanes] = rules.EYE[1]
         self.success[lanes], self.young[lanes] = False, True
-        self.ends[lanes] = self.clock + limit if limit > 0 else NEVER
+        self.ends[lanes] = self.clock + timeout_frame(self._game.timeout_frames)
         self._schedule(lanes, self.clock + opens if opens > 0 else NEVER)
 
     def advance(self, actions: Ints) -> tuple[Floats, Flags]:

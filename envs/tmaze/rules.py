@@ -37,9 +37,7 @@ NW_MAX = (
     WORLD_ROWS - WINDOW_ROWS,
     WORLD_COLS - WINDOW_COLS,
 )  # the window's own corner stays within 0 .. NW_MAX
-MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1), (0, 0))  # of the actions up, down, left, right, stay
 SIDES = ("left", "right")
-NEVER = 2**62  # a frame no episode reaches
 SPECKLE_SHARE = 0.6  # of the material cells are painted
 
 STEP_REWARD = -0.001
@@ -173,11 +171,18 @@ class TMazeRules:
 
     @property
     def memory_delay(self) -> int:
-        """Env steps from the last sight of the cue to the first observation whose action counts, at most."""
+        """See `engram.envs.rules.Rules`."""
+        return int(self.delays(max(self.limbo_times)))
+
+    def delays(self, limbo_times: Any) -> Any:
+        """Env steps from the last sight of the cue to the first observation whose action counts.
+
+        Args:
+            limbo_times: of one episode, or of each lane's (B,).
+        """
         if self.cue_after_teleport:
-            return 0
-        longest = max(self.limbo_times)
-        return longest + 1 if longest else 2
+            return np.zeros_like(limbo_times)
+        return np.where(np.asarray(limbo_times) > 0, np.asarray(limbo_times) + 1, 2)
 
 
 def check_levels(name: str, value: Any) -> tuple[int, ...]:

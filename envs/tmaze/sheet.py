@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.envs.actions import MOVES
 from engram.envs.boards import Bytes
 from engram.envs.tmaze import rules
 
@@ -30,7 +31,7 @@ LIMBO_SPOT = STRIDE - rules.WINDOW_COLS
 STRIPS = 1 + len(rules.SIDES)
 LANES_TOP = STRIPS * rules.WINDOW_ROWS  # canvas row where the lanes' bands begin
 
-MOVE_SPOTS = np.array([row * STRIDE + col for row, col in rules.MOVES])
+MOVE_SPOTS = np.array([row * STRIDE + col for row, col in MOVES])
 WEST = np.array([west for west, _ in rules.MAZE_WALLS]) - BAND_LEFT  # world column of a band's first column
 
 
@@ -90,7 +91,7 @@ def sheet() -> Sheet:
     for row, col in np.ndindex(rules.ROOM_SIZE, rules.ROOM_SIZE):
         spot = room_spot(row, col)
         portal[spot + OPENED] = row == 0
-        for action, (down, right) in enumerate(rules.MOVES):
+        for action, (down, right) in enumerate(MOVES):
             there = room_spot(*np.clip((row + down, col + right), 0, rules.ROOM_SIZE - 1))
             step[spot, action] = there
             step[spot + OPENED, action] = spot + OPENED if row == 0 else there + OPENED

@@ -11,10 +11,11 @@ from pycolab.engine import Engine
 from engram.envs.boards import Look
 from engram.envs.pycolab_game import PycolabGame
 from engram.envs.tmaze import rules
+from engram.envs.tmaze.rules import TMazeRules
 from engram.envs.tmaze.things import Cue, Goal, Player, Scene, Scenery, Stage, Teleporter
 
 
-class TMaze(PycolabGame):
+class TMaze(PycolabGame[TMazeRules]):
     """A cue, a long wait in limbo, then a maze whose right end only the cue told.
 
     Description:
@@ -43,8 +44,9 @@ class TMaze(PycolabGame):
         Two steps after entering a goal, or after `timeout_frames`; both are terminations, never truncations.
 
     Info:
-        `level` (int) and `limbo_time` (int, env steps) of the episode; `success` (bool): the cued goal was
-        reached. Results are split by level, or by limbo time where several are given.
+        `level` (int) and `limbo_time` (int, env steps) of the episode; `delay` (int): env steps from the last
+        observation that shows the cue to the first one whose action counts; `success` (bool): the cued goal
+        was reached. Results are split by level, or by limbo time where several are given.
 
     Arguments:
         level: maze size 0 to 5 (default 4), or a list to draw from uniformly in each episode; corridor
@@ -52,14 +54,18 @@ class TMaze(PycolabGame):
         teleport_delay: observations until the teleporter appears (default 50).
         limbo_time: env steps from the teleport to the maze (default 280), or a list to draw from uniformly in
             each episode; 0 for no limbo, else at least 3.
+            This is what the memory is tested by: the cue must outlive `limbo_time + 1` steps of which the
+            last `limbo_time - 1` look alike, so a longer limbo asks for a longer memory, not for a larger one.
         timeout_frames: env steps (default 1000); -1 for never.
         cue_after_teleport: keep the cue in sight to the end (default False).
-        render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
+        render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
 
     Reset options:
         `which_goal` ("left" or "right"), `level` (int), `limbo_time` (int) and `speckle` (bool (77, 191):
         where a bit of wall is kept; world coordinates) replace what the seed would have drawn, for one
-        episode.
+        episode. To replay a recorded episode, make the environment with its parameters, call
+        `reset(options=meta["hidden"])` with its hidden choices (`which_goal`) and its `speckle` among them,
+        and step through its actions.
 
     Source:
         LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.2 and appendix B.2. Maps and rules are those of the
@@ -83,15 +89,10 @@ class TMaze(PycolabGame):
         Raises:
             ValueError: an argument is not legal.
         """
-        self.rules = rules.TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport)
-        super().__init__(render_mode)
-        self.metadata = {**self.metadata, "group_by": self.rules.group_by}
+        super().__init__(
+            TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport), render_mode
+        )
         self._scene = Scene(self.rules, self.rules.levels[0], self.rules.limbo_times[0])
-
-    @property
-    def memory_delay(self) -> int:
-        """Env steps from the last observation that shows the cue to the first one whose action counts."""
-        return self.rules.memory_delay
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
         drawn = {
@@ -128,4 +129,9 @@ class TMaze(PycolabGame):
 
     def _facts(self) -> dict[str, Any]:
         scene = self._scene
-        return {"level": scene.level, "limbo_time": scene.limbo_time, "success": scene.success}
+        return {
+            "level": scene.level,
+            "limbo_time": scene.limbo_time,
+            "delay": int(self.rules.delays(scene.limbo_time)),
+            "success": scene.success,
+        }

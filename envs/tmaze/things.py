@@ -13,11 +13,12 @@ import numpy as np
 from pycolab.plot import Plot
 from pycolab.things import Backdrop, Drape, Sprite
 
+from engram.envs.actions import MOVES, STAY
+from engram.envs.rules import NEVER, timeout_frame
 from engram.envs.tmaze import rules
-from engram.envs.tmaze.rules import NEVER, Mask, TMazeRules
+from engram.envs.tmaze.rules import Mask, TMazeRules
 
 Cells = tuple[int, int]  # rows, columns
-STAY = len(rules.MOVES) - 1
 
 
 @dataclass
@@ -34,12 +35,11 @@ class Scene:
     paths: frozenset[int] = frozenset()  # actions that were not blocked when the player last looked
     deaf_until: int = 0  # actions are ignored up to this frame
     teleported_on: int = NEVER
-    timeout: int = NEVER
+    timeout: int = field(init=False)
     success: bool = False
 
     def __post_init__(self) -> None:
-        if self.game.timeout_frames > 0:
-            self.timeout = self.game.timeout_frames
+        self.timeout = timeout_frame(self.game.timeout_frames)
 
 
 class Stage(Backdrop):  # type: ignore[misc]
@@ -61,7 +61,7 @@ class Stage(Backdrop):  # type: ignore[misc]
         if scene.roll is not None:
             scene.deaf_until = frame + 1
         elif frame > scene.deaf_until and actions in scene.paths:
-            self._move(rules.MOVES[actions])
+            self._move(MOVES[actions])
 
     def _move(self, move: Cells) -> None:
         row, col = (at + by for at, by in zip(self._scene.corner, move, strict=True))
@@ -129,7 +129,7 @@ class Player(Sprite):  # type: ignore[misc]
         row, col = self._beside(self._scene.walk)
         self._position = self.Position(row, col)
         self._scene.paths = frozenset(
-            action for action, move in enumerate(rules.MOVES[:STAY]) if board[self._beside(move)] != ord("#")
+            action for action, move in enumerate(MOVES[:STAY]) if board[self._beside(move)] != ord("#")
         )
 
     def _beside(self, move: Cells) -> Cells:

@@ -45,7 +45,7 @@ def test_oracle_earns_the_best_return_on_pycolab(side, best):
         observation, reward, terminated, _, info = env.step(oracle.act(observation[None])[0])
         earned += reward
     assert earned == pytest.approx(best, abs=1e-12)
-    assert info == {"level": 4, "limbo_time": 280, "success": True}
+    assert info == {"level": 4, "limbo_time": 280, "delay": 281, "success": True}
 
 
 @pytest.mark.parametrize("level", range(6))

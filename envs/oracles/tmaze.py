@@ -1,19 +1,14 @@
-"""Scripted players that know a task: the best possible returns, for tests and for reading curves against.
-
-They see observations alone. B lanes.
-"""
+"""The T-maze's scripted player. B lanes."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.envs.actions import DOWN, LEFT, UP
 from engram.envs.boards import Bytes
-from engram.envs.tmaze.rules import LOOK, WINDOW_COLS
-
-Ints = NDArray[np.int64]
-
-UP, DOWN, LEFT, RIGHT = range(4)
+from engram.envs.oracles.oracle import Ints, player_cells, split_planes
+from engram.envs.tmaze.rules import LOOK
 
 
 class TMazeOracle:
@@ -40,11 +35,11 @@ class TMazeOracle:
         Returns:
             actions (B,), 0 up, 1 down, 2 left, 3 right.
         """
-        planes = dict(zip(LOOK.planes, np.moveaxis(observations, -1, 0).astype(np.bool_), strict=True))
+        planes = split_planes(LOOK, observations)
         self._remember(planes["Q"])
         wanted = self._sides if sides is None else sides
         lanes = np.arange(len(observations))
-        rows, cols = np.divmod(planes["P"].reshape(len(lanes), -1).argmax(axis=1), WINDOW_COLS)
+        rows, cols = player_cells(planes["P"])
 
         def ahead(plane: str, distance: int, down: int, across: Ints | int) -> NDArray[np.bool_]:
             there: NDArray[np.bool_] = planes[plane][lanes, rows + down * distance, cols + across * distance]
@@ -60,6 +55,3 @@ class TMazeOracle:
     def _remember(self, cue: NDArray[np.bool_]) -> None:
         on_side = np.stack([cue[:, :, :2].any(axis=(1, 2)), cue[:, :, -2:].any(axis=(1, 2))], axis=1)
         self._sides = np.where(on_side.any(axis=1), on_side.argmax(axis=1), self._sides)
-
-
-ORACLES = {"engram/TMaze-v0": TMazeOracle}
