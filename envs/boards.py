@@ -5,7 +5,7 @@ A *board* is uint8 (..., R, C), one ASCII code per cell, as painted by the game.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -78,16 +78,16 @@ class Look:
         return self.palette[board].repeat(CELL_PIXELS, axis=0).repeat(CELL_PIXELS, axis=1)
 
     def render(self, board: Bytes, mode: str | None) -> str | Bytes | None:
-        """One board in a Gymnasium render mode; None without a mode."""
-        if mode is None:
-            return None
-        return self.text(board) if mode == "ansi" else self.image(board)
+        """One board in one of `RENDER_MODES`; None in another mode, or without one."""
+        if mode == "ansi":
+            return self.text(board)
+        return self.image(board) if mode == "rgb_array" else None
 
 
-def check_render_mode(mode: str | None) -> str | None:
+def check_render_mode(mode: str | None, modes: Sequence[str] = RENDER_MODES) -> str | None:
     """Return the mode if boards can be rendered in it.
 
     Raises:
-        ValueError: neither None nor one of `RENDER_MODES`.
+        ValueError: neither None nor one of `modes`.
     """
-    return None if mode is None else check_known("render_mode", mode, RENDER_MODES)
+    return None if mode is None else check_known("render_mode", mode, modes)

@@ -32,6 +32,12 @@ Examples:\n
   rllib evaluate CHECKPOINT --json | tail -n 1
 """
 
+PLAY_EPILOG = """
+Examples:\n
+  rllib play engram/TMaze-v0\n
+  rllib play engram/TMaze-v0 --env-config '{limbo_time: 20}' --fps 5 --show-hidden
+"""
+
 PROBE_EPILOG = """
 Examples:\n
   rllib probe-core low_pass --options '{pools: 12, base: 1.5}'\n
@@ -155,6 +161,10 @@ def evaluate(
         ),
     ] = None,
     gif: Annotated[str | None, typer.Option(help="Also write one episode to this file.")] = None,
+    gif_hold: Annotated[
+        float,
+        typer.Option(min=0, help="Seconds that it shows an unchanging picture at most; inf: real time."),
+    ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
 ) -> None:
@@ -165,7 +175,28 @@ def evaluate(
     changes = parse_mapping(env_config, "--env-config") if env_config else {}
     greedy = None if stochastic is None else not stochastic
     request = evaluation.Request(checkpoint, episodes, changes, greedy, seed)
-    evaluation.evaluate(request, gif, as_json)
+    evaluation.evaluate(request, gif, gif_hold, as_json)
+
+
+@app.command(epilog=PLAY_EPILOG)
+def play(
+    env_id: Annotated[str, typer.Argument(metavar="ENV_ID", help="An environment that renders as text.")],
+    env_config: Annotated[str | None, typer.Option(help="Environment settings as YAML.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the first episode.")] = None,
+    show_hidden: Annotated[
+        bool, typer.Option("--show-hidden", help="Show what the player has to remember (key h).")
+    ] = False,
+    fps: Annotated[
+        float | None,
+        typer.Option(min=0.1, max=100, help="Frames per second; default: the game waits for a key."),
+    ] = None,
+) -> None:
+    """Play an environment by hand in this terminal; the keys are shown below the board."""
+    from engram.train import play as by_hand
+    from engram.train.loading import parse_mapping
+
+    settings = parse_mapping(env_config, "--env-config") if env_config else {}
+    by_hand.play(by_hand.Request(env_id, settings, seed, show_hidden, fps))
 
 
 @app.command(name="probe-core", epilog=PROBE_EPILOG)

@@ -156,7 +156,9 @@ def _stock_batched(env_id: str, env_config: Mapping[str, Any]) -> Any:
     return env
 
 
-def _check_keys(spec: EnvSpec, env_config: Mapping[str, Any], form: Form) -> None:
+def _check_keys(
+    spec: EnvSpec, env_config: Mapping[str, Any], form: Form, path: str = "config.env_config"
+) -> None:
     batched = spec.vector_entry_point
     if form == "batched" and batched is None:
         raise ExperimentError(
@@ -173,7 +175,7 @@ def _check_keys(spec: EnvSpec, env_config: Mapping[str, Any], form: Form) -> Non
         extra = extra if taken is None else extra & taken
     for key in env_config:
         if key not in known | extra:
-            raise unknown_key("config.env_config", key, known)
+            raise unknown_key(path, key, known)
 
 
 def _parameters(creator: Any) -> set[str] | None:
@@ -210,23 +212,30 @@ def make_batched(
     return env
 
 
-def make_rendered(env_id: str, env_config: Mapping[str, Any]) -> gym.Env[Any, Any]:
-    """A single environment that renders to pixel arrays.
+def make_rendered(
+    env_id: str, env_config: Mapping[str, Any], mode: Literal["rgb_array", "ansi"], wanted_by: str
+) -> gym.Env[Any, Any]:
+    """A single environment that renders.
 
     Args:
         env_id: Its id.
         env_config: Its keyword arguments.
+        mode: Render mode.
+        wanted_by: The command or option that needs it, for errors.
 
     Raises:
-        ExperimentError: it cannot render, or as `probe`.
+        ExperimentError: it cannot render so, or as `probe`.
     """
-    modes = _render_modes(find_spec(env_id))
-    if "rgb_array" not in modes:
+    spec = find_spec(env_id)
+    modes = _render_modes(spec)
+    if mode not in modes:
+        kind = {"rgb_array": "to pixels", "ansi": "as text"}[mode]
         raise ExperimentError(
-            f"--gif: {env_id} cannot render to pixels; its render modes: {', '.join(modes) or 'none'}"
+            f"{wanted_by}: {env_id} cannot render {kind}; its render modes: {', '.join(modes) or 'none'}"
         )
+    _check_keys(spec, env_config, "copies", "--env-config")
     env: gym.Env[Any, Any] = _attempt(
-        lambda: gym.make(qualified(env_id), render_mode="rgb_array", **env_config), "--gif"
+        lambda: gym.make(qualified(env_id), render_mode=mode, **env_config), wanted_by
     )
     return env
 

@@ -47,12 +47,13 @@ class Request:
     seed: int = 0
 
 
-def evaluate(request: Request, gif: str | None, as_json: bool) -> dict[str, Any]:
+def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) -> dict[str, Any]:
     """Play, print, and return the summary.
 
     Args:
         request: What to evaluate.
         gif: File for one rendered episode, or None.
+        gif_hold: Seconds that it shows an unchanging picture at most.
         as_json: End with one line of JSON.
 
     Raises:
@@ -76,7 +77,8 @@ def evaluate(request: Request, gif: str | None, as_json: bool) -> dict[str, Any]
     print(f"actions: {'the likeliest' if request.greedy else 'drawn from the policy'}")
     if gif is not None:
         with _one_line(checkpoint):
-            write_gif(module, origin.env, env_config, bool(request.greedy), request.seed, Path(gif))
+            greedy = bool(request.greedy)
+            write_gif(module, origin.env, env_config, greedy, request.seed, Path(gif), gif_hold)
         print(f"gif: {gif}")
     if as_json:
         print(json.dumps(summary))

@@ -63,7 +63,7 @@ class CuedCatch(PycolabGame[CuedCatchRules]):
             the default), and takes 1 from the best return.
         always_show_ball_symbol: show the bar with every cue (default False): then no memory is needed.
         reward_sigma: standard deviation of the noise on rewards (default 0).
-        render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
+        render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
 
     Reset options:
         `cue_is_top` (4 booleans, two of them true), `trial_cues` (`num_trials` + 1 cues, 0 to 3), `noise` (a

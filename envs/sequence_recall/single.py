@@ -61,7 +61,7 @@ class SequenceRecall(PycolabGame[SequenceRecallRules]):
             steps with the defaults for the first, (`sequence_length` - 1) (on + off) + pause; long flashes
             also fill a memory that counts steps.
         timeout_frames: env steps (default 1000); -1 for never.
-        render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
+        render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
 
     Reset options:
         `sequence` (a text such as "4413", or a list of lights), `sequence_length`, `demo_light_on_frames`,

@@ -58,7 +58,7 @@ class TMaze(PycolabGame[TMazeRules]):
             asks for a longer memory, not for a larger one.
         timeout_frames: env steps (default 1000); -1 for never.
         cue_after_teleport: keep the cue in sight to the end (default False).
-        render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
+        render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
 
     Reset options:
         `which_goal` ("left" or "right"), `level` (int), `limbo_time` (int) and `speckle` (bool (77, 191):

@@ -55,6 +55,9 @@ class LowPassOptions(CoreOptions):
         "pool contents before their viewports: as they are, layer norm, standardised",
         ("none", "layer", "running"),
     )
+    normalize_input: bool = boolean(
+        False, "standardise what is written, so that an empty memory is like an uneventful past"
+    )
     train_input: bool = boolean(True, "train the link to the first pool and whatever is upstream of it")
     read_p0: bool = boolean(False, "give the input itself a viewport too")
 
@@ -137,6 +140,9 @@ class LowPass(Core):
     With `links` "orthonormal_tanh" pool n reads tanh(R_n p_t^(n-1)) instead of p_t^(n-1), R_n a fixed random
     orthonormal matrix. The first pool keeps its trainable link.
 
+    Pools start empty and fill over as many steps as they look back. Where inputs have a constant part, slow
+    pools hold little but the trace of their filling; `normalize_input` takes that part away.
+
     A viewport is linear up to its ReLU, so it may as well look at the input before the filters as at the
     pools after them; that is V instead of D channels to filter, and how whole fragments are run where it is
     cheaper: see `path`. Contents are then only computed at a few steps per fragment for running statistics,
@@ -170,6 +176,7 @@ class LowPass(Core):
         self.viewport_bias = nn.Parameter(torch.empty(pools, view).uniform_(-bound, bound))
         self.input_viewport = nn.Linear(input_size, view) if options.read_p0 else None
         self.scale = RunningScale(pools, size) if options.normalize == "running" else None
+        self.input_scale = RunningScale(1, input_size) if options.normalize_input else None
         self.summariser = nn.Linear((pools + options.read_p0) * view, options.summariser)
 
     def initial_state(self, lanes: int) -> State:
@@ -205,14 +212,17 @@ class LowPass(Core):
         the whole fragment has been normalised by the old ones.
         """
         result = super().forward(inputs, state, resets, return_info)
-        if self.scale is not None:
-            self.scale.commit()
+        for scale in (self.scale, self.input_scale):
+            if scale is not None:
+                scale.commit()
         return result
 
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """Runs stretches as long as the filter bank can; see `Core.unroll`."""
+        if self.input_scale is not None:
+            inputs = self._standardise(self.input_scale, inputs)
         path = self.path(len(inputs), inputs.shape[1], return_info)
         if path != "step" and resets is not None and not resets.any():
             resets = None
@@ -223,6 +233,16 @@ class LowPass(Core):
         stretches = zip(inputs.tensor_split(count), stretch_resets, strict=True)
         return run_pieces(functools.partial(self._stretch, path=path), stretches, state, return_info)
 
+    def _learning(self) -> bool:
+        return self.training and torch.is_grad_enabled()
+
+    def _standardise(self, scale: RunningScale, inputs: Tensor) -> Tensor:
+        """What is written (T, B, F), as units of mean 0 and variance 1."""
+        if self._learning():
+            scale.observe(inputs.detach().unsqueeze(0), inputs.shape[0] * inputs.shape[1])
+        standardised: Tensor = scale(inputs.unsqueeze(0)).squeeze(0)
+        return standardised
+
     def _stretch(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool, path: Path
     ) -> tuple[Tensor, State, Info]:
@@ -232,7 +252,7 @@ class LowPass(Core):
         if not self.train_input:
             inputs = inputs.detach()
         stretch = self._fill(inputs, state["pools"].transpose(0, 1), resets)
-        if self.scale is not None and self.training and torch.is_grad_enabled():
+        if self.scale is not None and self._learning():
             self._observe(self.scale, stretch, inputs)
         info = {}
         if path == "viewports first" and isinstance(stretch, Filtered):

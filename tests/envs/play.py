@@ -13,11 +13,12 @@ WATCHED = 2  # lanes whose observations are kept
 
 def make(env_id, form, lanes=1, **arguments):
     """Lanes of one form; a finished lane begins anew in the same step."""
+    name = f"engram.envs:{env_id}"
     if form == "batched":
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            return gymnasium.make_vec(env_id, lanes, vectorization_mode="vector_entry_point", **arguments)
-    one = partial(gymnasium.make, env_id, disable_env_checker=True, **arguments)
+            return gymnasium.make_vec(name, lanes, vectorization_mode="vector_entry_point", **arguments)
+    one = partial(gymnasium.make, name, disable_env_checker=True, **arguments)
     return SyncVectorEnv([one] * lanes, autoreset_mode=AutoresetMode.SAME_STEP)
 
 

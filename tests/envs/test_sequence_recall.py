@@ -427,7 +427,7 @@ def test_rendering():
         ({"timeout_frames": -2}, r"timeout_frames: -2 is too small"),
         (
             {"render_mode": "ascii"},
-            r"render_mode: unknown 'ascii'; did you mean 'ansi'\? known: ansi, rgb_array",
+            r"render_mode: unknown 'ascii'; did you mean 'ansi'\? known: ansi, .*rgb_array",
         ),
     ],
 )

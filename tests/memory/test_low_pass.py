@@ -319,6 +319,19 @@ def test_statistics_change_after_use_and_only_in_training() -> None:
     outputs.sum().backward()
 
 
+def test_an_uneventful_past_leaves_nothing_behind() -> None:
+    """With standardised inputs, a constant one and an empty memory are the same."""
+    core = build(normalize_input=True)
+    constant = torch.rand(F, dtype=torch.float64).expand(50, B, F)
+    assert core.input_scale is not None
+    without_prior(core.input_scale)
+    core(constant, core.initial_state(B))
+    _, after = core(constant, core.initial_state(B))
+    torch.testing.assert_close(after["pools"], torch.zeros_like(after["pools"]))
+    _, before = build()(constant, core.initial_state(B))
+    assert before["pools"].abs().max() > 0.1
+
+
 def test_short_fragments_are_observed_in_full() -> None:
     core = build(normalize="running")
     assert core.scale is not None

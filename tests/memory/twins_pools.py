@@ -47,18 +47,25 @@ def pool_contents(core: LowPass, inputs: Tensor, before: Tensor, resets: Tensor)
 
 def low_pass(core: LowPass, inputs: Tensor, state: State, resets: Tensor) -> tuple[Tensor, State]:
     """Pools, then a viewport each, then the summariser; shapes as in `Core.forward`."""
+    if core.input_scale is not None:
+        inputs = standardised(core.input_scale, inputs.unsqueeze(2)).squeeze(2)
     heard = inputs if core.train_input else inputs.detach()
     contents = pool_contents(core, heard, state["pools"], resets)
     after = {"pools": contents[-1]}
     if core.layer_norm:
         contents = functional.layer_norm(contents, (core.size,))
     if core.scale is not None:
-        floor = RunningScale.FLOOR * core.scale.var.mean(1, keepdim=True)
-        contents = (contents - core.scale.mean) / (core.scale.var + floor + RunningScale.EPSILON).sqrt()
+        contents = standardised(core.scale, contents)
     views = [] if core.input_viewport is None else [torch.relu(core.input_viewport(heard))]
     for n in range(contents.shape[2]):
         views.append(torch.relu(contents[:, :, n] @ core.viewport_weight[:, n] + core.viewport_bias[n]))
     return torch.relu(core.summariser(torch.cat(views, 2))), after
+
+
+def standardised(scale: RunningScale, contents: Tensor) -> Tensor:
+    """Contents (T, B, k, D) with mean 0 and variance 1, as far as the statistics know."""
+    floor = RunningScale.FLOOR * scale.var.mean(1, keepdim=True)
+    return (contents - scale.mean) / (scale.var + floor + RunningScale.EPSILON).sqrt()
 
 
 def appendix_g_operator(base: float, pools: int) -> Tensor:

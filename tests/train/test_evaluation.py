@@ -4,6 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageSequence
 from scipy import stats
 
 from engram.agents import RecurrentModule
@@ -13,7 +14,7 @@ from engram.train.checkpoints import Source
 from engram.train.environments import make_batched, probe
 from engram.train.errors import ExperimentError
 from engram.train.evaluation import Request, evaluate, play
-from engram.train.gif import write_gif
+from engram.train.gif import Reel, write_gif
 from engram.train.policy import ColumnPolicy, Policy, StockPolicy, make_policy
 from engram.train.summary import summarise
 
@@ -114,16 +115,62 @@ def test_foreign_observations_are_refused():
         play(module(), UNEVEN, {}, Request("checkpoint"))
 
 
-def test_gif(tmp_path):
-    import imageio
+def durations(file):
+    """Milliseconds that each picture of a GIF is shown."""
+    with Image.open(file) as gif:
+        return [picture.info["duration"] for picture in ImageSequence.Iterator(gif)]
 
+
+def test_gif(tmp_path):
     file = tmp_path / "walk.gif"
-    write_gif(module(), CUE, {"delay": 3}, True, 0, file)
-    frames = imageio.mimread(file)
-    assert len(frames) == 5  # the first look and four steps
-    assert frames[0].shape[:2] == (160, 240)
+    write_gif(module(), CUE, {"delay": 3}, True, 0, file, 1.0)
+    assert durations(file) == [200] * 5  # the first look and four steps
+    with Image.open(file) as gif:
+        assert gif.size == (240, 160)
     with pytest.raises(ExperimentError, match="--gif"):
-        write_gif(module(), CUE, {}, True, 0, tmp_path / "no" / "folder.gif")
+        write_gif(module(), CUE, {}, True, 0, tmp_path / "no" / "folder.gif", 1.0)
+
+
+def test_a_gif_does_not_linger(tmp_path):
+    """A picture that stays is held as long as it stays, but no longer than asked for."""
+    dark, light = np.zeros((9, 9, 3), np.uint8), np.full((9, 9, 3), 255, np.uint8)
+    held = {}
+    for hold in (50, 450, 700_000):
+        reel = Reel(pace=100, hold=hold)
+        for picture in (dark, light, light, light, dark, *[light] * 7000):
+            reel.add(picture)
+        assert [picture[0, 0, 0] for picture in reel.pictures] == [0, 255, 0, 255]
+        reel.write(tmp_path / "reel.gif")
+        held[hold] = durations(tmp_path / "reel.gif")
+    assert held == {
+        50: [100, 100, 100, 100],  # no shorter than a picture's own time
+        450: [100, 300, 100, 450],
+        700_000: [100, 300, 100, 655_350],  # what the format can say
+    }
+
+
+def test_a_gif_of_one_picture(tmp_path):
+    reel = Reel(pace=100, hold=1000)
+    for _ in range(3):
+        reel.add(np.zeros((9, 9, 3), np.uint8))
+    reel.write(tmp_path / "still.gif")
+    assert durations(tmp_path / "still.gif") == [300]
+
+
+class Idle:
+    """Stays where it is."""
+
+    def act(self, observations, resets):
+        return np.array([4])
+
+
+def test_a_gif_of_the_maze_skips_the_wait(tmp_path, monkeypatch):
+    """30 s in which nothing happens but that the teleporter appears: two pictures, 2 s."""
+    monkeypatch.setattr("engram.train.gif.make_policy", lambda module, lanes, greedy: Idle())
+    file = tmp_path / "maze.gif"
+    write_gif(None, "engram/TMaze-v0", {"timeout_frames": 300}, True, 0, file, 1.0)
+    assert durations(file) == [1000, 1000]
+    assert file.stat().st_size < 10_000
 
 
 def test_summary_is_json():
@@ -146,7 +193,7 @@ def test_a_policy_that_breaks_is_one_line(monkeypatch, tmp_path):
     monkeypatch.setattr("engram.train.checkpoints.load_module", lambda path: module())
     monkeypatch.setattr("engram.train.checkpoints.source", lambda path: Source(CUE, {"autoreset_mode": "x"}))
     with pytest.raises(ExperimentError) as caught:
-        evaluate(Request(str(tmp_path)), gif=None, as_json=False)
+        evaluate(Request(str(tmp_path)), gif=None, gif_hold=1.0, as_json=False)
     assert str(caught.value) == f"evaluate: {tmp_path} cannot be played: mat1 and mat2 shapes"
 
 

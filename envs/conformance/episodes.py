@@ -1,0 +1,234 @@
+"""Checks of ends: final observations and infos, and how a lane begins anew in each autoreset mode.
+
+B lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from engram.envs.conformance.compare import BrokenPromiseError, first_difference
+from engram.envs.conformance.forms import misfit
+from engram.envs.conformance.trial import FINAL_KEYS, Frame, LaneActions, Tape, Trial, form_of, lane_info
+
+START_SEEDS = 16
+"""Resets that show how episodes can begin."""
+
+TRIES = 4
+"""Other actions to try where an action must not matter."""
+
+
+def check_ends(trial: Trial) -> str:
+    """Random actions meet the end of an episode in every lane; the other checks of ends rest on it."""
+    ends = np.sum([frame.ended for frame in trial.tape if frame.is_step], axis=0)
+    for lane in np.flatnonzero(ends == 0):
+        raise BrokenPromiseError(
+            f"lane {lane}: expected an end within {len(trial.actions)} steps of random actions, got none; "
+            "make episodes shorter, or raise max_steps"
+        )
+    return f"ends per lane {ends.tolist()}"
+
+
+def check_final(trial: Trial) -> str:
+    """With SAME_STEP, and there only, infos hold the last observations and infos of lanes that ended.
+
+    `final_obs` is an object array, None for lanes that did not end. `final_info` has all keys that every
+    step within an episode has; the reset after it may have others, and an end may have more.
+    """
+    steady = _steady_keys(trial)
+    count = 0
+    for frame in trial.tape:
+        ended = frame.ended if frame.is_step else np.zeros(trial.lanes, np.bool_)
+        expected = FINAL_KEYS if trial.mode is AutoresetMode.SAME_STEP and ended.any() else ()
+        got = tuple(key for key in FINAL_KEYS if key in frame.infos)
+        if got != expected:
+            raise BrokenPromiseError(
+                f"{frame.where}: infos: expected {list(expected) or 'no final ones'}, got {list(got)}; lanes "
+                f"ended: {np.flatnonzero(ended).tolist()}"
+            )
+        if expected:
+            count += 1
+            _expect_final_masks(frame, ended)
+            _expect_final_obs(trial, frame, ended)
+            _expect_final_info(frame, ended, steady)
+    return f"in {count} of {len(trial.tape)} resets and steps"
+
+
+def _steady_keys(trial: Trial) -> set[str]:
+    """Keys that each step within an episode has."""
+    steps = [frame for frame in trial.tape if frame.is_step]
+    told = [
+        set(lane_info(frame.infos, lane))
+        for frame in steps
+        for lane in range(trial.lanes)
+        if not frame.ended[lane]
+    ]
+    return set.intersection(*told) if told else set()
+
+
+def _expect_final_masks(frame: Frame, ended: Any) -> None:
+    for name in ("_final_obs", "_final_info"):
+        for lane in np.flatnonzero(frame.infos[name] != ended):
+            raise BrokenPromiseError(
+                f"{frame.where}, lane {lane}: infos[{name!r}]: expected {ended[lane]}, got "
+                f"{frame.infos[name][lane]}"
+            )
+
+
+def _expect_final_obs(trial: Trial, frame: Frame, ended: Any) -> None:
+    observations = frame.infos["final_obs"]
+    if form_of(observations) != f"object ({trial.lanes},)":
+        got = form_of(observations)
+        raise BrokenPromiseError(f"{frame.where}: infos['final_obs']: expected an object array, got {got}")
+    for lane, last in enumerate(observations):
+        place = f"{frame.where}, lane {lane}: final_obs"
+        if not ended[lane]:
+            if last is not None:
+                raise BrokenPromiseError(f"{place}: expected None, its episode goes on; got an observation")
+            continue
+        wrong = misfit(trial.single_observation_space, last)
+        if wrong or last not in trial.single_observation_space:
+            raise BrokenPromiseError(
+                f"{place}{wrong or f': expected one in {trial.single_observation_space}, got another'}"
+            )
+
+
+def _expect_final_info(frame: Frame, ended: Any, steady: set[str]) -> None:
+    info = frame.infos["final_info"]
+    if not isinstance(info, dict):
+        raise BrokenPromiseError(f"{frame.where}: infos['final_info']: expected a dict, got {form_of(info)}")
+    for lane in range(len(ended)):
+        told = set(lane_info(info, lane))
+        place = f"{frame.where}, lane {lane}: final_info"
+        if told and not ended[lane]:
+            raise BrokenPromiseError(f"{place}: expected nothing, its episode goes on; got {sorted(told)}")
+        if ended[lane] and not steady <= told:
+            raise BrokenPromiseError(
+                f"{place}: expected the keys {sorted(steady)} of other steps, got {sorted(told)}"
+            )
+
+
+def check_new_episode(trial: Trial) -> str:
+    """What a lane shows after its end is the first observation of a new episode.
+
+    Where nothing random was seen it must be the first one of the tape. Otherwise it must at least not be the
+    last one of the old episode, each time; that can happen by chance, and where episodes are seen to begin
+    like that it is no mistake.
+    """
+    turns = list(_turns(trial))
+    starts = _starts(trial) if turns else []
+    odd = [turn for turn in turns if not any(_same(start, turn.first) for start in starts[turn.lane])]
+    stale = [turn for turn in odd if _same(turn.last, turn.first)]
+    for kind in ("termination", "truncation"):
+        count = sum(turn.kind == kind for turn in turns)
+        again = [turn for turn in stale if turn.kind == kind]
+        if count > 1 and len(again) == count:
+            raise BrokenPromiseError(_not_first(again[0], "the last of the old episode"))
+    if odd and not trial.is_random:
+        raise BrokenPromiseError(_not_first(odd[0], "another"))
+    return f"{len(turns)} new episodes" + ("" if trial.is_random else ", all with the same beginning")
+
+
+class _Turn(NamedTuple):
+    """Where one episode follows another: the last observation before, the first one after."""
+
+    where: str
+    lane: int
+    kind: str
+    last: Any
+    first: Any
+
+
+def _not_first(turn: _Turn, got: str) -> str:
+    return (
+        f"{turn.where}, lane {turn.lane}, after a {turn.kind}: observation: expected the first of a new "
+        f"episode, got {got}"
+    )
+
+
+def _same(one: Any, other: Any) -> bool:
+    return first_difference(one, other) is None
+
+
+def _turns(trial: Trial) -> Iterator[_Turn]:
+    """All turns of the tape."""
+    same_step = trial.mode is AutoresetMode.SAME_STEP
+    after = trial.tape if same_step else trial.tape[1:]
+    for end, begin in zip(trial.tape, after, strict=False):
+        if not end.is_step or (same_step and not isinstance(end.infos.get("final_obs"), np.ndarray)):
+            continue
+        last = end.infos["final_obs"] if same_step else trial.split(end.observations)
+        first = trial.split(begin.observations)
+        for lane in np.flatnonzero(end.ended):
+            kind = "termination" if end.terminated[lane] else "truncation"
+            yield _Turn(begin.where, int(lane), kind, last[lane], first[lane])
+
+
+def _starts(trial: Trial) -> list[list[Any]]:
+    """First observations under some seeds, by lane."""
+    with trial.opened() as env:
+        tapes = [trial.play(env, trial.seed + salt, ()) for salt in range(START_SEEDS)]
+    return [list(lane) for lane in zip(*(trial.split(tape[0].observations) for tape in tapes), strict=True)]
+
+
+def check_step_after_end(trial: Trial) -> str:
+    """With NEXT_STEP, the step after an end has no reward and no end, and its action does not matter."""
+    if trial.mode is not AutoresetMode.NEXT_STEP:
+        return "not for this autoreset mode"
+    for end, begin in zip(trial.tape, trial.tape[1:], strict=False):
+        for lane in np.flatnonzero(end.ended) if end.is_step else ():
+            place = f"{begin.where}, lane {lane}, which begins anew"
+            if begin.rewards[lane] != 0:
+                raise BrokenPromiseError(f"{place}: reward: expected 0, got {begin.rewards[lane]}")
+            if begin.ended[lane]:
+                raise BrokenPromiseError(f"{place}: expected no end, got one")
+    return f"no reward, no end, {_expect_ignored_actions(trial)} other actions ignored"
+
+
+def _expect_ignored_actions(trial: Trial) -> int:
+    """Play on with other actions at the first turn; the number of those tried."""
+    end = next((place for place, frame in enumerate(trial.tape) if frame.is_step and frame.ended.any()), None)
+    if end is None or end >= len(trial.actions):
+        return 0
+    lanes = np.flatnonzero(trial.tape[end].ended)
+    with trial.opened() as env:
+        for salt in range(1, TRIES + 1):
+            found = trial.difference_of_tapes(trial.tape, _play_otherwise(trial, env, end, lanes, salt))
+            if found:
+                raise BrokenPromiseError(
+                    f"{found}; only actions of step {end + 1} differed, in lanes {lanes.tolist()} that began "
+                    "anew there, where actions are ignored"
+                )
+    return TRIES
+
+
+def _play_otherwise(trial: Trial, env: Any, step: int, lanes: Any, salt: int) -> Tape:
+    """Play the tape again with other actions in one step and some lanes."""
+    actions: list[LaneActions] = [list(chosen) for chosen in trial.actions]
+    other = next(trial.draw_actions(salt))
+    for lane in lanes:
+        actions[step][lane] = other[lane]
+    return trial.play(env, trial.seed, actions)
+
+
+def check_masked_reset(trial: Trial) -> str:
+    """With DISABLED, `reset(options={"reset_mask": mask})` leaves the other lanes where they are."""
+    if trial.mode is not AutoresetMode.DISABLED:
+        return "not for this autoreset mode"
+    count = 0
+    for end, begin in zip(trial.tape, trial.tape[1:], strict=False):
+        if begin.is_step:
+            continue
+        count += 1
+        before, after = trial.split(end.observations), trial.split(begin.observations)
+        for lane in np.flatnonzero(~end.ended):
+            found = first_difference(before[lane], after[lane])
+            if found:
+                raise BrokenPromiseError(
+                    f"{begin.where}, lane {lane}, not in the mask: observation changed: {found.text}"
+                )
+    return f"{count} masked resets"
