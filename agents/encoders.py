@@ -19,9 +19,11 @@ from engram.memory.windows.mlp import relu_layers
 
 
 class Encoder(nn.Module):
-    """Observations (N, *shape) to features (N, output_size).
+    """Observations (N, *shape) to features (N, output_size), in two steps.
 
-    Observations of whole numbers (boards, pixels) are scaled to at most 1 by the upper bound of their space.
+    `prepare` makes floats of observations; those of whole numbers (boards, pixels) are scaled to at most 1 by
+    the upper bound of their space. `forward` encodes what was prepared. Preparing a large board takes as long
+    as encoding it, and encoders of the same space may share it.
     """
 
     Options: ClassVar[type[Options]]
@@ -71,9 +73,9 @@ class ConvEncoder(Encoder):
         self.linear = nn.Linear(rows * columns * planes, options.size)
         self.output_size = options.size
 
-    def forward(self, observations: Tensor) -> Tensor:
-        """(N, rows, columns, planes) to (N, size)."""
-        images = self.prepare(observations).permute(0, 3, 1, 2)
+    def forward(self, prepared: Tensor) -> Tensor:
+        """Prepared (N, rows, columns, planes) to (N, size)."""
+        images = prepared.permute(0, 3, 1, 2)
         return torch.relu(self.linear(self.convolutions(images).flatten(1)))
 
 
@@ -94,9 +96,9 @@ class MLPEncoder(Encoder):
         self.layers = relu_layers(int(np.prod(space.shape)), options.hidden)
         self.output_size = options.hidden[-1]
 
-    def forward(self, observations: Tensor) -> Tensor:
-        """(N, *shape) to (N, hidden[-1])."""
-        features: Tensor = self.layers(self.prepare(observations).flatten(1))
+    def forward(self, prepared: Tensor) -> Tensor:
+        """Prepared (N, *shape) to (N, hidden[-1])."""
+        features: Tensor = self.layers(prepared.flatten(1))
         return features
 
 

@@ -118,14 +118,14 @@ class RecurrentModule(TorchRLModule):  # type: ignore[misc]
             resets: True where a step is the first of an episode, (T, B); None: nowhere.
         """
         time, lanes = observations.shape[:2]
-        flat = observations.flatten(0, 1)
+        prepared = self.encoder.prepare(observations.flatten(0, 1))
         if self.memory_encoder is None:
-            features = self.encoder(flat).view(time, lanes, -1)
+            features = self.encoder(prepared).view(time, lanes, -1)
             written = features
         else:
-            features = self.encoder(flat).view(time, lanes, -1) if self.skip else None
+            features = self.encoder(prepared).view(time, lanes, -1) if self.skip else None
             with torch.no_grad():
-                written = self.memory_encoder(flat).view(time, lanes, -1)
+                written = self.memory_encoder(prepared).view(time, lanes, -1)
         remembered, state = self.core(written, state, resets)
         parts = [remembered, features] if self.skip else [remembered]
         joined = torch.cat(parts, dim=-1) if len(parts) > 1 else remembered
