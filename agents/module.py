@@ -18,13 +18,23 @@ from torch import Tensor, nn
 from engram.agents.encoders import encoder_options, make_encoder
 from engram.memory import core_options, make_core
 from engram.memory.core import State
-from engram.memory.options import unknown_key_message
+from engram.memory.options import Options, integers, parse_options, unknown_key_message
+from engram.memory.windows.mlp import relu_layers
 
 RESETS = "resets"
 """Column of a columnar batch: True where a step is the first of an episode, (T, B)."""
 
 POLICY_INIT_SCALE = 0.01
 """The policy head starts near uniform: its weights are scaled by this number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadOptions(Options):
+    """Options of the layers that policy and value share behind the core."""
+
+    hidden: tuple[int, ...] = integers(
+        (), "units of each ReLU layer over what was remembered and what is seen"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +45,14 @@ class ModelConfig:
         encoder: Options of the encoder, `{"type": ...}`; see `engram.agents.ENCODERS`.
         core: Options of the recurrent core, `{"type": ...}`; see `engram.memory.CORES`.
         skip: Whether the heads also read the encoder's features, past the core.
+        head: Options of the layers that the heads share, see `HeadOptions`; without `hidden` there are none,
+            and what is remembered and what is seen can only be weighed against each other, not combined.
     """
 
     encoder: Mapping[str, Any] = field(default_factory=lambda: {"type": "mlp"})
     core: Mapping[str, Any] = field(default_factory=lambda: {"type": "lstm"})
     skip: bool = False
+    head: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
@@ -63,6 +76,9 @@ def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
     core_options(config.core, f"{path}.core")
     if not isinstance(config.skip, bool):
         raise ValueError(f"{path}.skip: expected true or false, got {config.skip!r}")
+    if not isinstance(config.head, Mapping):
+        raise ValueError(f"{path}.head: expected a mapping, got {config.head!r}")
+    parse_options(HeadOptions, config.head, f"{path}.head")
     return config
 
 
@@ -97,6 +113,9 @@ class RecurrentModule(TorchRLModule):  # type: ignore[misc]
         if self.memory_encoder is not None and not self.skip:
             self.encoder.requires_grad_(False)
         features = self.core.output_size + (self.encoder.output_size if self.skip else 0)
+        hidden = parse_options(HeadOptions, config.head, "model.head").hidden
+        self.shared_head = relu_layers(features, hidden)
+        features = (features, *hidden)[-1]
         self.policy_head = nn.Linear(features, _distribution_size(self.action_space))
         self.value_head = nn.Linear(features, 1)
         with torch.no_grad():
@@ -128,7 +147,7 @@ class RecurrentModule(TorchRLModule):  # type: ignore[misc]
                 written = self.memory_encoder(prepared).view(time, lanes, -1)
         remembered, state = self.core(written, state, resets)
         parts = [remembered, features] if self.skip else [remembered]
-        joined = torch.cat(parts, dim=-1) if len(parts) > 1 else remembered
+        joined = self.shared_head(torch.cat(parts, dim=-1) if len(parts) > 1 else remembered)
         return Outputs(self.policy_head(joined), self.value_head(joined).squeeze(-1), state)
 
     def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 
 from engram.agents.module import Outputs, RecurrentModule
 
+_POLICY_NETWORKS = ("encoder", "core", "shared_head", "policy_head")
+
 
 class StockRecurrentModule(RecurrentModule, ValueFunctionAPI, TargetNetworkAPI):  # type: ignore[misc]
     """`RecurrentModule` for RLlib's own PPO, IMPALA and APPO."""
@@ -74,8 +76,8 @@ class StockRecurrentModule(RecurrentModule, ValueFunctionAPI, TargetNetworkAPI):
         return {TARGET_NETWORK_ACTION_DIST_INPUTS: outputs.action_dist_inputs}
 
     def _policy_networks(self) -> list[nn.Module]:
-        return [self.encoder, self.core, self.policy_head]
+        return [getattr(self, name) for name in _POLICY_NETWORKS]
 
     def _use_policy_networks(self, networks: list[nn.Module]) -> None:
-        for name, network in zip(("encoder", "core", "policy_head"), networks, strict=True):
+        for name, network in zip(_POLICY_NETWORKS, networks, strict=True):
             setattr(self, name, network)

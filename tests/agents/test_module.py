@@ -66,6 +66,20 @@ def test_frozen_writer_is_not_trained_and_the_present_path_is():
     assert all(parameter.grad is not None for parameter in module.encoder.parameters())
 
 
+def test_the_shared_head_combines_memory_and_present():
+    """Without it, what the present adds to an output does not depend on what is remembered; with it, it does."""
+    for hidden, additive in (([], True), ([16], False)):
+        torch.manual_seed(0)
+        module = build(RecurrentModule, "low_pass_frozen", head={"hidden": hidden} if hidden else {})
+        joined = torch.randn(2, module.core.output_size), torch.randn(2, module.encoder.output_size)
+        value = [
+            [module.value_head(module.shared_head(torch.cat([past, now]))) for now in joined[1]]
+            for past in joined[0]
+        ]
+        interaction = value[0][0] - value[0][1] - value[1][0] + value[1][1]
+        assert (interaction.abs() < 1e-5).item() == additive
+
+
 def test_one_frozen_encoder_where_the_heads_read_the_memory_alone():
     module = build(RecurrentModule, "low_pass_frozen", skip=False)
     outputs = module.forward_columns(boards(5, 2), module.initial_state(2))
@@ -81,6 +95,8 @@ def test_one_frozen_encoder_where_the_heads_read_the_memory_alone():
         ({"encoder": {"type": "cnv"}}, r"model\.encoder\.type: unknown 'cnv'; did you mean 'conv'\?"),
         ({"encoder": {"type": "conv", "size": 0}}, r"model\.encoder\.size: expected an integer >= 1, got 0"),
         ({"coer": {}}, r"model\.coer: unknown key; did you mean 'core'\?"),
+        ({"head": {"hiden": [8]}}, r"model\.head\.hiden: unknown key; did you mean 'hidden'\?"),
+        ({"head": [8]}, r"model\.head: expected a mapping, got \[8\]"),
         ({"skip": "yes"}, r"model\.skip: expected true or false, got 'yes'"),
         ([1], r"model: expected a mapping, got \[1\]"),
     ],
