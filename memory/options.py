@@ -99,8 +99,14 @@ def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:
 
 
 def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = 2**31) -> Any:
-    """A field for a list of at least one integer, each in [low, high]."""
-    return _option(default, doc, unit, lambda value: _list(value, lambda item: _integer(item, low, high)))
+    """A field for a list of integers, each in [low, high]; empty is legal where the default is."""
+
+    def check(value: Any) -> tuple[Any, ...]:
+        if not default and isinstance(value, list | tuple) and not value:
+            return ()
+        return _list(value, lambda item: _integer(item, low, high))
+
+    return _option(default, doc, unit, check)
 
 
 def numbers(default: tuple[float, ...] | None, doc: str, *, unit: str = "", above: float, high: float) -> Any:

@@ -20,9 +20,14 @@ CORES = {
 }
 
 
-def build(module_class, core, skip=True):
+def build(module_class, core, skip=True, head=()):
     torch.manual_seed(0)
-    model = {"encoder": {"type": "conv", "channels": [4], "size": 16}, "core": CORES[core], "skip": skip}
+    model = {
+        "encoder": {"type": "conv", "channels": [4], "size": 16},
+        "core": CORES[core],
+        "skip": skip,
+        "head": {"hidden": list(head)},
+    }
     return module_class(observation_space=BOARD, action_space=ACTIONS, model_config=model).eval()
 
 
@@ -31,8 +36,9 @@ def boards(time, lanes):
 
 
 @pytest.mark.parametrize("core", CORES)
-def test_stock_form_equals_columnar_form(core):
-    ours, stock = build(RecurrentModule, core), build(StockRecurrentModule, core)
+@pytest.mark.parametrize("head", [(), (8,)])
+def test_stock_form_equals_columnar_form(core, head):
+    ours, stock = build(RecurrentModule, core, head=head), build(StockRecurrentModule, core, head=head)
     stock.load_state_dict(ours.state_dict())
     observations = boards(6, 3)
     outputs = ours.forward_columns(observations, ours.initial_state(3))
@@ -67,10 +73,9 @@ def test_frozen_writer_is_not_trained_and_the_present_path_is():
 
 
 def test_the_shared_head_combines_memory_and_present():
-    """Without it, what the present adds to an output does not depend on what is remembered; with it, it does."""
-    for hidden, additive in (([], True), ([16], False)):
-        torch.manual_seed(0)
-        module = build(RecurrentModule, "low_pass_frozen", head={"hidden": hidden} if hidden else {})
+    """Without it, what the present adds to an output does not depend on what is remembered."""
+    for head, additive in (((), True), ((16,), False)):
+        module = build(RecurrentModule, "low_pass_frozen", head=head)
         joined = torch.randn(2, module.core.output_size), torch.randn(2, module.encoder.output_size)
         value = [
             [module.value_head(module.shared_head(torch.cat([past, now]))) for now in joined[1]]
