@@ -25,6 +25,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+RIDGE = 1e-3  # of a pool's variance
+
 
 class Restarts(NamedTuple):
     """The lanes in which an episode starts inside a stretch, and what their outputs may see."""
@@ -52,23 +54,26 @@ class FilterBank:
         self.pools = len(coefficients)
         self.coefficients = tuple(coefficients)
         self._kernel = make_kernel(*transition(coefficients, parallel), self.longest)
-        self._cast: dict[tuple[int, torch.dtype, torch.device], Tensor] = {}
+        self._orthonormal = orthonormal_weights(coefficients, parallel)
+        self._cast: dict[tuple[str, int, torch.dtype, torch.device], Tensor] = {}
 
     def kernel(self, steps: int, like: Tensor) -> Tensor:
         """The kernels (k, T, k + T) for T = `steps` <= `longest`, dtype and device as `like`."""
-        key = (steps, like.dtype, like.device)
+        return self._constant("kernel", self._kernel[:, :steps, : self.pools + steps], like)
+
+    def orthonormal(self, like: Tensor) -> Tensor:
+        """The weights (k, k) of `orthonormal_weights`, dtype and device as `like`."""
+        return self._constant("orthonormal", self._orthonormal, like)
+
+    def _constant(self, name: str, values: Tensor, like: Tensor) -> Tensor:
+        key = (name, values.shape[1], like.dtype, like.device)
         if key in self._cast:
             return self._cast[key]
         if torch.compiler.is_compiling():  # a tensor that stands for others must not outlive the tracing
-            return self._make(steps, like)
+            return _cast_to(values, like)
         with torch.inference_mode(False):  # what is kept here will be used in training too
-            self._cast[key] = self._make(steps, like)
+            self._cast[key] = _cast_to(values, like)
         return self._cast[key]
-
-    def _make(self, steps: int, like: Tensor) -> Tensor:
-        kernel = self._kernel[:, :steps, : self.pools + steps].to(like.dtype)
-        regular = kernel.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
-        return (kernel * regular).contiguous().to(like.device)
 
     def restarts(self, resets: Tensor, like: Tensor) -> Restarts | None:
         """Finds the lanes that reset after the first step of a stretch; `resets` is (T, B) bool."""
@@ -85,6 +90,12 @@ class FilterBank:
         return Restarts(lanes, visible.to(like.dtype))
 
 
+def _cast_to(values: Tensor, like: Tensor) -> Tensor:
+    cast = values.to(like.dtype)
+    regular = cast.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
+    return (cast * regular).contiguous().to(like.device)
+
+
 def transition(coefficients: Sequence[float], parallel: bool) -> tuple[Tensor, Tensor]:
     """The matrices A (k, k) and B (k) of one step, in float64."""
     gain = torch.tensor(coefficients, dtype=torch.float64)
@@ -95,6 +106,27 @@ def transition(coefficients: Sequence[float], parallel: bool) -> tuple[Tensor, T
             step[pool] += gain[pool] * step[pool - 1]
             entry[pool] = gain[pool] * entry[pool - 1]
     return step, entry
+
+
+def orthonormal_weights(coefficients: Sequence[float], parallel: bool) -> Tensor:
+    """Weights (k, k) that make orthonormal combinations of k pools, in float64.
+
+    Combination n uses pools 1..n. Fed with white noise of variance 1, all of them have variance 1 and none is
+    correlated with another; so do their impulse responses. The contents' covariance S under such noise solves
+    ``S = A S A^T + a_1^2 B B^T``; the weights are the inverse of its Cholesky factor. A ridge on the
+    correlations keeps combinations that hardly ever move from being magnified without bound.
+    """
+    step, entry = transition(coefficients, parallel)
+    entry = coefficients[0] * entry  # the first pool's gain, which its link holds
+    pools = len(entry)
+    identity = torch.eye(pools, dtype=step.dtype)
+    system = torch.eye(pools**2, dtype=step.dtype) - torch.kron(step, step)
+    covariance = torch.linalg.solve(system, torch.outer(entry, entry).flatten()).view(pools, pools)
+    deviations = covariance.diagonal().sqrt()
+    correlation = covariance / torch.outer(deviations, deviations)
+    factor = torch.linalg.cholesky(correlation + RIDGE * identity)
+    weights: Tensor = torch.linalg.solve_triangular(factor, torch.diag(1 / deviations), upper=False)
+    return weights
 
 
 def make_kernel(step: Tensor, entry: Tensor, steps: int) -> Tensor:

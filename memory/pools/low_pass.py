@@ -50,6 +50,9 @@ class LowPassOptions(CoreOptions):
     summariser: int = integer(
         128, "width of the layer over all viewports, the output", unit="units", high=4096
     )
+    orthonormal: bool = boolean(
+        False, "viewports read orthonormal combinations of the pools, which are too much alike themselves"
+    )
     normalize: str = choice(
         "none",
         "pool contents before their viewports: as they are, layer norm, standardised",
@@ -66,6 +69,10 @@ class LowPassOptions(CoreOptions):
         super().__post_init__()
         if self.parallel and self.links != "identity":
             raise ValueError(f"links: parallel pools have none, expected identity, got {self.links!r}")
+        if self.orthonormal and self.links != "identity":
+            raise ValueError(
+                f"orthonormal: only linear pools can be, expected links identity, got {self.links!r}"
+            )
         if self.coefficients is not None:
             self._check_coefficients(self.coefficients)
 
@@ -143,6 +150,10 @@ class LowPass(Core):
     Pools start empty and fill over as many steps as they look back. Where inputs have a constant part, slow
     pools hold little but the trace of their filling; `normalize_input` takes that part away.
 
+    Neighbouring pools hold nearly the same, and what tells one event from the next lies in their small
+    differences, which gradients find slowly. `orthonormal` combinations span the same space with directions
+    of equal weight. Gradients still pass through the first pool only.
+
     A viewport is linear up to its ReLU, so it may as well look at the input before the filters as at the
     pools after them; that is V instead of D channels to filter, and how whole fragments are run where it is
     cheaper: see `path`. Contents are then only computed at a few steps per fragment for running statistics,
@@ -164,6 +175,7 @@ class LowPass(Core):
         self.layer_norm = options.normalize == "layer"
         self.bank = FilterBank(options.gains(), options.parallel)
         self.links = TanhLinks(options.gains(), size) if options.links == "orthonormal_tanh" else None
+        self.orthonormal = options.orthonormal
         self.embedding = nn.Linear(input_size, size) if options.parallel else None
         if self.embedding is not None:
             self.embedding.requires_grad_(self.train_input)
@@ -189,7 +201,7 @@ class LowPass(Core):
         "step" is a single step. Longer fragments are cut into stretches of at most `FilterBank.longest`
         steps and run "contents first" (filter D channels per pool, then look) or "viewports first" (look,
         then filter V channels per pool), whichever is cheaper. Layer norm (without learned scale: the
-        viewports have their own), tanh links and `return_info` want the contents themselves.
+        viewports have their own), tanh links, `orthonormal` and `return_info` want the contents themselves.
 
         Args:
             steps: T, of the fragment; with `bptt_steps`, of one of its blocks.
@@ -198,7 +210,7 @@ class LowPass(Core):
         """
         if steps == 1:
             return "step"
-        if self.layer_norm or self.links is not None or return_info:
+        if self.layer_norm or self.links is not None or self.orthonormal or return_info:
             return "contents first"
         stretch = math.ceil(steps / math.ceil(steps / self.bank.longest))
         return cheaper_path(stretch, lanes, *self.viewport_weight.shape)
@@ -289,14 +301,21 @@ class LowPass(Core):
 
     def _view_contents(self, contents: list[Tensor]) -> Tensor:
         """Viewports over contents (n, T, B, D) of every stream; returns (T, B, k, V) before the ReLU."""
+        stacked = self._readable(contents)
         if self.layer_norm:
-            contents = [functional.layer_norm(part, (self.size,)) for part in contents]
-        stacked = torch.cat(contents) if len(contents) > 1 else contents[0]
+            stacked = functional.layer_norm(stacked, (self.size,))
         if self.scale is not None:
             stacked = self.scale(stacked)
         # In this order, few rows times many columns, small products are several times faster than transposed.
         views = torch.bmm(self.viewport_weight.permute(1, 2, 0), stacked.flatten(1, 2).transpose(1, 2))
         return views.view(*views.shape[:2], *stacked.shape[1:3]).permute(2, 3, 0, 1) + self.viewport_bias
+
+    def _readable(self, contents: list[Tensor]) -> Tensor:
+        """Contents (n, S, B, D) of every stream as what viewports look at, (k, S, B, D)."""
+        stacked = torch.cat(contents) if len(contents) > 1 else contents[0]
+        if not self.orthonormal:
+            return stacked
+        return (self.bank.orthonormal(stacked) @ stacked.flatten(1)).view_as(stacked)
 
     def _view_ahead(self, filtered: Filtered) -> Tensor:
         """Viewports over the filters' columns, then the filters; same result as `_view_contents`."""
@@ -325,4 +344,4 @@ class LowPass(Core):
         steps, lanes = inputs.shape[:2]
         stride = math.ceil(steps / self.STATISTICS_STEPS)
         contents = stretch.contents(slice((steps - 1) % stride, None, stride))
-        scale.observe(torch.cat(contents), steps * lanes)
+        scale.observe(self._readable(contents), steps * lanes)

@@ -55,7 +55,15 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"pools": 3, "size": 5, "parallel": True, "block_gradients": False, "normalize": "layer"},
         {"pools": 4, "size": 5, "normalize": "layer"},
         {"pools": 4, "size": 5, "normalize": "running", "read_p0": True},
-        {"pools": 4, "size": 5, "normalize": "running", "train_input": False, "normalize_input": True},
+        {
+            "pools": 4,
+            "size": 5,
+            "normalize": "running",
+            "train_input": False,
+            "normalize_input": True,
+            "orthonormal": True,
+        },
+        {"pools": 3, "size": 5, "parallel": True, "normalize": "layer", "orthonormal": True},
         {"pools": 4, "size": 5, "parallel": True, "train_input": False, "read_p0": True},
     ],
     "lru": [

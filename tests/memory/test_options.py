@@ -29,8 +29,8 @@ ERRORS: list[tuple[Any, str]] = [
     (
         {"type": "low_pass", "pols": 3},
         "core.pols: unknown key; did you mean 'pools'? known: base, block_gradients, bptt_steps, "
-        "coefficients, links, normalize, normalize_input, parallel, pools, read_p0, size, summariser, "
-        "train_input, viewports",
+        "coefficients, links, normalize, normalize_input, orthonormal, parallel, pools, read_p0, size, "
+        "summariser, train_input, viewports",
     ),
     ({"type": "lstm", "size": "big"}, "core.size: expected an integer >= 1, got 'big'"),
     ({"type": "lstm", "size": 0}, "core.size: expected an integer >= 1, got 0"),

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engram.memory import State
+from engram.memory.pools.filter_bank import RIDGE
 from engram.memory.pools.low_pass import LowPass
 from engram.memory.pools.normalize import RunningScale
 
@@ -52,6 +53,9 @@ def low_pass(core: LowPass, inputs: Tensor, state: State, resets: Tensor) -> tup
     heard = inputs if core.train_input else inputs.detach()
     contents = pool_contents(core, heard, state["pools"], resets)
     after = {"pools": contents[-1]}
+    if core.orthonormal:
+        weights = orthonormal_combinations(core.bank.coefficients, core.embedding is not None)
+        contents = torch.einsum("nm,tbmd->tbnd", weights, contents)
     if core.layer_norm:
         contents = functional.layer_norm(contents, (core.size,))
     if core.scale is not None:
@@ -60,6 +64,28 @@ def low_pass(core: LowPass, inputs: Tensor, state: State, resets: Tensor) -> tup
     for n in range(contents.shape[2]):
         views.append(torch.relu(contents[:, :, n] @ core.viewport_weight[:, n] + core.viewport_bias[n]))
     return torch.relu(core.summariser(torch.cat(views, 2))), after
+
+
+def orthonormal_combinations(gains: tuple[float, ...], parallel: bool) -> Tensor:
+    """Gram-Schmidt, with the ridge, on the responses to an impulse, watched until nothing of it is left."""
+    pools = torch.zeros(len(gains), dtype=torch.float64)
+    responses = []
+    for t in range(200 * 2 ** len(gains)):
+        x = impulse = 1.0 if t == 0 else 0.0
+        new = []
+        for gain, old in zip(gains, pools, strict=True):
+            new.append(gain * x + (1 - gain) * old)
+            x = impulse if parallel else new[-1]
+        pools = torch.tensor(new, dtype=torch.float64)
+        responses.append(pools)
+    covariance = torch.stack(responses).T @ torch.stack(responses)
+    covariance += torch.diag(RIDGE * covariance.diagonal())
+    rows: list[Tensor] = []
+    for row in torch.eye(len(gains), dtype=torch.float64):
+        for done in rows:
+            row = row - (row @ covariance @ done) * done
+        rows.append(row / (row @ covariance @ row).sqrt())
+    return torch.stack(rows)
 
 
 def standardised(scale: RunningScale, contents: Tensor) -> Tensor:
