@@ -113,11 +113,13 @@ def orthonormal_weights(coefficients: Sequence[float], parallel: bool) -> Tensor
 
     Combination n uses pools 1..n. Fed with white noise of variance 1, all of them have variance 1 and none is
     correlated with another; so do their impulse responses. The contents' covariance S under such noise solves
-    ``S = A S A^T + a_1^2 B B^T``; the weights are the inverse of its Cholesky factor. A ridge on the
-    correlations keeps combinations that hardly ever move from being magnified without bound.
+    ``S = A S A^T + B B^T``, the first pool's gain included; the weights are the inverse of its Cholesky
+    factor. A ridge on the correlations keeps combinations that hardly ever move from being magnified without
+    bound.
     """
     step, entry = transition(coefficients, parallel)
-    entry = coefficients[0] * entry  # the first pool's gain, which its link holds
+    first = slice(0, 1) if parallel else slice(None)  # the pools that hear through the first pool's link
+    entry[first] *= coefficients[0]  # its gain, which the link's weights hold
     pools = len(entry)
     identity = torch.eye(pools, dtype=step.dtype)
     system = torch.eye(pools**2, dtype=step.dtype) - torch.kron(step, step)

@@ -352,3 +352,25 @@ def test_rare_units_are_not_blown_up() -> None:
     scale.commit()
     gain = scale.gain()[0]
     assert 9 < gain[0] / gain[1:].mean() < 11
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_orthonormal_combinations_of_noise_are_white(parallel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pools fed with white noise: without the ridge, their combinations have variance 1, no correlation."""
+    monkeypatch.setattr("engram.memory.pools.filter_bank.RIDGE", 0.0)
+    torch.manual_seed(0)
+    gains = (0.5, 0.25, 0.125, 0.0625)
+    core = build(pools=4, orthonormal=True, parallel=parallel)
+    assert core.bank.coefficients == gains
+    pools, rows = torch.zeros(4, 2000, dtype=torch.float64), []
+    for _ in range(400):
+        x = noise = torch.randn(2000, dtype=torch.float64)
+        new = []
+        for gain, old in zip(gains, pools, strict=True):
+            new.append(gain * x + (1 - gain) * old)
+            x = noise if parallel else new[-1]
+        pools = torch.stack(new)
+        rows.append(pools)
+    contents = torch.stack(rows[-100:]).transpose(0, 1).flatten(1)  # the slowest pool has filled
+    white = core.bank.orthonormal(contents) @ contents
+    torch.testing.assert_close(white @ white.T / white.shape[1], torch.eye(4).double(), atol=0.05, rtol=0)
