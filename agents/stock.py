@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from engram.agents.module import Outputs, RecurrentModule
 
-_POLICY_NETWORKS = ("encoder", "core", "shared_head", "policy_head")
+_POLICY_NETWORKS = ("encoder", "core", "policy_head", "shared_head")
 
 
 class StockRecurrentModule(RecurrentModule, ValueFunctionAPI, TargetNetworkAPI):  # type: ignore[misc]

@@ -54,9 +54,9 @@ def check_flag(name: str, value: Any) -> bool:
     Raises:
         ValueError: it is not.
     """
-    if not isinstance(value, bool):
+    if not isinstance(value, bool | np.bool_):
         raise ValueError(f"{name}: {value!r} is not a boolean; legal: true, false")
-    return value
+    return bool(value)
 
 
 def check_at_least(name: str, value: Any, low: int, legal: str) -> int:
@@ -102,7 +102,9 @@ def check_choices(name: str, value: Any, legal: str, check: Callable[[str, Any],
 
 
 def listed(value: Any) -> Iterable[Any]:
-    """Return a list, tuple or array as it is, anything else as a list of one."""
+    """Return a list, tuple or array as it is, anything else, arrays without axes too, as a list of one."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value.item()
     return value if isinstance(value, list | tuple | np.ndarray) else [value]
 
 

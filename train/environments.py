@@ -233,6 +233,8 @@ def make_rendered(
         raise ExperimentError(
             f"{wanted_by}: {env_id} cannot render {kind}; its render modes: {', '.join(modes) or 'none'}"
         )
+    if "render_mode" in env_config:
+        raise ExperimentError(f"--env-config.render_mode: {wanted_by} sets it to {mode!r}; leave it out")
     _check_keys(spec, env_config, "copies", "--env-config")
     env: gym.Env[Any, Any] = _attempt(
         lambda: gym.make(qualified(env_id), render_mode=mode, **env_config), wanted_by

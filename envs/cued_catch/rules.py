@@ -233,7 +233,9 @@ class CuedCatchRules:
         """Write noise, given for the trials that are not reward-free, into (B, N)."""
         for lane, values in enumerate(_read_lists_of_numbers("options.noise", value, len(free))):
             paid = self.num_trials - free[lane]
-            if not self.reward_sigma and not len(values):
+            if not self.reward_sigma:
+                if np.any(values):
+                    raise ValueError("options.noise: there is none where reward_sigma is 0; leave it out")
                 continue
             if len(values) != paid:
                 raise ValueError(
@@ -243,13 +245,17 @@ class CuedCatchRules:
 
     def _check_frames(self, options: Mapping[str, Any], free: NDArray[np.int64]) -> None:
         resets = self.first_trial + TRIAL_FRAMES * np.arange(self.num_trials + 1)
-        paid = resets[free[0] : -1] + TRIAL_FRAMES - 1 if self.reward_sigma else resets[:0]
-        for name, expected in (("trial_reset_frames", resets), ("noise_frames", paid)):
-            if name in options and not np.array_equal(options[name], expected):
-                raise ValueError(
-                    f"options.{name}: these are not the frames that the parameters give; leave them out, or "
-                    f"make the environment with the parameters of the recorded episode"
-                )
+        for lane, first_paid in enumerate(free):
+            paid = resets[first_paid:-1] + TRIAL_FRAMES - 1 if self.reward_sigma else resets[:0]
+            for name, expected in (("trial_reset_frames", resets), ("noise_frames", paid)):
+                if name not in options:
+                    continue
+                given = _read_lists_of_numbers(f"options.{name}", options[name], len(free))[lane]
+                if not np.array_equal(given, expected):
+                    raise ValueError(
+                        f"options.{name}: these are not the frames that the parameters give; leave them out, "
+                        f"or make the environment with the parameters of the recorded episode"
+                    )
 
 
 def _read_associations(value: Any, lanes: int) -> NDArray[np.bool_]:

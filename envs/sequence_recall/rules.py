@@ -20,7 +20,6 @@ from engram.envs.checks import (
     check_choices,
     check_keys,
     check_timeout,
-    listed,
     spread,
 )
 
@@ -209,7 +208,7 @@ class SequenceRecallRules:
         longest = max(self.choices("sequence_length"))
         lights = rng.integers(1, len(LIGHTS) + 1, size=(lanes, longest))
         if "sequence" in options:
-            given = _read_sequences(options["sequence"], lanes)
+            given = self._read_sequences(options["sequence"], lanes)
             length = np.array([len(one) for one in given])
             self._check_lengths(length, longest)
             for lane, one in enumerate(given):
@@ -217,6 +216,27 @@ class SequenceRecallRules:
         self._check_lengths(length, longest)
         lights[np.arange(longest) >= length[:, None]] = NONE
         return Hidden(lights, length, *times)
+
+    def _read_sequences(self, value: Any, lanes: int) -> list[list[int]]:
+        """Sequences of lights, one per lane.
+
+        A list of single lights is one sequence; but as texts, to several lanes that may have sequences of one
+        light, it is one for each.
+        """
+        plain = value.tolist() if isinstance(value, np.ndarray) else value
+        sequences = [plain] * lanes if self._is_one_sequence(plain, lanes) else list(plain)
+        if len(sequences) != lanes:
+            raise ValueError(
+                f"options.sequence: {len(sequences)} sequences; legal: one, or one per lane ({lanes})"
+            )
+        return [_read_sequence(one) for one in sequences]
+
+    def _is_one_sequence(self, value: Any, lanes: int) -> bool:
+        if not isinstance(value, list | tuple):
+            return True
+        if all(isinstance(part, str) and len(part) == 1 for part in value):
+            return lanes == 1 or 1 not in self.choices("sequence_length")
+        return not any(isinstance(part, str | list | tuple | np.ndarray) for part in value)
 
     def _check_lengths(self, lengths: Ints, longest: int) -> None:
         if lengths.max() > longest:
@@ -238,20 +258,6 @@ def _check_times(parameter: str, name: str, value: Any) -> tuple[int, ...]:
     legal = f">= {low} {unit}, or a list of these"
     check = functools.partial(check_at_least, low=low, legal=legal)
     return tuple(max(one, shortest) for one in check_choices(name, value, legal, check))
-
-
-def _read_sequences(value: Any, lanes: int) -> list[list[int]]:
-    """Sequences of lights, one per lane."""
-    parts = list(listed(value))
-    one_for_all = isinstance(value, str) or all(
-        np.ndim(part) == 0 and not isinstance(part, str) for part in parts
-    )
-    sequences = [value] * lanes if one_for_all else parts
-    if len(sequences) != lanes:
-        raise ValueError(
-            f"options.sequence: {len(sequences)} sequences; legal: one, or one per lane ({lanes})"
-        )
-    return [_read_sequence(one) for one in sequences]
 
 
 def _read_sequence(value: Any) -> list[int]:

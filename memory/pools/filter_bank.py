@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 RIDGE = 1e-3  # of a pool's variance
+SLOWEST = 1e-12  # gain below which 1 - a_n has too few digits left to tell how a pool fills
 
 
 class Restarts(NamedTuple):
@@ -54,26 +55,35 @@ class FilterBank:
         self.pools = len(coefficients)
         self.coefficients = tuple(coefficients)
         self._kernel = make_kernel(*transition(coefficients, parallel), self.longest)
-        self._orthonormal = orthonormal_weights(coefficients, parallel)
+        self._parallel = parallel
         self._cast: dict[tuple[str, int, torch.dtype, torch.device], Tensor] = {}
 
     def kernel(self, steps: int, like: Tensor) -> Tensor:
         """The kernels (k, T, k + T) for T = `steps` <= `longest`, dtype and device as `like`."""
-        return self._constant("kernel", self._kernel[:, :steps, : self.pools + steps], like)
+        return self._constant("kernel", steps, like)
 
     def orthonormal(self, like: Tensor) -> Tensor:
         """The weights (k, k) of `orthonormal_weights`, dtype and device as `like`."""
-        return self._constant("orthonormal", self._orthonormal, like)
+        return self._constant("orthonormal", 0, like)
 
-    def _constant(self, name: str, values: Tensor, like: Tensor) -> Tensor:
-        key = (name, values.shape[1], like.dtype, like.device)
+    def _constant(self, name: str, steps: int, like: Tensor) -> Tensor:
+        key = (name, steps, like.dtype, like.device)
         if key in self._cast:
             return self._cast[key]
         if torch.compiler.is_compiling():  # a tensor that stands for others must not outlive the tracing
-            return _cast_to(values, like)
+            return self._make(name, steps, like)
         with torch.inference_mode(False):  # what is kept here will be used in training too
-            self._cast[key] = _cast_to(values, like)
+            self._cast[key] = self._make(name, steps, like)
         return self._cast[key]
+
+    def _make(self, name: str, steps: int, like: Tensor) -> Tensor:
+        if name == "kernel":
+            values = self._kernel[:, :steps, : self.pools + steps]
+        else:
+            values = orthonormal_weights(self.coefficients, self._parallel)
+        cast = values.to(like.dtype)
+        regular = cast.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
+        return (cast * regular).contiguous().to(like.device)
 
     def restarts(self, resets: Tensor, like: Tensor) -> Restarts | None:
         """Finds the lanes that reset after the first step of a stretch; `resets` is (T, B) bool."""
@@ -88,12 +98,6 @@ class FilterBank:
         column_episode = torch.cat([episode.new_zeros(len(lanes), self.pools), episode], 1)
         visible = episode.unsqueeze(2) == column_episode.unsqueeze(1)
         return Restarts(lanes, visible.to(like.dtype))
-
-
-def _cast_to(values: Tensor, like: Tensor) -> Tensor:
-    cast = values.to(like.dtype)
-    regular = cast.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
-    return (cast * regular).contiguous().to(like.device)
 
 
 def transition(coefficients: Sequence[float], parallel: bool) -> tuple[Tensor, Tensor]:
@@ -116,6 +120,9 @@ def orthonormal_weights(coefficients: Sequence[float], parallel: bool) -> Tensor
     ``S = A S A^T + B B^T``, the first pool's gain included; the weights are the inverse of its Cholesky
     factor. A ridge on the correlations keeps combinations that hardly ever move from being magnified without
     bound.
+
+    Raises:
+        ValueError: a pool is so slow that it never fills, in float64.
     """
     step, entry = transition(coefficients, parallel)
     first = slice(0, 1) if parallel else slice(None)  # the pools that hear through the first pool's link
@@ -123,6 +130,10 @@ def orthonormal_weights(coefficients: Sequence[float], parallel: bool) -> Tensor
     pools = len(entry)
     identity = torch.eye(pools, dtype=step.dtype)
     system = torch.eye(pools**2, dtype=step.dtype) - torch.kron(step, step)
+    if min(coefficients) < SLOWEST:
+        raise ValueError(
+            f"pools: the slowest hears {min(coefficients):.1e} of its input, expected >= {SLOWEST:.0e}"
+        )
     covariance = torch.linalg.solve(system, torch.outer(entry, entry).flatten()).view(pools, pools)
     deviations = covariance.diagonal().sqrt()
     correlation = covariance / torch.outer(deviations, deviations)

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from engram.memory.core import Core, CoreOptions, Info, Inputs, State, run_pieces
 from engram.memory.options import boolean, choice, integer, number, numbers
-from engram.memory.pools.filter_bank import FilterBank, Restarts, run_filters
+from engram.memory.pools.filter_bank import FilterBank, Restarts, orthonormal_weights, run_filters
 from engram.memory.pools.normalize import RunningScale
 from engram.memory.pools.tanh_links import TanhLinks
 
@@ -75,6 +75,8 @@ class LowPassOptions(CoreOptions):
             )
         if self.coefficients is not None:
             self._check_coefficients(self.coefficients)
+        if self.orthonormal:
+            orthonormal_weights(self.gains(), self.parallel)
 
     def _check_coefficients(self, coefficients: tuple[float, ...]) -> None:
         if len(coefficients) != self.pools:
@@ -153,6 +155,9 @@ class LowPass(Core):
     Neighbouring pools hold nearly the same, and what tells one event from the next lies in their small
     differences, which gradients find slowly. `orthonormal` combinations span the same space with directions
     of equal weight. Gradients still pass through the first pool only.
+
+    Running statistics take all inputs for real; under RLlib's own algorithms, which pad short sequences with
+    zeros, that includes the padding.
 
     A viewport is linear up to its ReLU, so it may as well look at the input before the filters as at the
     pools after them; that is V instead of D channels to filter, and how whole fragments are run where it is

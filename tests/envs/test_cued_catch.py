@@ -261,6 +261,32 @@ def test_choices_may_be_given_per_lane():
     assert [env.hidden_choices(lane)["trial_cues"] for lane in range(2)] == [[1] * 7] * 2
 
 
+def test_recorded_frames_may_be_given_per_lane():
+    """What a recorded episode holds, of two episodes at once; a wrong frame of the second lane is seen."""
+    env = BatchedCuedCatch(2, **SMALL | {"reward_free_trials": [4, 5]}, reward_sigma=1.0)
+    first = env.rules.first_trial
+    resets = [first + 7 * trial for trial in range(7)]
+    options = {
+        "reward_free_trials": [4, 5],
+        "trial_reset_frames": [resets, resets],
+        "noise": [[0.1, 0.2], [0.3]],
+        "noise_frames": [[resets[4] + 6, resets[5] + 6], [resets[5] + 6]],
+    }
+    env.reset(options=options)
+    assert [env.hidden_choices(lane)["noise"] for lane in range(2)] == options["noise"]
+    with pytest.raises(ValueError, match=r"options\.noise_frames: these are not the frames"):
+        env.reset(options=options | {"noise_frames": [resets[4] + 6, resets[5] + 6]})
+
+
+@both_forms
+def test_there_is_no_noise_without_a_deviation(form):
+    env = make(ID, form, **SMALL)
+    env.reset(options={"noise": []})
+    env.reset(options={"noise": [0.0] * (SMALL["num_trials"] - SMALL["reward_free_trials"])})
+    with pytest.raises(ValueError, match=r"options\.noise: there is none where reward_sigma is 0"):
+        env.reset(options={"noise": [0.5] * (SMALL["num_trials"] - SMALL["reward_free_trials"])})
+
+
 def test_reward_free_trials_may_be_outside_of_what_is_drawn():
     env = CuedCatch(**SMALL)
     _, info = env.reset(options={"reward_free_trials": 5})

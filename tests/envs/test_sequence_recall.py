@@ -330,6 +330,20 @@ def test_an_episode_can_be_had_again(form):
         assert np.array_equal(rewards[:, lane], first_rewards[:, 0])
 
 
+@both_forms
+@pytest.mark.parametrize(
+    "value",
+    ["4413", [4, 4, 1, 3], list("4413"), np.array(list("4413")), np.array("4413"), ("4", "4", "1", "3")],
+)
+def test_a_sequence_may_be_written_in_many_ways(form, value):
+    env = make(ID, form)
+    env.reset(options={"sequence": value, "pause_frames": np.array(3)})
+    assert drawn(env, 0)["sequence"] == "4413"
+    lanes = BatchedSequenceRecall(4)
+    lanes.reset(options={"sequence": value})
+    assert [lanes.hidden_choices(lane)["sequence"] for lane in range(4)] == ["4413"] * 4
+
+
 def test_choices_may_be_given_per_lane():
     env = BatchedSequenceRecall(2, sequence_length=[1, 3])
     _, info = env.reset(options={"sequence": ["431", "2"], "pause_frames": [5, 0]})
@@ -341,6 +355,10 @@ def test_choices_may_be_given_per_lane():
         assert [env.hidden_choices(lane)["sequence"] for lane in range(2)] == ["21", "21"]
     env.reset(options={"sequence": [[1, 2, 3], [4]]})
     assert [env.hidden_choices(lane)["sequence"] for lane in range(2)] == ["123", "4"]
+    env.reset(
+        options={"sequence": ["2", "1"]}
+    )  # texts: one for each lane, as episodes of one light are legal
+    assert [env.hidden_choices(lane)["sequence"] for lane in range(2)] == ["2", "1"]
     _, info = env.reset(seed=0, options={"sequence_length": 2, "demo_light_on_frames": 1})
     assert info["sequence_length"].tolist() == [2, 2]
     assert info["delay"].tolist() == [32 + 2] * 2
@@ -447,7 +465,10 @@ def test_illegal_arguments_are_named(form, arguments, message):
         ({"sequence": [1, 0]}, r"options.sequence: \[1, 0\]; legal: lights"),
         ({"sequence": [[12, 34]]}, r"options.sequence: \[12, 34\]; legal: lights"),
         ({"sequence": 4413}, r"options.sequence: 4413; legal: lights"),
-        ({"sequence": ["1", "2", "3"]}, r"options.sequence: 3 sequences; legal: one, or one per lane \(1\)"),
+        (
+            {"sequence": ["12", "21", "13"]},
+            r"options.sequence: 3 sequences; legal: one, or one per lane \(1\)",
+        ),
         ({"sequence": "12341"}, r"a sequence of 5 lights is longer .*; legal: 1 to 4 lights; nearest: 4"),
         ({"sequence_length": 5}, r"a sequence of 5 lights is longer .*; legal: 1 to 4 lights; nearest: 4"),
         ({"pause_frames": -1}, r"options.pause_frames: -1 is too small; legal: >= 0 env steps"),

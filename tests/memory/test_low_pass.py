@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from engram.memory import make_core
+from engram.memory.pools.filter_bank import RIDGE
 from engram.memory.pools.low_pass import LowPass
 from engram.memory.pools.normalize import RunningScale
 from engram.memory.pools.tanh_links import random_orthonormal
@@ -374,3 +375,20 @@ def test_orthonormal_combinations_of_noise_are_white(parallel: bool, monkeypatch
     contents = torch.stack(rows[-100:]).transpose(0, 1).flatten(1)  # the slowest pool has filled
     white = core.bank.orthonormal(contents) @ contents
     torch.testing.assert_close(white @ white.T / white.shape[1], torch.eye(4).double(), atol=0.05, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "options", [{"base": 1000.0, "pools": 9}, {"coefficients": [0.5, 1e-17], "pools": 2}]
+)
+def test_pools_may_be_slower_than_can_be_made_orthonormal(options: dict[str, Any]) -> None:
+    make_core(F, {"type": "low_pass", **options})
+    with pytest.raises(ValueError, match=r"core\.pools: the slowest hears 1\.0e-\d\d of its input, expected"):
+        make_core(F, {"type": "low_pass", "orthonormal": True, **options})
+
+
+def test_orthonormal_weights_are_exact_near_the_limit() -> None:
+    """Two pools in closed form: the variance of the first is a / (2 - a); the second is made white."""
+    core = build(pools=2, orthonormal=True, parallel=True, coefficients=[0.5, 1e-12])
+    weights = core.bank.orthonormal(torch.zeros(1, dtype=torch.float64))
+    torch.testing.assert_close(weights[0, 0].item(), (0.5 / 1.5 * (1 + RIDGE)) ** -0.5)
+    torch.testing.assert_close(weights[1, 1].item(), (1e-12 / 2 * (1 + RIDGE)) ** -0.5, rtol=1e-3, atol=0)

@@ -47,7 +47,7 @@ def screen(keyboard: Keyboard, title: str, width: int) -> list[Line]:
         title: The environment's id.
         width: Of the terminal, in characters; longer text is wrapped.
     """
-    lines = [*_picture(keyboard.session), []]
+    lines = _picture(keyboard.session)
     for text in _report(keyboard, title):
         lines += [[Span(part)] for part in textwrap.wrap(text, max(width - 1, 1)) or [""]]
     return lines
