@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engram.agents.results import gradient_window
 from engram.memory import CORES
 from engram.train.experiment import Overrides, read_experiments
 from engram.train.inheritance import read_whole_document
@@ -51,3 +52,12 @@ def test_every_core_has_its_tmaze_delays_and_they_differ_in_the_core_alone():
         assert section["config"]["model"].pop("core")["type"] == core
         sections[core] = section
     assert all(section == sections["low_pass"] for section in sections.values())
+
+
+@pytest.mark.parametrize("task", ["tmaze", "cued_catch"])
+def test_appendix_f_has_gradients_over_whole_fragments(task):
+    name = f"appendix_f_{task}"
+    (experiment,), _ = read_experiments(read_whole_document(name), Overrides())
+    config = make_plan(experiment).config
+    assert config.rollout_fragment_length == gradient_window(config) == 300
+    assert config.model_config["core"] == {"type": "lstm", "size": 128, "horizon": 300}

@@ -48,7 +48,8 @@ PICTURE_EPILOG = """
 Examples:\n
   rllib picture impulse-responses --options '{pools: 12, base: 1.5}'\n
   rllib picture pool-contents --out contents.pdf\n
-  rllib picture rim-activation --options '{weights: core.pt, span: 200}'
+  rllib picture rim-activation --options '{weights: core.pt, span: 200}'\n
+  rllib picture delays --options '{runs: [~/ray_results/appendix_f_tmaze], chance: 0.5}'
 """
 
 
@@ -230,12 +231,12 @@ def probe_core(
 def picture(
     kind: Annotated[
         str,
-        typer.Argument(metavar="impulse-responses|pool-contents|rim-activation", help="What to draw."),
+        typer.Argument(metavar="delays|impulse-responses|pool-contents|rim-activation", help="What to draw."),
     ],
     options: Annotated[str | None, typer.Option(help="The picture's options as YAML.")] = None,
     out: Annotated[str | None, typer.Option(help="A .png, .svg or .pdf file; default KIND.png.")] = None,
 ) -> None:
-    """Draw a figure of a memory, as in the papers on LP-RNN and on RIMs."""
+    """Draw a figure as in the papers on LP-RNN and on RIMs: of a memory, or of what finished runs learnt."""
     from pathlib import Path
 
     from engram.train import pictures
@@ -243,8 +244,7 @@ def picture(
 
     values = parse_mapping(options, "--options") if options else {}
     file = Path(out or f"{kind}.png").expanduser()
-    pictures.draw(kind, values, file)
-    print(f"written: {file}")
+    print(pictures.draw(kind, values, file))
 
 
 @app.command(name="list")

@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 from engram.train.checkpoints import is_whole, newest_first, training_iteration
 from engram.train.errors import ExperimentError
 from engram.train.interrupt import SavingScheduler
+from engram.train.results import read_reports
 
 
 def unfinished_trials(folder: Path) -> int | None:
@@ -76,16 +77,5 @@ def adopt_newest(trial: Trial) -> None:
 
 def _metrics(folder: Path, iteration: int) -> dict[str, Any]:
     """The result that belongs to a checkpoint, as far as `result.json` has got."""
-    last: dict[str, Any] = {}
-    try:
-        lines = (folder / "result.json").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        try:
-            result = json.loads(line)
-        except ValueError:
-            continue  # the line that was being written
-        if isinstance(result, dict) and result.get("training_iteration", 0) <= iteration:
-            last = result
-    return {**last, "training_iteration": iteration}
+    known = [report for report in read_reports(folder) if report.get("training_iteration", 0) <= iteration]
+    return {**(known[-1] if known else {}), "training_iteration": iteration}

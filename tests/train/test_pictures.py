@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from made_up_runs import make_trial
 
 from engram.memory import make_core
 from engram.memory.options import parse_options
@@ -14,6 +15,7 @@ from engram.train.pictures import KINDS, canvas, draw, pool_contents, rim_activa
 from engram.train.pictures import retention as retention_picture
 
 SMALL = {
+    "delays": {"runs": ["runs/tmaze"], "chance": 0.5, "best": [[20, 1], [70, 0.9]]},
     "impulse-responses": {"pools": 4, "steps": 60},
     "pool-contents": {"pools": 3, "size": 5, "steps": 40, "first": "abc", "second": "bcd", "anagram": "cab"},
     "rim-activation": {"core": {"type": "rims", "num_rims": 4, "num_active": 2, "rim_size": 4}, "span": 6},
@@ -22,10 +24,20 @@ SMALL = {
 RIMS = SMALL["rim-activation"]
 
 
-def figure(kind, **options):
-    settings = parse_options(KINDS[kind].options, {**SMALL[kind], **options}, "options")
+@pytest.fixture(autouse=True)
+def runs(tmp_path_factory, monkeypatch):
+    """What the picture of delays looks at, in the current folder."""
+    folder = tmp_path_factory.mktemp("runs")
+    for delay, success in ((20, 1.0), (70, 0.5)):
+        make_trial(folder / "runs/tmaze", env_config={"limbo_time": delay}, success_rate=[success])
+    monkeypatch.chdir(folder)
+
+
+def figure(name, **options):
+    kind = KINDS[name]
+    settings = parse_options(kind.options, {**SMALL[name], **options}, "options")
     with canvas.style():
-        return KINDS[kind].draw(settings)
+        return kind.draw(kind.numbers(settings) if kind.numbers else settings)
 
 
 def test_every_kind_is_small_here():

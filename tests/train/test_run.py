@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from rllib_process import command, environment
 
+from engram.train.results import read_trials
+
 
 def processes(session):
     """Living processes of a session, by id."""
@@ -110,6 +112,14 @@ def test_resume_goes_on_where_it_stopped(resumed):
     assert before["timesteps_total"] in steps
     assert steps == list(range(96, steps[-1] + 1, 96))  # 16 lanes x 6 steps: nothing twice, nothing missing
     assert steps[-1] >= 20_000
+
+
+def test_a_finished_trial_reads_back(resumed):
+    folder, _, _ = resumed
+    (trial,) = read_trials(folder.parent)
+    assert (trial.experiment, trial.env, trial.unfinished()) == ("cue", "small/Cue-v0", "")
+    assert trial.config["env_config"] == {"delay": 2}
+    assert trial.reports == results(folder)
 
 
 def test_tensorboard_counts_env_steps(resumed):

@@ -1,4 +1,4 @@
-"""Pictures of memories, drawn without a screen; `KINDS` lists what `rllib picture` can draw."""
+"""Pictures of memories and finished runs, drawn without a screen; `KINDS`: what `rllib picture` can draw."""
 
 from engram.train.pictures.kinds import KINDS, Kind, draw
 

@@ -1,8 +1,13 @@
-"""Options of pictures that cores do not have: texts and mappings."""
+"""Options of pictures that cores do not have: texts, mappings, and numbers that depend on another."""
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Mapping
 from typing import Any
+
+Points = float | tuple[tuple[float, float], ...]
+"""A number, or points (x, number) with rising x that straight lines join."""
 
 
 def text(default: str, doc: str) -> Any:
@@ -14,6 +19,41 @@ def text(default: str, doc: str) -> Any:
         return value
 
     return dataclasses.field(default=default, metadata={"doc": doc, "unit": "", "check": check})
+
+
+def texts(doc: str) -> Any:
+    """A field for a list of at least one text; it has to be given."""
+
+    def check(value: Any) -> tuple[str, ...]:
+        if isinstance(value, list | tuple) and value and all(isinstance(one, str) and one for one in value):
+            return tuple(value)
+        raise ValueError(f"expected a list of at least one text, got {value!r}")
+
+    return dataclasses.field(default=(), metadata={"doc": doc, "unit": "", "check": check})
+
+
+def number_or_points(doc: str) -> Any:
+    """A field for `Points`: a finite number, or [[x, number], ...] with rising x; none is legal."""
+
+    def check(value: Any) -> Points | None:
+        if value is None:
+            return None
+        if _is_finite(value):
+            return float(value)
+        pairs = value if isinstance(value, list | tuple) else ()
+        whole = all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs)
+        if len(pairs) < 2 or not whole or not all(_is_finite(one) for pair in pairs for one in pair):
+            raise ValueError(f"expected a number, or points [[x, number], [x, number], ...], got {value!r}")
+        points = tuple((float(x), float(y)) for x, y in pairs)
+        if any(before >= after for (before, _), (after, _) in itertools.pairwise(points)):
+            raise ValueError(f"expected points with rising x, got {value!r}")
+        return points
+
+    return dataclasses.field(default=None, metadata={"doc": doc, "unit": "", "check": check})
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def mapping(default: Mapping[str, Any], doc: str) -> Any:

@@ -1,37 +1,59 @@
 """The kinds of pictures, by name: their options and who draws them. One row makes a kind exist."""
 
-from collections.abc import Callable, Mapping
+import csv
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from matplotlib.figure import Figure
 
 from engram.memory.options import Options, parse_options
 from engram.train.errors import ExperimentError, reason, unknown
-from engram.train.pictures import canvas, impulse_responses, pool_contents, rim_activation
+from engram.train.pictures import canvas, delays, impulse_responses, pool_contents, rim_activation
+
+
+class Numbers(Protocol):
+    """What a picture shows, in numbers."""
+
+    def rows(self) -> Iterable[Sequence[object]]:
+        """Lines of a CSV file, the heading first."""
+
+    def text(self) -> str:
+        """What to print: a table in Markdown, and what it leaves out."""
 
 
 class Kind(NamedTuple):
-    """One kind of picture."""
+    """One kind of picture.
+
+    Attributes:
+        options: Its options.
+        draw: Draws what the options say, or the numbers.
+        numbers: Finds the numbers behind a picture, for a kind that also writes and prints them.
+    """
 
     options: type[Options]
     draw: Callable[[Any], Figure]
+    numbers: Callable[[Any], Numbers] | None = None
 
 
 KINDS: dict[str, Kind] = {
+    "delays": Kind(delays.DelayOptions, delays.draw, delays.scores),
     "impulse-responses": Kind(impulse_responses.ImpulseOptions, impulse_responses.draw),
     "pool-contents": Kind(pool_contents.ContentsOptions, pool_contents.draw),
     "rim-activation": Kind(rim_activation.ActivationOptions, rim_activation.draw),
 }
 
 
-def draw(name: str, options: Mapping[str, Any], out: Path) -> None:
-    """Draw one picture into a file.
+def draw(name: str, options: Mapping[str, Any], out: Path) -> str:
+    """Draw one picture into a file, and write its numbers, if it has any, into a .csv file beside it.
 
     Args:
         name: One of `KINDS`.
         options: Its options.
         out: Where to; the suffix says how.
+
+    Returns:
+        What to print: the numbers, and which files are written.
 
     Raises:
         ExperimentError: an unknown kind, wrong options, a file that cannot be written.
@@ -42,8 +64,22 @@ def draw(name: str, options: Mapping[str, Any], out: Path) -> None:
     kind = KINDS[name]
     try:
         settings = parse_options(kind.options, options, "--options")
+        numbers = None if kind.numbers is None else kind.numbers(settings)
         with canvas.style():
-            figure = kind.draw(settings)
+            figure = kind.draw(settings if numbers is None else numbers)
     except ValueError as error:
         raise error if isinstance(error, ExperimentError) else ExperimentError(reason(error)) from None
     canvas.save(figure, out)
+    if numbers is None:
+        return f"written: {out}"
+    table = out.with_suffix(".csv")
+    _write(table, numbers)
+    return f"{numbers.text()}\n\nwritten: {out}, {table}"
+
+
+def _write(file: Path, numbers: Numbers) -> None:
+    try:
+        with file.open("w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows(numbers.rows())
+    except OSError as error:
+        raise ExperimentError(f"{file}: cannot be written: {reason(error)}") from None

@@ -1,0 +1,160 @@
+"""From the trials of finished runs to scores: which setting is the delay, what counts, what is left out."""
+
+import math
+import statistics
+from typing import Any
+
+from engram.train.errors import ExperimentError, unknown
+from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, Score, Scores, shown
+from engram.train.pictures.fields import Points
+from engram.train.progress import lookup
+from engram.train.results import Trial
+from engram.train.runner import changed_settings
+
+FLAWLESS = ("engram/CuedCatch-v0",)  # a success there is an episode without one miss: too rare to compare
+RUNNERS = "env_runners"
+TENTH = 10
+
+
+def collect(trials: list[Trial], setting: str, metric: str, references: dict[str, Points]) -> Scores:
+    """Score trials.
+
+    Args:
+        trials: Finished or not.
+        setting: Dotted path of the delay; empty: the number in `env_config` by which trials differ.
+        metric: One of `METRICS`, or `AUTO`.
+        references: What to compare scores with.
+
+    Raises:
+        ExperimentError: the delay is no setting, no number or not the only one; no trial has a score.
+    """
+    setting = setting.removeprefix("config.") or find_setting(trials)
+    delays = {trial.folder: delays_of(trial, setting) for trial in trials}
+    unfinished = {trial.folder: trial.unfinished() for trial in trials}
+    left_out = [f"left out: {trial.name}: {why}" for trial in trials if (why := unfinished[trial.folder])]
+    finished = [trial for trial in trials if not unfinished[trial.folder]]
+    if metric == AUTO:
+        metric = _telling_metric(finished)
+    scores = []
+    for trial in finished:
+        for delay in delays[trial.folder]:
+            place = metric if len(delays[trial.folder]) == 1 else f"groups/{shown(delay)}/{metric}"
+            values = last_values(trial, place)
+            if values:
+                mean, seed = statistics.fmean(values), trial.config.get("seed")
+                scores.append(Score(trial.experiment, delay, seed, mean, len(values), trial.name))
+            else:
+                left_out.append(f"left out: {trial.name}: no {RUNNERS}/{place} in its last reports")
+    if not scores:
+        raise ExperimentError(f"--options.runs: no finished trial has a score; {'; '.join(left_out)}")
+    return Scores(setting, metric, scores, references, left_out, _other_differences(finished, setting))
+
+
+def last_values(trial: Trial, place: str) -> list[float]:
+    """A metric in the last tenth of a trial's reports, where it is a number and episodes have ended.
+
+    Args:
+        trial: Any.
+        place: Where the metric stands under `env_runners`.
+    """
+    count = -(-len(trial.reports) // TENTH)  # rounded up
+    last = trial.reports[len(trial.reports) - count :]
+    values = [
+        lookup(report, f"{RUNNERS}/{place}")
+        for report in last
+        if lookup(report, f"{RUNNERS}/num_episodes_in_window") != 0
+    ]
+    return [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
+
+
+def _telling_metric(trials: list[Trial]) -> str:
+    """Successes where all trials count them, and they come often enough to compare; else returns."""
+    told = all(trial.env not in FLAWLESS and last_values(trial, SUCCESS) for trial in trials)
+    return SUCCESS if told else RETURN
+
+
+def find_setting(trials: list[Trial]) -> str:
+    """Dotted path of the one number in `env_config` that differs between trials.
+
+    Trials of the same experiment are looked at first; where these do not differ, all of them.
+
+    Args:
+        trials: At least one.
+
+    Raises:
+        ExperimentError: there is none, or there are several.
+    """
+    within = {key for same in _by_experiment(trials) for key in _differing(same)}
+    found = sorted(within or _differing(trials))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ExperimentError(
+            f"--options.delay: trials differ in several settings; name one: {', '.join(found)}"
+        )
+    known = sorted({key for trial in trials for key in _numbers(trial)})
+    raise ExperimentError(
+        f"--options.delay: the trials do not differ in any number of env_config; known: {', '.join(known)}"
+    )
+
+
+def _by_experiment(trials: list[Trial]) -> list[list[Trial]]:
+    names = dict.fromkeys(trial.experiment for trial in trials)
+    return [[trial for trial in trials if trial.experiment == name] for name in names]
+
+
+def _differing(trials: list[Trial]) -> set[str]:
+    """Numbers of `env_config` that all trials have, and not the same."""
+    first, *others = (_numbers(trial) for trial in trials)
+    return {
+        key
+        for key in first
+        if all(key in other for other in others) and any(other[key] != first[key] for other in others)
+    }
+
+
+def _numbers(trial: Trial) -> dict[str, list[float]]:
+    """Dotted path -> numbers that are drawn from, of all settings of the environment that are such."""
+    env_config = trial.config.get("env_config") or {}
+    paths = {f"env_config.{key}": _listed(value) for key, value in env_config.items()}
+    return {path: numbers for path, numbers in paths.items() if numbers}
+
+
+def _listed(value: Any) -> list[float]:
+    """A number, or each of a list of numbers, once; nothing for anything else."""
+    values = value if isinstance(value, list) else [value]
+    if all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
+        return list(dict.fromkeys(values))
+    return []
+
+
+def delays_of(trial: Trial, setting: str) -> list[float]:
+    """The delay of a trial; several where each episode draws its own.
+
+    Args:
+        trial: Any.
+        setting: Dotted path of the delay.
+
+    Raises:
+        ExperimentError: the trial has no such setting, or it is no number.
+    """
+    value = lookup(trial.config, setting.replace(".", "/"))
+    if value is None:
+        raise unknown(f"--options.delay: {trial.name}", setting, _numbers(trial))
+    delays = _listed(value)
+    if not delays:
+        raise ExperimentError(
+            f"--options.delay: {setting} of {trial.name}: expected a number, or several, got {value!r}"
+        )
+    return delays
+
+
+def _other_differences(trials: list[Trial], setting: str) -> list[str]:
+    """Notes where trials of the same experiment differ in more than delay and seed."""
+    notes = []
+    for first, *others in _by_experiment(trials):
+        differing = {path for other in others for path in changed_settings(first.config, other.config)}
+        more = ", ".join(sorted(differing - {setting, "seed"}))
+        if more:
+            notes.append(f"note: trials of {first.experiment} also differ in {more}; means mix them")
+    return notes
