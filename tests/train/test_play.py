@@ -98,7 +98,7 @@ def test_the_oracle_at_the_keyboard(side, best, names):
     assert f"frame {len(pressed)}   return {best}   reward 0" in shown[0]
     assert shown[1].startswith("info: level 4, ")
     assert shown[1].endswith("success yes")
-    assert shown[2] == "episode over, r for a new one"
+    assert shown[2] == "episode over, r for a new one, q quit"
 
 
 @pytest.mark.parametrize("env_id", engram.envs.IDS)
@@ -188,6 +188,12 @@ def test_long_lines_are_wrapped():
     lines = report(keyboard(), width=30)
     assert max(map(len, lines)) < 30
     assert " ".join(" ".join(lines).split()) == " ".join(" ".join(report(keyboard())).split())
+
+
+def test_every_game_fits_a_terminal_of_24_lines_of_80():
+    for env_id in engram.envs.IDS:
+        keys = start(Request(env_id, {}, 0, show_hidden=True))
+        assert len(screen(keys, env_id, 80)) <= 24
 
 
 def test_facts_are_brief():
@@ -384,7 +390,7 @@ def test_an_episode_in_a_terminal(terminal):
     assert f"frame {len(keys)}   return 0.613" in last
     assert "success yes" in last
     run.send("rh")
-    assert "frame 0   return 0.000" in run.screen()
+    assert "return 0.000" in run.screen()
     run.send("q")
     assert run.end() == (0, "")
     assert "episodes: 1   mean return: 0.613   last: 0.613" in run.wait_for("last: 0.613")

@@ -47,7 +47,7 @@ def screen(keyboard: Keyboard, title: str, width: int) -> list[Line]:
         title: The environment's id.
         width: Of the terminal, in characters; longer text is wrapped.
     """
-    lines = _picture(keyboard.session)
+    lines = [*_picture(keyboard.session), []]
     for text in _report(keyboard, title):
         lines += [[Span(part)] for part in textwrap.wrap(text, max(width - 1, 1)) or [""]]
     return lines
@@ -83,8 +83,7 @@ def _report(keyboard: Keyboard, title: str) -> Iterator[str]:
     yield f"info: {facts(session.info)}"
     if keyboard.show_hidden:
         yield f"hidden: {facts({k: v for k, v in session.hidden.items() if k not in session.info})}"
-    yield "episode over, r for a new one" if session.over else ""
-    yield keyboard.help
+    yield "episode over, r for a new one, q quit" if session.over else keyboard.help
 
 
 def facts(mapping: Mapping[str, Any]) -> str:
