@@ -1,9 +1,11 @@
 """Going on where a run ended, however it ended."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+from ray.tune import Callback
 from ray.tune.experiment import Trial
 
 from engram.train.checkpoints import is_whole, newest_first, training_iteration
@@ -11,9 +13,12 @@ from engram.train.errors import ExperimentError
 from engram.train.interrupt import SavingScheduler
 from engram.train.results import read_reports
 
+KEPT = "experiment_state.kept"
+"""A copy of Tune's record of the experiment that was whole when it was made."""
+
 
 def unfinished_trials(folder: Path) -> int | None:
-    """How many trials of an experiment are left to finish.
+    """How many trials of an experiment are left to finish; puts a broken record of Tune's right, if it can.
 
     Args:
         folder: The experiment's folder.
@@ -24,17 +29,60 @@ def unfinished_trials(folder: Path) -> int | None:
     Raises:
         ExperimentError: the folder's state cannot be read.
     """
-    states = sorted(folder.glob("experiment_state-*.json"))
-    if not states or not (folder / "tuner.pkl").is_file():
+    newest = _newest_state(folder)
+    if newest is None or not (folder / "tuner.pkl").is_file():
         return None
-    try:
-        data = json.loads(states[-1].read_text(encoding="utf-8"))
-        statuses: list[str] = [json.loads(trial)["status"] for trial, _ in data["trial_data"]]
-    except (ValueError, KeyError, TypeError, OSError):
-        raise ExperimentError(
-            f"--resume: {states[-1]} is broken; start anew or use --restore CHECKPOINT"
-        ) from None
+    statuses = _statuses(newest)
+    if statuses is None:
+        statuses = _statuses(folder / KEPT)
+        if statuses is None:
+            raise ExperimentError(f"--resume: {newest} is broken; start anew or use --restore CHECKPOINT")
+        _copy(folder / KEPT, newest)
     return len([status for status in statuses if status != Trial.TERMINATED])
+
+
+class KeepState(Callback):  # type: ignore[misc]
+    """Keeps a whole copy of Tune's record of the experiment.
+
+    Tune writes that file in place; a `kill -9` in the middle would leave half of it, and nothing to resume.
+    """
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Called by Tune after every report of a trial."""
+        keep_state(Path(trial.storage.experiment_fs_path))
+
+
+def keep_state(folder: Path) -> None:
+    """Copy the newest state of an experiment, if it is whole.
+
+    Args:
+        folder: The experiment's folder.
+    """
+    newest = _newest_state(folder)
+    if newest is not None and _statuses(newest) is not None:
+        _copy(newest, folder / KEPT)
+
+
+def _newest_state(folder: Path) -> Path | None:
+    return max(folder.glob("experiment_state-*.json"), default=None)
+
+
+def _statuses(state: Path) -> list[str] | None:
+    """Status of every trial, None where the file is not whole."""
+    try:
+        data = json.loads(state.read_text(encoding="utf-8"))
+        return [json.loads(trial)["status"] for trial, _ in data["trial_data"]]
+    except (ValueError, KeyError, TypeError, OSError):
+        return None
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file so that the target is whole at every moment."""
+    half = target.with_suffix(".half")
+    shutil.copyfile(source, half)
+    half.replace(target)
 
 
 class ResumingScheduler(SavingScheduler):

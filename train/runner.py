@@ -68,14 +68,15 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
 
     from engram.train.interrupt import EndWhenSaved
     from engram.train.progress import Progress
-    from engram.train.resume import ResumingScheduler
+    from engram.train.resume import KeepState, ResumingScheduler
     from engram.train.trials import RecordTrials, StopConditions, trial_name
 
     experiment = plan.experiment
     record = make_record(resolved(plan), plan.seeds)
+    callbacks = [Progress(experiment.stop), RecordTrials(record, list(plan.domains)), EndWhenSaved()]
     if plan.folder is not None:
         write_record(plan.folder, record)
-    callbacks = [Progress(experiment.stop), RecordTrials(record, list(plan.domains)), EndWhenSaved()]
+        callbacks.append(KeepState())
     return tune.Tuner(
         build.trainable(plan.config),
         param_space=build.trial_space(plan.config, plan.domains),

@@ -13,7 +13,7 @@ from ray.tune import Checkpoint, CheckpointConfig
 from engram.train import checkpoints
 from engram.train.errors import ExperimentError
 from engram.train.record import read_record
-from engram.train.resume import adopt_newest, unfinished_trials
+from engram.train.resume import adopt_newest, keep_state, unfinished_trials
 from engram.train.runner import changed_settings, last_words
 
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint
@@ -201,6 +201,19 @@ def test_unfinished_trials(tmp_path):
     (tmp_path / "experiment_state-2.json").write_text("{")
     with pytest.raises(ExperimentError, match=r"experiment_state-2.json is broken"):
         unfinished_trials(tmp_path)
+
+
+def test_half_a_state_is_replaced_by_the_copy_that_was_whole(tmp_path):
+    (tmp_path / "tuner.pkl").touch()
+    state = tmp_path / "experiment_state-1.json"
+    trials = [[json.dumps({"status": status}), "{}"] for status in ("TERMINATED", "RUNNING")]
+    state.write_text(json.dumps({"trial_data": trials}))
+    keep_state(tmp_path)
+    whole = state.read_text()
+    state.write_text(whole[: len(whole) // 2])  # where a kill came while Tune wrote
+    keep_state(tmp_path)
+    assert unfinished_trials(tmp_path) == 1
+    assert state.read_text() == whole
 
 
 def test_changed_settings():
