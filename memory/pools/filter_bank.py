@@ -19,7 +19,7 @@ operator).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -60,30 +60,23 @@ class FilterBank:
 
     def kernel(self, steps: int, like: Tensor) -> Tensor:
         """The kernels (k, T, k + T) for T = `steps` <= `longest`, dtype and device as `like`."""
-        return self._constant("kernel", steps, like)
+        return self._constant(("kernel", steps), like, lambda: self._kernel[:, :steps, : self.pools + steps])
 
     def orthonormal(self, like: Tensor) -> Tensor:
         """The weights (k, k) of `orthonormal_weights`, dtype and device as `like`."""
-        return self._constant("orthonormal", 0, like)
+        return self._constant(
+            ("orthonormal", 0), like, lambda: orthonormal_weights(self.coefficients, self._parallel)
+        )
 
-    def _constant(self, name: str, steps: int, like: Tensor) -> Tensor:
-        key = (name, steps, like.dtype, like.device)
+    def _constant(self, name: tuple[str, int], like: Tensor, make: Callable[[], Tensor]) -> Tensor:
+        key = (*name, like.dtype, like.device)
         if key in self._cast:
             return self._cast[key]
         if torch.compiler.is_compiling():  # a tensor that stands for others must not outlive the tracing
-            return self._make(name, steps, like)
+            return _cast_to(make(), like)
         with torch.inference_mode(False):  # what is kept here will be used in training too
-            self._cast[key] = self._make(name, steps, like)
+            self._cast[key] = _cast_to(make(), like)
         return self._cast[key]
-
-    def _make(self, name: str, steps: int, like: Tensor) -> Tensor:
-        if name == "kernel":
-            values = self._kernel[:, :steps, : self.pools + steps]
-        else:
-            values = orthonormal_weights(self.coefficients, self._parallel)
-        cast = values.to(like.dtype)
-        regular = cast.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
-        return (cast * regular).contiguous().to(like.device)
 
     def restarts(self, resets: Tensor, like: Tensor) -> Restarts | None:
         """Finds the lanes that reset after the first step of a stretch; `resets` is (T, B) bool."""
@@ -98,6 +91,12 @@ class FilterBank:
         column_episode = torch.cat([episode.new_zeros(len(lanes), self.pools), episode], 1)
         visible = episode.unsqueeze(2) == column_episode.unsqueeze(1)
         return Restarts(lanes, visible.to(like.dtype))
+
+
+def _cast_to(values: Tensor, like: Tensor) -> Tensor:
+    cast = values.to(like.dtype)
+    regular = cast.abs() >= torch.finfo(like.dtype).tiny  # subnormal numbers are slow
+    return (cast * regular).contiguous().to(like.device)
 
 
 def transition(coefficients: Sequence[float], parallel: bool) -> tuple[Tensor, Tensor]:
@@ -119,10 +118,7 @@ def orthonormal_weights(coefficients: Sequence[float], parallel: bool) -> Tensor
     correlated with another; so do their impulse responses. The contents' covariance S under such noise solves
     ``S = A S A^T + B B^T``, the first pool's gain included; the weights are the inverse of its Cholesky
     factor. A ridge on the correlations keeps combinations that hardly ever move from being magnified without
-    bound.
-
-    Raises:
-        ValueError: a pool is so slow that it never fills, in float64.
+    bound. Gains below `SLOWEST` are too small for float64.
     """
     step, entry = transition(coefficients, parallel)
     first = slice(0, 1) if parallel else slice(None)  # the pools that hear through the first pool's link
@@ -130,10 +126,6 @@ def orthonormal_weights(coefficients: Sequence[float], parallel: bool) -> Tensor
     pools = len(entry)
     identity = torch.eye(pools, dtype=step.dtype)
     system = torch.eye(pools**2, dtype=step.dtype) - torch.kron(step, step)
-    if min(coefficients) < SLOWEST:
-        raise ValueError(
-            f"pools: the slowest hears {min(coefficients):.1e} of its input, expected >= {SLOWEST:.0e}"
-        )
     covariance = torch.linalg.solve(system, torch.outer(entry, entry).flatten()).view(pools, pools)
     deviations = covariance.diagonal().sqrt()
     correlation = covariance / torch.outer(deviations, deviations)

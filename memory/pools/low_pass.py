@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from engram.memory.core import Core, CoreOptions, Info, Inputs, State, run_pieces
 from engram.memory.options import boolean, choice, integer, number, numbers
-from engram.memory.pools.filter_bank import FilterBank, Restarts, orthonormal_weights, run_filters
+from engram.memory.pools.filter_bank import SLOWEST, FilterBank, Restarts, run_filters
 from engram.memory.pools.normalize import RunningScale
 from engram.memory.pools.tanh_links import TanhLinks
 
@@ -75,8 +75,10 @@ class LowPassOptions(CoreOptions):
             )
         if self.coefficients is not None:
             self._check_coefficients(self.coefficients)
-        if self.orthonormal:
-            orthonormal_weights(self.gains(), self.parallel)
+        if self.orthonormal and (slowest := min(self.gains())) < SLOWEST:
+            raise ValueError(
+                f"pools: the slowest hears {slowest:.1e} of its input, expected >= {SLOWEST:.0e}"
+            )
 
     def _check_coefficients(self, coefficients: tuple[float, ...]) -> None:
         if len(coefficients) != self.pools:
