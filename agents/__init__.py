@@ -7,13 +7,15 @@
 from engram.agents.algorithms import ALGORITHMS, make_config
 from engram.agents.encoders import ENCODERS, make_encoder
 from engram.agents.impala import RecurrentIMPALA, RecurrentIMPALAConfig
-from engram.agents.module import ModelConfig, RecurrentModule, check_model
+from engram.agents.models import check_model
+from engram.agents.module import ColumnarModule, ModelConfig, RecurrentModule
 from engram.agents.ppo import RecurrentPPO, RecurrentPPOConfig
 from engram.agents.results import gradient_window
 
 __all__ = [
     "ALGORITHMS",
     "ENCODERS",
+    "ColumnarModule",
     "ModelConfig",
     "RecurrentIMPALA",
     "RecurrentIMPALAConfig",

@@ -12,10 +12,11 @@ from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
 from engram.agents.impala import RecurrentIMPALAConfig
-from engram.agents.module import check_model
+from engram.agents.models import check_model
 from engram.agents.ppo import RecurrentPPOConfig
 from engram.agents.results import ResultCallbacks
 from engram.agents.stock import StockRecurrentModule
+from engram.agents.supervised import SupervisedConfig
 from engram.memory.options import unknown_message
 
 STOCK_MAX_SEQ_LEN = 20
@@ -36,6 +37,9 @@ ALGORITHMS: dict[str, Algorithm] = {
         RecurrentIMPALAConfig,
         "IMPALA (V-trace) on columns, any core, sampling while it learns",
         columnar=True,
+    ),
+    "Supervised": Algorithm(
+        SupervisedConfig, "cross-entropy on what is right, on columns, any core", columnar=True
     ),
     "PPO": Algorithm(PPOConfig, "stock RLlib PPO, our module or RLlib's own", columnar=False),
     "IMPALA": Algorithm(IMPALAConfig, "stock RLlib IMPALA, our module or RLlib's own", columnar=False),

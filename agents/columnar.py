@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import ray
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
+from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.execution.rollout_ops import synchronous_parallel_sample
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_RESULTS,
+    ENV_RUNNER_SAMPLING_TIMER,
+    LEARNER_RESULTS,
+    LEARNER_UPDATE_TIMER,
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
+    SYNCH_WORKER_WEIGHTS_TIMER,
+    TIMERS,
+)
 
 from engram.agents.env_runner import ColumnarEnvRunner
-from engram.agents.module import RecurrentModule
+from engram.agents.fragment import ColumnSet, concatenate
+from engram.agents.models import module_class
 from engram.agents.results import ResultCallbacks
 
 
@@ -44,8 +57,8 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         return int(self.num_envs_per_env_runner) * max(1, self.num_env_runners)
 
     def get_default_rl_module_spec(self) -> RLModuleSpec:
-        """The recurrent module; `rl_module(model_config=...)` holds its encoder and core."""
-        return RLModuleSpec(module_class=RecurrentModule)
+        """The module that `rl_module(model_config=...)` asks for by its core."""
+        return RLModuleSpec(module_class=module_class(self.model_config))
 
     def validate(self) -> None:
         """Checks the settings against each other.
@@ -77,3 +90,45 @@ class ColumnarState(Algorithm):  # type: ignore[misc]
         super().set_state(state)
         if "episode_window" in state:
             ResultCallbacks.of(self).set_state(state["episode_window"])
+
+
+class SynchronousTraining(Algorithm):  # type: ignore[misc]
+    """Mixin of an `Algorithm` whose runners and learners take turns."""
+
+    def training_step(self) -> None:
+        """Samples one batch from all runners, updates on it, hands the new weights to the runners."""
+        with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
+            fragments, results = synchronous_parallel_sample(
+                worker_set=self.env_runner_group,
+                max_env_steps=self.config.total_train_batch_size,
+                sample_timeout_s=self.config.sample_timeout_s,
+                _uses_new_env_runners=True,
+                _return_metrics=True,
+            )
+        self.metrics.aggregate(results, key=ENV_RUNNER_RESULTS)
+        if not fragments:
+            return
+        with self.metrics.log_time((TIMERS, LEARNER_UPDATE_TIMER)):
+            self.metrics.aggregate(self._update(fragments), key=LEARNER_RESULTS)
+        with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
+            self.env_runner_group.sync_weights(
+                from_worker_or_learner_group=self.learner_group,
+                policies=[DEFAULT_MODULE_ID],
+                inference_only=True,
+            )
+
+    def _update(self, fragments: list[ColumnSet]) -> Any:
+        settings = {
+            "timesteps": {
+                NUM_ENV_STEPS_SAMPLED_LIFETIME: self.metrics.peek(
+                    (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), default=0
+                )
+            },
+            "num_epochs": self.config.num_epochs,
+            "minibatch_size": self.config.minibatch_size,
+        }
+        if self.learner_group.is_local:
+            return self.learner_group.update(episodes=fragments, **settings)
+        # RLlib shards a list of references, one to each learner, and leaves what they hold alone.
+        parts = concatenate(fragments).split(self.config.num_learners)
+        return self.learner_group.update(episodes_refs=[ray.put([part]) for part in parts], **settings)

@@ -120,7 +120,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         return self.metrics.reduce()
 
     def _reset_lanes(self) -> None:
-        observations, _ = self._try_env_reset(seed=self._lane_seeds(), options=None)
+        observations, self._infos = self._try_env_reset(seed=self._lane_seeds(), options=None)
         self._needs_initial_reset = False
         self._observations: Nest = observations
         self._resets = np.ones(self.num_envs, bool)

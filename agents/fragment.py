@@ -1,13 +1,14 @@
-"""Fragment: T steps of B lanes as columns.
+"""Fragment: T steps of B lanes as columns, and what every such set of columns can do.
 
 T time, B lanes. Columns are NumPy arrays (or nests of them, for dict observations), time first.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import tree
@@ -16,15 +17,94 @@ from numpy.typing import NDArray
 Nest = Any
 """An array, or a nest of dicts and tuples of arrays."""
 
-_TIME_MAJOR = ("rewards", "actions", "action_logp", "terminateds", "truncateds", "values", "final_values")
 
-
-@dataclass(eq=False)
-class Fragment:
-    """One stretch of experience: T steps of B lanes, cut without regard to episodes.
+class ColumnSet(ABC):
+    """Columns of T steps of B lanes, cut without regard to episodes; a dataclass of arrays.
 
     RLlib moves it as it is from runner to learner: it answers to the few methods by which RLlib measures
     an episode, and dm_tree sees a leaf.
+
+    Attributes:
+        TIME_MAJOR: Fields with time first, lanes second.
+        LANE_MAJOR: Fields with lanes first.
+        resets: True where the row is the first of an episode, (T, B) or longer.
+        weights_seq_no: Number of the weights that sampled it.
+    """
+
+    TIME_MAJOR: ClassVar[tuple[str, ...]]
+    LANE_MAJOR: ClassVar[tuple[str, ...]] = ()
+    resets: NDArray[np.bool_]
+    weights_seq_no: int
+
+    @property
+    @abstractmethod
+    def length(self) -> int:
+        """T, the number of steps of each lane."""
+
+    @property
+    def lanes(self) -> int:
+        """B, the number of lanes."""
+        return int(self.resets.shape[1])
+
+    def env_steps(self) -> int:
+        """Number of environment steps, T * B."""
+        return self.length * self.lanes
+
+    agent_steps = env_steps
+    __len__ = env_steps
+
+    def map(self, time_major: Callable[..., Any], lane_major: Callable[..., Any], *others: Self) -> Self:
+        """A new set, each array replaced by a function of it (and of its twins in `others`).
+
+        Args:
+            time_major: For arrays with time first, lanes second.
+            lane_major: For arrays with lanes first.
+            others: Sets of the same structure.
+        """
+
+        def apply(name: str, function: Callable[..., Any]) -> Any:
+            columns = [getattr(each, name) for each in (self, *others)]
+            return tree.map_structure(function, *columns)
+
+        values: dict[str, Any] = {name: apply(name, time_major) for name in self.TIME_MAJOR}
+        values |= {name: apply(name, lane_major) for name in self.LANE_MAJOR}
+        values["weights_seq_no"] = min(each.weights_seq_no for each in (self, *others))
+        return type(self)(**values)
+
+    def split(self, parts: int) -> list[Self]:
+        """Equal parts along the lanes; lanes that do not divide are left out of the last ones.
+
+        Raises:
+            ValueError: Fewer lanes than parts.
+        """
+        width = self.lanes // parts
+        if width == 0:
+            raise ValueError(f"cannot split {self.lanes} lanes among {parts} learners")
+        slices = [slice(i * width, (i + 1) * width) for i in range(parts)]
+        return [self.map(lambda x, s=s: x[:, s], lambda x, s=s: x[s]) for s in slices]
+
+
+Columns = TypeVar("Columns", bound=ColumnSet)
+
+
+def concatenate(sets: Sequence[Columns]) -> Columns:
+    """Column sets of equal length side by side, lanes added up.
+
+    Raises:
+        ValueError: Sets of different lengths.
+    """
+    lengths = {each.length for each in sets}
+    if len(lengths) > 1:
+        raise ValueError(f"fragments of different lengths cannot be joined: {sorted(lengths)}")
+    first, *rest = sets
+    if not rest:
+        return first
+    return first.map(lambda *x: np.concatenate(x, axis=1), lambda *x: np.concatenate(x, axis=0), *rest)
+
+
+@dataclass(eq=False)
+class Fragment(ColumnSet):
+    """One stretch of experience, for actor-critics.
 
     Attributes:
         observations: (T + 1, B, ...); row T is the observation behind the last step.
@@ -41,6 +121,19 @@ class Fragment:
         weights_seq_no: Number of the weights that sampled it.
     """
 
+    TIME_MAJOR: ClassVar[tuple[str, ...]] = (
+        "observations",
+        "resets",
+        "actions",
+        "action_logp",
+        "rewards",
+        "terminateds",
+        "truncateds",
+        "values",
+        "final_values",
+    )
+    LANE_MAJOR: ClassVar[tuple[str, ...]] = ("last_values", "state_in")
+
     observations: Nest
     resets: NDArray[np.bool_]
     actions: Nest
@@ -56,65 +149,5 @@ class Fragment:
 
     @property
     def length(self) -> int:
-        """T, the number of steps of each lane."""
+        """See `ColumnSet`."""
         return len(self.rewards)
-
-    @property
-    def lanes(self) -> int:
-        """B, the number of lanes."""
-        return int(self.rewards.shape[1])
-
-    def env_steps(self) -> int:
-        """Number of environment steps, T * B."""
-        return self.rewards.size
-
-    agent_steps = env_steps
-    __len__ = env_steps
-
-    def map(
-        self, time_major: Callable[..., Any], lane_major: Callable[..., Any], *others: Fragment
-    ) -> Fragment:
-        """A new fragment, each array replaced by a function of it (and of its twins in `others`).
-
-        Args:
-            time_major: For arrays with time first, lanes second.
-            lane_major: For arrays with lanes first.
-            others: Fragments of the same structure.
-        """
-
-        def apply(name: str, function: Callable[..., Any]) -> Any:
-            columns = [getattr(fragment, name) for fragment in (self, *others)]
-            return tree.map_structure(function, *columns)
-
-        return Fragment(
-            **{name: apply(name, time_major) for name in ("observations", "resets", *_TIME_MAJOR)},
-            **{name: apply(name, lane_major) for name in ("last_values", "state_in")},
-            weights_seq_no=min(fragment.weights_seq_no for fragment in (self, *others)),
-        )
-
-    def split(self, parts: int) -> list[Fragment]:
-        """Equal parts along the lanes; lanes that do not divide are left out of the last ones.
-
-        Raises:
-            ValueError: Fewer lanes than parts.
-        """
-        width = self.lanes // parts
-        if width == 0:
-            raise ValueError(f"cannot split {self.lanes} lanes among {parts} learners")
-        slices = [slice(i * width, (i + 1) * width) for i in range(parts)]
-        return [self.map(lambda x, s=s: x[:, s], lambda x, s=s: x[s]) for s in slices]
-
-
-def concatenate(fragments: Sequence[Fragment]) -> Fragment:
-    """Fragments of equal length side by side, lanes added up.
-
-    Raises:
-        ValueError: Fragments of different lengths.
-    """
-    lengths = {fragment.length for fragment in fragments}
-    if len(lengths) > 1:
-        raise ValueError(f"fragments of different lengths cannot be joined: {sorted(lengths)}")
-    first, *rest = fragments
-    if not rest:
-        return first
-    return first.map(lambda *x: np.concatenate(x, axis=1), lambda *x: np.concatenate(x, axis=0), *rest)

@@ -14,9 +14,9 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import Learner
 from torch import Tensor
 
+from engram.agents.actor_critic import ActorCriticLearner, ColumnBatch
 from engram.agents.columnar import ColumnarConfig, ColumnarState
 from engram.agents.estimators import vtrace
-from engram.agents.learner import ColumnarLearner, ColumnBatch
 
 
 class RecurrentIMPALAConfig(ColumnarConfig, IMPALAConfig):  # type: ignore[misc]
@@ -53,7 +53,7 @@ class RecurrentIMPALAConfig(ColumnarConfig, IMPALAConfig):  # type: ignore[misc]
         return IMPALALearner
 
 
-class IMPALALearner(ColumnarLearner):
+class IMPALALearner(ActorCriticLearner):
     """V-trace targets from the present values of each minibatch, then the policy-gradient loss."""
 
     def prepare_batch(self, batch: ColumnBatch) -> ColumnBatch:

@@ -5,6 +5,7 @@ T time, B lanes, F features, A numbers that describe the action distribution.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,6 +24,9 @@ from engram.memory.windows.mlp import relu_layers
 
 RESETS = "resets"
 """Column of a columnar batch: True where a step is the first of an episode, (T, B)."""
+
+OBJECTIVE = "objective"
+"""Entry of a training batch: called with module and batch, it gives `_forward_train`'s outputs."""
 
 POLICY_INIT_SCALE = 0.01
 """The policy head starts near uniform: its weights are scaled by this number."""
@@ -55,7 +59,7 @@ class ModelConfig:
     head: Mapping[str, Any] = field(default_factory=dict)
 
 
-def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
+def check_recurrent_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
     """Checks a `model:` section.
 
     Args:
@@ -90,7 +94,40 @@ class Outputs(NamedTuple):
     state: State
 
 
-class RecurrentModule(TorchRLModule):  # type: ignore[misc]
+class ColumnarModule(TorchRLModule):  # type: ignore[misc]
+    """A module of the columnar data path: it runs T steps of B lanes at once."""
+
+    @abstractmethod
+    def initial_state(self, lanes: int) -> State:
+        """State of `lanes` lanes at the start of their episodes, name to (B, ...)."""
+
+    @abstractmethod
+    def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
+        """Runs T steps of B lanes.
+
+        Args:
+            observations: (T, B, ...).
+            state: State before the first step, name to (B, ...).
+            resets: True where a step is the first of an episode, (T, B); None: nowhere.
+        """
+
+    def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
+        outputs = self.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
+        return {
+            Columns.ACTION_DIST_INPUTS: outputs.action_dist_inputs,
+            Columns.VF_PREDS: outputs.values,
+            Columns.STATE_OUT: outputs.state,
+        }
+
+    def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        # An objective runs the module as often as it needs to, inside the pass that learners synchronise.
+        if OBJECTIVE in batch:
+            outputs: dict[str, Any] = batch[OBJECTIVE](self, batch)
+            return outputs
+        return self._forward(batch, **kwargs)
+
+
+class RecurrentModule(ColumnarModule):
     """Actor-critic with a swappable recurrent core, for the columnar data path.
 
     A core that does not train its input (`train_input: false`) gets an encoder of its own, frozen at its
@@ -103,7 +140,9 @@ class RecurrentModule(TorchRLModule):  # type: ignore[misc]
         """Builds the networks from `self.model_config`, the `model:` section of an experiment."""
         # RLlib adds keys of its own (`max_seq_len`, `vf_share_layers`) to what the user wrote.
         known = ModelConfig.__dataclass_fields__
-        config = check_model({key: value for key, value in self.model_config.items() if key in known})
+        config = check_recurrent_model(
+            {key: value for key, value in self.model_config.items() if key in known}
+        )
         self.encoder = make_encoder(self.observation_space, config.encoder)
         self.core = make_core(self.encoder.output_size, config.core)
         self.memory_encoder = None
@@ -124,18 +163,12 @@ class RecurrentModule(TorchRLModule):  # type: ignore[misc]
             self.value_head.bias.zero_()
 
     def initial_state(self, lanes: int) -> State:
-        """State of `lanes` lanes at the start of their episodes, name to (B, ...)."""
+        """See `ColumnarModule`."""
         state: State = self.core.initial_state(lanes)
         return state
 
     def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
-        """Runs T steps of B lanes.
-
-        Args:
-            observations: (T, B, ...).
-            state: State before the first step, name to (B, ...).
-            resets: True where a step is the first of an episode, (T, B); None: nowhere.
-        """
+        """See `ColumnarModule`."""
         time, lanes = observations.shape[:2]
         prepared = self.encoder.prepare(observations.flatten(0, 1))
         if self.memory_encoder is None:
@@ -149,14 +182,6 @@ class RecurrentModule(TorchRLModule):  # type: ignore[misc]
         parts = [remembered, features] if self.skip else [remembered]
         joined = self.shared_head(torch.cat(parts, dim=-1) if len(parts) > 1 else remembered)
         return Outputs(self.policy_head(joined), self.value_head(joined).squeeze(-1), state)
-
-    def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
-        outputs = self.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
-        return {
-            Columns.ACTION_DIST_INPUTS: outputs.action_dist_inputs,
-            Columns.VF_PREDS: outputs.values,
-            Columns.STATE_OUT: outputs.state,
-        }
 
 
 def _distribution_size(space: gym.Space[Any]) -> int:

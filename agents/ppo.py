@@ -7,29 +7,16 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import ray
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
-from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import Learner
-from ray.rllib.execution.rollout_ops import synchronous_parallel_sample
-from ray.rllib.utils.metrics import (
-    ENV_RUNNER_RESULTS,
-    ENV_RUNNER_SAMPLING_TIMER,
-    LEARNER_RESULTS,
-    LEARNER_UPDATE_TIMER,
-    NUM_ENV_STEPS_SAMPLED_LIFETIME,
-    SYNCH_WORKER_WEIGHTS_TIMER,
-    TIMERS,
-)
 from torch import Tensor
 
-from engram.agents.columnar import ColumnarConfig, ColumnarState
+from engram.agents.actor_critic import ActorCriticLearner, ColumnBatch
+from engram.agents.columnar import ColumnarConfig, ColumnarState, SynchronousTraining
 from engram.agents.estimators import gae
-from engram.agents.fragment import Fragment, concatenate
-from engram.agents.learner import ColumnarLearner, ColumnBatch
 from engram.agents.module import RESETS
 
 
@@ -85,7 +72,7 @@ class RecurrentPPOConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         return PPOLearner
 
 
-class PPOLearner(ColumnarLearner):
+class PPOLearner(ActorCriticLearner):
     """Advantages once per batch from the values of sampling, then the clipped surrogate loss."""
 
     def prepare_batch(self, batch: ColumnBatch) -> ColumnBatch:
@@ -119,48 +106,10 @@ class PPOLearner(ColumnarLearner):
         )
 
 
-class RecurrentPPO(ColumnarState, Algorithm):  # type: ignore[misc]
+class RecurrentPPO(SynchronousTraining, ColumnarState, Algorithm):  # type: ignore[misc]
     """PPO with a swappable recurrent core, on columns."""
 
     @classmethod
     def get_default_config(cls) -> RecurrentPPOConfig:
         """The defaults."""
         return RecurrentPPOConfig()
-
-    def training_step(self) -> None:
-        """Samples one batch from all runners, updates on it, hands the new weights to the runners."""
-        with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
-            fragments, results = synchronous_parallel_sample(
-                worker_set=self.env_runner_group,
-                max_env_steps=self.config.total_train_batch_size,
-                sample_timeout_s=self.config.sample_timeout_s,
-                _uses_new_env_runners=True,
-                _return_metrics=True,
-            )
-        self.metrics.aggregate(results, key=ENV_RUNNER_RESULTS)
-        if not fragments:
-            return
-        with self.metrics.log_time((TIMERS, LEARNER_UPDATE_TIMER)):
-            self.metrics.aggregate(self._update(fragments), key=LEARNER_RESULTS)
-        with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
-            self.env_runner_group.sync_weights(
-                from_worker_or_learner_group=self.learner_group,
-                policies=[DEFAULT_MODULE_ID],
-                inference_only=True,
-            )
-
-    def _update(self, fragments: list[Fragment]) -> Any:
-        settings = {
-            "timesteps": {
-                NUM_ENV_STEPS_SAMPLED_LIFETIME: self.metrics.peek(
-                    (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), default=0
-                )
-            },
-            "num_epochs": self.config.num_epochs,
-            "minibatch_size": self.config.minibatch_size,
-        }
-        if self.learner_group.is_local:
-            return self.learner_group.update(episodes=fragments, **settings)
-        # RLlib shards a list of references, one to each learner, and leaves what they hold alone.
-        parts = concatenate(fragments).split(self.config.num_learners)
-        return self.learner_group.update(episodes_refs=[ray.put([part]) for part in parts], **settings)

@@ -1,0 +1,42 @@
+"""The `model:` section and the module it stands for: a recurrent core, or a network that thinks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from engram.agents.module import ColumnarModule, ModelConfig, RecurrentModule, check_recurrent_model
+from engram.agents.thinking import ThinkingConfig, ThinkingModule, check_thinking_model
+from engram.memory import CORES
+from engram.memory.options import unknown_message
+from engram.memory.thinking import THINKERS
+
+
+def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | ThinkingConfig:
+    """Checks a `model:` section.
+
+    Args:
+        model: What the user wrote.
+        path: Where the user wrote it, dotted; only used in messages.
+
+    Raises:
+        ValueError: Unknown key, wrong type or value out of range, named by its path.
+    """
+    if not isinstance(model, Mapping):
+        raise ValueError(f"{path}: expected a mapping, got {model!r}")
+    name = _core_name(model)
+    if name in THINKERS:
+        return check_thinking_model(model, path)
+    if isinstance(name, str) and ":" not in name and name not in CORES:
+        raise ValueError(unknown_message(f"{path}.core.type", name, [*CORES, *THINKERS]))
+    return check_recurrent_model(model, path)
+
+
+def module_class(model: Mapping[str, Any]) -> type[ColumnarModule]:
+    """The module that a checked `model:` section asks for."""
+    return ThinkingModule if _core_name(model) in THINKERS else RecurrentModule
+
+
+def _core_name(model: Mapping[str, Any]) -> Any:
+    core = model.get("core")
+    return core.get("type") if isinstance(core, Mapping) else None

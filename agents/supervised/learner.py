@@ -1,0 +1,165 @@
+"""SupervisedLearner: gradient steps on lessons.
+
+T time, B lanes, P problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.columns import Columns
+from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
+from torch import Tensor
+
+from engram.agents.learner import Batch, ColumnarLearner, as_tensors
+from engram.agents.module import OBJECTIVE, RESETS, ColumnarModule
+from engram.agents.supervised.lesson import Lesson
+from engram.agents.supervised.objectives import MASKS, TARGETS, Objective, make_objective
+from engram.agents.supervised.optimizers import (
+    epoch_options,
+    lr_factor,
+    make_optimizer,
+    optimizer_options,
+)
+from engram.agents.thinking import ThinkingModule
+from engram.memory.core import State
+
+if TYPE_CHECKING:
+    from engram.agents.supervised.algorithm import SupervisedConfig
+
+SOLVED = "solved_sum"
+"""Metric key: answers of training that were wholly right, of all since the last report."""
+
+JUDGED = "judged_sum"
+"""Metric key: answers of training, of all since the last report."""
+
+
+class LessonBatch(Batch):
+    """Observations, targets, masks and resets of one update, time first or problems first."""
+
+    @classmethod
+    def from_lesson(cls, lesson: Lesson, device: torch.device) -> LessonBatch:
+        """All of a lesson, (T, B, ...)."""
+        columns = {
+            Columns.OBS: lesson.observations,
+            RESETS: lesson.resets,
+            TARGETS: lesson.targets,
+            MASKS: lesson.masks,
+        }
+        return cls(as_tensors(columns, device))
+
+    def problems(self) -> LessonBatch:
+        """Every step a problem of its own, (P, ...), P = T * B."""
+        return LessonBatch({name: column.flatten(0, 1) for name, column in self.items()})
+
+    def rows(self, rows: Any) -> LessonBatch:
+        """Some rows of the first axis, by a slice or an index."""
+        return LessonBatch({name: column[rows] for name, column in self.items()})
+
+    def __len__(self) -> int:
+        return int(self[MASKS].shape[0] if self[RESETS].ndim == 1 else self[RESETS].numel())
+
+
+class SupervisedLearner(ColumnarLearner):
+    """Cross-entropy with what would have been right.
+
+    Puzzles of one step are shuffled together over time and lanes. Sequences are streams: the state behind one
+    window is where the next begins, and gradients stop in between (truncated back-propagation through time).
+    """
+
+    config: SupervisedConfig
+    _lr_factor = 1.0
+
+    def build(self) -> None:
+        """Builds the module, its optimiser and what is minimised."""
+        super().build()
+        module: ColumnarModule = self.module[DEFAULT_MODULE_ID].unwrapped()
+        self._thinks = isinstance(module, ThinkingModule)
+        self._objective = self._with_precision(make_objective(module, self.config.loss))
+        self._state: State = {}
+
+    def _with_precision(self, objective: Objective) -> Objective:
+        if self.config.autocast is None:
+            return objective
+        dtype, kind = getattr(torch, self.config.autocast), self._device.type
+
+        def cast(module: ColumnarModule, batch: Any) -> dict[str, Any]:
+            with torch.autocast(kind, dtype):
+                return objective(module, batch)
+
+        return cast
+
+    def configure_optimizers_for_module(self, module_id: str, config: Any = None) -> None:
+        """The optimiser of the `optimizer:` setting."""
+        module = self.module[module_id].unwrapped()
+        parameters = self.get_parameters(self.module[module_id])
+        recurrent: Sequence[torch.nn.Parameter] = ()
+        scale = 1.0
+        if isinstance(module, ThinkingModule) and self.config.throttle:
+            recurrent, scale = module.thinker.recurrent_parameters(), 1.0 / module.thinking_steps
+        optimizer = make_optimizer(optimizer_options(self.config.optimizer), parameters, recurrent, scale)
+        self.register_optimizer(
+            module_id=module_id, optimizer=optimizer, params=parameters, lr_or_lr_schedule=self.config.lr
+        )
+
+    def _set_optimizer_lr(self, optimizer: torch.optim.Optimizer, lr: float) -> None:
+        """Sets each group's step size: the schedule's, times the epoch's factor, times the group's own."""
+        for group in optimizer.param_groups:
+            group["lr"] = lr * self._lr_factor * group["scale"]
+
+    def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        """Sets the step size to what schedule and epoch say of this step."""
+        now = timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0)
+        self._lr_factor = lr_factor(epoch_options(self.config.lr_epochs), now)
+        super().before_gradient_based_update(timesteps=timesteps)
+
+    def batches(self, columns: Lesson, num_epochs: int, minibatch_size: int | None) -> Iterator[LessonBatch]:
+        """Puzzles in shuffled minibatches (by default as many as there are lanes); streams window by window."""
+        lesson = LessonBatch.from_lesson(columns, self._device)
+        if self._thinks:
+            batches = _shuffled(lesson.problems(), num_epochs, minibatch_size or columns.lanes)
+        else:
+            batches = self._windows(lesson, columns.length)
+        for batch in batches:
+            batch[OBJECTIVE] = self._objective
+            yield batch
+
+    def _windows(self, lesson: LessonBatch, length: int) -> Iterator[LessonBatch]:
+        window = self.config.truncation or length
+        module = self.module[DEFAULT_MODULE_ID].unwrapped()
+        lanes = lesson[RESETS].shape[1]
+        for start in range(0, length, window):
+            batch = lesson.rows(slice(start, start + window))
+            batch[Columns.STATE_IN] = self._state or module.initial_state(lanes)
+            yield batch
+
+    def compute_loss_for_module(
+        self, *, module_id: str, config: SupervisedConfig, batch: LessonBatch, fwd_out: dict[str, Any]
+    ) -> Tensor:
+        """The objective's loss; keeps the state behind a window.
+
+        Raises:
+            FloatingPointError: The loss is not a number any more.
+        """
+        loss, solved = fwd_out["loss"], fwd_out["solved"]
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"loss: {loss.item()} at update {self._weights_seq_no}; a smaller lr may help"
+            )
+        self._state = fwd_out["state"]
+        self.metrics.log_dict(fwd_out["facts"], key=module_id, window=1)
+        self.metrics.log_value((module_id, SOLVED), solved.sum(), reduce="sum")
+        self.metrics.log_value((module_id, JUDGED), solved.numel(), reduce="sum")
+        result: Tensor = loss
+        return result
+
+
+def _shuffled(problems: LessonBatch, epochs: int, size: int) -> Iterator[LessonBatch]:
+    """Minibatches of `size` problems, every problem once an epoch."""
+    count = len(problems)
+    for _epoch in range(epochs):
+        for rows in torch.randperm(count).split(size):
+            yield problems.rows(rows)

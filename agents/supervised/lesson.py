@@ -1,0 +1,39 @@
+"""Lessons: what is seen and what would be right, as columns.
+
+T time, B lanes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from engram.agents.fragment import ColumnSet
+
+
+@dataclass(eq=False)
+class Lesson(ColumnSet):
+    """T steps of B lanes with the right answers.
+
+    Attributes:
+        observations: (T, B, ...).
+        resets: True where the row is the first of an episode, (T, B).
+        targets: The right actions, (T, B, ...) as the action space has them.
+        masks: Which parts of them count, bool, the shape of `targets`.
+        weights_seq_no: Number of the runner's weights; nothing here depends on them.
+    """
+
+    TIME_MAJOR: ClassVar[tuple[str, ...]] = ("observations", "resets", "targets", "masks")
+
+    observations: NDArray[Any]
+    resets: NDArray[Any]
+    targets: NDArray[Any]
+    masks: NDArray[Any]
+    weights_seq_no: int
+
+    @property
+    def length(self) -> int:
+        """See `ColumnSet`."""
+        return len(self.resets)

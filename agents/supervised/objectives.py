@@ -1,0 +1,102 @@
+"""Objectives: the loss of a batch of lessons, and which of its answers were right.
+
+T time, B lanes, P problems, N positions of an answer, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ray.rllib.core.columns import Columns
+from torch import Tensor
+from torch.nn import functional
+
+from engram.agents.module import RESETS, ColumnarModule, RecurrentModule
+from engram.agents.thinking import ThinkingModule
+from engram.memory.core import State, detach_state
+from engram.memory.thinking.losses import LossOptions, thinking_loss
+
+TARGETS = "targets"
+MASKS = "masks"
+
+
+class Verdict(NamedTuple):
+    """What came of a batch.
+
+    Attributes:
+        loss: What is minimised, a scalar.
+        solved: Whether each answer is right in every part that counts, bool (answers,); answers of which
+            nothing counts are left out.
+        facts: Numbers to log.
+        state: State after the last step, no gradient.
+    """
+
+    loss: Tensor
+    solved: Tensor
+    facts: dict[str, Tensor]
+    state: State
+
+
+Objective = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
+"""Takes a module and a batch, and gives the fields of a `Verdict`."""
+
+
+def thinking_objective(options: LossOptions) -> Objective:
+    """Puzzles of one step: a loss over the answers after several iterations.
+
+    The batch holds problems (P, ...), targets and masks (P, N), or (P,) for labels.
+    """
+
+    def judge(module: ThinkingModule, batch: Mapping[str, Any]) -> dict[str, Any]:
+        problems = module.problems(batch[Columns.OBS])
+        targets, masks = batch[TARGETS], batch[MASKS]
+        shape = targets.shape if targets.ndim == 1 else (len(targets), *problems.shape[2:])
+        loss, facts = thinking_loss(
+            options, module.thinker, problems, targets.long().view(shape), masks.view(shape)
+        )
+        answers = module.answers(facts.pop("logits"))
+        return Verdict(loss, _all_right(answers, targets, masks), facts, {})._asdict()
+
+    return judge
+
+
+def sequence_objective(module: RecurrentModule, batch: Mapping[str, Any]) -> dict[str, Any]:
+    """Sequences: cross-entropy at the steps that count.
+
+    The batch holds observations (T, B, ...), targets and masks (T, B), resets and the state before them.
+    """
+    outputs = module.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
+    logits, targets, masks = outputs.action_dist_inputs, batch[TARGETS], batch[MASKS]
+    losses = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+    # A window without an answer moves nothing, and still counts as an update.
+    loss = (losses * masks.flatten()).sum() / masks.sum().clamp(min=1)
+    solved = _all_right(logits.argmax(-1).flatten(), targets.flatten(), masks.flatten())
+    return Verdict(loss, solved, {}, detach_state(outputs.state))._asdict()
+
+
+def _all_right(answers: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
+    """Whether each answer (P, ...) is right wherever it counts, (P,); those that do not count are left out."""
+    wrong = (answers != targets) & masks
+    if masks.ndim == 1:
+        return ~wrong[masks]
+    return ~wrong.any(1)[masks.any(1)]
+
+
+def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective:
+    """The objective for a kind of module.
+
+    Args:
+        module: What is trained.
+        loss: The `loss:` setting.
+
+    Raises:
+        ValueError: An unknown option, or one that the module has no use for.
+    """
+    if isinstance(module, ThinkingModule):
+        return thinking_objective(LossOptions.parse(loss))
+    if dict(loss).get("type", "final") != "final" or len(loss) > 1:
+        raise ValueError(
+            f"loss: {dict(loss)!r} is for cores that think; with this one the only one is {{type: final}}"
+        )
+    return sequence_objective

@@ -1,0 +1,156 @@
+"""ThinkingModule: a network that answers a puzzle after each of any number of iterations.
+
+T time, B lanes, P problems, N positions of an answer, K classes, F features, S positions along the axes of
+a puzzle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import torch
+from torch import Tensor, nn
+
+from engram.agents.distributions import TorchBernoulli
+from engram.agents.module import POLICY_INIT_SCALE, ColumnarModule, Outputs
+from engram.memory.core import State
+from engram.memory.options import Options, integer, parse_options, unknown_key_message
+from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadoutOptions(Options):
+    """How an answer becomes an action."""
+
+    top: int | None = integer(
+        None, "bits that are set, those of the largest logits; none: each bit by itself (chess: 2 squares)"
+    )
+    thinking_steps: int | None = integer(
+        None, "of evaluation; none: as many as in training", unit="iterations"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThinkingConfig:
+    """The `model:` section of an experiment whose core thinks in iterations.
+
+    Attributes:
+        core: Options of the network, `{"type": ...}`; see `engram.memory.thinking.THINKERS`.
+        readout: See `ReadoutOptions`.
+    """
+
+    core: Mapping[str, Any]
+    readout: Mapping[str, Any]
+
+
+def check_thinking_model(model: Mapping[str, Any], path: str = "model") -> ThinkingConfig:
+    """Checks a `model:` section.
+
+    Args:
+        model: What the user wrote; its core is one that thinks.
+        path: Where the user wrote it, dotted; only used in messages.
+
+    Raises:
+        ValueError: Unknown key, wrong type or value out of range, named by its path.
+    """
+    known = ThinkingConfig.__dataclass_fields__
+    for key in model:
+        if key not in known:
+            raise ValueError(unknown_key_message(path, key, known))
+    config = ThinkingConfig(core=model["core"], readout=model.get("readout", {}))
+    thinker_options(config.core, f"{path}.core")
+    if not isinstance(config.readout, Mapping):
+        raise ValueError(f"{path}.readout: expected a mapping, got {config.readout!r}")
+    parse_options(ReadoutOptions, config.readout, f"{path}.readout")
+    return config
+
+
+class ThinkingModule(ColumnarModule):
+    """Answers puzzles of one step: a thinker, read as an action, and a value for actor-critics.
+
+    Every step starts from the problem alone: nothing is carried from one puzzle to the next. The networks do
+    not depend on the puzzle's size, so that the weights of one size can be loaded into a module of another.
+    """
+
+    def setup(self) -> None:
+        """Builds the networks from `self.model_config`, the `model:` section of an experiment."""
+        known = ThinkingConfig.__dataclass_fields__
+        config = check_thinking_model({k: v for k, v in self.model_config.items() if k in known})
+        self.readout = parse_options(ReadoutOptions, config.readout, "model.readout")
+        shape = self.observation_space.shape
+        self.thinker: Thinker = make_thinker(shape, answers_of(self.action_space), config.core)
+        self.thinking_steps = self.thinker.thinking_steps
+        self.test_steps = self.readout.thinking_steps or self.thinking_steps
+        self.value_head = nn.LazyLinear(1)
+        self._measure_value_head(shape)
+        if isinstance(self.action_space, gym.spaces.MultiBinary):
+            self.action_dist_cls = TorchBernoulli
+
+    @torch.no_grad()
+    def _measure_value_head(self, shape: tuple[int, ...]) -> None:
+        """Gives the value head its size, which only a thought tells."""
+        training = self.training
+        self.eval()
+        self.value_head(_pooled(self.thinker.begin(torch.zeros(2, *shape))))
+        self.value_head.bias.zero_()
+        self.value_head.weight.mul_(POLICY_INIT_SCALE)
+        self.train(training)
+
+    def initial_state(self, lanes: int) -> State:
+        """Nothing is remembered."""
+        return {}
+
+    def problems(self, observations: Tensor) -> Tensor:
+        """Observations as floats, in the dtype of the weights."""
+        return observations.to(next(self.parameters()).dtype)
+
+    def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
+        """Thinks `thinking_steps` iterations over each observation; see `ColumnarModule`."""
+        time, lanes = observations.shape[:2]
+        problems = self.problems(observations.flatten(0, 1))
+        thought = self.thinker.begin(problems)
+        for iteration in range(self.thinking_steps):
+            thought = self.thinker.think(thought, problems, iteration)
+        inputs = self.distribution_inputs(self.thinker.answer(thought)).view(time, lanes, -1)
+        values = self.value_head(_pooled(thought)).view(time, lanes)
+        return Outputs(inputs, values, state)
+
+    def distribution_inputs(self, logits: Tensor) -> Tensor:
+        """Logits (P, 2, *S) of an answer as those of bits, (P, N); logits (P, K) of labels as they are."""
+        return logits if logits.ndim == 2 else _bit_logits(logits)
+
+    def answers(self, logits: Tensor) -> Tensor:
+        """The action that logits stand for: bits (P, N) of logits (P, 2, *S), labels (P,) of (P, K)."""
+        if logits.ndim == 2:
+            return logits.argmax(1)
+        bits = _bit_logits(logits)
+        if self.readout.top is None:
+            return (bits > 0).to(torch.int8)
+        chosen = logits[:, 1].flatten(1).topk(self.readout.top, dim=1).indices
+        return torch.zeros_like(bits, dtype=torch.int8).scatter_(1, chosen, 1)
+
+
+def _bit_logits(logits: Tensor) -> Tensor:
+    """How much likelier 1 is than 0 at each position, (P, 2, *S) -> (P, N)."""
+    return (logits[:, 1] - logits[:, 0]).flatten(1)
+
+
+def _pooled(thought: Tensor) -> Tensor:
+    """Mean of each feature over the positions, (P, F, ...) -> (P, F)."""
+    return thought.flatten(2).mean(2) if thought.ndim > 2 else thought
+
+
+def answers_of(space: gym.Space[Any]) -> Answers:
+    """The kind of answer an action space asks for.
+
+    Raises:
+        ValueError: It is neither `MultiBinary` nor `Discrete`.
+    """
+    if isinstance(space, gym.spaces.MultiBinary):
+        return Answers.per_position()
+    if isinstance(space, gym.spaces.Discrete):
+        return Answers.labels(int(space.n))
+    raise ValueError(f"a thinking core cannot answer in {space}; known: MultiBinary, Discrete")
