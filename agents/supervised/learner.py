@@ -117,7 +117,7 @@ class SupervisedLearner(ColumnarLearner):
         super().before_gradient_based_update(timesteps=timesteps)
 
     def batches(self, columns: Lesson, num_epochs: int, minibatch_size: int | None) -> Iterator[LessonBatch]:
-        """Puzzles in shuffled minibatches (by default as many as there are lanes); streams window by window."""
+        """Puzzles in shuffled minibatches, by default as many as there are lanes; streams by windows."""
         lesson = LessonBatch.from_lesson(columns, self._device)
         if self._thinks:
             batches = _shuffled(lesson.problems(), num_epochs, minibatch_size or columns.lanes)

@@ -76,7 +76,7 @@ def sequence_objective(module: RecurrentModule, batch: Mapping[str, Any]) -> dic
 
 
 def _all_right(answers: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
-    """Whether each answer (P, ...) is right wherever it counts, (P,); those that do not count are left out."""
+    """Whether each answer (P, ...) is right wherever it counts; those of which nothing counts are left out."""
     wrong = (answers != targets) & masks
     if masks.ndim == 1:
         return ~wrong[masks]
