@@ -103,15 +103,10 @@ class ThinkingModule(ColumnarModule):
         """Nothing is remembered."""
         return {}
 
-    def problems(self, observations: Tensor) -> Tensor:
-        """Observations as floats, in the dtype of the weights."""
-        return observations.to(next(self.parameters()).dtype)
-
     def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
         """Thinks `thinking_steps` iterations over each observation; see `ColumnarModule`."""
         time, lanes = observations.shape[:2]
-        problems = self.problems(observations.flatten(0, 1))
-        thought = self.thinker.begin(problems)
+        thought = self.thinker.begin(problems := self.thinker.prepare(observations.flatten(0, 1)))
         for iteration in range(self.thinking_steps):
             thought = self.thinker.think(thought, problems, iteration)
         inputs = self.distribution_inputs(self.thinker.answer(thought)).view(time, lanes, -1)
@@ -150,7 +145,7 @@ def answers_of(space: gym.Space[Any]) -> Answers:
         ValueError: It is neither `MultiBinary` nor `Discrete`.
     """
     if isinstance(space, gym.spaces.MultiBinary):
-        return Answers.per_position()
+        return Answers()
     if isinstance(space, gym.spaces.Discrete):
-        return Answers.labels(int(space.n))
+        return Answers(labels=int(space.n))
     raise ValueError(f"a thinking core cannot answer in {space}; known: MultiBinary, Discrete")

@@ -15,7 +15,7 @@ from torch.nn import functional
 from engram.agents.module import RESETS, ColumnarModule, RecurrentModule
 from engram.agents.thinking import ThinkingModule
 from engram.memory.core import State, detach_state
-from engram.memory.thinking.losses import LossOptions, thinking_loss
+from engram.memory.thinking import Loss, make_loss
 
 TARGETS = "targets"
 MASKS = "masks"
@@ -42,21 +42,17 @@ Objective = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
 """Takes a module and a batch, and gives the fields of a `Verdict`."""
 
 
-def thinking_objective(options: LossOptions) -> Objective:
+def thinking_objective(loss: Loss) -> Objective:
     """Puzzles of one step: a loss over the answers after several iterations.
 
     The batch holds problems (P, ...), targets and masks (P, N), or (P,) for labels.
     """
 
     def judge(module: ThinkingModule, batch: Mapping[str, Any]) -> dict[str, Any]:
-        problems = module.problems(batch[Columns.OBS])
         targets, masks = batch[TARGETS], batch[MASKS]
-        shape = targets.shape if targets.ndim == 1 else (len(targets), *problems.shape[2:])
-        loss, facts = thinking_loss(
-            options, module.thinker, problems, targets.long().view(shape), masks.view(shape)
-        )
+        value, facts = loss(module.thinker, batch[Columns.OBS], targets, masks)
         answers = module.answers(facts.pop("logits"))
-        return Verdict(loss, _all_right(answers, targets, masks), facts, {})._asdict()
+        return Verdict(value, _all_right(answers, targets, masks), facts, {})._asdict()
 
     return judge
 
@@ -76,7 +72,7 @@ def sequence_objective(module: RecurrentModule, batch: Mapping[str, Any]) -> dic
 
 
 def _all_right(answers: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
-    """Whether each answer (P, ...) is right wherever it counts; those of which nothing counts are left out."""
+    """Whether each answer (P, ...) is right wherever it counts; those that never count are left out."""
     wrong = (answers != targets) & masks
     if masks.ndim == 1:
         return ~wrong[masks]
@@ -94,7 +90,7 @@ def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective
         ValueError: An unknown option, or one that the module has no use for.
     """
     if isinstance(module, ThinkingModule):
-        return thinking_objective(LossOptions.parse(loss))
+        return thinking_objective(make_loss(loss))
     if dict(loss).get("type", "final") != "final" or len(loss) > 1:
         raise ValueError(
             f"loss: {dict(loss)!r} is for cores that think; with this one the only one is {{type: final}}"

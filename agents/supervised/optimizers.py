@@ -93,7 +93,7 @@ _MAKERS: dict[str, Callable[[list[dict[str, Any]], OptimizerOptions], torch.opti
 def lr_factor(options: EpochOptions, env_steps: int) -> float:
     """What the step size is multiplied by after so many env steps.
 
-    It rises by 1 - exp(-(e + 1) / W) in epoch e < W - 1, is 1 from epoch W - 1 on, and drops at each milestone.
+    It rises by 1 - exp(-(e + 1) / W) in epoch e < W - 1, is 1 from then on, and drops at each milestone.
     """
     if options.size is None:
         return 1.0
