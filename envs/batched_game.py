@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engram.envs.actions import ACTIONS, LEGAL_ACTIONS
 from engram.envs.boards import RENDER_MODES, Bytes, Look, check_render_mode
-from engram.envs.checks import check_at_least, check_known
+from engram.envs.checks import check_at_least, check_autoreset_mode, check_shapes
 from engram.envs.rules import Rules
 
 Ints = NDArray[np.int64]
@@ -68,7 +68,7 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
         self.rules = rules
         self.num_envs = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
         self.render_mode = check_render_mode(render_mode)
-        self.autoreset_mode = _check_autoreset(autoreset_mode)
+        self.autoreset_mode = check_autoreset_mode(autoreset_mode)
         self.metadata = {
             **type(self).metadata,
             "group_by": rules.group_by,
@@ -202,11 +202,7 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
             ValueError: the state has another number of lanes, or is of another game.
         """
         game, live = state["game"], self._state()
-        if set(game) != set(live):
-            raise ValueError(f"state.game: holds {sorted(game)}; expected {sorted(live)}")
-        for name, values in live.items():
-            if game[name].shape != values.shape:
-                raise ValueError(f"state.game.{name}: shape {game[name].shape}; expected {values.shape}")
+        check_shapes("state.game", game, {name: values.shape for name, values in live.items()})
         for name, values in live.items():
             values[...] = game[name]
         self._pending = np.copy(state["pending"])
@@ -253,10 +249,3 @@ class BatchedGame(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
     def _check_started(self) -> None:
         if not self._started:
             raise ResetNeeded("call reset() first")
-
-
-def _check_autoreset(mode: AutoresetMode | str) -> AutoresetMode:
-    modes = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
-    known = {each.name: each for each in modes} | {each.value: each for each in modes}
-    name = mode.name if isinstance(mode, AutoresetMode) else mode
-    return known[check_known("autoreset_mode", name, list(known))]

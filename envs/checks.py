@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 
@@ -125,3 +126,30 @@ def spread(name: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     except ValueError:
         legal = f"{shape[1:] or 'one value'} or one per lane {shape}"
         raise ValueError(f"options.{name}: shape {given.shape} does not fit; legal: {legal}") from None
+
+
+def check_autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
+    """Return SAME_STEP or NEXT_STEP, given as the enum, its name or its value.
+
+    Raises:
+        ValueError: another mode.
+    """
+    modes = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
+    known = {each.name: each for each in modes} | {each.value: each for each in modes}
+    name = mode.name if isinstance(mode, AutoresetMode) else mode
+    return known[check_known("autoreset_mode", name, list(known))]
+
+
+def check_shapes(
+    name: str, arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...] | None]
+) -> None:
+    """Refuse arrays, given by name, that are others than expected or have another shape.
+
+    Raises:
+        ValueError: see above.
+    """
+    if set(arrays) != set(shapes):
+        raise ValueError(f"{name}: holds {sorted(arrays)}; expected {sorted(shapes)}")
+    for key, shape in shapes.items():
+        if arrays[key].shape != shape:
+            raise ValueError(f"{name}.{key}: shape {arrays[key].shape}; expected {shape}")

@@ -1,0 +1,1 @@
+"""Prefix sums: the parity of all bits up to each position."""

@@ -1,0 +1,65 @@
+"""Sets of problems read from files that a user has; nothing is ever downloaded.
+
+P problems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.envs.puzzles.fixed import FixedPuzzles
+from engram.envs.puzzles.puzzles import Problems, Puzzles
+from engram.envs.puzzles.splits import ONLINE, SETS, check_split_sizes, split_rng
+
+TRAIN_SHARE = 0.8  # both papers: 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of 600 000 chess puzzles
+
+
+def read_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Problems of zeros and ones from a `.npy` file, uint8 (P, *shape).
+
+    Raises:
+        ValueError: there is no such file, or it holds something else.
+    """
+    if not path.is_file():
+        raise ValueError(f"path: there is no file {path}")
+    values = np.load(path, allow_pickle=False)
+    if values.shape[1:] != shape or len(values) == 0:
+        raise ValueError(f"path: {path} holds {values.shape}; expected (problems, *{shape})")
+    small = values.astype(np.uint8)
+    if small.max() > 1 or (small != values).any():
+        raise ValueError(f"path: {path} holds other values than 0 and 1")
+    return small
+
+
+def load_set(
+    source: Puzzles,
+    problems: Problems,
+    split: str,
+    data_seed: int,
+    split_sizes: Mapping[str, int] | None = None,
+) -> FixedPuzzles:
+    """A split of problems that were read from one file.
+
+    "test" is all of them, in a file of its own. "train" and "valid" share a file, drawn from `data_seed`, 80 % and
+    20 % of it where `split_sizes` says nothing else.
+
+    Raises:
+        ValueError: "online", or more problems are asked for than there are.
+    """
+    if split == ONLINE:
+        raise ValueError(f"split: {ONLINE!r} does not read files; with path, legal: {', '.join(SETS)}")
+    there = problems.size
+    train = int(TRAIN_SHARE * there)
+    sizes = check_split_sizes(split_sizes, {"train": train, "valid": there - train, "test": there})
+    if split == "test":
+        begins, needed, rows = 0, sizes["test"], np.arange(there)
+    else:
+        begins, needed = (0 if split == "train" else sizes["train"]), sizes["train"] + sizes["valid"]
+        rows = split_rng(data_seed, ONLINE).permutation(there)
+    if needed > there:
+        raise ValueError(f"split_sizes: {needed} problems asked for; legal: at most {there}, as path holds")
+    return FixedPuzzles(source, problems.take(rows[begins : begins + sizes[split]]))

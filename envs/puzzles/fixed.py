@@ -1,0 +1,78 @@
+"""A finite set of problems, such as a training set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.envs.checks import check_known
+from engram.envs.puzzles.puzzles import Array, Bytes, Flags, Floats, Problems, Puzzles
+
+ORDERS = ("epochs", "random")
+
+
+class FixedPuzzles(Puzzles):
+    """Draws from a finite set, scored and shown as the family it comes from does.
+
+    Args:
+        source: the family.
+        problems: the set.
+        order: "epochs" (each problem once, in an order drawn anew for each epoch) or "random" (each draw on
+            its own).
+
+    Raises:
+        ValueError: no problems, or an unknown order.
+    """
+
+    def __init__(self, source: Puzzles, problems: Problems, order: str = "epochs") -> None:
+        if problems.size == 0:
+            raise ValueError("problems: the set is empty; legal: >= 1 problems")
+        self.source, self.problems = source, problems
+        self.order = check_known("order", order, ORDERS)
+        self.observation_space, self.action_space = source.observation_space, source.action_space
+        self.group_by = source.group_by
+        self.restart()
+
+    def draw(self, rng: np.random.Generator, count: int) -> Problems:
+        """See `Puzzles`."""
+        in_epochs = self.order == "epochs"
+        rows = self._next(rng, count) if in_epochs else rng.integers(self.problems.size, size=count)
+        return self.source.present(rng, self.problems.take(rows))
+
+    def _next(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+        rows = np.empty(count, dtype=np.int64)
+        filled = 0
+        while filled < count:
+            if self._place == len(self._epoch):
+                self._epoch, self._place = rng.permutation(self.problems.size), 0
+            part = self._epoch[self._place : self._place + count - filled]
+            rows[filled : filled + len(part)] = part
+            filled, self._place = filled + len(part), self._place + len(part)
+        return rows
+
+    def solved(self, actions: Array, targets: Array, masks: Flags) -> Flags:
+        """See `Puzzles`."""
+        return self.source.solved(actions, targets, masks)
+
+    def fraction(self, actions: Array, targets: Array, masks: Flags) -> Floats:
+        """See `Puzzles`."""
+        return self.source.fraction(actions, targets, masks)
+
+    def picture(self, observation: Array) -> Bytes:
+        """See `Puzzles`."""
+        return self.source.picture(observation)
+
+    def restart(self) -> None:
+        """Begin a new epoch with the next draw."""
+        self._epoch, self._place = np.empty(0, dtype=np.int64), 0
+
+    def get_state(self) -> dict[str, Any]:
+        """The present epoch's order, and how far it has come."""
+        return {"epoch": self._epoch.copy(), "place": self._place}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """See `Puzzles`."""
+        self._epoch, self._place = np.copy(state["epoch"]), int(state["place"])

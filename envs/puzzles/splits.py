@@ -1,0 +1,50 @@
+"""Splits of generated puzzles: problems without end, or one of three finite sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from engram.envs.checks import check_at_least, check_keys, check_known
+
+ONLINE = "online"
+SETS = ("train", "valid", "test")
+SPLITS = (ONLINE, *SETS)
+
+
+def check_split(split: Any) -> str:
+    """Return `split` if it is one of `SPLITS`.
+
+    Raises:
+        ValueError: it is not.
+    """
+    return check_known("split", split, SPLITS)
+
+
+def check_data_seed(seed: Any) -> int:
+    """Return the seed of the finite sets as an `int`.
+
+    Raises:
+        ValueError: it is not a whole number from 0 on.
+    """
+    return check_at_least("data_seed", seed, 0, ">= 0")
+
+
+def check_split_sizes(sizes: Mapping[str, int] | None, defaults: Mapping[str, int]) -> dict[str, int]:
+    """Numbers of problems in each set: `defaults`, where `sizes` says nothing else.
+
+    Raises:
+        ValueError: an unknown set, or one that is no positive whole number.
+    """
+    given = dict(sizes or {})
+    check_keys("split_sizes", given, SETS)
+    for name, size in given.items():
+        given[name] = check_at_least(f"split_sizes.{name}", size, 1, ">= 1 problems")
+    return {**defaults, **given}
+
+
+def split_rng(data_seed: int, split: str) -> np.random.Generator:
+    """The generator of one finite set; sets of one seed draw from streams of their own."""
+    return np.random.default_rng(np.random.SeedSequence(data_seed, spawn_key=(SPLITS.index(split),)))
