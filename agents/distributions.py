@@ -23,19 +23,23 @@ class TorchBernoulli(TorchDistribution):  # type: ignore[misc]
 
     def logp(self, value: Tensor, **_: Any) -> Tensor:
         """Log-probability of whole actions (B, N), (B,)."""
-        return self._dist.log_prob(value.to(self._logits.dtype)).sum(-1)
+        logp: Tensor = self._dist.log_prob(value.to(self._logits.dtype))
+        return logp.sum(-1)
 
     def entropy(self) -> Tensor:
         """Entropy of whole actions in nats, (B,)."""
-        return self._dist.entropy().sum(-1)
+        entropy: Tensor = self._dist.entropy()
+        return entropy.sum(-1)
 
     def kl(self, other: TorchBernoulli, **_: Any) -> Tensor:
         """Divergence of whole actions from another distribution, (B,)."""
-        return kl_divergence(self._dist, other._dist).sum(-1)
+        divergence: Tensor = kl_divergence(self._dist, other._dist)
+        return divergence.sum(-1)
 
     def sample(self, *, sample_shape: Any = (), **_: Any) -> Tensor:
         """Actions int8 (*sample_shape, B, N), as the space has them."""
-        return self._dist.sample(torch.Size(sample_shape)).to(torch.int8)
+        bits: Tensor = self._dist.sample(torch.Size(sample_shape))
+        return bits.to(torch.int8)
 
     @classmethod
     def from_logits(cls, logits: Tensor, **_: Any) -> TorchBernoulli:

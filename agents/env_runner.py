@@ -23,7 +23,7 @@ from ray.rllib.utils.metrics import SAMPLE_TIMER, WEIGHTS_SEQ_NO
 from torch import Tensor
 
 from engram.agents.episodes import EpisodeLog
-from engram.agents.fragment import Fragment, Nest
+from engram.agents.fragment import ColumnSet, Fragment, Nest
 from engram.agents.lanes import make_lanes
 from engram.agents.module import RecurrentModule
 from engram.memory.core import State
@@ -145,7 +145,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         return int(sequence.generate_state(1)[0])
 
     @torch.no_grad()
-    def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> Fragment:
+    def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> ColumnSet:
         """Steps every lane `length` times; a failed environment starts the fragment over."""
         buffer, t = FragmentBuffer(length, self.num_envs, self._observations), 0
         while t < length:

@@ -161,5 +161,5 @@ def _shuffled(problems: LessonBatch, epochs: int, size: int) -> Iterator[LessonB
     """Minibatches of `size` problems, every problem once an epoch."""
     count = len(problems)
     for _epoch in range(epochs):
-        for rows in torch.randperm(count).split(size):
+        for rows in torch.split(torch.randperm(count), size):
             yield problems.rows(rows)
