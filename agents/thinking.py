@@ -75,12 +75,15 @@ class ThinkingModule(ColumnarModule):
     not depend on the puzzle's size, so that the weights of one size can be loaded into a module of another.
     """
 
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+
     def setup(self) -> None:
         """Builds the networks from `self.model_config`, the `model:` section of an experiment."""
         known = ThinkingConfig.__dataclass_fields__
         config = check_thinking_model({k: v for k, v in self.model_config.items() if k in known})
         self.readout = parse_options(ReadoutOptions, config.readout, "model.readout")
-        shape = self.observation_space.shape
+        shape = self.observation_space.shape or ()
         self.thinker: Thinker = make_thinker(shape, answers_of(self.action_space), config.core)
         self.thinking_steps = self.thinker.thinking_steps
         self.test_steps = self.readout.thinking_steps or self.thinking_steps
@@ -114,23 +117,30 @@ class ThinkingModule(ColumnarModule):
         return Outputs(inputs, values, state)
 
     def distribution_inputs(self, logits: Tensor) -> Tensor:
-        """Logits (P, 2, *S) of an answer as those of bits, (P, N); logits (P, K) of labels as they are."""
-        return logits if logits.ndim == 2 else _bit_logits(logits)
+        """What an action is drawn by: logits (P, 2, *S) as those of bits, (P, N); labels (P, K) as they are.
 
-    def answers(self, logits: Tensor) -> Tensor:
-        """The action that logits stand for: bits (P, N) of logits (P, 2, *S), labels (P,) of (P, K)."""
+        Where a fixed number of bits is set (`readout.top`), these are the ones above zero.
+        """
         if logits.ndim == 2:
-            return logits.argmax(1)
-        bits = _bit_logits(logits)
+            return logits
+        no, yes = logits.flatten(2).unbind(1)
         if self.readout.top is None:
-            return (bits > 0).to(torch.int8)
-        chosen = logits[:, 1].flatten(1).topk(self.readout.top, dim=1).indices
-        return torch.zeros_like(bits, dtype=torch.int8).scatter_(1, chosen, 1)
+            return yes - no
+        nearest = yes.topk(self.readout.top + 1, dim=1).values[:, -2:]
+        return yes - nearest.mean(1, keepdim=True)
 
+    def resize(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> None:
+        """Takes on puzzles of another size; the weights stay.
 
-def _bit_logits(logits: Tensor) -> Tensor:
-    """How much likelier 1 is than 0 at each position, (P, 2, *S) -> (P, N)."""
-    return (logits[:, 1] - logits[:, 0]).flatten(1)
+        Raises:
+            ValueError: Not the same kind of puzzle, or the network is made for one size.
+        """
+        if answers_of(action_space) != answers_of(self.action_space):
+            raise ValueError(f"made for answers in {self.action_space}, not in {action_space}")
+        problem = torch.zeros(1, *(observation_space.shape or ()))
+        with torch.no_grad():
+            self.thinker.eval().begin(self.thinker.prepare(problem))
+        self.observation_space, self.action_space = observation_space, action_space
 
 
 def _pooled(thought: Tensor) -> Tensor:

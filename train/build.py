@@ -212,10 +212,10 @@ def is_columnar(module: Any) -> bool:
     Args:
         module: An RLModule.
     """
-    from engram.agents import RecurrentModule
+    from engram.agents import ColumnarModule
     from engram.agents.stock import StockRecurrentModule
 
-    return isinstance(module, RecurrentModule) and not isinstance(module, StockRecurrentModule)
+    return isinstance(module, ColumnarModule) and not isinstance(module, StockRecurrentModule)
 
 
 def lanes(config: Any) -> int:

@@ -168,6 +168,17 @@ def evaluate(
     ] = 1.0,
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
+    thinking_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="A thinking network: accuracy after each of so many iterations."),
+    ] = None,
+    exit_rule: Annotated[
+        list[str] | None,
+        typer.Option(help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="With --thinking-steps: also write whole curves to this JSON file.")
+    ] = None,
 ) -> None:
     """Play episodes with a trained policy; its memory is carried along and reset between episodes."""
     from engram.train import evaluation
@@ -176,6 +187,11 @@ def evaluate(
     changes = parse_mapping(env_config, "--env-config") if env_config else {}
     greedy = None if stochastic is None else not stochastic
     request = evaluation.Request(checkpoint, episodes, changes, greedy, seed)
+    if thinking_steps is not None:
+        from engram.train.thinking.command import evaluate_thinking
+
+        evaluate_thinking(request, thinking_steps, exit_rule or ["last"], out, as_json)
+        return
     evaluation.evaluate(request, gif, gif_hold, as_json)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from rich.console import Console
 
 from engram.agents.episodes import EPISODES, Episode, EpisodeLog
+from engram.agents.thinking import ThinkingModule
 from engram.train import checkpoints
 from engram.train.environments import make_batched
 from engram.train.errors import ExperimentError, reason
@@ -70,13 +71,13 @@ def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) 
     env_config = {**origin.env_config, **request.env_config}
     env_config.pop("autoreset_mode", None)  # how stock runners reset; evaluation resets its own way
     module = checkpoints.load_module(checkpoint)
-    with _one_line(checkpoint):
+    with one_line(checkpoint):
         played = play(module, origin.env, env_config, request)
     summary = summarise(played) | {"checkpoint": str(checkpoint), "env": origin.env, "env_config": env_config}
     print_summary(summary, Console())
     print(f"actions: {'the likeliest' if request.greedy else 'drawn from the policy'}")
     if gif is not None:
-        with _one_line(checkpoint):
+        with one_line(checkpoint):
             greedy = bool(request.greedy)
             write_gif(module, origin.env, env_config, greedy, request.seed, Path(gif), gif_hold)
         print(f"gif: {gif}")
@@ -86,12 +87,13 @@ def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) 
 
 
 @contextmanager
-def _one_line(checkpoint: Path) -> Iterator[None]:
+def one_line(checkpoint: Path) -> Iterator[None]:
+    """Turns whatever a foreign module or environment raises into one line that names the checkpoint."""
     try:
         yield
     except ExperimentError:
         raise
-    except Exception as error:  # whatever a foreign module or environment raises
+    except Exception as error:
         raise ExperimentError(f"evaluate: {checkpoint} cannot be played: {reason(error)}") from None
 
 
@@ -108,7 +110,10 @@ def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Reque
 
     lanes = min(request.episodes, MAX_LANES)
     env = make_batched(env_id, lanes, env_config)
-    if env.single_observation_space != module.observation_space:
+    if isinstance(module, ThinkingModule):
+        module.resize(env.single_observation_space, env.single_action_space)
+        module.thinking_steps = module.test_steps
+    elif env.single_observation_space != module.observation_space:
         raise ExperimentError(
             f"{request.path}: made for observations {module.observation_space}, "
             f"{env_id} gives {env.single_observation_space}"

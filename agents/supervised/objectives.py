@@ -16,6 +16,7 @@ from engram.agents.module import RESETS, ColumnarModule, RecurrentModule
 from engram.agents.thinking import ThinkingModule
 from engram.memory.core import State, detach_state
 from engram.memory.thinking import Loss, make_loss
+from engram.memory.thinking.predictions import exact, predict
 
 TARGETS = "targets"
 MASKS = "masks"
@@ -51,8 +52,8 @@ def thinking_objective(loss: Loss) -> Objective:
     def judge(module: ThinkingModule, batch: Mapping[str, Any]) -> dict[str, Any]:
         targets, masks = batch[TARGETS], batch[MASKS]
         value, facts = loss(module.thinker, batch[Columns.OBS], targets, masks)
-        answers = module.answers(facts.pop("logits"))
-        return Verdict(value, _all_right(answers, targets, masks), facts, {})._asdict()
+        answers = predict(facts.pop("logits"), masks, module.readout.top)
+        return Verdict(value, _solved(answers, targets, masks), facts, {})._asdict()
 
     return judge
 
@@ -67,16 +68,13 @@ def sequence_objective(module: RecurrentModule, batch: Mapping[str, Any]) -> dic
     losses = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
     # A window without an answer moves nothing, and still counts as an update.
     loss = (losses * masks.flatten()).sum() / masks.sum().clamp(min=1)
-    solved = _all_right(logits.argmax(-1).flatten(), targets.flatten(), masks.flatten())
+    solved = _solved(logits.argmax(-1).flatten()[:, None], targets.flatten(), masks.flatten())
     return Verdict(loss, solved, {}, detach_state(outputs.state))._asdict()
 
 
-def _all_right(answers: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
-    """Whether each answer (P, ...) is right wherever it counts; those that never count are left out."""
-    wrong = (answers != targets) & masks
-    if masks.ndim == 1:
-        return ~wrong[masks]
-    return ~wrong.any(1)[masks.any(1)]
+def _solved(answers: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
+    """Which answers (P, N) are right wherever it counts; those of which nothing counts are left out."""
+    return exact(answers, targets, masks)[masks.reshape(len(masks), -1).any(1)]
 
 
 def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective:
