@@ -87,8 +87,8 @@ def open_pillars(grid: Flags) -> None:
     That renderer paints the south and east walls of each cell on a white ground. A pillar belongs to the
     cell north-west of it, and is painted with either of that cell's walls, or where the other two walls at it
     meet. So it stays open where there is no wall in its north and none in its west, and not one in both its
-    south and its east. (How often that is, and how often it makes a shorter route, agrees with what was counted
-    on that renderer's mazes.)
+    south and its east. How often that is, and how often it makes a shorter route, agrees with what was
+    counted on mazes of that renderer.
     """
     north, south = grid[:, :-2:2, 1::2], grid[:, 2::2, 1::2]
     west, east = grid[:, 1::2, :-2:2], grid[:, 1::2, 2::2]

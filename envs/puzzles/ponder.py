@@ -98,9 +98,9 @@ class Ponder(SingleLane):
         The puzzle's: a whole answer.
 
     Reward:
-        `credit` "last": the score of the last answer, 0 before. "gain": 0 at the first step, then the score of
-        this answer less that of the one before, in sum the last less the first score: thought that harms is
-        seen at once. A score is what `reward` says: "exact" or "fraction" of the positions that count.
+        `credit` "last": the score of the last answer, 0 before. "gain": 0 at the first step, then the score
+        of this answer less that of the one before, in sum the last less the first score: thought that harms
+        is seen at once. A score is what `reward` says: "exact" or "fraction" of the positions that count.
 
     End:
         After `ponder_steps` steps, always a termination.
@@ -153,7 +153,7 @@ def _find_puzzles(puzzle: str | Puzzles, config: Mapping[str, Any] | None) -> Pu
         return puzzle
     spec = gymnasium.spec(check_known("puzzle", puzzle, PUZZLES))
     try:
-        env = load_env_creator(str(spec.entry_point))(**(config or {}))
+        env: Any = load_env_creator(str(spec.entry_point))(**(config or {}))
     except TypeError as error:
         raise ValueError(f"puzzle_config: {error}") from None
     puzzles: Puzzles = env.unwrapped.puzzles
