@@ -63,11 +63,22 @@ def integer(
 
 
 def number(
-    default: float, doc: str, *, unit: str = "", above: float = -math.inf, low: float = -math.inf, high: float
+    default: float | None,
+    doc: str,
+    *,
+    unit: str = "",
+    above: float = -math.inf,
+    low: float = -math.inf,
+    high: float,
 ) -> Any:
-    """A field for a number in (above, high] or, where `low` is given, in [low, high]."""
+    """A field for a number in (above, high] or, where `low` is given, in [low, high].
 
-    def check(value: Any) -> float:
+    `None` is legal where it is the default.
+    """
+
+    def check(value: Any) -> float | None:
+        if value is None and default is None:
+            return None
         checked = _number(value, above, high)
         if checked < low:
             raise ValueError(f"expected a number >= {low:g} and <= {high:g}, got {value!r}")
