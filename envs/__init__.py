@@ -6,16 +6,27 @@
 | `engram/SequenceRecall-v0` | `sequence_recall` | the order in which lights flashed |
 | `engram/TMaze-v0` | `tmaze` | on which side the reward waits |
 
-Each has a single form on pycolab's engine (`single`) and a batched one in NumPy (`batched`), which
-`gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point")` makes; they agree frame for frame.
+Each of these games has a single form on pycolab's engine (`single`) and a batched one in NumPy (`batched`);
+they agree frame for frame. `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point")` makes
+the batched one.
 `engram.envs.oracles` holds a scripted player of the best return for each.
+
+Sequences of symbols with a target per step (`sequences`), batched, and one lane of that as the single form:
+
+| id | what must be remembered |
+|---|---|
+| `engram/Copying-v0` | a string, over a long blank |
+| `engram/SequentialDigits-v0` | the pixels of a digit, seen one by one |
+| `engram/TemporalOrder-v0` | which markers came, in which order |
 
 Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports this package first.
 """
 
 from gymnasium.envs.registration import register
 
-IDS = ("engram/CuedCatch-v0", "engram/SequenceRecall-v0", "engram/TMaze-v0")
+GAMES = ("engram/CuedCatch-v0", "engram/SequenceRecall-v0", "engram/TMaze-v0")
+SEQUENCES = ("engram/Copying-v0", "engram/SequentialDigits-v0", "engram/TemporalOrder-v0")
+IDS = (*GAMES, *SEQUENCES)
 
 register(
     "engram/CuedCatch-v0",
@@ -31,4 +42,20 @@ register(
     "engram/TMaze-v0",
     entry_point="engram.envs.tmaze.single:TMaze",
     vector_entry_point="engram.envs.tmaze.batched:BatchedTMaze",
+)
+
+register(
+    "engram/Copying-v0",
+    entry_point="engram.envs.sequences.copying:Copying",
+    vector_entry_point="engram.envs.sequences.copying:BatchedCopying",
+)
+register(
+    "engram/SequentialDigits-v0",
+    entry_point="engram.envs.sequences.sequential_digits:SequentialDigits",
+    vector_entry_point="engram.envs.sequences.sequential_digits:BatchedSequentialDigits",
+)
+register(
+    "engram/TemporalOrder-v0",
+    entry_point="engram.envs.sequences.temporal_order:TemporalOrder",
+    vector_entry_point="engram.envs.sequences.temporal_order:BatchedTemporalOrder",
 )

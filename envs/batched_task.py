@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from engram.envs.checks import check_at_least, check_known
+from engram.envs.checks import check_at_least, check_autoreset_mode, check_shapes
 from engram.envs.rules import Rules
 
 Bytes = NDArray[np.uint8]
@@ -45,7 +45,7 @@ class BatchedTask(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
         self,
         rules: RulesT,
         observation_space: gymnasium.spaces.Box,
-        action_space: gymnasium.spaces.Discrete,
+        action_space: gymnasium.spaces.Discrete[np.int64],
         num_envs: int = 1,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
@@ -65,14 +65,15 @@ class BatchedTask(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
         """
         self.rules = rules
         self.num_envs = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
-        self.autoreset_mode = _check_autoreset(autoreset_mode)
+        self.autoreset_mode = check_autoreset_mode(autoreset_mode)
         self.metadata = {
             **type(self).metadata,
             "group_by": rules.group_by,
             "autoreset_mode": self.autoreset_mode,
         }
         self.single_observation_space = observation_space
-        self.single_action_space = self._actions = action_space
+        self.single_action_space = action_space
+        self._actions = int(action_space.n)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._everyone = np.ones(self.num_envs, dtype=np.bool_)
@@ -119,7 +120,7 @@ class BatchedTask(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
     @property
     def _legal_actions(self) -> str:
         """The legal actions in words."""
-        return f"0 to {self._actions.n - 1}"
+        return f"0 to {self._actions - 1}"
 
     @property
     def memory_delay(self) -> int:
@@ -184,11 +185,7 @@ class BatchedTask(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
             ValueError: the state has another number of lanes, or is of another task.
         """
         game, live = state["game"], self._state()
-        if set(game) != set(live):
-            raise ValueError(f"state.game: holds {sorted(game)}; expected {sorted(live)}")
-        for name, values in live.items():
-            if game[name].shape != values.shape:
-                raise ValueError(f"state.game.{name}: shape {game[name].shape}; expected {values.shape}")
+        check_shapes("state.game", game, {name: values.shape for name, values in live.items()})
         for name, values in live.items():
             values[...] = game[name]
         self._pending = np.copy(state["pending"])
@@ -227,18 +224,11 @@ class BatchedTask(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
                 f"actions: {given.dtype} {given.shape}; legal: whole numbers, one per lane ({self.num_envs},)"
             )
         whole = given.astype(np.int64, copy=False)
-        if whole.view(np.uint64).max() >= self._actions.n:  # as unsigned, a negative one is large
-            lane = int(np.flatnonzero((whole < 0) | (whole >= self._actions.n))[0])
+        if whole.view(np.uint64).max() >= self._actions:  # as unsigned, a negative one is large
+            lane = int(np.flatnonzero((whole < 0) | (whole >= self._actions))[0])
             raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {self._legal_actions}")
         return whole
 
     def _check_started(self) -> None:
         if not self._started:
             raise ResetNeeded("call reset() first")
-
-
-def _check_autoreset(mode: AutoresetMode | str) -> AutoresetMode:
-    modes = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
-    known = {each.name: each for each in modes} | {each.value: each for each in modes}
-    name = mode.name if isinstance(mode, AutoresetMode) else mode
-    return known[check_known("autoreset_mode", name, list(known))]

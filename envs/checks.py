@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 
@@ -101,6 +103,29 @@ def check_choices(name: str, value: Any, legal: str, check: Callable[[str, Any],
     return choices
 
 
+def check_drawn(name: str, value: Any, low: int, unit: str) -> tuple[int, ...]:
+    """Return the whole numbers that a parameter is drawn from in each episode, as a tuple.
+
+    Args:
+        name: of the parameter.
+        value: a number, a list of numbers, or a range `{"low": ..., "high": ...}`, both ends included.
+        low: the smallest legal number.
+        unit: what is counted, in words.
+
+    Raises:
+        ValueError: no number, or an illegal one.
+    """
+    legal = f">= {low} {unit}, a list of these, or a range {{low: ..., high: ...}}"
+    if isinstance(value, Mapping):
+        check_keys(name, value, ("low", "high"))
+        if len(value) < 2:
+            raise ValueError(f"{name}: {dict(value)} is no range; legal: {legal}")
+        first = check_at_least(f"{name}.low", value["low"], low, f">= {low} {unit}")
+        last = check_at_least(f"{name}.high", value["high"], first, f">= {name}.low, {first} {unit}")
+        return tuple(range(first, last + 1))
+    return check_choices(name, value, legal, functools.partial(check_at_least, low=low, legal=legal))
+
+
 def listed(value: Any) -> Iterable[Any]:
     """Return a list, tuple or array as it is, anything else, arrays without axes too, as a list of one."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
@@ -125,3 +150,30 @@ def spread(name: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     except ValueError:
         legal = f"{shape[1:] or 'one value'} or one per lane {shape}"
         raise ValueError(f"options.{name}: shape {given.shape} does not fit; legal: {legal}") from None
+
+
+def check_autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
+    """Return SAME_STEP or NEXT_STEP, given as the enum, its name or its value.
+
+    Raises:
+        ValueError: another mode.
+    """
+    modes = (AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP)
+    known = {each.name: each for each in modes} | {each.value: each for each in modes}
+    name = mode.name if isinstance(mode, AutoresetMode) else mode
+    return known[check_known("autoreset_mode", name, list(known))]
+
+
+def check_shapes(
+    name: str, arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...] | None]
+) -> None:
+    """Refuse arrays, given by name, that are others than expected or have another shape.
+
+    Raises:
+        ValueError: see above.
+    """
+    if set(arrays) != set(shapes):
+        raise ValueError(f"{name}: holds {sorted(arrays)}; expected {sorted(shapes)}")
+    for key, shape in shapes.items():
+        if arrays[key].shape != shape:
+            raise ValueError(f"{name}.{key}: shape {arrays[key].shape}; expected {shape}")
