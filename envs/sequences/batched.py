@@ -144,7 +144,14 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         if isinstance(value, str):
             check_known(f"options.{START}", value, [RANDOM])
             return self.np_random.integers(lengths)
-        return Whole(0, int(lengths.min()) - 1).check(START, value, lengths.size)
+        starts = Whole(0, self.rules.longest - 1).check(START, value, lengths.size)
+        late = np.flatnonzero(starts >= lengths)
+        if late.size:
+            start, last = starts[late[0]], lengths[late[0]] - 1
+            raise ValueError(
+                f"options.{START}: {start} is beyond the sequence; legal: 0 to {last}; nearest: {last}"
+            )
+        return starts
 
     def _blank(self) -> Sequences:
         """Arrays to write sequences into; they have a step more than those, which stays blank."""
