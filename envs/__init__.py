@@ -8,8 +8,9 @@ Games are played step by step:
 | `engram/SequenceRecall-v0` | `sequence_recall` | the order in which lights flashed |
 | `engram/TMaze-v0` | `tmaze` | on which side the reward waits |
 
-Each has a single form on pycolab's engine (`single`) and a batched one in NumPy (`batched`), which
-`gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point")` makes; they agree frame for frame.
+Each of these games has a single form on pycolab's engine (`single`) and a batched one in NumPy (`batched`);
+they agree frame for frame. `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point")` makes
+the batched one.
 `engram.envs.oracles` holds a scripted player of the best return for each.
 
 Puzzles are episodes of one step, an answer to what is seen; the right one is in `info["target"]`:
@@ -22,6 +23,14 @@ Puzzles are episodes of one step, an answer to what is seen; the right one is in
 They have the same two forms, on one generator of problems in NumPy (`engram.envs.puzzles`).
 `engram/Ponder-v0` (`puzzles.ponder`) shows one of them for several steps, each a moment of thought.
 
+Sequences of symbols with a target per step (`sequences`), batched, and one lane of that as the single form:
+
+| id | what must be remembered |
+|---|---|
+| `engram/Copying-v0` | a string, over a long blank |
+| `engram/SequentialDigits-v0` | the pixels of a digit, seen one by one |
+| `engram/TemporalOrder-v0` | which markers came, in which order |
+
 Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports this package first.
 """
 
@@ -29,7 +38,8 @@ from gymnasium.envs.registration import register
 
 GAMES = ("engram/CuedCatch-v0", "engram/SequenceRecall-v0", "engram/TMaze-v0")
 PUZZLES = ("engram/Maze-v0", "engram/PrefixSums-v0")
-IDS = (*GAMES, *PUZZLES, "engram/Ponder-v0")
+SEQUENCES = ("engram/Copying-v0", "engram/SequentialDigits-v0", "engram/TemporalOrder-v0")
+IDS = (*GAMES, *PUZZLES, *SEQUENCES, "engram/Ponder-v0")
 
 register(
     "engram/CuedCatch-v0",
@@ -60,4 +70,19 @@ register(
     "engram/Ponder-v0",
     entry_point="engram.envs.puzzles.ponder:Ponder",
     vector_entry_point="engram.envs.puzzles.ponder:BatchedPonder",
+)
+register(
+    "engram/Copying-v0",
+    entry_point="engram.envs.sequences.copying:Copying",
+    vector_entry_point="engram.envs.sequences.copying:BatchedCopying",
+)
+register(
+    "engram/SequentialDigits-v0",
+    entry_point="engram.envs.sequences.sequential_digits:SequentialDigits",
+    vector_entry_point="engram.envs.sequences.sequential_digits:BatchedSequentialDigits",
+)
+register(
+    "engram/TemporalOrder-v0",
+    entry_point="engram.envs.sequences.temporal_order:TemporalOrder",
+    vector_entry_point="engram.envs.sequences.temporal_order:BatchedTemporalOrder",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -100,6 +101,29 @@ def check_choices(name: str, value: Any, legal: str, check: Callable[[str, Any],
     if not choices:
         raise ValueError(f"{name}: the list is empty; legal: {legal}")
     return choices
+
+
+def check_drawn(name: str, value: Any, low: int, unit: str) -> tuple[int, ...]:
+    """Return the whole numbers that a parameter is drawn from in each episode, as a tuple.
+
+    Args:
+        name: of the parameter.
+        value: a number, a list of numbers, or a range `{"low": ..., "high": ...}`, both ends included.
+        low: the smallest legal number.
+        unit: what is counted, in words.
+
+    Raises:
+        ValueError: no number, or an illegal one.
+    """
+    legal = f">= {low} {unit}, a list of these, or a range {{low: ..., high: ...}}"
+    if isinstance(value, Mapping):
+        check_keys(name, value, ("low", "high"))
+        if len(value) < 2:
+            raise ValueError(f"{name}: {dict(value)} is no range; legal: {legal}")
+        first = check_at_least(f"{name}.low", value["low"], low, f">= {low} {unit}")
+        last = check_at_least(f"{name}.high", value["high"], first, f">= {name}.low, {first} {unit}")
+        return tuple(range(first, last + 1))
+    return check_choices(name, value, legal, functools.partial(check_at_least, low=low, legal=legal))
 
 
 def listed(value: Any) -> Iterable[Any]:

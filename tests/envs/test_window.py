@@ -20,7 +20,7 @@ FPS = 1000
 PICTURE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
 
 needs_display = pytest.mark.skipif(not can_open(), reason="no display, or no Tk")
-every_id = pytest.mark.parametrize("env_id", engram.envs.IDS)
+every_id = pytest.mark.parametrize("env_id", engram.envs.GAMES)
 
 
 class TclError(Exception):

@@ -1,0 +1,270 @@
+"""Copying: a string, a long blank, a marker; then say the string.
+
+P sequences, L steps of the longest one.
+"""
+
+from __future__ import annotations
+
+import math
+import string as characters
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from engram.envs.checks import check_at_least, check_drawn, check_known
+from engram.envs.sequences.batched import BatchedSequences
+from engram.envs.sequences.single import SingleSequence
+from engram.envs.sequences.task import Colour, Ints, Sequences, SequenceTask, Whole
+
+MASKS = ("recall", "all")
+BLANK = 0
+Drawn = int | Sequence[int] | Mapping[str, int]
+
+_NAMES = characters.digits[1:] + characters.ascii_letters
+_MAX_SYMBOLS = len(_NAMES)
+_COLOURS: tuple[Colour, ...] = (
+    (255, 64, 64),
+    (255, 160, 0),
+    (255, 255, 0),
+    (64, 255, 64),
+    (0, 255, 255),
+    (64, 128, 255),
+    (160, 64, 255),
+    (255, 64, 255),
+)
+
+
+def chance_cross_entropy(symbols: int = 8, span: int = 50, length: int = 10, mask: str = "recall") -> float:
+    """Mean cross-entropy, in nats, of the best answers that remember nothing of the string.
+
+    They know when to be blank, and give each symbol the same probability at the steps of recall: ln(symbols)
+    there, 0 elsewhere. Over all span + 2 length steps that is length / (span + 2 length) ln(symbols): 0.297
+    for span 50 and 0.0945 for span 200, with 8 symbols and length 10, which look small and are chance.
+
+    Args:
+        symbols: see `Copying`, as are the others.
+        span: see there.
+        length: see there.
+        mask: "recall" or "all": the steps over which the mean is taken.
+    """
+    check_known("mask", mask, MASKS)
+    share = length / (span + 2 * length) if mask == "all" else 1.0
+    return share * math.log(symbols)
+
+
+def chance_accuracy(symbols: int = 8) -> float:
+    """Expected return, which is the share of symbols recalled, of guessing: 1 / symbols.
+
+    Args:
+        symbols: see `Copying`.
+    """
+    return 1.0 / symbols
+
+
+@dataclass(frozen=True)
+class CopyingTask(SequenceTask):
+    """Parameters of Copying, checked, and how its sequences are drawn.
+
+    Tokens: 0 blank, 1 .. `symbols` the symbols, `symbols` + 1 the marker. Answers are the same without the
+    marker. See `Copying` for the arguments.
+
+    Raises:
+        ValueError: a value is not legal.
+    """
+
+    symbols: int = 8
+    span: Drawn = 50
+    length: Drawn = 10
+    mask: str = "recall"
+
+    def __post_init__(self) -> None:
+        legal = f"1 to {_MAX_SYMBOLS} symbols"
+        if check_at_least("symbols", self.symbols, 1, legal) > _MAX_SYMBOLS:
+            raise ValueError(f"symbols: {self.symbols} is too large; legal: {legal}; nearest: {_MAX_SYMBOLS}")
+        check_known("mask", self.mask, MASKS)
+        self.spans, self.lengths  # noqa: B018 (checks)
+
+    @cached_property
+    def spans(self) -> tuple[int, ...]:
+        """The spans that are drawn from, env steps."""
+        return check_drawn("span", self.span, 1, "env steps")
+
+    @cached_property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths of strings that are drawn from."""
+        return check_drawn("length", self.length, 1, "symbols")
+
+    @property
+    def alphabet(self) -> str:
+        """See `SequenceTask`."""
+        return f".{_NAMES[: self.symbols]}*"
+
+    @property
+    def colours(self) -> Mapping[str, Colour]:
+        """See `SequenceTask`."""
+        symbols = {char: _COLOURS[place % len(_COLOURS)] for place, char in enumerate(_NAMES)}
+        return {**symbols, ".": (48, 48, 48), "*": (255, 255, 255)}
+
+    @property
+    def classes(self) -> int:
+        """See `SequenceTask`."""
+        return self.symbols + 1
+
+    @property
+    def longest(self) -> int:
+        """See `SequenceTask`."""
+        return max(self.spans) + 2 * max(self.lengths)
+
+    @property
+    def group_by(self) -> str:
+        """See `SequenceTask`."""
+        return "span"
+
+    @property
+    def memory_delay(self) -> int:
+        """See `SequenceTask`."""
+        return max(self.spans) + max(self.lengths)
+
+    @cached_property
+    def hidden(self) -> Mapping[str, Whole]:
+        """See `SequenceTask`."""
+        most = max(self.lengths)
+        return {
+            "span": Whole(1, max(self.spans)),
+            "length": Whole(1, most),
+            "string": Whole(1, np.full(most, self.symbols)),
+        }
+
+    def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
+        """See `SequenceTask`."""
+        return {
+            "span": rng.choice(self.spans, size=count),
+            "length": rng.choice(self.lengths, size=count),
+            "string": rng.integers(1, self.symbols + 1, size=(count, max(self.lengths))),
+        }
+
+    def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
+        """See `SequenceTask`."""
+        span, length, string = hidden["span"][:, None], hidden["length"][:, None], hidden["string"]
+        shape = (len(span), self.longest)
+        time = np.broadcast_to(np.arange(self.longest), shape)
+        reading, recall = time < length, (time >= length + span) & (time < span + 2 * length)
+        said = string[np.arange(string.shape[1]) < length]  # lane by lane, each as long as its length
+        tokens, targets = np.zeros(shape, np.uint8), np.zeros(shape, np.int64)
+        tokens[reading] = targets[recall] = said
+        tokens[time == length + span - 1] = self.symbols + 1
+        return Sequences(
+            tokens=tokens,
+            targets=targets,
+            masks=recall if self.mask == "recall" else np.ones(shape, np.bool_),
+            scored=recall,
+            lengths=hidden["span"] + 2 * hidden["length"],
+            facts={"span": hidden["span"], "delay": hidden["span"] + hidden["length"]},
+        )
+
+
+class Copying(SingleSequence):
+    """A string of symbols, a long blank, a marker; then say the string.
+
+    Description:
+        `length` symbols are shown one after the other, each drawn anew; then `span` - 1 blanks; then a
+        marker; then `length` blanks, at which the symbols are to be said in their order. An episode takes
+        `span` + 2 `length` steps, and every symbol must be kept for the same time.
+
+    Observation:
+        `Box(0, 1, (symbols + 2,), uint8)`, one-hot: 0 blank, 1 .. `symbols` the symbols, `symbols` + 1 the
+        marker. All zeros once the episode is over.
+
+    Action:
+        `Discrete(symbols + 1)`: 0 blank, 1 .. `symbols` the symbols. An action answers the observation it
+        is chosen at.
+
+    Reward:
+        1 / `length` for each symbol said right, 0 else: the return is the share recalled. Best: 1. Guessing
+        earns 1 / `symbols`, 0.125 with the defaults. What is said before the recall earns nothing.
+
+    End:
+        After the last answer; a termination.
+
+    Info:
+        Of the present observation: `target` (int), the right answer, and `mask` (bool), whether it counts in
+        a loss. Of the episode: `span` (int); `delay` (int), env steps from the sight of a symbol to its
+        answer, `span` + `length`; `correct` (int), symbols said right so far; `success` (bool), all of them.
+        Results are split by `span`.
+
+    Arguments:
+        symbols: number of kinds of symbols (default 8), at most 61.
+        span: env steps from the last symbol to the marker (default 50), at least 1: a number, a list to draw
+            from in each episode, or a range `{low: 5, high: 50}`, both ends included. More is to be kept
+            for longer.
+        length: number of symbols in the string (default 10), likewise. More is to be kept, log2(`symbols`)
+            bits for each.
+        mask: "recall" (default): only the answers to the last `length` steps count in a loss; "all": every
+            step does, and the right answer elsewhere is blank. Under "all" the mean cross-entropy of
+            remembering nothing is small: `chance_cross_entropy`, 0.297 nats with the defaults and 0.0945 with
+            a span of 200; read it beside the return, which counts the recall alone.
+        stagger: whether the first episode begins at a random step (default false), so that lanes are not
+            aligned in time. What was not shown of it counts for nothing.
+        render_mode: None, "ansi" (text: `.` blank, `1` .. symbols, `*` marker) or "rgb_array".
+
+    Reset options:
+        `string` (symbols, as many as the longest `length`), `length` and `span` (int) replace what the seed
+        would have drawn, for one episode; `start` (int, or "random") is the step at which it begins.
+
+    Source:
+        RIMs, arXiv 1909.10893, section 4.1 and appendix C.5: spans of 50 for training and 200 for testing, a
+        loss over all steps. The paper writes of digits 0-8; its published code draws 8 symbols, as here.
+    """
+
+    def __init__(
+        self,
+        symbols: int = 8,
+        span: Drawn = 50,
+        length: Drawn = 10,
+        mask: str = "recall",
+        stagger: bool = False,
+        render_mode: str | None = None,
+    ) -> None:
+        """See the class.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        super().__init__(CopyingTask(symbols, span, length, mask), stagger, render_mode)
+
+
+class BatchedCopying(BatchedSequences):
+    """`Copying` in B lanes, each at its own place; see there for task and arguments.
+
+    Observation:
+        uint8 (B, `symbols` + 2), fresh at each step.
+
+    Info:
+        As for the single form, each (B,); with SAME_STEP autoreset that of finished episodes is in
+        `final_info`, their last observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
+
+    Reset options:
+        As for the single form, each one for all lanes or one per lane.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        symbols: int = 8,
+        span: Drawn = 50,
+        length: Drawn = 10,
+        mask: str = "recall",
+        stagger: bool = False,
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    ) -> None:
+        """See `Copying` for the task's arguments, `BatchedSequences` for the others.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        task = CopyingTask(symbols, span, length, mask)
+        super().__init__(task, num_envs, stagger, render_mode, autoreset_mode)

@@ -1,0 +1,153 @@
+"""What a family of sequences supplies: how they are drawn, what they look like, what is to be answered.
+
+P sequences, L steps of the longest one that can be drawn, K kinds of tokens.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engram.envs.checks import spread
+
+Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+Colour = tuple[int, int, int]
+
+
+class Sequences(NamedTuple):
+    """A batch of whole sequences; what lies beyond a sequence's own length is not looked at.
+
+    Attributes:
+        tokens: what is shown at each step, 0 .. K - 1, uint8 (P, L).
+        targets: the right answer at each step, int64 (P, L); any where nothing is asked.
+        masks: steps whose answers count in a loss, bool (P, L).
+        scored: steps whose answers earn reward, bool (P, L); among them each sequence's last one.
+        lengths: steps of each sequence, int64 (P,).
+        facts: numbers about each sequence for `info`, name -> (P,); `delay` among them.
+    """
+
+    tokens: NDArray[np.uint8]
+    targets: Ints
+    masks: Flags
+    scored: Flags
+    lengths: Ints
+    facts: dict[str, Ints]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The legal values of a hidden choice: whole numbers, both ends included.
+
+    Args:
+        low: smallest, one number or one for each entry of the choice.
+        high: largest, likewise; its shape is that of the choice.
+    """
+
+    low: int | Ints
+    high: int | Ints
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one sequence's choice."""
+        return np.shape(self.high)
+
+    def check(self, name: str, value: Any, count: int) -> Ints:
+        """Return a reset option as one choice per sequence, int64 (count, *shape).
+
+        Raises:
+            ValueError: another shape, no whole numbers, or one out of range.
+        """
+        given = spread(name, value, (count, *self.shape))
+        if given.dtype.kind not in "iu":
+            raise ValueError(f"options.{name}: {value!r} is not whole; legal: whole numbers")
+        wrong = np.argwhere((given < self.low) | (given > self.high))
+        if wrong.size:
+            place = tuple(wrong[0])
+            low, high = (np.broadcast_to(end, given.shape)[place] for end in (self.low, self.high))
+            raise ValueError(
+                f"options.{name}: {given[place]} is out of range; legal: {low} to {high}; nearest: "
+                f"{np.clip(given[place], low, high)}"
+            )
+        return given.astype(np.int64)
+
+
+class SequenceTask(ABC):
+    """Draws sequences of tokens with targets.
+
+    Drawing has two halves, so that an episode can be had again: `draw` makes all random choices, as whole
+    numbers under names; `lay_out` makes sequences of them and draws nothing.
+    """
+
+    @property
+    @abstractmethod
+    def alphabet(self) -> str:
+        """One character for each kind of token, for rendering; their number is K."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Number of answers to choose from."""
+
+    @property
+    @abstractmethod
+    def longest(self) -> int:
+        """Steps of the longest sequence that can be drawn (L)."""
+
+    @property
+    @abstractmethod
+    def group_by(self) -> str:
+        """The info key by which results are split, one of the facts."""
+
+    @property
+    @abstractmethod
+    def memory_delay(self) -> int:
+        """See `engram.envs.rules.Rules`: the longest `delay` among the facts."""
+
+    @property
+    @abstractmethod
+    def hidden(self) -> Mapping[str, Whole]:
+        """The legal values of everything that is drawn, by name."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
+        """Draw the hidden choices of some sequences.
+
+        Args:
+            rng: where draws come from.
+            count: number of sequences (P).
+
+        Returns:
+            name -> int64 (P, *shape), for each name in `hidden`.
+        """
+
+    @abstractmethod
+    def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
+        """The sequences that follow from hidden choices.
+
+        Args:
+            hidden: as `draw` returns them.
+        """
+
+    @property
+    def width(self) -> int:
+        """Most tokens in a row when rendered."""
+        return min(50, self.longest)
+
+    def columns(self, facts: Mapping[str, Ints]) -> int | Ints:
+        """Tokens in a row when rendered, one number or one per sequence (P,).
+
+        Args:
+            facts: see `Sequences`.
+        """
+        return self.width
+
+    @property
+    def colours(self) -> Mapping[str, Colour]:
+        """RGB of each character of the alphabet when rendered; what is not named is gray."""
+        return {}
