@@ -39,8 +39,8 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         task: draws the sequences.
         num_envs: number of lanes (B).
         stagger: whether `reset` starts every lane at a random step of its first sequence, so that lanes are
-            not aligned in time. What a lane has not been shown of it is not scored. Source: LP-RNN
-            ("Concrete"), arXiv 1805.04955, section 5.1: streams "not time aligned".
+            not aligned in time. Only steps from there on are scored. Source: LP-RNN ("Concrete"), arXiv
+            1805.04955, section 5.1, "non-temporally-aligned minibatches".
         render_mode: None, "ansi" or "rgb_array": the tokens shown so far, row by row.
         autoreset_mode: see `BatchedTask`.
 

@@ -133,6 +133,8 @@ def test_copying_draws_spans_lengths_and_symbols_uniformly():
     sequences = task.lay_out(hidden)
     assert uniform(counts(sequences.facts["span"], 3, 9))
     length = (sequences.lengths - sequences.facts["span"]) // 2
+    assert np.array_equal(sequences.facts["delay"], sequences.facts["span"] + length)
+    assert task.memory_delay == sequences.facts["delay"].max() == 9 + 4
     assert uniform(np.bincount(length)[[2, 4]])
     assert set(length) == {2, 4}
     for place in range(4):
