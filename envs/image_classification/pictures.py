@@ -33,29 +33,33 @@ class Pictures(NamedTuple):
         """Copies of some of the pictures, repeated ones included."""
         return Pictures(self.images[rows], self.labels[rows])
 
+    def sample(self, rng: np.random.Generator, count: int) -> Pictures:
+        """Pictures drawn at random, each on its own."""
+        return self.take(rng.integers(len(self.labels), size=count))
 
-def fit(images: Pixels, size: int | None) -> Pixels:
+
+def fit(pictures: Pictures, size: int | None) -> Pictures:
     """Square pictures of another side: enlarged by the largest whole factor, the rest of it a black border.
 
     Args:
-        images: (P, C, H, H).
+        pictures: images (P, C, H, H).
         size: the new side; None leaves pictures as they are.
 
     Raises:
         ValueError: pictures are larger than that.
     """
-    side = images.shape[-1]
     if size is None:
-        return images
+        return pictures
+    side = pictures.images.shape[-1]
     size = check_at_least("size", size, side, f"None, or >= {side} pixels")
     scale = size // side
     before, odd = divmod(size - scale * side, 2)
     border = (before, before + odd)
-    large = images.repeat(scale, axis=-2).repeat(scale, axis=-1)
-    return np.pad(large, ((0, 0), (0, 0), border, border))
+    large = pictures.images.repeat(scale, axis=-2).repeat(scale, axis=-1)
+    return Pictures(np.pad(large, ((0, 0), (0, 0), border, border)), pictures.labels)
 
 
-def crop(rng: np.random.Generator, images: Pixels, border: int = CROP_BORDER) -> Pixels:
+def random_crop(rng: np.random.Generator, images: Pixels, border: int = CROP_BORDER) -> Pixels:
     """Move every picture by up to `border` pixels; what comes in from outside is black."""
     around = (border, border)
     padded = np.pad(images, ((0, 0), (0, 0), around, around))
@@ -65,7 +69,7 @@ def crop(rng: np.random.Generator, images: Pixels, border: int = CROP_BORDER) ->
     return cropped
 
 
-def flip(rng: np.random.Generator, images: Pixels) -> Pixels:
+def random_flip(rng: np.random.Generator, images: Pixels) -> Pixels:
     """Mirror every second picture, in the mean, left to right."""
     mirrored = rng.random(len(images)) < 0.5
     return np.where(mirrored[:, None, None, None], images[..., ::-1], images)

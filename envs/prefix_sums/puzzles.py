@@ -127,5 +127,7 @@ def _read(puzzles: PrefixSums, folder: Path) -> Problems:
     problems = puzzles.of_bits(strings)
     wrong = np.flatnonzero((problems.targets != sums).any(axis=1) if sums.shape == strings.shape else [True])
     if wrong.size:
-        raise ValueError(f"path: {folder}: row {wrong[0]} of {bits}_targets.npy is not the prefix sums of its string")
+        raise ValueError(
+            f"path: {folder}: row {wrong[0]} of {bits}_targets.npy is not the prefix sums of its string"
+        )
     return problems

@@ -15,7 +15,9 @@ from engram.envs.puzzles.fixed import FixedPuzzles
 from engram.envs.puzzles.puzzles import Problems, Puzzles
 from engram.envs.puzzles.splits import ONLINE, SETS, check_split_sizes, split_rng
 
-TRAIN_SHARE = 0.8  # both papers: 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of 600 000 chess puzzles
+TRAIN_SHARE = (
+    0.8  # both papers: 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of 600 000 chess puzzles
+)
 
 
 def read_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
