@@ -22,7 +22,7 @@ from engram.envs.prefix_sums.strings import (
     unpack,
 )
 from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
-from engram.envs.puzzles.files import load_set, read_array
+from engram.envs.puzzles.files import load_set, read_binary
 from engram.envs.puzzles.splits import (
     ONLINE,
     SETS,
@@ -123,11 +123,15 @@ def _distinct_words(bits: int, split: str, data_seed: int, sizes: Mapping[str, i
 def _read(puzzles: PrefixSums, folder: Path) -> Problems:
     """The published pairs of one length, saved as `{bits}_data.npy` and `{bits}_targets.npy`."""
     bits = puzzles.bits
-    strings, sums = (read_array(folder / f"{bits}_{name}.npy", (bits,)) for name in ("data", "targets"))
+    strings, sums = (read_binary(folder / f"{bits}_{name}.npy") for name in ("data", "targets"))
+    if strings.shape[1:] != (bits,) or sums.shape != strings.shape:
+        raise ValueError(
+            f"path: {folder} holds strings {strings.shape} and sums {sums.shape}; expected (problems, {bits})"
+        )
     problems = puzzles.of_bits(strings)
-    wrong = np.flatnonzero((problems.targets != sums).any(axis=1) if sums.shape == strings.shape else [True])
+    wrong = np.flatnonzero((problems.targets != sums).any(axis=1))
     if wrong.size:
         raise ValueError(
-            f"path: {folder}: row {wrong[0]} of {bits}_targets.npy is not the prefix sums of its string"
+            f"path: {folder}: row {wrong[0]} of {bits}_targets.npy is not its string's prefix sums"
         )
     return problems

@@ -213,8 +213,8 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
         ):
             got = given.observations.shape if isinstance(given, Problems) else type(given).__name__
             raise ValueError(
-                f"options.problem: {got}; legal: Problems with observations (1, ...) or ({self.num_envs}, ...) "
-                f"of shape {shape}"
+                f"options.problem: {got}; legal: Problems, 1 or {self.num_envs} of them, with "
+                f"observations of shape {shape}"
             )
         return given.take(np.arange(self.num_envs) % given.size)
 

@@ -15,13 +15,11 @@ from engram.envs.puzzles.fixed import FixedPuzzles
 from engram.envs.puzzles.puzzles import Problems, Puzzles
 from engram.envs.puzzles.splits import ONLINE, SETS, check_split_sizes, split_rng
 
-TRAIN_SHARE = (
-    0.8  # both papers: 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of 600 000 chess puzzles
-)
+TRAIN_SHARE = 0.8  # 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of 600 000 chess puzzles
 
 
-def read_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Problems of zeros and ones from a `.npy` file, uint8 (P, *shape).
+def read_binary(path: Path) -> NDArray[np.uint8]:
+    """Zeros and ones from a `.npy` file of any dtype, problems first, as uint8.
 
     Raises:
         ValueError: there is no such file, or it holds something else.
@@ -29,9 +27,9 @@ def read_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if not path.is_file():
         raise ValueError(f"path: there is no file {path}")
     values = np.load(path, allow_pickle=False)
-    if values.shape[1:] != shape or len(values) == 0:
-        raise ValueError(f"path: {path} holds {values.shape}; expected (problems, *{shape})")
-    small = values.astype(np.uint8)
+    if values.size == 0:
+        raise ValueError(f"path: {path} is empty")
+    small: NDArray[np.uint8] = values.astype(np.uint8)
     if small.max() > 1 or (small != values).any():
         raise ValueError(f"path: {path} holds other values than 0 and 1")
     return small
@@ -46,8 +44,8 @@ def load_set(
 ) -> FixedPuzzles:
     """A split of problems that were read from one file.
 
-    "test" is all of them, in a file of its own. "train" and "valid" share a file, drawn from `data_seed`, 80 % and
-    20 % of it where `split_sizes` says nothing else.
+    "test" is all of them, in a file of its own. "train" and "valid" share a file, drawn from `data_seed`,
+    80 % and 20 % of it where `split_sizes` says nothing else.
 
     Raises:
         ValueError: "online", or more problems are asked for than there are.

@@ -34,7 +34,7 @@ class FixedPuzzles(Puzzles):
         self.order = check_known("order", order, ORDERS)
         self.observation_space, self.action_space = source.observation_space, source.action_space
         self.group_by = source.group_by
-        self.restart()
+        self._epoch, self._place = np.empty(0, dtype=np.int64), 0
 
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
         """See `Puzzles`."""

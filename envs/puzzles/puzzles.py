@@ -57,7 +57,7 @@ class Puzzles(ABC):
     """
 
     observation_space: gymnasium.spaces.Box
-    action_space: gymnasium.spaces.MultiBinary | gymnasium.spaces.Discrete
+    action_space: gymnasium.spaces.MultiBinary | gymnasium.spaces.Discrete[Any]
     group_by: str | None = None
 
     @abstractmethod
@@ -71,13 +71,15 @@ class Puzzles(ABC):
     def solved(self, actions: Array, targets: Array, masks: Flags) -> Flags:
         """Which answers are right at every position that counts, (P,)."""
         right = (actions == targets) | ~masks
-        return right.reshape(len(right), -1).all(axis=1)
+        solved: Flags = right.reshape(len(right), -1).all(axis=1)
+        return solved
 
     def fraction(self, actions: Array, targets: Array, masks: Flags) -> Floats:
         """Share of the positions that count which are right, (P,)."""
         right = ((actions == targets) & masks).reshape(len(masks), -1)
         counted = masks.reshape(len(masks), -1).sum(axis=1)
-        return right.sum(axis=1) / np.maximum(counted, 1)
+        shares: Floats = right.sum(axis=1) / np.maximum(counted, 1)
+        return shares
 
     def picture(self, observation: Array) -> Bytes:
         """An observation (C, H, W) or (C, W) as RGB pixels.
@@ -92,12 +94,12 @@ class Puzzles(ABC):
         pixels = np.broadcast_to(shades, (3, *shades.shape[1:])).transpose(1, 2, 0)
         return pixels.repeat(PICTURE_PIXELS, axis=0).repeat(PICTURE_PIXELS, axis=1)
 
-    def restart(self) -> None:
+    def restart(self) -> None:  # noqa: B027 (a family without a set has nothing to forget)
         """Forget what was drawn before: from here on the generator given to `draw` decides everything."""
 
     def get_state(self) -> dict[str, Any]:
         """What, besides the generator, decides the next problems."""
         return {}
 
-    def set_state(self, state: Mapping[str, Any]) -> None:
+    def set_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (nor anything to take up)
         """Go on from `get_state()` of the same puzzles."""

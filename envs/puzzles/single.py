@@ -13,32 +13,27 @@ from engram.envs.puzzles.batched import RENDER_MODES, BatchedPuzzle
 from engram.envs.puzzles.puzzles import Array, Puzzles
 
 
-class Puzzle(gymnasium.Env[Array, Any]):
-    """One problem per episode, answered in one step; `BatchedPuzzle` of a single lane."""
+class SingleLane(gymnasium.Env[Array, Any]):
+    """A `BatchedPuzzle` of one lane as a single environment."""
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
         "render_modes": list(RENDER_MODES),
         "render_fps": 10,
     }
 
-    def __init__(self, puzzles: Puzzles, reward: str = "exact", render_mode: str | None = None) -> None:
+    def __init__(self, lane: BatchedPuzzle) -> None:
         """Set up an environment.
 
         Args:
-            puzzles: where problems come from.
-            reward: "exact" or "fraction", see `BatchedPuzzle`.
-            render_mode: None or "rgb_array".
-
-        Raises:
-            ValueError: an argument is not legal.
+            lane: made with one lane and NEXT_STEP autoreset.
         """
-        self._lane = BatchedPuzzle(puzzles, 1, reward, render_mode, AutoresetMode.NEXT_STEP)
+        self._lane = lane
         self._over = True
-        self.puzzles = puzzles
-        self.render_mode = render_mode
-        self.metadata = {**type(self).metadata, "group_by": puzzles.group_by}
-        self.observation_space = puzzles.observation_space
-        self.action_space = puzzles.action_space
+        self.puzzles = lane.puzzles
+        self.render_mode = lane.render_mode
+        self.metadata = {**type(self).metadata, "group_by": lane.puzzles.group_by}
+        self.observation_space = lane.puzzles.observation_space
+        self.action_space = lane.puzzles.action_space
 
     @property
     def hidden_choices(self) -> dict[str, Any]:
@@ -65,7 +60,7 @@ class Puzzle(gymnasium.Env[Array, Any]):
         """Score an answer.
 
         Raises:
-            ResetNeeded: there is no problem, or it has been answered.
+            ResetNeeded: there is no problem, or its episode has ended.
             ValueError: the answer is not legal.
         """
         if self._over:
@@ -78,6 +73,23 @@ class Puzzle(gymnasium.Env[Array, Any]):
         """Render the present problem: RGB uint8 (height, width, 3); None without a render mode."""
         frames = self._lane.render()
         return None if frames is None else frames[0]
+
+
+class Puzzle(SingleLane):
+    """One problem per episode, answered in one step."""
+
+    def __init__(self, puzzles: Puzzles, reward: str = "exact", render_mode: str | None = None) -> None:
+        """Set up an environment.
+
+        Args:
+            puzzles: where problems come from; this environment's own, for it may be restarted.
+            reward: "exact" or "fraction", see `BatchedPuzzle`.
+            render_mode: None or "rgb_array".
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        super().__init__(BatchedPuzzle(puzzles, 1, reward, render_mode, AutoresetMode.NEXT_STEP))
 
 
 def _of_lane(info: dict[str, Any]) -> dict[str, Any]:

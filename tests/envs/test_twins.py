@@ -150,7 +150,7 @@ GAMES = {
 
 
 def test_every_game_has_twins():
-    assert sorted(GAMES) == sorted(engram.envs.IDS)
+    assert sorted(GAMES) == sorted(engram.envs.GAMES)
 
 
 @pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)

@@ -101,7 +101,7 @@ def test_the_oracle_at_the_keyboard(side, best, names):
     assert shown[2] == "episode over, r for a new one, q quit"
 
 
-@pytest.mark.parametrize("env_id", engram.envs.IDS)
+@pytest.mark.parametrize("env_id", engram.envs.GAMES)
 def test_every_game_can_be_played(env_id):
     keys = start(Request(env_id, {}, seed=1))
     game = keys.session.game
@@ -191,7 +191,7 @@ def test_long_lines_are_wrapped():
 
 
 def test_every_game_fits_a_terminal_of_24_lines_of_80():
-    for env_id in engram.envs.IDS:
+    for env_id in engram.envs.GAMES:
         keys = start(Request(env_id, {}, 0, show_hidden=True))
         assert len(screen(keys, env_id, 80)) <= 24
 

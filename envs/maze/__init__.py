@@ -1,0 +1,1 @@
+"""Mazes: mark the only way from start to goal."""

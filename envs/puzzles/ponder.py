@@ -1,0 +1,160 @@
+"""Puzzles that stay for a while: each step is a moment of thought, its action the answer so far.
+
+B lanes, T steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.envs.registration import load_env_creator
+from gymnasium.vector import AutoresetMode
+
+from engram.envs import PUZZLES
+from engram.envs.checks import check_at_least, check_known
+from engram.envs.puzzles.batched import BatchedPuzzle
+from engram.envs.puzzles.puzzles import Array, Floats, Puzzles
+from engram.envs.puzzles.single import SingleLane
+
+SHOWN = ("always", "first")
+CREDITS = ("last", "gain")
+
+
+class BatchedPonder(BatchedPuzzle):
+    """`Ponder` in B lanes; see there for task and arguments."""
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        puzzle: str | Puzzles = "engram/PrefixSums-v0",
+        puzzle_config: Mapping[str, Any] | None = None,
+        ponder_steps: int = 30,
+        shown: str = "always",
+        credit: str = "last",
+        reward: str = "exact",
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    ) -> None:
+        """See `Ponder` for the puzzle's arguments, `BatchedPuzzle` for the others.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        puzzles = _find_puzzles(puzzle, puzzle_config)
+        super().__init__(puzzles, num_envs, reward, render_mode, autoreset_mode)
+        self.ponder_steps = check_at_least("ponder_steps", ponder_steps, 1, ">= 1 env steps")
+        self.shown = check_known("shown", shown, SHOWN)
+        self.credit = check_known("credit", credit, CREDITS)
+        self._step = 0
+        self._scores: Floats = np.zeros(self.num_envs)
+
+    def get_state(self) -> dict[str, Any]:
+        """See `BatchedPuzzle`."""
+        return super().get_state() | {"step": self._step, "scores": self._scores.copy()}
+
+    def set_state(self, state: Mapping[str, Any]) -> Array:
+        """See `BatchedPuzzle`."""
+        super().set_state(state)
+        self._step, self._scores = int(state["step"]), np.copy(state["scores"])
+        return self._observe()
+
+    def _begin(self, options: Mapping[str, Any]) -> None:
+        super()._begin(options)
+        self._step, self._scores = 0, np.zeros(self.num_envs)
+
+    def _judge(self, answers: Array) -> tuple[Floats, bool]:
+        scores, _ = super()._judge(answers)
+        before, self._scores = self._scores, scores
+        self._step += 1
+        over = self._step == self.ponder_steps
+        if self.credit == "gain":
+            rewarded = self._step > 1
+            return (scores - before if rewarded else np.zeros_like(scores)), over
+        return (scores if over else np.zeros_like(scores)), over
+
+    def _observe(self) -> Array:
+        observations = super()._observe()
+        if self.shown == "first" and self._step > 0:
+            observations[...] = 0
+        return observations
+
+
+class Ponder(SingleLane):
+    """A puzzle is shown for some steps; each action is the answer so far, the last one counts.
+
+    Description:
+        Thinking as acting: a recurrent policy that is stepped T times on one puzzle is a network of T
+        iterations, longer episodes are more thought than it was trained for, and its return shows whether
+        more thought helps or harms.
+
+    Observation:
+        The puzzle's, the same at each step; with `shown` "first" zeros from the second on, so that the
+        puzzle must be kept in memory (papers: no recall).
+
+    Action:
+        The puzzle's: a whole answer.
+
+    Reward:
+        `credit` "last": the score of the last answer, 0 before. "gain": 0 at the first step, then the score
+        of this answer less that of the one before, in sum the last less the first score: thought that harms
+        is seen at once. A score is what `reward` says: "exact" or "fraction" of the positions that count.
+
+    End:
+        After `ponder_steps` steps, always a termination.
+
+    Info:
+        The puzzle's, `target` and `mask` at each step; `success` (bool): the present answer is right.
+
+    Arguments:
+        puzzle: id of one of this package's puzzles (default "engram/PrefixSums-v0"), or `Puzzles`.
+        puzzle_config: arguments of the puzzle by name, where it is an id, such as `{"bits": 8}`.
+        ponder_steps: env steps of an episode (T, default 30).
+        shown: "always" (default) or "first".
+        credit: "last" (default) or "gain".
+        reward: "exact" (default) or "fraction".
+        render_mode: None or "rgb_array" (the puzzle, whether shown or not).
+
+    Reset options:
+        `problem`: as for the puzzle.
+
+    Source:
+        Our form of the networks in "Thinking Deeply with Recurrence" (2021) and "A Simple Loss Function for
+        Convergent Algorithm Synthesis using RNNs" (2023), whose iterations these steps are.
+    """
+
+    def __init__(
+        self,
+        puzzle: str | Puzzles = "engram/PrefixSums-v0",
+        puzzle_config: Mapping[str, Any] | None = None,
+        ponder_steps: int = 30,
+        shown: str = "always",
+        credit: str = "last",
+        reward: str = "exact",
+        render_mode: str | None = None,
+    ) -> None:
+        """See the class.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        mode = AutoresetMode.NEXT_STEP
+        super().__init__(
+            BatchedPonder(1, puzzle, puzzle_config, ponder_steps, shown, credit, reward, render_mode, mode)
+        )
+
+
+def _find_puzzles(puzzle: str | Puzzles, config: Mapping[str, Any] | None) -> Puzzles:
+    if isinstance(puzzle, Puzzles):
+        if config:
+            raise ValueError("puzzle_config: goes with an id; puzzle is an object that has its arguments")
+        return puzzle
+    spec = gymnasium.spec(check_known("puzzle", puzzle, PUZZLES))
+    try:
+        env: Any = load_env_creator(str(spec.entry_point))(**(config or {}))
+    except TypeError as error:
+        raise ValueError(f"puzzle_config: {error}") from None
+    puzzles: Puzzles = env.unwrapped.puzzles
+    return puzzles
