@@ -17,6 +17,8 @@ Puzzles are episodes of one step, an answer to what is seen; the right one is in
 
 | id | folder | what must be found |
 |---|---|---|
+| `engram/Chess-v0` | `chess` | the move that mates |
+| `engram/ImageClassification-v0` | `image_classification` | the class of a picture |
 | `engram/Maze-v0` | `maze` | the way through a maze seen from above |
 | `engram/PrefixSums-v0` | `prefix_sums` | the parity of all bits up to each one |
 
@@ -37,7 +39,12 @@ Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports
 from gymnasium.envs.registration import register
 
 GAMES = ("engram/CuedCatch-v0", "engram/SequenceRecall-v0", "engram/TMaze-v0")
-PUZZLES = ("engram/Maze-v0", "engram/PrefixSums-v0")
+PUZZLES = (
+    "engram/Chess-v0",
+    "engram/ImageClassification-v0",
+    "engram/Maze-v0",
+    "engram/PrefixSums-v0",
+)
 SEQUENCES = ("engram/Copying-v0", "engram/SequentialDigits-v0", "engram/TemporalOrder-v0")
 IDS = (*GAMES, *PUZZLES, *SEQUENCES, "engram/Ponder-v0")
 
@@ -55,6 +62,16 @@ register(
     "engram/TMaze-v0",
     entry_point="engram.envs.tmaze.single:TMaze",
     vector_entry_point="engram.envs.tmaze.batched:BatchedTMaze",
+)
+register(
+    "engram/Chess-v0",
+    entry_point="engram.envs.chess.single:Chess",
+    vector_entry_point="engram.envs.chess.batched:BatchedChess",
+)
+register(
+    "engram/ImageClassification-v0",
+    entry_point="engram.envs.image_classification.single:ImageClassification",
+    vector_entry_point="engram.envs.image_classification.batched:BatchedImageClassification",
 )
 register(
     "engram/Maze-v0",

@@ -1,0 +1,1 @@
+"""Image classification: `engram/ImageClassification-v0`, its data sets and their readers."""
