@@ -1,4 +1,4 @@
-"""Speed of the environments: batched form at several widths beside the single form, interleaved.
+"""Speed of the games: batched form at several widths beside the single form, interleaved.
 
     OMP_NUM_THREADS=1 python benchmarks/envs.py [--rounds 5] [--id engram/TMaze-v0]
 
@@ -75,9 +75,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--id", choices=engram.envs.IDS, help="this one only; all without it")
+    parser.add_argument("--id", choices=engram.envs.GAMES, help="this one only; all without it")
     options = parser.parse_args()
-    for env_id in [options.id] if options.id else engram.envs.IDS:
+    for env_id in [options.id] if options.id else engram.envs.GAMES:
         compare(env_id, options.rounds)
 
 

@@ -192,7 +192,7 @@ def test_single_form_in_a_sync_vector_env_passes_the_vector_checker(env_id):
 
 @every_id
 def test_both_forms_have_the_same_spaces(env_id):
-    envs, single = make_batched(env_id), gymnasium.make(env_id)
+    envs, single = make_batched(env_id), gymnasium.make(env_id, **SHORT[env_id])
     assert envs.single_observation_space == single.observation_space
     assert envs.single_action_space == single.action_space
 
