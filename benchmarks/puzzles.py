@@ -15,6 +15,8 @@ import time
 
 import numpy as np
 
+from engram.envs.chess.puzzles import ChessPuzzles
+from engram.envs.image_classification.puzzles import make_images
 from engram.envs.maze.puzzles import Mazes
 from engram.envs.prefix_sums.puzzles import PrefixSums
 from engram.envs.puzzles import Puzzles
@@ -22,6 +24,12 @@ from engram.envs.puzzles import Puzzles
 SECONDS = 0.2  # of processor time, per round and generator
 
 GENERATORS: dict[str, tuple[Puzzles, int | None]] = {
+    "chess, few": (ChessPuzzles("few"), 8),
+    "chess, full": (ChessPuzzles("full"), 8),
+    "chess, two": (ChessPuzzles("two"), 1),
+    "digits, 28x28": (make_images("digits", size=28), None),
+    "shapes, 32x32": (make_images("shapes"), None),
+    "shapes, 32x32, crop and flip": (make_images("shapes", crop=True, flip=True), None),
     "maze 9x9, one at a time": (Mazes(9), 1),
     "maze 9x9": (Mazes(9), None),
     "maze 9x9, 1 pixel": (Mazes(9, pixels=1), None),

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from engram.envs.prefix_sums.puzzles import SPLIT_SIZES, PrefixSums, make_prefix_sums
 from engram.envs.prefix_sums.strings import unpack
@@ -79,6 +80,14 @@ def test_sets_follow_their_seed_and_sizes():
 def write(folder, strings, sums, bits):
     np.save(folder / f"{bits}_data.npy", strings)
     np.save(folder / f"{bits}_targets.npy", sums)
+
+
+def test_published_tensors_are_read(tmp_path):
+    strings = torch.arange(20).reshape(4, 5) % 2
+    torch.save(strings.float(), tmp_path / "5_data.pth")
+    torch.save(strings.cumsum(1) % 2, tmp_path / "5_targets.pth")
+    test = make_prefix_sums(5, "test", path=tmp_path).problems
+    assert np.array_equal(strings_of(test), strings.numpy())
 
 
 def test_published_files_are_read(tmp_path):
