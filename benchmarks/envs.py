@@ -1,4 +1,4 @@
-"""Speed of the environments: batched form at several widths beside the single form, interleaved.
+"""Speed of the games: batched form at several widths beside the single form, interleaved.
 
     OMP_NUM_THREADS=1 python benchmarks/envs.py [--rounds 5] [--id engram/TMaze-v0]
 

@@ -41,10 +41,11 @@ class Chess(Puzzle):
 
     Arguments:
         level: of generated puzzles. "few" (default): mate in one with 5 to 9 men put down at random. "full":
-            mate in one from games of random moves, 18 men in the mean. "two": mate in two on boards as in
+            mate in one from games of random moves, 20 men in the mean. "two": mate in two on boards as in
             "few".
         split: "online" (default): fresh puzzles without end, from the seed of `reset`, some 100 a second on
-            one core ("two": 5); "train", "valid" or "test": one of three finite sets, drawn epoch by epoch.
+            one core ("full": 40, "two": 6); "train", "valid" or "test": one of three finite sets, drawn epoch
+            by epoch.
         data_seed: of the finite sets (default 0): what is generated, or how a file's easy puzzles are
             divided.
         split_sizes: numbers of puzzles, `{"train": 2000, "valid": 500, "test": 500}` if they are generated,

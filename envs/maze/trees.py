@@ -6,6 +6,7 @@ mazes in step. B mazes of n x n cells, numbered row by row.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -75,16 +76,17 @@ def grow_one(rng: np.random.Generator, cells: int, start: int) -> list[int]:
     return parents
 
 
-def _neighbours(cells: int) -> list[list[int]]:
-    return [
-        [
+@cache
+def _neighbours(cells: int) -> tuple[tuple[int, ...], ...]:
+    return tuple(
+        tuple(
             row * cells + column
             for row, column in ((up - 1, left), (up + 1, left), (up, left - 1), (up, left + 1))
             if 0 <= row < cells and 0 <= column < cells
-        ]
+        )
         for up in range(cells)
         for left in range(cells)
-    ]
+    )
 
 
 def grow_in_step(rng: np.random.Generator, cells: int, starts: Ints) -> Ints:

@@ -42,8 +42,8 @@ class PrefixSums(Puzzle):
         split_sizes: numbers of strings, such as `{"train": 8000, "valid": 2000, "test": 10000}` (the
             default, as in the paper; strings of less than 15 bits are divided 2 : 1/2 : 5/2).
         path: a folder with `{bits}_data.npy` and `{bits}_targets.npy`, the published strings and sums
-            (P, bits) of zeros and ones, to be used instead of generated ones. "test" takes all of them,
-            "train" and "valid" share them 4 : 1.
+            (P, bits) of zeros and ones, or the same as `.pth`, to be used instead of generated ones. "test"
+            takes all of them, "train" and "valid" share them 4 : 1.
         reward: "exact" (default) or "fraction".
         render_mode: None or "rgb_array" (a row of squares, a bit 1 white).
 

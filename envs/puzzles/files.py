@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.envs.files.tensors import read_tensor
 from engram.envs.puzzles.fixed import FixedPuzzles
 from engram.envs.puzzles.puzzles import Problems, Puzzles
 from engram.envs.puzzles.splits import ONLINE, SETS, check_split_sizes, split_rng
@@ -21,12 +22,18 @@ TRAIN_SHARE = 0.8  # 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of
 def read_binary(path: Path) -> NDArray[np.uint8]:
     """Zeros and ones from a `.npy` file of any dtype, problems first, as uint8.
 
+    Where there is none, a tensor file of the same name, `.pth`, will do.
+
     Raises:
         ValueError: there is no such file, or it holds something else.
     """
-    if not path.is_file():
+    tensor = path.with_suffix(".pth")
+    if path.is_file():
+        values = np.load(path, allow_pickle=False)
+    elif tensor.is_file():
+        values = read_tensor(tensor)
+    else:
         raise ValueError(f"path: there is no file {path}")
-    values = np.load(path, allow_pickle=False)
     if values.size == 0:
         raise ValueError(f"path: {path} is empty")
     small: NDArray[np.uint8] = values.astype(np.uint8)

@@ -54,6 +54,8 @@ SECTIONS = (
 )
 ABOUT_SHAPES = (
     r"^It seems .* is an image but the upper and lower bounds|^The minimal resolution for an image"
+    r"|^It seems .* is an image but its `dtype` is \(float32\)"
+    r"|^Treating image space as channels-last"
     r"|^Your observation .* has an unconventional shape \(neither an image, nor a 1D vector\)"
 )
 LANES = 4
