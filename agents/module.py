@@ -111,6 +111,9 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
             resets: True where a step is the first of an episode, (T, B); None: nowhere.
         """
 
+    def prepare_tests(self) -> None:
+        """Called where the module is to be evaluated, not trained."""
+
     def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
         outputs = self.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
         return {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import gymnasium as gym
 from ray.rllib.core.columns import Columns
 from torch import Tensor
 from torch.nn import functional
@@ -66,7 +67,7 @@ def sequence_objective(module: RecurrentModule, batch: Mapping[str, Any]) -> dic
     outputs = module.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
     logits, targets, masks = outputs.action_dist_inputs, batch[TARGETS], batch[MASKS]
     losses = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
-    # A window without an answer moves nothing, and still counts as an update.
+    # Learners must take the same number of steps: a window without an answer is one, with a gradient of 0.
     loss = (losses * masks.flatten()).sum() / masks.sum().clamp(min=1)
     solved = _solved(logits.argmax(-1).flatten()[:, None], targets.flatten(), masks.flatten())
     return Verdict(loss, solved, {}, detach_state(outputs.state))._asdict()
@@ -89,8 +90,15 @@ def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective
     """
     if isinstance(module, ThinkingModule):
         return thinking_objective(make_loss(loss))
-    if dict(loss).get("type", "final") != "final" or len(loss) > 1:
+    check_sequence_loss(loss)
+    if not isinstance(module.action_space, gym.spaces.Discrete):
+        raise ValueError(f"cannot be told what is right in {module.action_space}; known: Discrete")
+    return sequence_objective
+
+
+def check_sequence_loss(loss: Mapping[str, Any]) -> None:
+    """Checks the `loss:` setting of a module that does not think; raises ValueError naming the key."""
+    if dict(loss) != {"type": "final"}:
         raise ValueError(
             f"loss: {dict(loss)!r} is for cores that think; with this one the only one is {{type: final}}"
         )
-    return sequence_objective
