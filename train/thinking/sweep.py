@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from engram.agents.supervised.runner import NEEDED_INFO
 from engram.agents.thinking import ThinkingModule
 from engram.memory.thinking.exit_sweep import ExitSweep, drop_after_best, steps_to_best
 from engram.memory.thinking.exits import EXIT_RULES, make_exit_rule
@@ -100,6 +101,11 @@ def think(
 def _batches(env: Any, problems: int, seed: int) -> Iterator[Puzzles]:
     """Batches of puzzles, in all as many as asked for."""
     observations, infos = env.reset(seed=seed)
+    missing = [key for key in NEEDED_INFO if key not in infos]
+    if missing:
+        raise ExperimentError(
+            f"--thinking-steps: the environment tells no {' and no '.join(missing)} in info"
+        )
     while problems > 0:
         targets = infos["target"]
         batch = (observations, targets, infos["mask"])
