@@ -363,7 +363,7 @@ def test_updates_of_an_lstm_equal_a_plain_loop_of_truncated_gradients():
 @pytest.mark.parametrize("truncation", [1, 3, None])
 def test_windows_carry_the_state(truncation):
     """With a step size of 0, lessons cut into windows give what one pass over all of them gives."""
-    shell = Shell(copying(rollout_fragment_length=7, truncation=truncation, lr=0.0))
+    shell = Shell(copying(rollout_fragment_length=5, truncation=truncation, lr=0.0))
     shell.module.policy_head.weight.data *= 100  # or all logits would look alike
     logits = []
     shell.module.policy_head.register_forward_hook(lambda _, __, output: logits.append(output.detach()))
@@ -377,7 +377,7 @@ def test_windows_carry_the_state(truncation):
         ]
         whole = shell.module.forward_columns(columns[0], shell.module.initial_state(LANES), columns[1])
     torch.testing.assert_close(in_windows, whole.action_dist_inputs)
-    assert gradient_window(shell.settings) == (truncation or 7)
+    assert gradient_window(shell.settings) == (truncation or 5)
 
 
 def seen_and_resets(given):
