@@ -98,9 +98,9 @@ class Questions:
             ValueError: A network made for one size, or for another kind of puzzle.
         """
         if not isinstance(module, ThinkingModule):
-            known = ", ".join(THINKERS)
             raise ExperimentError(
-                f"{type(module).__name__} does not think in iterations; model.core.type of those that do: {known}"
+                f"{type(module).__name__} does not think in iterations; expected a model whose core does, "
+                f"model.core.type: {', '.join(THINKERS)}"
             )
         self.env = make_batched(env_id, lanes, env_config)
         try:

@@ -1,4 +1,4 @@
-"""What `rllib evaluate --thinking-steps N --out FILE` writes, and others read: accuracy against iterations."""
+"""What `rllib evaluate --thinking-steps N --out FILE` writes and others read."""
 
 import dataclasses
 import json
