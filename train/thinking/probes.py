@@ -2,7 +2,7 @@
 
 B problems of a batch, P problems in all, T iterations.
 
-Sources: Bansal et al., End-to-end Algorithm Synthesis with Recurrent Networks, 2022 (disturbances on the way);
+Sources: Bansal et al., End-to-end Algorithm Synthesis with Recurrent Networks, 2022 (disturbances);
 Anil et al., Path Independent Equilibrium Models Can Better Exploit Test-Time Computation, 2022 (asymptotic
 alignment). The relative change is the residual by which solvers of equilibrium models stop.
 """
