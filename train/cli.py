@@ -63,7 +63,11 @@ Examples:\n
   rllib picture impulse-responses --options '{pools: 12, base: 1.5}'\n
   rllib picture pool-contents --out contents.pdf\n
   rllib picture rim-activation --options '{weights: core.pt, span: 200}'\n
-  rllib picture delays --options '{runs: [~/ray_results/appendix_f_tmaze], chance: 0.5}'
+  rllib picture delays --options '{runs: [~/ray_results/appendix_f_tmaze], chance: 0.5}'\n
+  rllib picture thoughts --options '{checkpoint: ~/ray_results/mazes_delta_small, iterations: 64}'\n
+  rllib picture filters --options '{checkpoint: CHECKPOINT, problems: 1000}'\n
+  rllib picture accuracy-curves --options '{files: [delta.json, progressive.json]}'\n
+  rllib picture exits --options '{files: [delta.json], rule: confidence}'
 """
 
 
@@ -304,12 +308,16 @@ def compare_thinking(
 def picture(
     kind: Annotated[
         str,
-        typer.Argument(metavar="delays|impulse-responses|pool-contents|rim-activation", help="What to draw."),
+        typer.Argument(
+            metavar="KIND",
+            help="accuracy-curves, delays, exits, filters, impulse-responses, pool-contents, rim-activation, "
+            "thoughts.",
+        ),
     ],
     options: Annotated[str | None, typer.Option(help="The picture's options as YAML.")] = None,
     out: Annotated[str | None, typer.Option(help="A .png, .svg or .pdf file; default KIND.png.")] = None,
 ) -> None:
-    """Draw a figure as in the papers on LP-RNN and on RIMs: of a memory, or of what finished runs learnt."""
+    """Draw a figure as in the papers: of a memory, of a network that thinks, of what finished runs learnt."""
     from pathlib import Path
 
     from engram.train import pictures
