@@ -61,8 +61,8 @@ def thinking_objective(loss: Loss) -> Objective:
 def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict[str, Any]:
     """Sequences: cross-entropy at the steps that count.
 
-    The batch holds observations (T, B, ...), targets and masks ((T, B) for labels, (T, B, N) for bits), resets
-    and the state before them.
+    The batch holds observations (T, B, ...), resets, the state before them, and targets and masks, (T, B) for
+    labels or (T, B, N) for bits.
     """
     outputs = module.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
     logits = outputs.action_dist_inputs.flatten(0, 1).float()
@@ -104,6 +104,6 @@ def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective
         return thinking_objective(make_loss(loss))
     if dict(loss).get("type", "final") != "final" or len(loss) > 1:
         raise ValueError(
-            f"loss: {dict(loss)!r} is for networks that think over one step; else there is only {{type: final}}"
+            f"loss: {dict(loss)!r} is for networks that think over one step; else only {{type: final}}"
         )
     return sequence_objective
