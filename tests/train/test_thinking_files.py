@@ -171,3 +171,19 @@ def test_other_puzzles_are_not_compared(typed, tmp_path, others, solved, differe
     code, _, err = typed("compare-thinking", "a.json", "none.json")
     assert code == 2
     assert err.startswith("error: compare-thinking: none.json: cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("env_id", "message"),
+    [
+        ("engram/Ponder-v0", "its episodes take more than one step"),
+        ("engram/TMaze-v0", "made for answers in "),
+    ],
+)
+def test_only_puzzles_of_one_step_are_asked(typed, tmp_path, env_id, message):
+    folder = make_checkpoint(tmp_path / "sums", SUMS, {})
+    record = tmp_path / "sums/run.json"
+    record.write_text(record.read_text().replace(SUMS, env_id))
+    code, out, err = typed("evaluate", folder, "--thinking-steps", 2, "--episodes", 101)
+    assert (code, out) == (2, "")
+    assert message in err

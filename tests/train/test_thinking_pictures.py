@@ -146,9 +146,9 @@ def test_activity_of_a_block():
         for _ in range(3):
             hidden = thinker.recall(torch.cat((hidden, problems), 1)).relu()
             outputs = []
-            for part in (block.first, block.second):
-                inner = functional.conv1d(hidden, part.first.weight, padding=1).relu()
-                hidden = (functional.conv1d(inner, part.second.weight, padding=1) + hidden).relu()
+            for first, second in ((block.conv1, block.conv2), (block.conv3, block.conv4)):
+                inner = functional.conv1d(hidden, first.weight, padding=1).relu()
+                hidden = (functional.conv1d(inner, second.weight, padding=1) + hidden).relu()
                 outputs += [inner, hidden]
             expected.append(torch.cat([output.mean((0, 2)) for output in outputs]))
     torch.testing.assert_close(measured, torch.stack(expected).double(), rtol=1e-5, atol=1e-6)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engram.memory.options import Options, choice, integer, number
 from engram.memory.thinking import Thinker
-from engram.memory.thinking.blocks import BasicBlock
+from engram.memory.thinking.blocks import Block
 from engram.train.errors import ExperimentError
 from engram.train.pictures.canvas import line_looks, new_figure
 from engram.train.pictures.fields import mapping, text
@@ -122,7 +122,7 @@ def measure(options: FilterOptions) -> FilterUse:
 def filter_activity(thinker: Thinker, problems: Tensor, iterations: int, measure: str) -> Tensor:
     """How active the filters of the repeated block are, behind their ReLUs.
 
-    In a network without basic blocks these are the features of the thought.
+    In a network without such a block these are the features of the thought.
 
     Args:
         thinker: A network that repeats a block.
@@ -143,18 +143,21 @@ def filter_activity(thinker: Thinker, problems: Tensor, iterations: int, measure
 
 @contextmanager
 def _watched(thinker: Thinker, measure: str) -> Iterator[list[Tensor]]:
-    """While this lasts, the activities (F,) of the convolutions of basic blocks, as they are called."""
+    """While this lasts, the activities (F,) of the four convolutions of a block, as they are called."""
     seen: list[Tensor] = []
 
-    def before_second(second: nn.Module, inputs: tuple[Tensor]) -> None:
-        seen.append(_activity(inputs[0], measure))  # of the first convolution, behind norm and ReLU
+    def before(convolution: nn.Module, inputs: tuple[Tensor]) -> None:
+        seen.append(_activity(inputs[0], measure))  # of the convolution before it, behind norm, sum and ReLU
 
-    def after_block(block: nn.Module, inputs: Any, output: Tensor) -> None:
+    def after(block: nn.Module, inputs: Any, output: Tensor) -> None:
         seen.append(_activity(output, measure))
 
-    blocks = [part for part in thinker.modules() if isinstance(part, BasicBlock)]
-    handles = [block.second.register_forward_pre_hook(before_second) for block in blocks]
-    handles += [block.register_forward_hook(after_block) for block in blocks]
+    blocks = [part for part in thinker.modules() if isinstance(part, Block)]
+    handles = [block.register_forward_hook(after) for block in blocks]
+    for block in blocks:
+        handles += [
+            each.register_forward_pre_hook(before) for each in (block.conv2, block.conv3, block.conv4)
+        ]
     try:
         yield seen
     finally:

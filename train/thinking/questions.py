@@ -131,7 +131,7 @@ class Questions:
             seed: Of the environment.
 
         Raises:
-            ExperimentError: The environment does not say what is right.
+            ExperimentError: The environment does not say what is right, or gives more than one try.
         """
         observations, infos = self.env.reset(seed=seed)
         if "target" not in infos or "mask" not in infos:
@@ -142,4 +142,6 @@ class Questions:
             yield Puzzles(*(torch.as_tensor(column[:problems]) for column in batch))
             problems -= len(targets)
             if problems > 0:
-                observations, _, _, _, infos = self.env.step(targets)
+                observations, _, ended, _, infos = self.env.step(targets)
+                if not ended.all():
+                    raise ExperimentError(f"{self.env}: its episodes take more than one step")
