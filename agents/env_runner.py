@@ -25,7 +25,7 @@ from torch import Tensor
 from engram.agents.episodes import EpisodeLog
 from engram.agents.fragment import ColumnSet, Fragment, Nest
 from engram.agents.lanes import make_lanes
-from engram.agents.module import RecurrentModule
+from engram.agents.module import ColumnarModule
 from engram.memory.core import State
 
 
@@ -49,7 +49,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     The recurrent state is carried from fragment to fragment and zeroed where an episode begins.
     """
 
-    module: RecurrentModule
+    module: ColumnarModule
     env: VectorEnv[Any, Any, Any]
 
     def make_env(self) -> None:
@@ -67,6 +67,12 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         self.num_envs = self.env.num_envs
         self._needs_initial_reset = True
         self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
+
+    def make_module(self) -> None:
+        """Builds the module, for tests where this runner evaluates."""
+        super().make_module()
+        if self.config.in_evaluation:
+            self.module.prepare_tests()
 
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
         """The spaces of all lanes, of one lane, and of the module."""

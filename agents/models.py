@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ from engram.agents.module import ColumnarModule, ModelConfig, RecurrentModule, c
 from engram.agents.thinking import ThinkingConfig, ThinkingModule, check_thinking_model
 from engram.memory import CORES
 from engram.memory.options import unknown_message
-from engram.memory.thinking import THINKERS
+from engram.memory.thinking import THINKERS, Thinker
 
 
 def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | ThinkingConfig:
@@ -24,9 +25,9 @@ def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | 
     """
     if not isinstance(model, Mapping):
         raise ValueError(f"{path}: expected a mapping, got {model!r}")
-    name = _core_name(model)
-    if name in THINKERS:
+    if thinks(model):
         return check_thinking_model(model, path)
+    name = _core_name(model)
     if isinstance(name, str) and ":" not in name and name not in CORES:
         raise ValueError(unknown_message(f"{path}.core.type", name, [*CORES, *THINKERS]))
     return check_recurrent_model(model, path)
@@ -34,7 +35,24 @@ def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | 
 
 def module_class(model: Mapping[str, Any]) -> type[ColumnarModule]:
     """The module that a checked `model:` section asks for."""
-    return ThinkingModule if _core_name(model) in THINKERS else RecurrentModule
+    return ThinkingModule if thinks(model) else RecurrentModule
+
+
+def thinks(model: Mapping[str, Any]) -> bool:
+    """Whether the core of a `model:` section thinks in iterations: a row of `THINKERS`, or a class."""
+    name = _core_name(model)
+    if not isinstance(name, str) or ":" not in name:
+        return name in THINKERS
+    try:
+        found = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    return isinstance(found, type) and issubclass(found, Thinker)
+
+
+def answers_at_once(model: Mapping[str, Any]) -> bool:
+    """Whether a checked `model:` section thinks within one step, and carries nothing to the next."""
+    return thinks(model) and not model.get("carry", False)
 
 
 def _core_name(model: Mapping[str, Any]) -> Any:

@@ -95,15 +95,16 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
 
 def gradient_window(config: Any) -> int:
-    """Steps that gradients reach back at most: the fragment's length, or `core.bptt_steps` where shorter.
+    """Steps that gradients reach back at most: the fragment's length, or what is shorter.
 
     Args:
-        config: An `AlgorithmConfig`; stock RLlib cuts its sequences at the module's `max_seq_len`.
+        config: An `AlgorithmConfig`; stock RLlib cuts its sequences at the module's `max_seq_len`,
+            `Supervised` at `truncation`, and `core.bptt_steps` inside of them.
     """
     model = config.model_config
     fragment = model.get("max_seq_len") or config.get_rollout_fragment_length()
-    blocked = (model.get("core") or {}).get("bptt_steps")
-    return int(min(fragment, blocked or fragment))
+    shorter = (getattr(config, "truncation", None), (model.get("core") or {}).get("bptt_steps"))
+    return int(min(fragment, *(steps or fragment for steps in shorter)))
 
 
 def _summarise_evaluation(runners: dict[str, Any]) -> None:

@@ -93,7 +93,9 @@ class ThinkingModule(ColumnarModule):
         config = check_thinking_model({k: v for k, v in self.model_config.items() if k in known})
         self.readout = parse_options(ReadoutOptions, config.readout, "model.readout")
         shape = self.observation_space.shape or ()
-        self.thinker: Thinker = make_thinker(shape, answers_of(self.action_space), config.core)
+        answers = answers_of(self.action_space)
+        self._check_readout()
+        self.thinker: Thinker = make_thinker(shape, answers, config.core, "core")
         self.thinking_steps = self.thinker.thinking_steps
         self.test_steps = self.readout.thinking_steps or self.thinking_steps
         if config.carry and self.thinker.iteration_limit is not None:
@@ -105,6 +107,12 @@ class ThinkingModule(ColumnarModule):
         self._measure_value_head(shape)
         if isinstance(self.action_space, gym.spaces.MultiBinary):
             self.action_dist_cls = TorchBernoulli
+
+    def _check_readout(self) -> None:
+        """Raises ValueError where so many bits cannot be set."""
+        top, space = self.readout.top, self.action_space
+        if top is not None and not (isinstance(space, gym.spaces.MultiBinary) and top < int(space.n)):
+            raise ValueError(f"readout.top: expected none, or fewer than the bits of {space}, got {top}")
 
     @torch.no_grad()
     def _measure_value_head(self, shape: tuple[int, ...]) -> None:
@@ -123,6 +131,10 @@ class ThinkingModule(ColumnarModule):
         empty = next(self.parameters()).new_zeros(lanes, *(self.observation_space.shape or ()))
         with torch.no_grad():
             return {THOUGHT: self.thinker.begin(self.thinker.prepare(empty))}
+
+    def prepare_tests(self) -> None:
+        """From now on it thinks for as long as `readout.thinking_steps` says."""
+        self.thinking_steps = self.test_steps
 
     def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
         """Thinks `thinking_steps` iterations over each observation; see `ColumnarModule`."""

@@ -12,6 +12,22 @@ from engram.train.search import Domain, Path, put
 
 
 @dataclass(frozen=True)
+class ThinkingFacts:
+    """What the header says about a model that thinks in iterations.
+
+    Attributes:
+        steps: Iterations in training.
+        test_steps: Iterations in evaluations.
+        depths: Layers that a problem passes, by the number of iterations: all of them, and as the tables of
+            the paper count.
+    """
+
+    steps: int
+    test_steps: int
+    depths: Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True)
 class ModuleFacts:
     """What the header says about the model.
 
@@ -21,6 +37,7 @@ class ModuleFacts:
         core_parameters: Those of the core alone, or None.
         window: Env steps that gradients reach back, or None where the module keeps no memory.
         carries_gradient: Whether the core bridges a delay by gradients through time.
+        thinking: Its iterations, or None where it does not think.
     """
 
     core: str
@@ -28,6 +45,7 @@ class ModuleFacts:
     core_parameters: int | None
     window: int | None
     carries_gradient: bool
+    thinking: ThinkingFacts | None = None
 
 
 def algorithms() -> dict[str, str]:
@@ -169,13 +187,16 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         ExperimentError: the model cannot be built for these spaces.
     """
     from engram.agents import gradient_window
+    from engram.agents.thinking import ThinkingModule
 
     try:
         module = build_module(config, env)
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
-        separator = "." if text.startswith(("core", "encoder")) else ": "
+        separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
         raise ExperimentError(f"config.model{separator}{text}") from None
+    if isinstance(module, ThinkingModule):
+        return _describe_thinking(module, config.model_config["core"]["type"])
     core = getattr(module, "core", None)
     if core is None:
         window = gradient_window(config) if module.is_stateful() else None
@@ -186,6 +207,20 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         core_parameters=_count(core),
         window=gradient_window(config) if core.initial_state(1) else None,
         carries_gradient=core.carries_gradient,
+    )
+
+
+def _describe_thinking(module: Any, core: str) -> ModuleFacts:
+    thinker = module.thinker
+    steps = (module.thinking_steps, module.test_steps)
+    depths = {n: (thinker.effective_depth(n), thinker.effective_depth(n, "tables")) for n in steps}
+    return ModuleFacts(
+        core=core,
+        parameters=_count(module),
+        core_parameters=_count(thinker),
+        window=None,
+        carries_gradient=True,
+        thinking=ThinkingFacts(*steps, depths),
     )
 
 
@@ -204,6 +239,33 @@ def build_module(config: Any, env: EnvFacts) -> Any:
 
     spaces = {DEFAULT_MODULE_ID: (env.observation_space, env.action_space)}
     return copy.copy(config.get_rl_module_spec(spaces=spaces, inference_only=False)).build()
+
+
+def check_plays(config: Any, env: EnvFacts, other: EnvFacts, path: str) -> None:
+    """Refuse an environment of evaluations that a model made for another one cannot play in.
+
+    Args:
+        config: From `build_config`.
+        env: The environment of training.
+        other: That of evaluations.
+        path: Dotted path of its settings, for errors.
+
+    Raises:
+        ExperimentError: its spaces do not fit.
+    """
+    from engram.agents.thinking import ThinkingModule
+
+    spaces = (other.observation_space, other.action_space)
+    if spaces == (env.observation_space, env.action_space):
+        return
+    module = build_module(config, env)
+    if not isinstance(module, ThinkingModule):
+        made_for = f"made for {env.observation_space} and {env.action_space}"
+        raise ExperimentError(f"{path}: the model is {made_for}, here are {spaces[0]} and {spaces[1]}")
+    try:
+        module.resize(*spaces)
+    except ValueError as error:
+        raise ExperimentError(f"{path}: {error}") from None
 
 
 def is_columnar(module: Any) -> bool:

@@ -100,26 +100,46 @@ def _attempt(make: Callable[[], Any], path: str) -> Any:
         raise ExperimentError(f"{path}: {reason(error)}") from None
 
 
-def probe(env_id: str, env_config: Mapping[str, Any], form: Form = "lanes") -> EnvFacts:
+def probe(
+    env_id: str, env_config: Mapping[str, Any], form: Form = "lanes", path: str = "config.env_config"
+) -> EnvFacts:
     """Build the environment once, as the runners will, and read what it says about itself.
 
     Args:
         env_id: Its id.
         env_config: Its keyword arguments, `config.env_config` in an experiment.
         form: How the runners make it.
+        path: Dotted path of its keyword arguments, for errors.
 
     Raises:
         ExperimentError: no such environment, an unknown setting, a value it refuses.
     """
     spec = find_spec(env_id)
-    _check_keys(spec, env_config, form)
-    path = "config.env_config" if env_config else "env"
+    _check_keys(spec, env_config, form, path)
+    path = path if env_config else "env"
     if form == "batched":
         return _facts(env_id, _attempt(lambda: _stock_batched(env_id, env_config), path))
     facts = _facts(env_id, _attempt(lambda: gym.make(qualified(env_id), **env_config), path))
     if form == "lanes":
         make_batched(env_id, 1, env_config, path).close()
     return facts
+
+
+def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
+    """The keys of what an environment tells beside its first observation.
+
+    Args:
+        env_id: Its id.
+        env_config: Its keyword arguments, as probed.
+
+    Raises:
+        ExperimentError: it cannot be reset.
+    """
+    env = make_batched(env_id, 1, env_config, "config.env_config")
+    try:
+        return {key for key in _attempt(env.reset, "env")[1] if not key.startswith("_")}
+    finally:
+        env.close()
 
 
 def _facts(env_id: str, env: Any) -> EnvFacts:

@@ -112,7 +112,7 @@ def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Reque
     env = make_batched(env_id, lanes, env_config)
     if isinstance(module, ThinkingModule):
         module.resize(env.single_observation_space, env.single_action_space)
-        module.thinking_steps = module.test_steps
+        module.prepare_tests()
     elif env.single_observation_space != module.observation_space:
         raise ExperimentError(
             f"{request.path}: made for observations {module.observation_space}, "

@@ -21,6 +21,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("observation", _space(env.observation_space)),
         ("actions", _space(env.action_space)),
         ("core", _core(module)),
+        *_thinking(module.thinking),
         ("lanes", _lanes(config)),
         ("fragment", f"{config.get_rollout_fragment_length()} env steps"),
         ("BPTT window", "none (no memory)" if module.window is None else f"{module.window} env steps"),
@@ -94,6 +95,15 @@ def _core(module: build.ModuleFacts) -> str:
     if module.core_parameters is None:
         return f"{module.core}, {module.parameters:,} parameters"
     return f"{module.core}, {module.core_parameters:,} parameters of {module.parameters:,} in all"
+
+
+def _thinking(facts: build.ThinkingFacts | None) -> list[tuple[str, str]]:
+    if facts is None:
+        return []
+    steps = f"{facts.steps} iterations in training, {facts.test_steps} in tests"
+    depths = [f"{layers} layers in {n} iterations" for n, (layers, _) in facts.depths.items()]
+    tables = " and ".join(str(layers) for _, layers in facts.depths.values())
+    return [("thinking", steps), ("depth", f"{', '.join(depths)}; {tables} as the paper's tables count")]
 
 
 def _lanes(config: Any) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 from engram.train import build, search, settings, storage
 from engram.train.checkpoints import check_fits, check_unfinished, find_checkpoint
-from engram.train.environments import EnvFacts, probe
+from engram.train.environments import EnvFacts, info_keys, probe
+from engram.train.errors import ExperimentError
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
 
@@ -82,6 +83,8 @@ def make_plan(experiment: Experiment) -> Plan:
         for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
         if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
     ]
+    _check_info(experiment, configs)
+    _check_evaluations(experiment, configs, envs)
     if experiment.restore is not None:
         restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
         check_unfinished(restore, experiment.stop)
@@ -104,6 +107,36 @@ def _probe_all(experiment: Experiment, variants: list[dict[str, Any]]) -> list[E
             probed[key] = probe(experiment.env, section, form)
         found.append(probed[key])
     return found
+
+
+def _check_info(experiment: Experiment, configs: list[Any]) -> None:
+    """Raises ExperimentError where an environment does not tell what the algorithm has to know."""
+    needed = getattr(configs[0], "needed_info", ())
+    if not needed:
+        return
+    for env_config in {json.dumps(config.env_config): config.env_config for config in configs}.values():
+        told = info_keys(experiment.env, env_config)
+        missing = [key for key in needed if key not in told]
+        if missing:
+            raise ExperimentError(
+                f"env: {experiment.env} does not tell {' and '.join(missing)} in its info, which holds "
+                f"{', '.join(sorted(told)) or 'nothing'}; run: {experiment.run} needs {' and '.join(needed)}"
+            )
+
+
+def _check_evaluations(experiment: Experiment, configs: list[Any], envs: list[EnvFacts]) -> None:
+    """Raises ExperimentError where evaluations are to play in what cannot be made, or not be played."""
+    path = "config.evaluation_config.env_config"
+    seen = set()
+    for config, env in zip(configs, envs, strict=True):
+        if not (config.evaluation_config or {}).get("env_config"):
+            continue
+        env_config = config.get_evaluation_config_object().env_config
+        form = build.env_form(experiment.run, config.gym_env_vectorize_mode)
+        key = json.dumps([env_config, str(config.model_config)])
+        if key not in seen:
+            build.check_plays(config, env, probe(experiment.env, env_config, form, path), path)
+            seen.add(key)
 
 
 def resolved(plan: Plan) -> dict[str, Any]:

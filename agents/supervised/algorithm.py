@@ -11,12 +11,16 @@ from ray.rllib.core.learner.learner import Learner
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
 
 from engram.agents.columnar import ColumnarConfig, ColumnarState, SynchronousTraining
+from engram.agents.models import answers_at_once
 from engram.agents.results import ResultCallbacks
 from engram.agents.supervised.learner import JUDGED, SOLVED, SupervisedLearner
+from engram.agents.supervised.objectives import check_sequence_loss
 from engram.agents.supervised.optimizers import epoch_options, optimizer_options
-from engram.agents.supervised.runner import SupervisedEnvRunner
+from engram.agents.supervised.runner import NEEDED_INFO, SupervisedEnvRunner
+from engram.memory.options import unknown_message
+from engram.memory.thinking import make_loss
 
-PRECISIONS = ("bfloat16", "float16")
+PRECISIONS = ("bfloat16",)
 
 
 class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
@@ -29,7 +33,10 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         throttle: Whether the step size of a thinker's recurrent parameters is divided by the iterations.
         autocast: Precision of the network's products, None for that of its weights.
         truncation: Env steps of one update on sequences, which gradients do not leave; None: the fragment.
+        needed_info: What an environment's info must hold.
     """
+
+    needed_info = NEEDED_INFO
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or Supervised)
@@ -46,6 +53,8 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         self.env_runner_cls = SupervisedEnvRunner
         self.callbacks_class = SupervisedCallbacks
         self.rollout_fragment_length = 1
+        # Nobody is asked for a value, and some losses do not reach the first layer in every update.
+        self.torch_ddp_kwargs = {"find_unused_parameters": True}
 
     def training(
         self,
@@ -83,9 +92,32 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         optimizer_options(self.optimizer)
         epoch_options(self.lr_epochs)
         if self.autocast is not None and self.autocast not in PRECISIONS:
-            raise ValueError(f"autocast: unknown {self.autocast!r}; known: null, {', '.join(PRECISIONS)}")
+            raise ValueError(unknown_message("autocast", self.autocast, ("null", *PRECISIONS)))
         if self.truncation is not None and self.truncation < 1:
             raise ValueError(f"truncation: expected an integer >= 1, or null, got {self.truncation!r}")
+        if answers_at_once(self.model_config):
+            make_loss(self.loss)
+            self._refuse("truncation", "null", "a core that thinks has one update for each batch of puzzles")
+        else:
+            check_sequence_loss(self.loss)
+            self._check_streams()
+
+    def _check_streams(self) -> None:
+        """Checks what sequences add; a step of one follows the other, each seen once."""
+        self._refuse("throttle", "false", "it is for cores that think")
+        self._refuse("minibatch_size", "null", "of sequences, all lanes make up one update")
+        if self.num_epochs != 1:
+            raise ValueError(f"num_epochs: sequences are seen once, expected 1, got {self.num_epochs!r}")
+        fragments = self.lanes * self.get_rollout_fragment_length()
+        if not self.in_evaluation and self.total_train_batch_size > fragments:
+            raise ValueError(
+                f"train_batch_size_per_learner: of sequences, it is one fragment of every lane, {fragments} "
+                f"env steps over all learners, got {self.total_train_batch_size}"
+            )
+
+    def _refuse(self, setting: str, legal: str, why: str) -> None:
+        if getattr(self, setting):
+            raise ValueError(f"{setting}: expected {legal}, got {getattr(self, setting)!r}; {why}")
 
     def get_default_learner_class(self) -> type[Learner]:
         """The learner of the cross-entropy."""
@@ -93,7 +125,13 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
 
 
 class SupervisedCallbacks(ResultCallbacks):
-    """The share of right answers stands where other algorithms have the mean return."""
+    """The share of right answers stands where other algorithms have the mean return.
+
+    In an iteration that asks for no answer the last share stands. Where an answer is an episode, the share is
+    the rate of success, too.
+    """
+
+    _share: float | None = None
 
     def on_train_result(self, *, algorithm: Algorithm, result: dict[str, Any], **others: Any) -> None:
         """Completes the result in place."""
@@ -101,9 +139,13 @@ class SupervisedCallbacks(ResultCallbacks):
         learned = result.get(LEARNER_RESULTS, {}).get(DEFAULT_MODULE_ID, {})
         solved, judged = learned.pop(SOLVED, 0), learned.pop(JUDGED, 0)
         if judged:
-            share = float(solved / judged)
-            result[ENV_RUNNER_RESULTS] |= {"episode_return_mean": share, "success_rate": share}
+            self._share = float(solved / judged)
             learned["answers"] = int(judged)
+        if self._share is not None:
+            runners = result[ENV_RUNNER_RESULTS]
+            runners["episode_return_mean"] = self._share
+            if answers_at_once(algorithm.config.model_config):
+                runners["success_rate"] = self._share
 
 
 class Supervised(SynchronousTraining, ColumnarState, Algorithm):  # type: ignore[misc]

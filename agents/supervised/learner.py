@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
@@ -26,6 +28,7 @@ from engram.agents.supervised.optimizers import (
 )
 from engram.agents.thinking import ThinkingModule
 from engram.memory.core import State
+from engram.memory.thinking import make_loss
 
 if TYPE_CHECKING:
     from engram.agents.supervised.algorithm import SupervisedConfig
@@ -68,6 +71,7 @@ class SupervisedLearner(ColumnarLearner):
 
     Puzzles of one step are shuffled together over time and lanes. Sequences are streams: the state behind one
     window is where the next begins, and gradients stop in between (truncated back-propagation through time).
+    Where a runner fails and lanes are missing, all streams begin anew.
     """
 
     config: SupervisedConfig
@@ -80,6 +84,7 @@ class SupervisedLearner(ColumnarLearner):
         self._thinks = isinstance(module, ThinkingModule) and not module.carry
         self._objective = self._with_precision(make_objective(module, self.config.loss))
         self._state: State = {}
+        self._streams: NDArray[Any] = np.empty(0)
 
     def _with_precision(self, objective: Objective) -> Objective:
         if self.config.autocast is None:
@@ -99,7 +104,8 @@ class SupervisedLearner(ColumnarLearner):
         recurrent: Sequence[torch.nn.Parameter] = ()
         scale = 1.0
         if isinstance(module, ThinkingModule) and self.config.throttle:
-            recurrent, scale = module.thinker.recurrent_parameters(), 1.0 / module.thinking_steps
+            iterations = make_loss(self.config.loss).iterations or module.thinking_steps
+            recurrent, scale = module.thinker.recurrent_parameters(), 1.0 / iterations
         optimizer = make_optimizer(optimizer_options(self.config.optimizer), parameters, recurrent, scale)
         self.register_optimizer(
             module_id=module_id, optimizer=optimizer, params=parameters, lr_or_lr_schedule=self.config.lr
@@ -111,9 +117,10 @@ class SupervisedLearner(ColumnarLearner):
             group["lr"] = lr * self._lr_factor * group["scale"]
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Sets the step size to what schedule and epoch say of this step."""
+        """Sets the step size to what the schedule says of this step, and the epoch in which it began."""
         now = timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0)
-        self._lr_factor = lr_factor(epoch_options(self.config.lr_epochs), now)
+        began = max(0, now - self.config.total_train_batch_size)
+        self._lr_factor = lr_factor(epoch_options(self.config.lr_epochs), began)
         super().before_gradient_based_update(timesteps=timesteps)
 
     def batches(self, columns: Lesson, num_epochs: int, minibatch_size: int | None) -> Iterator[LessonBatch]:
@@ -122,6 +129,8 @@ class SupervisedLearner(ColumnarLearner):
         if self._thinks:
             batches = _shuffled(lesson.problems(), num_epochs, minibatch_size or columns.lanes)
         else:
+            if not np.array_equal(columns.streams, self._streams):
+                self._state, self._streams = {}, columns.streams
             batches = self._windows(lesson, columns.length)
         for batch in batches:
             batch[OBJECTIVE] = self._objective

@@ -22,15 +22,18 @@ class Lesson(ColumnSet):
         resets: True where the row is the first of an episode, (T, B).
         targets: The right actions, (T, B, ...) as the action space has them.
         masks: Which parts of them count, bool, the shape of `targets`.
+        streams: Which of all runners' lanes each one is, (B,).
         weights_seq_no: Number of the runner's weights; nothing here depends on them.
     """
 
     TIME_MAJOR: ClassVar[tuple[str, ...]] = ("observations", "resets", "targets", "masks")
+    LANE_MAJOR: ClassVar[tuple[str, ...]] = ("streams",)
 
     observations: NDArray[Any]
     resets: NDArray[Any]
     targets: NDArray[Any]
     masks: NDArray[Any]
+    streams: NDArray[Any]
     weights_seq_no: int
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import gymnasium as gym
 from ray.rllib.core.columns import Columns
 from torch import Tensor
 from torch.nn import functional
@@ -68,7 +69,7 @@ def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict
     logits = outputs.action_dist_inputs.flatten(0, 1).float()
     targets, masks = batch[TARGETS].flatten(0, 1), batch[MASKS].flatten(0, 1)
     losses, answers = _bits(logits, targets) if targets.ndim > 1 else _labels(logits, targets)
-    # A window without an answer moves nothing, and still counts as an update.
+    # Learners must take the same number of steps: a window without an answer is one, with a gradient of 0.
     loss = (losses * masks).sum() / masks.sum().clamp(min=1)
     solved = _solved(answers, targets, masks)
     return Verdict(loss, solved, {}, detach_state(outputs.state))._asdict()
@@ -102,8 +103,17 @@ def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective
     """
     if isinstance(module, ThinkingModule) and not module.carry:
         return thinking_objective(make_loss(loss))
-    if dict(loss).get("type", "final") != "final" or len(loss) > 1:
+    check_sequence_loss(loss)
+    if not isinstance(module.action_space, gym.spaces.Discrete | gym.spaces.MultiBinary):
+        raise ValueError(
+            f"cannot be told what is right in {module.action_space}; known: Discrete, MultiBinary"
+        )
+    return sequence_objective
+
+
+def check_sequence_loss(loss: Mapping[str, Any]) -> None:
+    """Checks the `loss:` setting of a module that does not think; raises ValueError naming the key."""
+    if dict(loss) != {"type": "final"}:
         raise ValueError(
             f"loss: {dict(loss)!r} is for networks that think over one step; else only {{type: final}}"
         )
-    return sequence_objective

@@ -14,7 +14,9 @@ from ray.rllib.env.env_runner import ENV_STEP_FAILURE
 
 from engram.agents.env_runner import ColumnarEnvRunner
 from engram.agents.supervised.lesson import Lesson
-from engram.agents.thinking import ThinkingModule
+
+NEEDED_INFO = ("target", "mask")
+"""Keys of an environment's info: what would be right, and which parts of it count."""
 
 
 class SupervisedEnvRunner(ColumnarEnvRunner):
@@ -22,12 +24,6 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
 
     The network is not asked: the learner's own pass tells how good its answers are.
     """
-
-    def make_module(self) -> None:
-        """Builds the module; it thinks for as long as is asked for in tests where this runner evaluates."""
-        super().make_module()
-        if self.config.in_evaluation and isinstance(self.module, ThinkingModule):
-            self.module.thinking_steps = self.module.test_steps
 
     def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> Lesson:
         """Steps every lane `length` times; a failed environment starts the lesson over."""
@@ -51,15 +47,17 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
             self._resets = terminateds | truncateds
         self._count(length * self.num_envs)
         stacked = {name: np.stack(rows) for name, rows in columns.items()}
-        return Lesson(**stacked, weights_seq_no=self._weights_seq_no)
+        streams = np.arange(self.num_envs) + self.num_envs * (self.worker_index or 0)
+        return Lesson(**stacked, streams=streams, weights_seq_no=self._weights_seq_no)
 
 
 def _answers(infos: Mapping[str, Any], env: str) -> tuple[Any, Any]:
     """The right actions of all lanes and which parts of them count."""
-    for key in ("target", "mask"):
+    for key in NEEDED_INFO:
         if key not in infos:
+            names = sorted(name for name in infos if not name.startswith("_"))
             raise ValueError(
-                f"env: {env} does not say what would be right: no {key!r} in info; it has "
-                f"{', '.join(sorted(infos)) or 'nothing'}. run: Supervised needs 'target' and 'mask'"
+                f"env: {env} does not say what would be right: no {key!r} in info, which holds "
+                f"{', '.join(names) or 'nothing'}; run: Supervised needs {' and '.join(NEEDED_INFO)}"
             )
     return infos["target"], infos["mask"]

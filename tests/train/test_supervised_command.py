@@ -1,0 +1,159 @@
+"""`run: Supervised` from the command line: what is refused before Ray starts, the header, a run and its end."""
+
+import json
+
+import pytest
+import ray
+
+from engram.train import header
+from engram.train.errors import ExperimentError
+from engram.train.experiment import Overrides, read_experiments
+from engram.train.plan import make_plan
+
+THINKER = {"core": {"type": "deep_thinking", "width": 8, "thinking_steps": 3}}
+LSTM = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
+SUMS, COPYING = "engram/PrefixSums-v0", "engram/Copying-v0"
+
+
+def plan(env=SUMS, run="Supervised", **config):
+    section = {"env": env, "run": run, "config": {"model": THINKER} | config}
+    experiments, _ = read_experiments({"e": section}, Overrides())
+    return make_plan(experiments[0])
+
+
+REFUSED = [
+    ({"loss": {"type": "dleta"}}, "config: loss.type: unknown 'dleta'; did you mean 'delta'?"),
+    ({"loss": "delta"}, "config.loss: expected a mapping, got 'delta'"),
+    ({"loss": {"type": "progressive", "alpha": 2}}, "config: loss.alpha: expected a number"),
+    ({"optimizer": {"type": "sdg"}}, "config: optimizer.type: unknown 'sdg'; did you mean 'sgd'?"),
+    (
+        {"lr_epochs": {"size": 10, "warm_up": 2}},
+        "config: lr_epochs.warm_up: unknown key; did you mean 'warmup'?",
+    ),
+    ({"lr_epochs": {"size": 0}}, "config: lr_epochs.size: expected an integer >= 1"),
+    ({"autocast": "float16"}, "config: autocast: unknown 'float16'; did you mean 'bfloat16'?"),
+    ({"throttle": 1}, "config.throttle: expected true or false, got 1"),
+    ({"truncation": 4}, "config: truncation: expected null, got 4; a core that thinks"),
+    (
+        {"model": {"core": {"type": "deep_thinkin"}}},
+        "config.model.core.type: unknown 'deep_thinkin'; did you",
+    ),
+    ({"model": THINKER | {"encoder": {}}}, "config.model.encoder: unknown key; "),
+    (
+        {"model": {"core": THINKER["core"] | {"width": 7}}},
+        "config.model.core.width: expected a multiple of 2",
+    ),
+    ({"model": THINKER | {"readout": {"top": 32}}}, "config.model.readout.top: expected none, or fewer than"),
+    (
+        {"model": THINKER | {"readout": {"tops": 2}}},
+        "config.model.readout.tops: unknown key; did you mean 'top'",
+    ),
+    ({"model": LSTM}, "config.model: cannot act in the action space MultiBinary(32)"),
+    ({"env": COPYING}, "config.model.core.type: this network answers per position, not one of 9 labels"),
+    ({"env": COPYING, "model": LSTM, "throttle": True}, "config: throttle: expected false, got True"),
+    (
+        {"env": COPYING, "model": LSTM, "loss": {"type": "delta"}},
+        "config: loss: {'type': 'delta'} is for cores",
+    ),
+    (
+        {"env": "small_envs:small/Cue-v0", "model": LSTM},
+        "env: small_envs:small/Cue-v0 does not tell target and mask in its info, which holds cue, success",
+    ),
+    (
+        {"evaluation_config": {"env_config": {"bit": 9}}},
+        "config.evaluation_config.env_config.bit: unknown key; did you mean 'bits'?",
+    ),
+    (
+        {"evaluation_config": {"env_config": {"bits": 0}}},
+        "config.evaluation_config.env_config: bits: 0",
+    ),
+    (
+        {"env": COPYING, "model": LSTM, "evaluation_config": {"env_config": {"symbols": 3}}},
+        "config.evaluation_config.env_config: the model is made for Box(0, 1, (10,), uint8) and Discrete(9)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "message"), REFUSED)
+def test_what_is_refused_before_ray_starts(config, message):
+    with pytest.raises(ExperimentError) as caught:
+        plan(**config)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+    assert not ray.is_initialized()
+
+
+def test_every_run_is_told_of_unknown_settings_of_its_evaluations():
+    with pytest.raises(ExperimentError, match=r"config\.evaluation_config\.env_config\.dela: unknown key"):
+        plan("small_envs:small/Cue-v0", "PPO", model=LSTM, evaluation_config={"env_config": {"dela": 9}})
+
+
+def test_evaluations_may_play_other_sizes():
+    made = plan(evaluation_config={"env_config": {"bits": 64}})
+    assert made.config.get_evaluation_config_object().env_config == {"bits": 64}
+    assert made.config.env_config == {}
+    made = plan(COPYING, model=LSTM, evaluation_config={"env_config": {"span": 90}})
+    assert made.config.get_evaluation_config_object().env_config == {"span": 90}
+
+
+@pytest.mark.parametrize(
+    ("model", "thinking", "depth"),
+    [
+        (THINKER, "3 iterations in training, 3 in tests", "19 layers in 3 iterations; 18 as"),
+        (
+            THINKER | {"readout": {"thinking_steps": 10}},
+            "3 iterations in training, 10 in tests",
+            "19 layers in 3 iterations, 54 layers in 10 iterations; 18 and 53 as",
+        ),
+    ],
+)
+def test_header_tells_how_long_it_thinks(model, thinking, depth):
+    """DT-Recall: 4 layers outside, 5 in each iteration; the tables leave one out."""
+    rows = dict(header.rows(plan(model=model)))
+    assert rows["core"].startswith("deep_thinking, 1,320 parameters of 1,329 in all")
+    assert rows["thinking"] == thinking
+    assert rows["depth"].startswith(depth)
+
+
+def test_header_tells_the_window_of_truncated_gradients():
+    rows = dict(header.rows(plan(COPYING, model=LSTM, rollout_fragment_length=20, truncation=5)))
+    assert rows["BPTT window"] == "5 env steps"
+    assert "thinking" not in rows
+
+
+EXPERIMENT = """
+sums:
+  env: engram/PrefixSums-v0
+  run: Supervised
+  stop: {training_iteration: 4}
+  checkpoint_config:
+    checkpoint_frequency: 1
+    num_to_keep: 1
+    checkpoint_score_attribute: evaluation/env_runners/episode_return_mean
+    checkpoint_score_order: max
+  config:
+    env_config: {bits: 2}
+    seed: 1
+    lr: [[0, 5.0e-3], [2_000, 5.0e-3], [2_001, 3.0]]  # learns, then breaks what it learnt
+    optimizer: {type: sgd, momentum: 0.9}
+    num_envs_per_env_runner: 10
+    min_sample_timesteps_per_iteration: 1_000
+    evaluation_interval: 1
+    evaluation_duration: 100
+    evaluation_config: {env_config: {bits: 3}}
+    model: {core: {type: deep_thinking, width: 8, thinking_steps: 3}}
+"""
+
+
+@pytest.fixture(scope="module")
+def run(rllib, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("supervised")
+    (folder / "sums.yaml").write_text(EXPERIMENT)
+    done = rllib("train", "-f", folder / "sums.yaml", "--local-dir", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (trial,) = (folder / "sums").glob("Supervised_*")
+    return folder, trial
+
+
+def lines(trial):
+    return [json.loads(line) for line in (trial / "result.json").read_text().splitlines()]
