@@ -203,6 +203,10 @@ def evaluate(
     from engram.train.loading import parse_mapping
 
     changes = parse_mapping(env_config, "--env-config") if env_config else {}
+    if thinking_steps is None:
+        _check_unused("needs --thinking-steps", {"--exit-rule": exit_rule, "--out": out})
+    else:
+        _check_unused("not with --thinking-steps", {"--gif": gif, "--stochastic/--greedy": stochastic})
     greedy = None if stochastic is None else not stochastic
     request = evaluation.Request(checkpoint, episodes, changes, greedy, seed)
     if thinking_steps is not None:
@@ -211,6 +215,12 @@ def evaluate(
         evaluate_thinking(request, thinking_steps, exit_rule or ["last"], out, as_json)
         return
     evaluation.evaluate(request, gif, gif_hold, as_json)
+
+
+def _check_unused(why: str, options: dict[str, object]) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ExperimentError(f"{name}: {why}")
 
 
 @app.command(epilog=PLAY_EPILOG)

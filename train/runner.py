@@ -1,8 +1,9 @@
 """Runs plans on Ray Tune."""
 
+import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,11 +70,12 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
     from engram.train.interrupt import EndWhenSaved
     from engram.train.progress import Progress
     from engram.train.resume import KeepState, ResumingScheduler
-    from engram.train.trials import RecordTrials, StopConditions, trial_name
+    from engram.train.trials import KeepBest, RecordTrials, StopConditions, trial_name
 
     experiment = plan.experiment
     record = make_record(resolved(plan), plan.seeds)
-    callbacks = [Progress(experiment.stop), RecordTrials(record, list(plan.domains)), EndWhenSaved()]
+    recorder = RecordTrials(record, list(plan.domains))
+    callbacks = [Progress(experiment.stop), recorder, KeepBest(), EndWhenSaved()]
     if plan.folder is not None:
         write_record(plan.folder, record)
         callbacks.append(KeepState())
@@ -136,10 +138,20 @@ def _report(results: Any, plan: Plan, console: Console) -> int:
             text = f"failed: {last_words(str(result.error))} (all of it: {result.path}/error.txt)"
             console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
         elif result.checkpoint is not None:
-            console.print(
-                f"checkpoint: {result.checkpoint.path}", markup=False, highlight=False, soft_wrap=True
-            )
+            for line in _checkpoints(result, plan.experiment.checkpoint_config):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
     return failed
+
+
+def _checkpoints(result: Any, keeping: Any) -> Iterator[str]:
+    """Where the last checkpoint is and, where they have a score, the best one."""
+    yield f"checkpoint: {result.checkpoint.path}"
+    if keeping.checkpoint_score_attribute is not None:
+        path, order = keeping.checkpoint_score_attribute, keeping.checkpoint_score_order
+        scored = [kept for kept in result.best_checkpoints if not math.isnan(kept[1].get(path, math.nan))]
+        if scored:
+            best, metrics = (max if order == "max" else min)(scored, key=lambda kept: kept[1][path])
+            yield f"best checkpoint: {best.path} ({path} {metrics[path]:.4g})"
 
 
 def last_words(traceback: str) -> str:

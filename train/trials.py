@@ -1,12 +1,16 @@
-"""What Ray Tune is given for each trial: its name, when it stops, its `run.json`."""
+"""What Ray Tune is given for each trial: its name, its end, the checkpoints that it keeps, its `run.json`."""
 
 import copy
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ray.train._internal.checkpoint_manager import _CheckpointManager
+from ray.train._internal.session import _TrainingResult
 from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
+from ray.tune.utils.util import flatten_dict
 
 from engram.train.build import space_path
 from engram.train.progress import env_steps, lookup
@@ -44,6 +48,32 @@ class StopConditions(Stopper):  # type: ignore[misc]
     def stop_all(self) -> bool:
         """Never ends the other trials."""
         return False
+
+
+class ScoredCheckpoints(_CheckpointManager):  # type: ignore[misc]
+    """Keeps a trial's best checkpoints by a score that a result holds at any depth.
+
+    Ray's own looks for `evaluation/env_runners/episode_return_mean` at the top of a result, does not find it,
+    and keeps the newest ones. Here a result without a score counts as the worst.
+    """
+
+    def register_checkpoint(self, checkpoint_result: _TrainingResult) -> None:
+        """Takes in a new checkpoint, its result flattened, and deletes the worst one that is too many."""
+        score = self.checkpoint_config.checkpoint_score_attribute
+        metrics = flatten_dict(checkpoint_result.metrics)
+        if score is not None:
+            metrics.setdefault(score, math.nan)
+        super().register_checkpoint(_TrainingResult(checkpoint_result.checkpoint, metrics))
+
+
+class KeepBest(Callback):  # type: ignore[misc]
+    """Lets each new trial keep its checkpoints by their scores."""
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Before it has any; a resumed trial has what it was given at first."""
+        manager = trial.run_metadata.checkpoint_manager
+        if manager.latest_checkpoint_result is None:
+            trial.run_metadata.checkpoint_manager = ScoredCheckpoints(manager.checkpoint_config)
 
 
 class RecordTrials(Callback):  # type: ignore[misc]

@@ -1,14 +1,17 @@
-"""`run: Supervised` from the command line: what is refused before Ray starts, the header, a run and its end."""
+"""`run: Supervised` from the command line: what is refused before Ray starts, the header, a run."""
 
 import json
 
 import pytest
 import ray
+import torch
 
-from engram.train import header
+from engram.train import build, checkpoints, header
+from engram.train.environments import make_batched, probe
 from engram.train.errors import ExperimentError
 from engram.train.experiment import Overrides, read_experiments
 from engram.train.plan import make_plan
+from engram.train.thinking.sweep import think
 
 THINKER = {"core": {"type": "deep_thinking", "width": 8, "thinking_steps": 3}}
 LSTM = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
@@ -130,16 +133,14 @@ sums:
     checkpoint_frequency: 1
     num_to_keep: 1
     checkpoint_score_attribute: evaluation/env_runners/episode_return_mean
-    checkpoint_score_order: max
   config:
     env_config: {bits: 2}
     seed: 1
-    lr: [[0, 5.0e-3], [2_000, 5.0e-3], [2_001, 3.0]]  # learns, then breaks what it learnt
-    optimizer: {type: sgd, momentum: 0.9}
+    lr: 1.0e-2
     num_envs_per_env_runner: 10
     min_sample_timesteps_per_iteration: 1_000
     evaluation_interval: 1
-    evaluation_duration: 100
+    evaluation_duration: 200
     evaluation_config: {env_config: {bits: 3}}
     model: {core: {type: deep_thinking, width: 8, thinking_steps: 3}}
 """
@@ -147,13 +148,112 @@ sums:
 
 @pytest.fixture(scope="module")
 def run(rllib, tmp_path_factory):
+    """A finished run: its folder, its trial's folder, what it printed."""
     folder = tmp_path_factory.mktemp("supervised")
     (folder / "sums.yaml").write_text(EXPERIMENT)
     done = rllib("train", "-f", folder / "sums.yaml", "--local-dir", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     (trial,) = (folder / "sums").glob("Supervised_*")
-    return folder, trial
+    return folder, trial, done.stdout
 
 
-def lines(trial):
-    return [json.loads(line) for line in (trial / "result.json").read_text().splitlines()]
+def test_checkpoints_are_kept_by_the_score_of_evaluations(run):
+    """Strings of two bits are learnt at the cost of those of three: the best checkpoint is not the last."""
+    _, trial, printed = run
+    results = [json.loads(line) for line in (trial / "result.json").read_text().splitlines()]
+    scores = [result["evaluation"]["env_runners"]["episode_return_mean"] for result in results]
+    assert max(scores) > scores[-1], "this test cannot tell the best from the last"
+    kept = {checkpoints.training_iteration(folder): folder for folder in trial.glob("checkpoint_*")}
+    assert [scores[iteration - 1] for iteration in sorted(kept)] == [max(scores), scores[-1]]
+    assert max(kept) == len(scores) == 4
+    assert f"best checkpoint: {kept[min(kept)]} (evaluation/env_runners/episode_return_mean" in printed
+
+
+def accuracies(module, bits, problems, budget):
+    """Share of whole strings solved after each iteration, all problems in one batch, without exit rules."""
+    env = make_batched(SUMS, 100, {"bits": bits})
+    seen, right = env.reset(seed=5)
+    strings, answers = [], []
+    for _ in range(problems // 100):
+        strings.append(torch.from_numpy(seen))
+        answers.append(torch.from_numpy(right["target"]))
+        seen, *_, right = env.step(right["target"])
+    with torch.no_grad():
+        logits = module.thinker(torch.cat(strings), budget)
+    return [(given.argmax(1) == torch.cat(answers)).all(1).double().mean().item() for given in logits]
+
+
+def test_accuracy_after_each_iteration(run, typed):
+    """On strings of another length than in training, against all iterations at once."""
+    _, trial, _ = run
+    out = trial / "curves.json"
+    code, printed, _ = typed(
+        *("evaluate", trial, "--thinking-steps", "12", "--episodes", "300", "--seed", "5"),
+        *("--env-config", "{bits: 3}", "--exit-rule", "last", "--exit-rule", "confidence"),
+        *("--out", out, "--json"),
+    )
+    assert code == 0
+    expected = accuracies(checkpoints.load_module(checkpoints.find_checkpoint(str(trial))), 3, 300, 12)
+    curves = json.loads(out.read_text())["curves"]
+    assert curves["last"]["accuracy"] == pytest.approx(expected)
+    assert len(set(expected)) > 1, "this test cannot tell iterations apart"
+    summary = json.loads(printed.splitlines()[-1])
+    assert summary["rules"]["last"]["accuracy"] == pytest.approx(expected[-1])
+    assert summary["rules"]["last"]["best"] == pytest.approx(max(expected))
+    assert summary["problems"] == sum(curves["confidence"]["exits"]) == 300
+    assert summary["env_config"] == {"bits": 3}
+
+
+def test_evaluation_plays_what_thinking_counts(run, typed):
+    """The same strings by `evaluate` alone: the mean return is the accuracy after the trained iterations."""
+    _, trial, _ = run
+    typed_in = ("evaluate", trial, "--episodes", "100", "--seed", "5", "--env-config", "{bits: 3}", "--json")
+    code, printed, _ = typed(*typed_in)
+    expected = accuracies(checkpoints.load_module(checkpoints.find_checkpoint(str(trial))), 3, 100, 3)
+    assert code == 0
+    assert json.loads(printed.splitlines()[-1])["return_mean"] == pytest.approx(expected[2])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--thinking-steps", "3", "--exit-rule", "lst"), "--exit-rule: unknown 'lst'; did you mean 'last'?"),
+        (("--thinking-steps", "3", "--gif", "x.gif"), "--gif: not with --thinking-steps"),
+        (("--exit-rule", "last"), "--exit-rule: needs --thinking-steps"),
+        (("--thinking-steps", "3", "--env-config", "{bit: 3}"), "unknown key; did you mean 'bits'?"),
+    ],
+)
+def test_evaluations_that_are_refused(run, typed, options, message):
+    code, _, error = typed("evaluate", run[1], *options)
+    assert code != 0
+    assert message in error
+
+
+def test_a_network_made_for_another_task_is_refused():
+    module = build.build_module(plan().config, probe(SUMS, {}))
+    settings = {"problems": 3, "budget": 2, "rules": ["last"], "seed": 0}
+    with pytest.raises(ValueError, match=r"made for answers in MultiBinary\(32\), not in Discrete\(9\)"):
+        think(module, COPYING, {}, **settings)
+    with pytest.raises(ExperimentError, match="its infos have no target and mask"):
+        think(labels_module(), "small_envs:small/Cue-v0", {}, **settings)
+    lstm = build.build_module(plan(COPYING, model=LSTM).config, probe(COPYING, {}))
+    with pytest.raises(ExperimentError, match="RecurrentModule does not think in iterations"):
+        think(lstm, COPYING, {}, **settings)
+
+
+def labels_module():
+    facts = probe("small_envs:small/Cue-v0", {})
+    model = {"core": {"type": "thinking_mlp", "width": 8, "thinking_steps": 3}}
+    config = build.build_config("RecurrentPPO", facts, {"model": model})
+    return build.build_module(config, facts)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_one_line(run, rllib):
+    folder, *_ = run
+    broken = folder / "broken.yaml"
+    broken.write_text(EXPERIMENT.replace("lr: 1.0e-2", "lr: 1.0e+30"))
+    done = rllib("train", "-f", broken, "--local-dir", folder / "broken")
+    assert done.returncode == 1
+    assert (
+        "failed: FloatingPointError: loss: nan at update 2; a smaller lr may help (all of it: " in done.stdout
+    )
