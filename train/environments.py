@@ -128,7 +128,7 @@ def probe(
 def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
     """The keys of what an environment tells beside its first observation.
 
-    One that says so in its `metadata`, under `tells`, is not reset: its first problems may take minutes to make.
+    One that says so in its `metadata`, under `tells`, is not reset: first problems may take minutes to make.
 
     Args:
         env_id: Its id.
