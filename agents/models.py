@@ -50,6 +50,11 @@ def thinks(model: Mapping[str, Any]) -> bool:
     return isinstance(found, type) and issubclass(found, Thinker)
 
 
+def answers_at_once(model: Mapping[str, Any]) -> bool:
+    """Whether a checked `model:` section thinks within one step, and carries nothing to the next."""
+    return thinks(model) and not model.get("carry", False)
+
+
 def _core_name(model: Mapping[str, Any]) -> Any:
     core = model.get("core")
     return core.get("type") if isinstance(core, Mapping) else None

@@ -114,6 +114,21 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
     def prepare_tests(self) -> None:
         """Called where the module is to be evaluated, not trained."""
 
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Takes over weights.
+
+        RLlib leaves a weight that is not given as it was initialised, and says nothing.
+
+        Raises:
+            ValueError: A weight is missing: the state is of another network, or of another version of it.
+        """
+        missing = sorted(self.state_dict().keys() - state.keys())
+        if missing:
+            raise ValueError(
+                f"the state lacks {len(missing)} weights of this network: {', '.join(missing[:3])}, ..."
+            )
+        super().set_state(state)
+
     def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
         outputs = self.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
         return {

@@ -7,7 +7,7 @@ a puzzle.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium as gym
@@ -16,9 +16,12 @@ from torch import Tensor, nn
 
 from engram.agents.distributions import TorchBernoulli
 from engram.agents.module import POLICY_INIT_SCALE, ColumnarModule, Outputs
-from engram.memory.core import State
+from engram.memory.core import State, where_lanes
 from engram.memory.options import Options, integer, parse_options, unknown_key_message
 from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
+
+THOUGHT = "thought"
+"""Name of the state that `carry` keeps, (B, F, *S)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +43,13 @@ class ThinkingConfig:
     Attributes:
         core: Options of the network, `{"type": ...}`; see `engram.memory.thinking.THINKERS`.
         readout: See `ReadoutOptions`.
+        carry: Whether a thought is carried from step to step of an episode (`engram/Ponder-v0`); else every
+            step starts from the problem alone.
     """
 
     core: Mapping[str, Any]
-    readout: Mapping[str, Any]
+    readout: Mapping[str, Any] = field(default_factory=dict)
+    carry: bool = False
 
 
 def check_thinking_model(model: Mapping[str, Any], path: str = "model") -> ThinkingConfig:
@@ -60,19 +66,22 @@ def check_thinking_model(model: Mapping[str, Any], path: str = "model") -> Think
     for key in model:
         if key not in known:
             raise ValueError(unknown_key_message(path, key, known))
-    config = ThinkingConfig(core=model["core"], readout=model.get("readout", {}))
+    config = ThinkingConfig(**model)
     thinker_options(config.core, f"{path}.core")
     if not isinstance(config.readout, Mapping):
         raise ValueError(f"{path}.readout: expected a mapping, got {config.readout!r}")
     parse_options(ReadoutOptions, config.readout, f"{path}.readout")
+    if not isinstance(config.carry, bool):
+        raise ValueError(f"{path}.carry: expected true or false, got {config.carry!r}")
     return config
 
 
 class ThinkingModule(ColumnarModule):
-    """Answers puzzles of one step: a thinker, read as an action, and a value for actor-critics.
+    """Answers puzzles: a thinker, read as an action, and a value for actor-critics.
 
-    Every step starts from the problem alone: nothing is carried from one puzzle to the next. The networks do
-    not depend on the puzzle's size, so that the weights of one size can be loaded into a module of another.
+    Every step thinks for `thinking_steps` iterations, from the problem alone or, with `carry`, from the
+    thought of the step before. Weights do not depend on the puzzle's size, so that those of one size can be
+    loaded into a module of another.
     """
 
     observation_space: gym.Space[Any]
@@ -89,6 +98,11 @@ class ThinkingModule(ColumnarModule):
         self.thinker: Thinker = make_thinker(shape, answers, config.core, "core")
         self.thinking_steps = self.thinker.thinking_steps
         self.test_steps = self.readout.thinking_steps or self.thinking_steps
+        if config.carry and self.thinker.iteration_limit is not None:
+            raise ValueError(
+                "carry: a network whose iterations have weights of their own cannot go on thinking"
+            )
+        self.carry = config.carry
         self.value_head = nn.LazyLinear(1)
         self._measure_value_head(shape)
         if isinstance(self.action_space, gym.spaces.MultiBinary):
@@ -111,8 +125,12 @@ class ThinkingModule(ColumnarModule):
         self.train(training)
 
     def initial_state(self, lanes: int) -> State:
-        """Nothing is remembered."""
-        return {}
+        """Nothing, or an empty thought, which the first step of an episode replaces."""
+        if not self.carry:
+            return {}
+        empty = next(self.parameters()).new_zeros(lanes, *(self.observation_space.shape or ()))
+        with torch.no_grad():
+            return {THOUGHT: self.thinker.begin(self.thinker.prepare(empty))}
 
     def prepare_tests(self) -> None:
         """From now on it thinks for as long as `readout.thinking_steps` says."""
@@ -121,12 +139,31 @@ class ThinkingModule(ColumnarModule):
     def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
         """Thinks `thinking_steps` iterations over each observation; see `ColumnarModule`."""
         time, lanes = observations.shape[:2]
-        thought = self.thinker.begin(problems := self.thinker.prepare(observations.flatten(0, 1)))
+        if not self.carry:
+            inputs, values, _ = self._ponder(observations.flatten(0, 1))
+            return Outputs(inputs.view(time, lanes, -1), values.view(time, lanes), state)
+        steps, thought = [], state[THOUGHT]
+        for t, seen in enumerate(observations):
+            thought = thought if resets is None else self._restart(thought, seen, resets[t])
+            *outputs, thought = self._ponder(seen, thought)
+            steps.append(outputs)
+        inputs, values = (torch.stack(column) for column in zip(*steps, strict=True))
+        return Outputs(inputs, values, {THOUGHT: thought})
+
+    def _ponder(self, seen: Tensor, thought: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Thinks over problems (P, ...): distribution inputs (P, A), values (P,) and the last thought."""
+        problems = self.thinker.prepare(seen)
+        thought = self.thinker.begin(problems) if thought is None else thought
         for iteration in range(self.thinking_steps):
             thought = self.thinker.think(thought, problems, iteration)
-        inputs = self.distribution_inputs(self.thinker.answer(thought)).view(time, lanes, -1)
-        values = self.value_head(_pooled(thought)).view(time, lanes)
-        return Outputs(inputs, values, state)
+        inputs = self.distribution_inputs(self.thinker.answer(thought))
+        return inputs, self.value_head(_pooled(thought)).squeeze(1), thought
+
+    def _restart(self, thought: Tensor, seen: Tensor, resets: Tensor) -> Tensor:
+        """The thoughts (B, F, *S), begun anew in the lanes where an episode begins."""
+        if not resets.any():
+            return thought
+        return where_lanes(resets, self.thinker.begin(self.thinker.prepare(seen)), thought)
 
     def distribution_inputs(self, logits: Tensor) -> Tensor:
         """What an action is drawn by: logits (P, 2, *S) as those of bits, (P, N); labels (P, K) as they are.

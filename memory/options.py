@@ -79,10 +79,9 @@ def number(
     def check(value: Any) -> float | None:
         if value is None and default is None:
             return None
-        checked = _number(value, above, high)
-        if checked < low:
-            raise ValueError(f"expected a number >= {low:g} and <= {high:g}, got {value!r}")
-        return checked
+        if low == -math.inf:
+            return _number(value, above, high)
+        return _number(value, low, high, closed=True)
 
     return _option(default, doc, unit, check)
 
@@ -140,10 +139,11 @@ def _integer(value: Any, low: int, high: int, or_none: bool = False) -> int:
     return value
 
 
-def _number(value: Any, above: float, high: float) -> float:
+def _number(value: Any, low: float, high: float, closed: bool = False) -> float:
     real = isinstance(value, int | float) and not isinstance(value, bool)
-    if not real or math.isnan(value) or not above < value <= high:
-        raise ValueError(f"expected a number > {above:g} and <= {high:g}, got {value!r}")
+    if not real or math.isnan(value) or not low <= value <= high or (value == low and not closed):
+        sign = ">=" if closed else ">"
+        raise ValueError(f"expected a number {sign} {low:g} and <= {high:g}, got {value!r}")
     return float(value)
 
 

@@ -44,12 +44,30 @@ Examples:\n
   rllib probe-core my_package.cores:MyCore --input-size 32 --steps 1000
 """
 
+PROBE_THINKING_EPILOG = """
+Examples:\n
+  rllib probe-thinking ~/ray_results/prefix_sums_delta --thinking-steps 100\n
+  rllib probe-thinking CHECKPOINT --env-config '{bits: 512}' --thinking-steps 500 --out probes.json\n
+  rllib probe-thinking CHECKPOINT --disturb noise --noise 3 --json | tail -n 1
+"""
+
+COMPARE_THINKING_EPILOG = """
+Examples:\n
+  rllib evaluate ~/ray_results/delta --thinking-steps 400 --episodes 10000 --out delta.json\n
+  rllib evaluate ~/ray_results/progressive --thinking-steps 400 --episodes 10000 --out progressive.json\n
+  rllib compare-thinking delta.json progressive.json
+"""
+
 PICTURE_EPILOG = """
 Examples:\n
   rllib picture impulse-responses --options '{pools: 12, base: 1.5}'\n
   rllib picture pool-contents --out contents.pdf\n
   rllib picture rim-activation --options '{weights: core.pt, span: 200}'\n
-  rllib picture delays --options '{runs: [~/ray_results/appendix_f_tmaze], chance: 0.5}'
+  rllib picture delays --options '{runs: [~/ray_results/appendix_f_tmaze], chance: 0.5}'\n
+  rllib picture thoughts --options '{checkpoint: ~/ray_results/mazes_delta_small, iterations: 64}'\n
+  rllib picture filters --options '{checkpoint: CHECKPOINT, problems: 1000}'\n
+  rllib picture accuracy-curves --options '{files: [delta.json, progressive.json]}'\n
+  rllib picture exits --options '{files: [delta.json], rule: confidence}'
 """
 
 
@@ -253,16 +271,63 @@ def probe_core(
     raise typer.Exit(probe.probe(request, as_json))
 
 
+@app.command(name="probe-thinking", epilog=PROBE_THINKING_EPILOG)
+def probe_thinking(
+    checkpoint: Annotated[str, typer.Argument(help="A checkpoint, or a trial's or experiment's folder.")],
+    problems: Annotated[int, typer.Option(min=2, help="Puzzles to ask.")] = 100,
+    env_config: Annotated[
+        str | None, typer.Option(help="Environment settings as YAML, merged over those of training.")
+    ] = None,
+    thinking_steps: Annotated[
+        int | None,
+        typer.Option(min=1, help="Iterations before and after a disturbance; default: as in evaluation."),
+    ] = None,
+    disturb: Annotated[
+        list[str] | None,
+        typer.Option(help="swap, noise, flip (prefix sums only); repeatable. Default: all that suit."),
+    ] = None,
+    noise: Annotated[
+        float, typer.Option(min=0, help="Strength of the noise, 1: as large as the thought.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the environment, the noise, the flipped bits.")] = 0,
+    out: Annotated[str | None, typer.Option(help="Also write everything to this JSON file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+) -> None:
+    """Does a thinking network settle, recover from disturbances, and end alike from anywhere?"""
+    from engram.train.loading import parse_mapping
+    from engram.train.thinking import probe
+
+    changes = parse_mapping(env_config, "--env-config") if env_config else {}
+    request = probe.Request(checkpoint, problems, changes, thinking_steps, disturb or (), noise, seed)
+    probe.probe_thinking(request, out, as_json)
+
+
+@app.command(name="compare-thinking", epilog=COMPARE_THINKING_EPILOG)
+def compare_thinking(
+    first: Annotated[str, typer.Argument(metavar="A.json", help="Of `evaluate --thinking-steps --out`.")],
+    second: Annotated[str, typer.Argument(metavar="B.json", help="Of the same puzzles.")],
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+) -> None:
+    """Which of two networks solves more of the same puzzles, and could that be chance (McNemar's test)?"""
+    from engram.train.thinking import compare
+
+    compare.compare_thinking(first, second, as_json)
+
+
 @app.command(epilog=PICTURE_EPILOG)
 def picture(
     kind: Annotated[
         str,
-        typer.Argument(metavar="delays|impulse-responses|pool-contents|rim-activation", help="What to draw."),
+        typer.Argument(
+            metavar="KIND",
+            help="accuracy-curves, delays, exits, filters, impulse-responses, pool-contents, rim-activation, "
+            "thoughts.",
+        ),
     ],
     options: Annotated[str | None, typer.Option(help="The picture's options as YAML.")] = None,
     out: Annotated[str | None, typer.Option(help="A .png, .svg or .pdf file; default KIND.png.")] = None,
 ) -> None:
-    """Draw a figure as in the papers on LP-RNN and on RIMs: of a memory, or of what finished runs learnt."""
+    """Draw a figure as in the papers: of a memory, of a network that thinks, of what finished runs learnt."""
     from pathlib import Path
 
     from engram.train import pictures

@@ -128,6 +128,8 @@ def probe(
 def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
     """The keys of what an environment tells beside its first observation.
 
+    One that says so in its `metadata`, under `tells`, is not reset: first problems may take minutes to make.
+
     Args:
         env_id: Its id.
         env_config: Its keyword arguments, as probed.
@@ -137,6 +139,8 @@ def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
     """
     env = make_batched(env_id, 1, env_config, "config.env_config")
     try:
+        if "tells" in env.metadata:
+            return set(env.metadata["tells"])
         return {key for key in _attempt(env.reset, "env")[1] if not key.startswith("_")}
     finally:
         env.close()

@@ -87,14 +87,14 @@ def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) 
 
 
 @contextmanager
-def one_line(checkpoint: Path) -> Iterator[None]:
+def one_line(checkpoint: Path, command: str = "evaluate") -> Iterator[None]:
     """Turns whatever a foreign module or environment raises into one line that names the checkpoint."""
     try:
         yield
     except ExperimentError:
         raise
     except Exception as error:
-        raise ExperimentError(f"evaluate: {checkpoint} cannot be played: {reason(error)}") from None
+        raise ExperimentError(f"{command}: {checkpoint} cannot be played: {reason(error)}") from None
 
 
 def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Request) -> list[Episode]:

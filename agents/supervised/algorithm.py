@@ -11,7 +11,7 @@ from ray.rllib.core.learner.learner import Learner
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
 
 from engram.agents.columnar import ColumnarConfig, ColumnarState, SynchronousTraining
-from engram.agents.models import thinks
+from engram.agents.models import answers_at_once
 from engram.agents.results import ResultCallbacks
 from engram.agents.supervised.learner import JUDGED, SOLVED, SupervisedLearner
 from engram.agents.supervised.objectives import check_sequence_loss
@@ -95,7 +95,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
             raise ValueError(unknown_message("autocast", self.autocast, ("null", *PRECISIONS)))
         if self.truncation is not None and self.truncation < 1:
             raise ValueError(f"truncation: expected an integer >= 1, or null, got {self.truncation!r}")
-        if thinks(self.model_config):
+        if answers_at_once(self.model_config):
             make_loss(self.loss)
             self._refuse("truncation", "null", "a core that thinks has one update for each batch of puzzles")
         else:
@@ -144,7 +144,7 @@ class SupervisedCallbacks(ResultCallbacks):
         if self._share is not None:
             runners = result[ENV_RUNNER_RESULTS]
             runners["episode_return_mean"] = self._share
-            if thinks(algorithm.config.model_config):
+            if answers_at_once(algorithm.config.model_config):
                 runners["success_rate"] = self._share
 
 

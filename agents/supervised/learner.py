@@ -81,7 +81,7 @@ class SupervisedLearner(ColumnarLearner):
         """Builds the module, its optimiser and what is minimised."""
         super().build()
         module: ColumnarModule = self.module[DEFAULT_MODULE_ID].unwrapped()
-        self._thinks = isinstance(module, ThinkingModule)
+        self._thinks = isinstance(module, ThinkingModule) and not module.carry
         self._objective = self._with_precision(make_objective(module, self.config.loss))
         self._state: State = {}
         self._streams: NDArray[Any] = np.empty(0)

@@ -13,7 +13,7 @@ from ray.rllib.core.columns import Columns
 from torch import Tensor
 from torch.nn import functional
 
-from engram.agents.module import RESETS, ColumnarModule, RecurrentModule
+from engram.agents.module import RESETS, ColumnarModule
 from engram.agents.thinking import ThinkingModule
 from engram.memory.core import State, detach_state
 from engram.memory.thinking import Loss, make_loss
@@ -59,18 +59,31 @@ def thinking_objective(loss: Loss) -> Objective:
     return judge
 
 
-def sequence_objective(module: RecurrentModule, batch: Mapping[str, Any]) -> dict[str, Any]:
+def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict[str, Any]:
     """Sequences: cross-entropy at the steps that count.
 
-    The batch holds observations (T, B, ...), targets and masks (T, B), resets and the state before them.
+    The batch holds observations (T, B, ...), resets, the state before them, and targets and masks, (T, B) for
+    labels or (T, B, N) for bits.
     """
     outputs = module.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
-    logits, targets, masks = outputs.action_dist_inputs, batch[TARGETS], batch[MASKS]
-    losses = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
+    logits = outputs.action_dist_inputs.flatten(0, 1).float()
+    targets, masks = batch[TARGETS].flatten(0, 1), batch[MASKS].flatten(0, 1)
+    losses, answers = _bits(logits, targets) if targets.ndim > 1 else _labels(logits, targets)
     # Learners must take the same number of steps: a window without an answer is one, with a gradient of 0.
-    loss = (losses * masks.flatten()).sum() / masks.sum().clamp(min=1)
-    solved = _solved(logits.argmax(-1).flatten()[:, None], targets.flatten(), masks.flatten())
+    loss = (losses * masks).sum() / masks.sum().clamp(min=1)
+    solved = _solved(answers, targets, masks)
     return Verdict(loss, solved, {}, detach_state(outputs.state))._asdict()
+
+
+def _labels(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropies (P,) and answers (P, 1) of logits (P, K)."""
+    return functional.cross_entropy(logits, targets, reduction="none"), logits.argmax(1, keepdim=True)
+
+
+def _bits(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Cross-entropies and answers, both (P, N), of the logits of bits (P, N)."""
+    losses = functional.binary_cross_entropy_with_logits(logits, targets.float(), reduction="none")
+    return losses, (logits > 0).to(targets.dtype)
 
 
 def _solved(answers: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
@@ -88,11 +101,13 @@ def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective
     Raises:
         ValueError: An unknown option, or one that the module has no use for.
     """
-    if isinstance(module, ThinkingModule):
+    if isinstance(module, ThinkingModule) and not module.carry:
         return thinking_objective(make_loss(loss))
     check_sequence_loss(loss)
-    if not isinstance(module.action_space, gym.spaces.Discrete):
-        raise ValueError(f"cannot be told what is right in {module.action_space}; known: Discrete")
+    if not isinstance(module.action_space, gym.spaces.Discrete | gym.spaces.MultiBinary):
+        raise ValueError(
+            f"cannot be told what is right in {module.action_space}; known: Discrete, MultiBinary"
+        )
     return sequence_objective
 
 
@@ -100,5 +115,5 @@ def check_sequence_loss(loss: Mapping[str, Any]) -> None:
     """Checks the `loss:` setting of a module that does not think; raises ValueError naming the key."""
     if dict(loss) != {"type": "final"}:
         raise ValueError(
-            f"loss: {dict(loss)!r} is for cores that think; with this one the only one is {{type: final}}"
+            f"loss: {dict(loss)!r} is for networks that think over one step; else only {{type: final}}"
         )

@@ -105,7 +105,7 @@ def make_chess(
     sizes = check_split_sizes(split_sizes, GENERATED_SIZES)
     if split == ONLINE:
         return puzzles
-    return FixedPuzzles(puzzles, puzzles.draw(split_rng(data_seed, split), sizes[split]))
+    return FixedPuzzles(puzzles, lambda: puzzles.draw(split_rng(data_seed, split), sizes[split]))
 
 
 def _load(path: Path, split: str, data_seed: int, sizes: Mapping[str, int]) -> Problems:

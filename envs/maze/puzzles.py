@@ -110,7 +110,7 @@ def make_mazes(
     sizes = check_split_sizes(split_sizes, defaults)
     if split == ONLINE:
         return puzzles
-    return FixedPuzzles(puzzles, puzzles.generate(split_rng(data_seed, split), sizes[split]))
+    return FixedPuzzles(puzzles, lambda: puzzles.generate(split_rng(data_seed, split), sizes[split]))
 
 
 def _check_positions(positions: int) -> int:

@@ -43,6 +43,7 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
         "render_modes": list(RENDER_MODES),
         "render_fps": 10,
+        "tells": ("target", "mask"),
         "autoreset_mode": AutoresetMode.SAME_STEP,
     }
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ class FixedPuzzles(Puzzles):
 
     Args:
         source: the family.
-        problems: the set.
+        problems: the set, or what makes it when it is first needed (a large one may take minutes).
         order: "epochs" (each problem once, in an order drawn anew for each epoch) or "random" (each draw on
             its own).
 
@@ -27,14 +28,22 @@ class FixedPuzzles(Puzzles):
         ValueError: no problems, or an unknown order.
     """
 
-    def __init__(self, source: Puzzles, problems: Problems, order: str = "epochs") -> None:
-        if problems.size == 0:
+    def __init__(
+        self, source: Puzzles, problems: Problems | Callable[[], Problems], order: str = "epochs"
+    ) -> None:
+        self.source = source
+        self._make = problems if callable(problems) else lambda: problems
+        if not callable(problems) and problems.size == 0:
             raise ValueError("problems: the set is empty; legal: >= 1 problems")
-        self.source, self.problems = source, problems
         self.order = check_known("order", order, ORDERS)
         self.observation_space, self.action_space = source.observation_space, source.action_space
         self.group_by = source.group_by
         self._epoch, self._place = np.empty(0, dtype=np.int64), 0
+
+    @cached_property
+    def problems(self) -> Problems:
+        """The set."""
+        return self._make()
 
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
         """See `Puzzles`."""

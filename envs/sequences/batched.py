@@ -52,6 +52,7 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         **BatchedTask.metadata,
         "render_modes": list(RENDER_MODES),
         "render_fps": 10,
+        "tells": ("target", "mask"),
     }
 
     def __init__(

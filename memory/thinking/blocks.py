@@ -32,38 +32,33 @@ class Repeated(nn.ModuleList):
         return self[min(iteration, len(self) - 1)]
 
 
-class BasicBlock(nn.Module):
-    """y = ReLU(conv(ReLU(conv(x))) + x), each convolution followed by a norm, if there is any.
+class Block(nn.Module):
+    """What an iteration of papers 1 and 2 does: two basic blocks, four convolutions.
 
-    Sums and ReLUs work in place: no convolution or norm needs its own result for the backward pass.
+    A basic block is y = ReLU(conv(ReLU(conv(x))) + x), each convolution followed by a norm, if there is any.
     """
 
     def __init__(self, axes: int, width: int, dilations: tuple[int, int] = (1, 1)) -> None:
+        """Builds the convolutions; `dilations` are those of the two in a basic block."""
         super().__init__()
-        self.first = convolution(axes, width, width, dilation=dilations[0])
-        self.second = convolution(axes, width, width, dilation=dilations[1])
-
-    def forward(self, x: Tensor, norms: Sequence[Norm] = ()) -> Tensor:
-        """Applies the block; x is (B, F, *S), there are two norms or none."""
-        inner: Tensor = self.first(x)
-        if norms:
-            inner = norms[0](inner)
-        outer: Tensor = self.second(inner.relu_())
-        if norms:
-            outer = norms[1](outer)
-        return outer.add_(x).relu_()
-
-
-class Block(nn.Module):
-    """What an iteration of papers 1 and 2 does: two basic blocks, four convolutions."""
-
-    def __init__(self, axes: int, width: int, dilations: tuple[int, int] = (1, 1)) -> None:
-        super().__init__()
-        self.first = BasicBlock(axes, width, dilations)
-        self.second = BasicBlock(axes, width, dilations)
+        inner, outer = dilations
+        self.conv1 = convolution(axes, width, width, dilation=inner)
+        self.conv2 = convolution(axes, width, width, dilation=outer)
+        self.conv3 = convolution(axes, width, width, dilation=inner)
+        self.conv4 = convolution(axes, width, width, dilation=outer)
 
     def forward(self, x: Tensor, norms: Sequence[Norm] = ()) -> Tensor:
         """Applies the block; x is (B, F, *S), there are four norms or none."""
-        y: Tensor = self.first(x, norms[:2])
-        z: Tensor = self.second(y, norms[2:])
-        return z
+        y = _basic_block(x, self.conv1, self.conv2, norms[:2])
+        return _basic_block(y, self.conv3, self.conv4, norms[2:])
+
+
+def _basic_block(x: Tensor, first: nn.Module, second: nn.Module, norms: Sequence[Norm]) -> Tensor:
+    # Sums and ReLUs work in place: no convolution or norm needs its own result for the backward pass.
+    y: Tensor = first(x)
+    if norms:
+        y = norms[0](y)
+    y = second(y.relu_())
+    if norms:
+        y = norms[1](y)
+    return y.add_(x).relu_()

@@ -262,7 +262,7 @@ def test_settings_of_thinking_that_are_refused(settings, message):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": {"type": "delta"}}, r"loss: \{'type': 'delta'\} is for cores that think"),
+        ({"loss": {"type": "delta"}}, r"loss: \{'type': 'delta'\} is for networks that think over one step"),
         ({"throttle": True}, r"throttle: expected false, got True; it is for cores that think"),
         ({"truncation": 0}, r"truncation: expected an integer >= 1, or null, got 0"),
         ({"num_epochs": 2}, r"num_epochs: sequences are seen once, expected 1, got 2"),

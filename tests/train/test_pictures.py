@@ -1,11 +1,13 @@
 """Pictures: what is in them, the same bytes every time, errors in one line."""
 
 import itertools
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from made_up_runs import make_trial
+from made_up_thinkers import SUMS, make_checkpoint, make_evaluation
 
 from engram.memory import make_core
 from engram.memory.options import parse_options
@@ -15,21 +17,35 @@ from engram.train.pictures import KINDS, canvas, draw, pool_contents, rim_activa
 from engram.train.pictures import retention as retention_picture
 
 SMALL = {
+    "accuracy-curves": {"files": ["evaluations/delta.json"]},
     "delays": {"runs": ["runs/tmaze"], "chance": 0.5, "best": [[20, 1], [70, 0.9]]},
+    "exits": {"files": ["evaluations/delta.json"]},
+    "filters": {"checkpoint": "sums", "problems": 3},
     "impulse-responses": {"pools": 4, "steps": 60},
     "pool-contents": {"pools": 3, "size": 5, "steps": 40, "first": "abc", "second": "bcd", "anagram": "cab"},
     "rim-activation": {"core": {"type": "rims", "num_rims": 4, "num_active": 2, "rim_size": 4}, "span": 6},
+    "thoughts": {"checkpoint": "sums", "iterations": 2},
 }
 
 RIMS = SMALL["rim-activation"]
 
 
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory):
+    """A trial with an untrained network for prefix sums."""
+    return make_checkpoint(tmp_path_factory.mktemp("trial") / "sums", SUMS, {"bits": 8})
+
+
 @pytest.fixture(autouse=True)
-def runs(tmp_path_factory, monkeypatch):
-    """What the picture of delays looks at, in the current folder."""
+def runs(tmp_path_factory, monkeypatch, sums):
+    """What pictures of runs, evaluations and networks look at, in the current folder."""
     folder = tmp_path_factory.mktemp("runs")
     for delay, success in ((20, 1.0), (70, 0.5)):
         make_trial(folder / "runs/tmaze", env_config={"limbo_time": delay}, success_rate=[success])
+    make_evaluation(
+        folder / "evaluations/delta.json", [True, False, True, True], exits={"confidence": [0, 2, 1, 1]}
+    )
+    shutil.copytree(sums, folder / "sums")
     monkeypatch.chdir(folder)
 
 

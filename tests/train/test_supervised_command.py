@@ -234,7 +234,7 @@ def test_a_network_made_for_another_task_is_refused():
     settings = {"problems": 3, "budget": 2, "rules": ["last"], "seed": 0}
     with pytest.raises(ValueError, match=r"made for answers in MultiBinary\(32\), not in Discrete\(9\)"):
         think(module, COPYING, {}, **settings)
-    with pytest.raises(ExperimentError, match="tells no target and no mask in info"):
+    with pytest.raises(ExperimentError, match="its infos have no target and mask"):
         think(labels_module(), "small_envs:small/Cue-v0", {}, **settings)
     lstm = build.build_module(plan(COPYING, model=LSTM).config, probe(COPYING, {}))
     with pytest.raises(ExperimentError, match="RecurrentModule does not think in iterations"):

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from engram.train.pictures.fields import Points
+from engram.train.pictures.tables import heading, row
 
 AUTO, SUCCESS, RETURN = "auto", "success_rate", "episode_return_mean"
 METRICS = {SUCCESS: ("share of successes", ".2f"), RETURN: ("mean return", ".3f")}
@@ -88,26 +89,21 @@ class Scores:
         lines = [
             f"{self.metric} by {self.axis_label}: means over trials, each over the last tenth of its reports",
             "",
-            _row("experiment", "trials", *map(shown, self.delays)),
-            "|---" * (len(self.delays) + 2) + "|",
+            *heading("experiment", "trials", *map(shown, self.delays)),
         ]
         for experiment, values in self.by_experiment().items():
             counts = sorted({len(trials) for trials in values.values()})
             means = [statistics.fmean(values[delay]) if delay in values else None for delay in self.delays]
             trials = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-            lines.append(_row(f"`{experiment}`", trials, *map(self._number, means)))
+            lines.append(row(f"`{experiment}`", trials, *map(self._number, means)))
         for name, points in self.references.items():
-            lines.append(_row(name, "", *(self._number(value_at(points, delay)) for delay in self.delays)))
+            lines.append(row(name, "", *(self._number(value_at(points, delay)) for delay in self.delays)))
         return "\n".join(
             [*lines, *([""] if self.left_out or self.notes else []), *self.left_out, *self.notes]
         )
 
     def _number(self, value: float | None) -> str:
         return "-" if value is None else format(value, METRICS[self.metric][1])
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def shown(delay: float) -> str:

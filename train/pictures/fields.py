@@ -10,11 +10,11 @@ Points = float | tuple[tuple[float, float], ...]
 """A number, or points (x, number) with rising x that straight lines join."""
 
 
-def text(default: str, doc: str) -> Any:
-    """A field for a text of at least one character, unless it is empty by default."""
+def text(default: str, doc: str, *, needed: bool = False) -> Any:
+    """A field for a text of at least one character, unless it is empty by default and not needed."""
 
     def check(value: Any) -> str:
-        if not isinstance(value, str) or not (value or not default):
+        if not isinstance(value, str) or (not value and (default or needed)):
             raise ValueError(f"expected a text, got {value!r}")
         return value
 

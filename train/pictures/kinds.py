@@ -9,7 +9,17 @@ from matplotlib.figure import Figure
 
 from engram.memory.options import Options, parse_options
 from engram.train.errors import ExperimentError, reason, unknown
-from engram.train.pictures import canvas, delays, impulse_responses, pool_contents, rim_activation
+from engram.train.pictures import (
+    accuracy_curves,
+    canvas,
+    delays,
+    exits,
+    filters,
+    impulse_responses,
+    pool_contents,
+    rim_activation,
+    thoughts,
+)
 
 
 class Numbers(Protocol):
@@ -37,10 +47,14 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
+    "accuracy-curves": Kind(accuracy_curves.AccuracyOptions, accuracy_curves.draw, accuracy_curves.curves),
     "delays": Kind(delays.DelayOptions, delays.draw, delays.scores),
+    "exits": Kind(exits.ExitOptions, exits.draw, exits.exits),
+    "filters": Kind(filters.FilterOptions, filters.draw, filters.measure),
     "impulse-responses": Kind(impulse_responses.ImpulseOptions, impulse_responses.draw),
     "pool-contents": Kind(pool_contents.ContentsOptions, pool_contents.draw),
     "rim-activation": Kind(rim_activation.ActivationOptions, rim_activation.draw),
+    "thoughts": Kind(thoughts.ThoughtOptions, thoughts.draw, thoughts.think),
 }
 
 

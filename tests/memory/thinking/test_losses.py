@@ -323,7 +323,7 @@ def test_labels(labels: int) -> None:
     ("options", "message"),
     [
         ({"type": "delta", "reduction": "mean"}, "loss.reduction: unknown 'mean'; known: batch, sample"),
-        ({"type": "progressive", "alpha": 1.5}, "loss.alpha: expected a number > -inf and <= 1, got 1.5"),
+        ({"type": "progressive", "alpha": 1.5}, "loss.alpha: expected a number >= 0 and <= 1, got 1.5"),
         ({"type": "deltarand"}, "loss.type: unknown 'deltarand'; did you mean 'delta_random'"),
         ({"type": "final", "alpha": 1}, "loss.alpha: unknown key; known: iterations"),
         ({"type": "torch:Tensor"}, "loss.type: 'torch:Tensor' is no subclass of engram.memory.thinking.Loss"),

@@ -1,0 +1,202 @@
+"""Which filters work in which iteration: figure 4 of Thinking Deeply with Recurrence (paper 1).
+
+T iterations, F filters, B problems of a batch, *S sizes.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from engram.memory.options import Options, choice, integer, number
+from engram.memory.thinking import Thinker
+from engram.memory.thinking.blocks import Block
+from engram.train.errors import ExperimentError
+from engram.train.pictures.canvas import line_looks, new_figure
+from engram.train.pictures.fields import mapping, text
+from engram.train.pictures.tables import heading, row
+
+MEASURES = {"active": "positions with an output above 0", "mean": "mean output"}
+LINES = 5
+"""Iterations that are drawn, at most, evenly chosen by how active a filter is in them."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FilterOptions(Options):
+    """Options of `filters`."""
+
+    checkpoint: str = text("", "a checkpoint, or a trial's or experiment's folder", needed=True)
+    env_config: dict[str, Any] = mapping({}, "settings merged over those of training")  # noqa: RUF009
+    iterations: int | None = integer(None, "how many are looked at; none: as many as in training", low=2)
+    problems: int = integer(1000, "how many are thought about; paper 1: 1,000 pictures")
+    measure: str = choice(
+        "active",
+        "how active a filter is: the share of its outputs, behind the ReLU, that are above 0 (active), or "
+        "their mean (mean)",
+        tuple(MEASURES),
+    )
+    kept: float = number(
+        0.2, "share of its peak that a filter has to keep to count as used again", high=1, above=0
+    )
+    seed: int = integer(0, "of the environment", low=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class FilterUse:
+    """How active filters are.
+
+    Attributes:
+        activity: (T, F), by iteration and filter, all >= 0.
+        measure: One of `MEASURES`.
+        kept: Share of its peak that a filter has to keep.
+    """
+
+    activity: NDArray[np.float64]
+    measure: str
+    kept: float
+
+    @property
+    def relative(self) -> NDArray[np.float64]:
+        """(T, F'), relative to each filter's peak, of the F' filters that are ever active."""
+        peaks = self.activity.max(0)
+        shares: NDArray[np.float64] = self.activity[:, peaks > 0] / peaks[peaks > 0]
+        return shares
+
+    @property
+    def used_again(self) -> float:
+        """Share of the filters that are ever active which keep so much of their peak in all iterations."""
+        relative = self.relative
+        return float((relative.min(0) >= self.kept).mean()) if relative.size else 0.0
+
+    def rows(self) -> Iterator[Sequence[object]]:
+        """Lines of a CSV file: the heading, and one for each filter and iteration."""
+        yield ("filter", "iteration", "activity")
+        for (iteration, place), activity in np.ndenumerate(self.activity):
+            yield place, iteration + 1, float(activity)
+
+    def text(self) -> str:
+        """How many filters are used again."""
+        iterations, filters = self.activity.shape
+        ever = self.relative.shape[1]
+        lines = heading(
+            "filters", "ever active", "iterations", f"keep {self.kept:.0%} of their peak throughout"
+        )
+        return "\n".join(
+            [*lines, row(f"{filters:,}", f"{ever:,}", f"{iterations:,}", f"{self.used_again:.1%}")]
+        )
+
+
+def measure(options: FilterOptions) -> FilterUse:
+    """Let a trained network think, and watch its filters.
+
+    Args:
+        options: Which network, and what about.
+
+    Raises:
+        ExperimentError: No checkpoint, one that does not think or that repeats nothing.
+    """
+    from engram.train.thinking.questions import MAX_LANES, Questions, find_subject  # they import Ray
+
+    subject = find_subject(options.checkpoint, options.env_config)
+    lanes = min(options.problems, MAX_LANES)
+    with Questions(subject.module, subject.env, subject.env_config, lanes) as questions:
+        thinker = questions.module.thinker
+        if thinker.iteration_limit is not None:
+            raise ExperimentError("--options.checkpoint: a network that repeats nothing uses no filter again")
+        steps = options.iterations or questions.module.thinking_steps
+        shares = [
+            filter_activity(thinker, problems, steps, options.measure) * (len(problems) / options.problems)
+            for problems, _, _ in questions.batches(options.problems, options.seed)
+        ]
+    return FilterUse(torch.stack(shares).sum(0).numpy(), options.measure, options.kept)
+
+
+@torch.inference_mode()
+def filter_activity(thinker: Thinker, problems: Tensor, iterations: int, measure: str) -> Tensor:
+    """How active the filters of the repeated block are, behind their ReLUs.
+
+    In a network without such a block these are the features of the thought.
+
+    Args:
+        thinker: A network that repeats a block.
+        problems: (B, C, *S).
+        iterations: T.
+        measure: One of `MEASURES`.
+
+    Returns:
+        (T, F) float64, means over problems and positions.
+    """
+    activity = []
+    with _watched(thinker, measure) as seen:
+        for thought in thinker.thoughts(problems, iterations):
+            activity.append(torch.cat(seen or [_activity(thought, measure)]))
+            seen.clear()
+    return torch.stack(activity)
+
+
+@contextmanager
+def _watched(thinker: Thinker, measure: str) -> Iterator[list[Tensor]]:
+    """While this lasts, the activities (F,) of the four convolutions of a block, as they are called."""
+    seen: list[Tensor] = []
+
+    def before(convolution: nn.Module, inputs: tuple[Tensor]) -> None:
+        seen.append(_activity(inputs[0], measure))  # of the convolution before it, behind norm, sum and ReLU
+
+    def after(block: nn.Module, inputs: Any, output: Tensor) -> None:
+        seen.append(_activity(output, measure))
+
+    blocks = [part for part in thinker.modules() if isinstance(part, Block)]
+    handles = [block.register_forward_hook(after) for block in blocks]
+    for block in blocks:
+        handles += [
+            each.register_forward_pre_hook(before) for each in (block.conv2, block.conv3, block.conv4)
+        ]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _activity(outputs: Tensor, measure: str) -> Tensor:
+    """How active each of the F filters is, (F,), in outputs (B, F, *S)."""
+    values = outputs > 0 if measure == "active" else outputs
+    return values.double().transpose(0, 1).flatten(1).mean(1)
+
+
+def draw(found: FilterUse) -> Figure:
+    """Draw how active filters are in their least active iteration, and in some that are more active.
+
+    Each line orders the filters by itself, so that it shows how many are at least so active.
+
+    Args:
+        found: How active they are.
+    """
+    iterations, filters = found.activity.shape
+    ordered = np.sort(np.sort(found.relative, axis=0), axis=1)
+    ranks = np.unique(np.linspace(0, iterations - 2, LINES).round().astype(int))
+    figure = new_figure(8, 4.2)
+    axes = figure.subplots()
+    places = np.arange(1, ordered.shape[1] + 1)
+    for rank, look in zip(ranks, line_looks(len(ranks)), strict=True):
+        label = f"rank {rank + 1} of {iterations}" if rank else "least active"
+        axes.plot(places, ordered[rank], label=label, linewidth=1.2, **look)
+    axes.axhline(found.kept, color="0.45", linestyle="--", linewidth=1)
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel(
+        f"filters that are ever active ({len(places):,} of {filters:,}), each line in its own order"
+    )
+    axes.set_ylabel(f"{MEASURES[found.measure]} / peak")
+    axes.set_title(
+        f"{found.used_again:.0%} of the filters keep {found.kept:.0%} of their peak in every iteration"
+    )
+    axes.legend(title="iteration", loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0)
+    return figure

@@ -1,0 +1,75 @@
+"""`rllib compare-thinking`: McNemar's test between two networks that were asked the same puzzles."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from engram.train.errors import ExperimentError
+from engram.train.mcnemar import mcnemar
+from engram.train.thinking.record import Evaluation, read_evaluation
+
+COMMAND = "compare-thinking"
+
+
+def compare_thinking(first: str, second: str, as_json: bool) -> dict[str, Any]:
+    """Compare, print, and return what was found.
+
+    Args:
+        first: A file that `rllib evaluate --thinking-steps N --out FILE` wrote.
+        second: Another one, of the same puzzles; the number of iterations may differ.
+        as_json: End with one line of JSON.
+
+    Raises:
+        ExperimentError: A file that cannot be read, or other puzzles.
+    """
+    one, other = (read_evaluation(path, COMMAND) for path in (first, second))
+    for setting, here, there in _settings(one, other):
+        if here != there:
+            raise ExperimentError(
+                f"{COMMAND}: not the same puzzles: {setting} is {_shown(here)} in {first}, "
+                f"{_shown(there)} in {second}"
+            )
+    test = mcnemar(one.solved, other.solved)
+    table = Table("", "checkpoint", "iterations", "solved", "only this one", box=None, pad_edge=False)
+    for path, found, alone in zip(
+        (first, second), (one, other), (test.first_only, test.second_only), strict=True
+    ):
+        table.add_row(path, found.checkpoint, f"{found.steps:,}", f"{_share(found):.2%}", f"{alone:,}")
+    print(
+        f"environment: {one.env} {json.dumps(one.env_config)}, seed {one.seed}, {len(one.solved):,} problems"
+    )
+    Console().print(table)
+    print(f"McNemar's exact test, two-sided: p = {test.p_value:.3g}")
+    summary = {"first": _told(first, one), "second": _told(second, other), **test._asdict()}
+    if as_json:
+        print(json.dumps(summary))
+    return summary
+
+
+def _settings(one: Evaluation, other: Evaluation) -> Iterator[tuple[str, Any, Any]]:
+    """What decides which puzzles are drawn, by name: in the one and in the other."""
+    yield "env", one.env, other.env
+    for key in sorted(one.env_config.keys() | other.env_config.keys()):
+        yield f"env_config.{key}", one.env_config.get(key), other.env_config.get(key)
+    yield "seed", one.seed, other.seed
+    yield "the number of problems", len(one.solved), len(other.solved)
+
+
+def _shown(value: Any) -> str:
+    return "left to its default" if value is None else json.dumps(value)
+
+
+def _share(found: Evaluation) -> float:
+    return sum(found.solved) / len(found.solved)
+
+
+def _told(path: str, found: Evaluation) -> dict[str, Any]:
+    return {
+        "file": path,
+        "checkpoint": found.checkpoint,
+        "thinking_steps": found.steps,
+        "solved": _share(found),
+    }

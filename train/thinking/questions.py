@@ -1,0 +1,147 @@
+"""A trained network that thinks, and the puzzles that it is asked.
+
+B problems of a batch.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from engram.agents.thinking import ThinkingModule
+from engram.memory.thinking import THINKERS
+from engram.train import checkpoints
+from engram.train.environments import make_batched
+from engram.train.errors import ExperimentError
+from engram.train.noise import quiet
+
+MAX_LANES = 100
+"""Problems that are thought about at once, at most; a thought about a large one takes much memory."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained network and where its puzzles come from.
+
+    Attributes:
+        checkpoint: The checkpoint.
+        module: The network.
+        env: The environment's id.
+        env_config: Its settings: those of training, and over them those asked for.
+    """
+
+    checkpoint: Path
+    module: Any
+    env: str
+    env_config: dict[str, Any]
+
+    def told(self) -> dict[str, Any]:
+        """What to record about it, ready for JSON."""
+        return {"checkpoint": str(self.checkpoint), "env": self.env, "env_config": self.env_config}
+
+    def __str__(self) -> str:
+        """What to print about it, two lines."""
+        return f"checkpoint: {self.checkpoint}\nenvironment: {self.env} {json.dumps(self.env_config)}"
+
+
+def find_subject(path: str, env_config: Mapping[str, Any]) -> Subject:
+    """Loads a trained network.
+
+    Args:
+        path: A checkpoint, or a folder with checkpoints.
+        env_config: Settings merged over those of training.
+
+    Raises:
+        ExperimentError: No checkpoint, or one that cannot be loaded.
+    """
+    quiet()
+    torch.set_num_threads(1)
+    checkpoint = checkpoints.find_checkpoint(path)
+    origin = checkpoints.source(checkpoint)
+    settings = {**origin.env_config, **env_config}
+    settings.pop("autoreset_mode", None)  # how stock runners reset; here an episode is one step
+    return Subject(checkpoint, checkpoints.load_module(checkpoint), origin.env, settings)
+
+
+class Puzzles(NamedTuple):
+    """A batch of B problems."""
+
+    problems: Tensor
+    targets: Tensor
+    masks: Tensor
+
+
+class Questions:
+    """An environment of one-step puzzles, put to a network of their size: a context that closes it.
+
+    Attributes:
+        module: The network, ready to answer.
+        env: The environment.
+    """
+
+    def __init__(self, module: Any, env_id: str, env_config: Mapping[str, Any], lanes: int) -> None:
+        """Makes the environment, and the network take on its size.
+
+        Args:
+            module: A network that thinks.
+            env_id: An environment of one-step puzzles.
+            env_config: Its settings; the size may differ from that of training.
+            lanes: Problems of a batch.
+
+        Raises:
+            ExperimentError: A module that does not think, settings that the environment refuses.
+            ValueError: A network made for one size, or for another kind of puzzle.
+        """
+        if not isinstance(module, ThinkingModule):
+            raise ExperimentError(
+                f"{type(module).__name__} does not think in iterations; expected a model whose core does, "
+                f"model.core.type: {', '.join(THINKERS)}"
+            )
+        self.env = make_batched(env_id, lanes, env_config)
+        try:
+            module.resize(self.env.single_observation_space, self.env.single_action_space)
+        except ValueError:
+            self.env.close()
+            raise
+        self.module = module.eval()
+
+    def __enter__(self) -> "Questions":
+        """The questions."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes the environment."""
+        self.env.close()
+
+    def batches(self, problems: int, seed: int) -> Iterator[Puzzles]:
+        """Batches of puzzles, in all as many as asked for.
+
+        Args:
+            problems: How many.
+            seed: Of the environment.
+
+        Raises:
+            ExperimentError: The environment does not say what is right, or gives more than one try.
+        """
+        observations, infos = self.env.reset(seed=seed)
+        if "target" not in infos or "mask" not in infos:
+            raise ExperimentError(f"{self.env}: no puzzles of one step: its infos have no target and mask")
+        while problems > 0:
+            targets = infos["target"]
+            batch = (observations, targets, infos["mask"])
+            yield Puzzles(*(torch.as_tensor(column[:problems]) for column in batch))
+            problems -= len(targets)
+            if problems > 0:
+                observations, _, ended, _, infos = self.env.step(targets)
+                if not ended.all():
+                    raise ExperimentError(f"{self.env}: its episodes take more than one step")
