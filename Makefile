@@ -38,6 +38,7 @@ bench: $(INSTALLED)  ## Speed of environments, cores and training, as ratios mea
 	$(BIN)/python benchmarks/puzzles.py
 	$(BIN)/python benchmarks/cores.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/supervised.py
 
 delays: $(INSTALLED)  ## Every core on the T-maze at four delays: make delays ARGS=FOLDER
 	$(BIN)/python benchmarks/tmaze_delays.py $(or $(ARGS),delays)

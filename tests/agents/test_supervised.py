@@ -297,9 +297,9 @@ def deep_thinking(weights, problems, steps):
     thought = conv(problems, "projection").relu()
     for _ in range(steps):
         thought = conv(torch.cat([thought, problems], 1), "recall").relu()
-        for block in ("first", "second"):
-            inner = conv(thought, f"blocks.0.{block}.first").relu()
-            thought = (conv(inner, f"blocks.0.{block}.second") + thought).relu()
+        for first, second in (("conv1", "conv2"), ("conv3", "conv4")):
+            inner = conv(thought, f"blocks.0.{first}").relu()
+            thought = (conv(inner, f"blocks.0.{second}") + thought).relu()
     return conv(conv(conv(thought, "head.0").relu(), "head.1").relu(), "head.2")
 
 

@@ -56,7 +56,7 @@ REFUSED = [
     ({"env": COPYING, "model": LSTM, "throttle": True}, "config: throttle: expected false, got True"),
     (
         {"env": COPYING, "model": LSTM, "loss": {"type": "delta"}},
-        "config: loss: {'type': 'delta'} is for cores",
+        "config: loss: {'type': 'delta'} is for networks",
     ),
     (
         {"env": "small_envs:small/Cue-v0", "model": LSTM},
