@@ -41,7 +41,9 @@ def module_class(model: Mapping[str, Any]) -> type[ColumnarModule]:
 def thinks(model: Mapping[str, Any]) -> bool:
     """Whether the core of a `model:` section thinks in iterations: a row of `THINKERS`, or a class."""
     name = _core_name(model)
-    if not isinstance(name, str) or ":" not in name:
+    if not isinstance(name, str):
+        return False
+    if ":" not in name:
         return name in THINKERS
     try:
         found = pkgutil.resolve_name(name)

@@ -7,10 +7,12 @@ import pytest
 
 from engram.agents.results import gradient_window
 from engram.memory import CORES
+from engram.train.errors import ExperimentError
 from engram.train.experiment import Overrides, read_experiments
 from engram.train.inheritance import read_whole_document
 from engram.train.plan import make_plan
 
+WITH_A_FILE_OF_THE_USERS = {"chess_delta_paper": "lichess_db_puzzle.csv"}
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
 
@@ -20,7 +22,11 @@ def test_experiment_is_accepted(path):
     assert not notices
     assert [experiment.name for experiment in experiments] == [path.stem]
     for experiment in experiments:
-        assert make_plan(experiment).config is not None
+        if path.stem in WITH_A_FILE_OF_THE_USERS:
+            with pytest.raises(ExperimentError, match=f"there is no {WITH_A_FILE_OF_THE_USERS[path.stem]}"):
+                make_plan(experiment)
+        else:
+            assert make_plan(experiment).config is not None
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
