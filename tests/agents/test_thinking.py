@@ -1,4 +1,4 @@
-"""Networks that think as policies: all iterations in one step, or one in each step with the thought carried."""
+"""Networks that think as policies: all iterations in one step, or one per step with the thought carried."""
 
 import gymnasium as gym
 import numpy as np
@@ -20,7 +20,7 @@ def make_module(thinking_steps, core=(), **model):
                 "type": "deep_thinking",
                 "width": 8,
                 "thinking_steps": thinking_steps,
-                **model.pop("core", {}),
+                **dict(core),
             },
             **model,
         },
