@@ -11,7 +11,7 @@ import time
 import gymnasium as gym
 import numpy as np
 import pytest
-from rllib_process import command, environment
+from rllib_process import command, environment, heed_ctrl_c
 
 import engram.envs
 from engram.envs.oracles import ORACLES
@@ -330,6 +330,7 @@ class Terminal:
             stdout=self._inside,
             stderr=subprocess.PIPE,
             env=environment() | size,
+            preexec_fn=heed_ctrl_c,
         )
 
     def send(self, keys):

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from rllib_process import command, environment
+from rllib_process import command, environment, heed_ctrl_c
 
 from engram.train.results import read_trials
 
@@ -35,6 +35,7 @@ def train_until(iteration, *arguments):
         text=True,
         env=environment(),
         start_new_session=True,
+        preexec_fn=heed_ctrl_c,
     )
     lines = []
     for line in process.stdout:
