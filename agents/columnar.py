@@ -6,7 +6,7 @@ from typing import Any
 
 import ray
 from ray.rllib.algorithms.algorithm import Algorithm
-from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 from ray.rllib.execution.rollout_ops import synchronous_parallel_sample
@@ -42,6 +42,12 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         # Sampling and learning take turns in one process of one thread.
         self.num_cpus_per_learner = 1
         self.num_cpus_for_main_process = 1
+
+    def set_provided(self, **settings: Any) -> None:
+        """Sets those settings that a caller of `training` has given."""
+        for name, value in settings.items():
+            if value is not NotProvided:
+                setattr(self, name, value)
 
     @property
     def total_train_batch_size(self) -> int:

@@ -60,17 +60,15 @@ class ModelConfig:
 
 
 def check_recurrent_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
-    """Checks a `model:` section.
+    """Checks a `model:` section of a recurrent core; `engram.agents.models.check_model` checks any.
 
     Args:
-        model: What the user wrote.
+        model: What the user wrote, a mapping.
         path: Where the user wrote it, dotted; only used in messages.
 
     Raises:
         ValueError: Unknown key, wrong type or value out of range, named by its path.
     """
-    if not isinstance(model, Mapping):
-        raise ValueError(f"{path}: expected a mapping, got {model!r}")
     known = ModelConfig.__dataclass_fields__
     for key in model:
         if key not in known:

@@ -55,16 +55,13 @@ class RecurrentPPOConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     ) -> Self:
         """Sets the training settings: ours as in the class, the others as in `AlgorithmConfig.training`."""
         super().training(**kwargs)
-        given = {
-            "lambda_": lambda_,
-            "clip_param": clip_param,
-            "vf_loss_coeff": vf_loss_coeff,
-            "entropy_coeff": entropy_coeff,
-            "normalize_advantages": normalize_advantages,
-        }
-        for name, value in given.items():
-            if value is not NotProvided:
-                setattr(self, name, value)
+        self.set_provided(
+            lambda_=lambda_,
+            clip_param=clip_param,
+            vf_loss_coeff=vf_loss_coeff,
+            entropy_coeff=entropy_coeff,
+            normalize_advantages=normalize_advantages,
+        )
         return self
 
     def get_default_learner_class(self) -> type[Learner]:

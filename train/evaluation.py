@@ -16,12 +16,11 @@ from rich.console import Console
 
 from engram.agents.episodes import EPISODES, Episode, EpisodeLog
 from engram.agents.thinking import ThinkingModule
-from engram.train import checkpoints
 from engram.train.environments import make_batched
 from engram.train.errors import ExperimentError, reason
 from engram.train.gif import write_gif
-from engram.train.noise import quiet
 from engram.train.policy import Policy, make_policy
+from engram.train.subject import find_subject
 from engram.train.summary import print_summary, summarise
 
 MAX_LANES = 256
@@ -60,26 +59,19 @@ def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) 
     Raises:
         ExperimentError: no checkpoint, a foreign one, settings its environment refuses.
     """
-    import torch
-
-    quiet()
-    torch.set_num_threads(1)  # tensors this small gain nothing from more
-    checkpoint = checkpoints.find_checkpoint(request.path)
-    origin = checkpoints.source(checkpoint)
+    subject = find_subject(request.path, request.env_config)
     if request.greedy is None:
-        request = replace(request, greedy=not origin.explore)
-    env_config = {**origin.env_config, **request.env_config}
-    env_config.pop("autoreset_mode", None)  # how stock runners reset; evaluation resets its own way
-    module = checkpoints.load_module(checkpoint)
-    with one_line(checkpoint):
-        played = play(module, origin.env, env_config, request)
-    summary = summarise(played) | {"checkpoint": str(checkpoint), "env": origin.env, "env_config": env_config}
+        request = replace(request, greedy=not subject.explore)
+    module, env_id, env_config = subject.module, subject.env, subject.env_config
+    with one_line(subject.checkpoint):
+        played = play(module, env_id, env_config, request)
+    summary = summarise(played) | subject.told()
     print_summary(summary, Console())
     print(f"actions: {'the likeliest' if request.greedy else 'drawn from the policy'}")
     if gif is not None:
-        with one_line(checkpoint):
+        with one_line(subject.checkpoint):
             greedy = bool(request.greedy)
-            write_gif(module, origin.env, env_config, greedy, request.seed, Path(gif), gif_hold)
+            write_gif(module, env_id, env_config, greedy, request.seed, Path(gif), gif_hold)
         print(f"gif: {gif}")
     if as_json:
         print(json.dumps(summary))

@@ -69,17 +69,14 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     ) -> Self:
         """Sets the training settings: ours as in the class, the others as in `AlgorithmConfig.training`."""
         super().training(**kwargs)
-        given = {
-            "loss": loss,
-            "optimizer": optimizer,
-            "lr_epochs": lr_epochs,
-            "throttle": throttle,
-            "autocast": autocast,
-            "truncation": truncation,
-        }
-        for name, value in given.items():
-            if value is not NotProvided:
-                setattr(self, name, value)
+        self.set_provided(
+            loss=loss,
+            optimizer=optimizer,
+            lr_epochs=lr_epochs,
+            throttle=throttle,
+            autocast=autocast,
+            truncation=truncation,
+        )
         return self
 
     def validate(self) -> None:

@@ -82,6 +82,7 @@ class SupervisedLearner(ColumnarLearner):
         super().build()
         module: ColumnarModule = self.module[DEFAULT_MODULE_ID].unwrapped()
         self._thinks = isinstance(module, ThinkingModule) and not module.carry
+        self._epochs = epoch_options(self.config.lr_epochs)
         self._objective = self._with_precision(make_objective(module, self.config.loss))
         self._state: State = {}
         self._streams: NDArray[Any] = np.empty(0)
@@ -120,7 +121,7 @@ class SupervisedLearner(ColumnarLearner):
         """Sets the step size to what the schedule says of this step, and the epoch in which it began."""
         now = timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0)
         began = max(0, now - self.config.total_train_batch_size)
-        self._lr_factor = lr_factor(epoch_options(self.config.lr_epochs), began)
+        self._lr_factor = lr_factor(self._epochs, began)
         super().before_gradient_based_update(timesteps=timesteps)
 
     def batches(self, columns: Lesson, num_epochs: int, minibatch_size: int | None) -> Iterator[LessonBatch]:

@@ -102,7 +102,8 @@ def measure(options: FilterOptions) -> FilterUse:
     Raises:
         ExperimentError: No checkpoint, one that does not think or that repeats nothing.
     """
-    from engram.train.thinking.questions import MAX_LANES, Questions, find_subject  # they import Ray
+    from engram.train.subject import find_subject  # here, because they import Ray
+    from engram.train.thinking.questions import MAX_LANES, Questions
 
     subject = find_subject(options.checkpoint, options.env_config)
     lanes = min(options.problems, MAX_LANES)

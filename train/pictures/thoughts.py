@@ -101,7 +101,8 @@ def think(options: ThoughtOptions) -> Thoughts:
     Raises:
         ExperimentError: No checkpoint, one that does not think or that answers by one label.
     """
-    from engram.train.thinking.questions import Questions, find_subject  # here, because they import Ray
+    from engram.train.subject import find_subject  # here, because they import Ray
+    from engram.train.thinking.questions import Questions
 
     subject = find_subject(options.checkpoint, options.env_config)
     rendered = {**subject.env_config, "render_mode": "rgb_array"}

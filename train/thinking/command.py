@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from engram.train.evaluation import Request, one_line
-from engram.train.thinking.questions import find_subject
+from engram.train.subject import find_subject
 from engram.train.thinking.record import Evaluation
 from engram.train.thinking.sweep import Thinking, think
 

@@ -12,9 +12,10 @@ from rich.table import Table
 from engram.envs.prefix_sums.batched import BatchedPrefixSums
 from engram.train.errors import ExperimentError, unknown
 from engram.train.evaluation import one_line
+from engram.train.subject import Subject, find_subject
 from engram.train.thinking.command import budgets
 from engram.train.thinking.probes import Disturbance, Prober, Probes, Recovery, flip, make_noise, swap
-from engram.train.thinking.questions import MAX_LANES, Questions, Subject, find_subject
+from engram.train.thinking.questions import MAX_LANES, Questions
 from engram.train.thinking.record import write_json
 
 DISTURBANCES = ("swap", "noise", "flip")

@@ -1,12 +1,9 @@
-"""A trained network that thinks, and the puzzles that it is asked.
+"""The puzzles that a network which thinks is asked.
 
 B problems of a batch.
 """
 
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -15,57 +12,11 @@ from torch import Tensor
 
 from engram.agents.thinking import ThinkingModule
 from engram.memory.thinking import THINKERS
-from engram.train import checkpoints
 from engram.train.environments import make_batched
 from engram.train.errors import ExperimentError
-from engram.train.noise import quiet
 
 MAX_LANES = 100
 """Problems that are thought about at once, at most; a thought about a large one takes much memory."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A trained network and where its puzzles come from.
-
-    Attributes:
-        checkpoint: The checkpoint.
-        module: The network.
-        env: The environment's id.
-        env_config: Its settings: those of training, and over them those asked for.
-    """
-
-    checkpoint: Path
-    module: Any
-    env: str
-    env_config: dict[str, Any]
-
-    def told(self) -> dict[str, Any]:
-        """What to record about it, ready for JSON."""
-        return {"checkpoint": str(self.checkpoint), "env": self.env, "env_config": self.env_config}
-
-    def __str__(self) -> str:
-        """What to print about it, two lines."""
-        return f"checkpoint: {self.checkpoint}\nenvironment: {self.env} {json.dumps(self.env_config)}"
-
-
-def find_subject(path: str, env_config: Mapping[str, Any]) -> Subject:
-    """Loads a trained network.
-
-    Args:
-        path: A checkpoint, or a folder with checkpoints.
-        env_config: Settings merged over those of training.
-
-    Raises:
-        ExperimentError: No checkpoint, or one that cannot be loaded.
-    """
-    quiet()
-    torch.set_num_threads(1)
-    checkpoint = checkpoints.find_checkpoint(path)
-    origin = checkpoints.source(checkpoint)
-    settings = {**origin.env_config, **env_config}
-    settings.pop("autoreset_mode", None)  # how stock runners reset; here an episode is one step
-    return Subject(checkpoint, checkpoints.load_module(checkpoint), origin.env, settings)
 
 
 class Puzzles(NamedTuple):
