@@ -72,7 +72,12 @@ class EpisodeLog:
 
     def wanting(self) -> bool:
         """Whether a limited log still waits for episodes."""
-        return self._quota is not None and bool((self._quota > 0).any())
+        return self._quota is not None and bool(self.counting().any())
+
+    def counting(self) -> NDArray[np.bool_]:
+        """Whether the present episode of each lane is one of those that are kept, (B,)."""
+        everyone = np.ones(len(self._returns), np.bool_)
+        return everyone if self._quota is None else self._quota > 0
 
     def step(self, rewards: NDArray[Any], dones: NDArray[np.bool_], infos: Mapping[str, Any]) -> None:
         """Takes in one step of every lane; `infos` as a SAME_STEP vector environment gives them."""

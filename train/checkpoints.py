@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,20 +50,32 @@ def find_checkpoint(path: str) -> Path:
         return folder
     if folder.name.startswith("checkpoint_") or (folder / _ROOT_MARK).exists():
         raise ExperimentError(f"{path}: not a whole checkpoint: {next(_broken(folder))} is missing or broken")
-    inside = newest_first([*folder.glob("checkpoint_*"), *folder.glob("*/checkpoint_*")])
-    found = next((candidate for candidate in inside if is_whole(candidate)), None)
+    found = next(whole_inside(folder), None)
     if found is None:
         raise ExperimentError(f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*)")
     return found
 
 
+def whole_inside(folder: Path) -> Iterator[Path]:
+    """The checkpoints of a trial or an experiment that a restart can use, newest first.
+
+    Args:
+        folder: The trial's folder or the experiment's.
+    """
+    inside = newest_first([*folder.glob("checkpoint_*"), *folder.glob("*/checkpoint_*")])
+    return (candidate for candidate in inside if is_whole(candidate))
+
+
 def newest_first(folders: list[Path]) -> list[Path]:
-    """Checkpoint folders by age, newest first.
+    """Checkpoint folders by age, newest first; those of a trial by their numbers, which a copy keeps.
 
     Args:
         folders: Any folders.
     """
-    return sorted(folders, key=lambda folder: (folder.stat().st_mtime, folder.name), reverse=True)
+    changed: dict[Path, float] = defaultdict(float)
+    for folder in folders:
+        changed[folder.parent] = max(changed[folder.parent], folder.stat().st_mtime)
+    return sorted(folders, key=lambda folder: (changed[folder.parent], folder), reverse=True)
 
 
 def is_whole(folder: Path) -> bool:

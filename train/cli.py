@@ -58,6 +58,19 @@ Examples:\n
   rllib compare-thinking delta.json progressive.json
 """
 
+EXTRAPOLATE_EPILOG = """
+Examples:\n
+  rllib extrapolate ~/ray_results/copying_rims ~/ray_results/copying_lstm --sizes span=10,20,40,100\n
+  rllib extrapolate ~/ray_results/mazes_* --sizes positions=9,11,13 --thinking-steps 60,80,100\n
+  rllib extrapolate RUN --sizes bits=32,128,512 --thinking-steps 300 --exit-rule confidence --out grid.json
+"""
+
+RESULTS_EPILOG = """
+Examples:\n
+  rllib results ~/ray_results/*\n
+  rllib results ~/ray_results/mazes_delta_small --json | tail -n 1
+"""
+
 PICTURE_EPILOG = """
 Examples:\n
   rllib picture impulse-responses --options '{pools: 12, base: 1.5}'\n
@@ -312,6 +325,59 @@ def compare_thinking(
     from engram.train.thinking import compare
 
     compare.compare_thinking(first, second, as_json)
+
+
+@app.command(epilog=EXTRAPOLATE_EPILOG)
+def extrapolate(
+    runs: Annotated[list[str], typer.Argument(help="Checkpoints, or trials' or experiments' folders.")],
+    sizes: Annotated[
+        str, typer.Option(metavar="SETTING=V,V,...", help="A setting of the environment and its values.")
+    ],
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes, or puzzles, for each run and size.")] = 100,
+    env_config: Annotated[
+        str | None, typer.Option(help="Other environment settings as YAML, merged over those of training.")
+    ] = None,
+    thinking_steps: Annotated[
+        str | None,
+        typer.Option(metavar="N[,N,...]", help="Thinking networks: iterations, one number or one a size."),
+    ] = None,
+    exit_rule: Annotated[
+        list[str] | None,
+        typer.Option(help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
+    out: Annotated[str | None, typer.Option(help="Also write everything to this JSON file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+) -> None:
+    """Test runs at other sizes than they were trained at: one table, runs by sizes."""
+    from engram.train import extrapolation
+    from engram.train.loading import parse_mapping
+
+    if thinking_steps is None:
+        _check_unused("needs --thinking-steps", {"--exit-rule": exit_rule})
+    setting, values = extrapolation.parse_sizes(sizes)
+    grid = extrapolation.Grid(
+        runs,
+        setting,
+        values,
+        parse_mapping(env_config, "--env-config") if env_config else {},
+        episodes,
+        extrapolation.parse_budgets(thinking_steps) if thinking_steps else None,
+        exit_rule or ("last",),
+        seed,
+    )
+    extrapolation.extrapolate(grid, out, as_json)
+
+
+@app.command(epilog=RESULTS_EPILOG)
+def results(
+    folders: Annotated[list[str], typer.Argument(help="Experiments' folders.")],
+    as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
+) -> None:
+    """What runs came to: last and best scores, when the best was reached, time."""
+    from engram.train import scores
+
+    scores.show_results(folders, as_json)
 
 
 @app.command(epilog=PICTURE_EPILOG)

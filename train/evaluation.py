@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.console import Console
 
 from engram.agents.episodes import EPISODES, Episode, EpisodeLog
 from engram.agents.thinking import ThinkingModule
+from engram.train.answers import AnswerLog
 from engram.train.environments import make_batched
 from engram.train.errors import ExperimentError, reason
 from engram.train.gif import write_gif
@@ -65,7 +66,7 @@ def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) 
     module, env_id, env_config = subject.module, subject.env, subject.env_config
     with one_line(subject.checkpoint):
         played = play(module, env_id, env_config, request)
-    summary = summarise(played) | subject.told()
+    summary = summarise(played.episodes) | played.answers | subject.told()
     print_summary(summary, Console())
     print(f"actions: {'the likeliest' if request.greedy else 'drawn from the policy'}")
     if gif is not None:
@@ -89,7 +90,19 @@ def one_line(checkpoint: Path, command: str = "evaluate") -> Iterator[None]:
         raise ExperimentError(f"{command}: {checkpoint} cannot be played: {reason(error)}") from None
 
 
-def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Request) -> list[Episode]:
+class Played(NamedTuple):
+    """What `play` saw.
+
+    Attributes:
+        episodes: The episodes, in the order in which they ended.
+        answers: What `AnswerLog` has to say of the answers in them.
+    """
+
+    episodes: list[Episode]
+    answers: dict[str, Any]
+
+
+def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Request) -> Played:
     """Play episodes in a batched environment.
 
     Args:
@@ -127,17 +140,18 @@ class _Finished(list[Episode]):
             self.append(Episode(*value))
 
 
-def _episodes(env: Any, policy: Policy, request: Request) -> list[Episode]:
+def _episodes(env: Any, policy: Policy, request: Request) -> Played:
     log = EpisodeLog(policy.lanes, env.metadata.get("group_by"))
     log.limit(request.episodes)
-    observations, _ = env.reset(seed=request.seed)
-    resets, finished = np.ones(policy.lanes, dtype=bool), _Finished()
+    observations, infos = env.reset(seed=request.seed)
+    resets, finished, answers = np.ones(policy.lanes, dtype=bool), _Finished(), AnswerLog(env)
     for _ in range(MAX_STEPS):
         actions = policy.act(observations, resets)
+        answers.step(policy, infos, log.counting())
         observations, rewards, terminated, truncated, infos = env.step(actions)
         resets = np.logical_or(terminated, truncated)
         log.step(rewards, resets, infos)
         if not log.wanting():
             log.report(finished)
-            return finished
+            return Played(finished, answers.summary())
     raise ExperimentError(f"evaluate: an episode did not end within {MAX_STEPS:,} steps")

@@ -33,7 +33,8 @@ class Policy(abc.ABC):
         self.module = module.eval()
         self.lanes = lanes
         self.greedy = greedy
-        self._distribution = module.get_inference_action_dist_cls()
+        self._kind = module.get_inference_action_dist_cls()
+        self._distribution: Any = None
 
     @abc.abstractmethod
     def act(self, observations: Any, resets: Array) -> Array:
@@ -47,10 +48,18 @@ class Policy(abc.ABC):
             (B, ...) actions as the environment takes them.
         """
 
+    def log_likelihood(self, actions: Array) -> Array:
+        """Natural logarithm of the probability that the last `act` gave to `actions`, (B,).
+
+        Args:
+            actions: (B, ...), as the module's action space has them.
+        """
+        return np.asarray(self._distribution.logp(torch.as_tensor(actions)))
+
     def _decide(self, inputs: Tensor) -> Array:
-        distribution = self._distribution.from_logits(inputs)
-        actions = (distribution.to_deterministic() if self.greedy else distribution).sample()
-        return np.asarray(actions)
+        self._distribution = self._kind.from_logits(inputs)
+        chosen = self._distribution.to_deterministic() if self.greedy else self._distribution
+        return np.asarray(chosen.sample())
 
 
 class ColumnPolicy(Policy):

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from engram.train import checkpoints
+from engram.train.best import best_checkpoint
 from engram.train.noise import quiet
 
 
@@ -43,7 +44,7 @@ def find_subject(path: str, env_config: Mapping[str, Any]) -> Subject:
     """Loads a trained network.
 
     Args:
-        path: A checkpoint, or a folder with checkpoints.
+        path: A checkpoint, or a trial's or an experiment's folder, for which its best checkpoint stands.
         env_config: Settings merged over those of training.
 
     Raises:
@@ -51,7 +52,7 @@ def find_subject(path: str, env_config: Mapping[str, Any]) -> Subject:
     """
     quiet()
     torch.set_num_threads(1)  # tensors this small gain nothing from more
-    checkpoint = checkpoints.find_checkpoint(path)
+    checkpoint = best_checkpoint(path)
     origin = checkpoints.source(checkpoint)
     settings = {**origin.env_config, **env_config}
     settings.pop("autoreset_mode", None)  # how stock runners reset; evaluation resets its own way

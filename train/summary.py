@@ -11,6 +11,7 @@ from rich.table import Table
 from engram.agents.episodes import Episode
 
 Array = np.ndarray[Any, np.dtype[Any]]
+ANSWERS = {"cross_entropy": "steps of the loss", "cross_entropy_scored": "steps that earn reward"}
 
 
 def summarise(episodes: list[Episode]) -> dict[str, Any]:
@@ -67,6 +68,11 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     for group, measures in summary["groups"].items():
         table.add_row(*_row(group, measures))
     console.print(table)
+    for name, where in ANSWERS.items():
+        if name in summary:
+            chance = summary.get("chance", {}).get(name)
+            beside = "" if chance is None else f" ({chance:.4f} if nothing is remembered)"
+            print(f"cross-entropy, {where}: {summary[name]:.4f} nats{beside}")
 
 
 def _row(name: str, measures: Mapping[str, Any]) -> list[str]:

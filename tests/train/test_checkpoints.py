@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import pickle
 import shutil
@@ -11,6 +12,7 @@ from ray.train._internal.session import _TrainingResult
 from ray.tune import Checkpoint, CheckpointConfig
 
 from engram.train import checkpoints
+from engram.train.best import best_checkpoint
 from engram.train.errors import ExperimentError
 from engram.train.record import read_record
 from engram.train.resume import adopt_newest, keep_state, unfinished_trials
@@ -64,6 +66,64 @@ def test_a_folder_means_its_newest_checkpoint(trial_folder):
     for path in (trial_folder, trial_folder.parent, trial_folder / "checkpoint_000001"):
         assert checkpoints.find_checkpoint(str(path)) == trial_folder / "checkpoint_000001"
     assert checkpoints.training_iteration(trial_folder / "checkpoint_000001") == 10
+
+
+def test_copies_change_nothing_about_which_is_newest(trial_folder):
+    """Copied files bear the time of the copy."""
+    os.utime(trial_folder / "checkpoint_000000")
+    assert checkpoints.find_checkpoint(str(trial_folder)).name == "checkpoint_000001"
+
+
+def test_of_several_trials_the_one_that_saved_last(trial_folder):
+    other = save(trial_folder.parent / "a_trial" / "checkpoint_000000", 1)
+    assert checkpoints.find_checkpoint(str(trial_folder.parent)) == other
+
+
+SCORE = "evaluation/env_runners/episode_return_mean"
+
+
+def keep_by(folder, order="max", attribute=SCORE):
+    """Says how an experiment judges the checkpoints of its trial."""
+    keeping = {"checkpoint_score_attribute": attribute, "checkpoint_score_order": order}
+    record = {"experiment": {"checkpoint_config": keeping}}
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+def report_scores(folder, scores):
+    """A report for each iteration with a score."""
+    lines = [
+        {"training_iteration": iteration, "evaluation": {"env_runners": {"episode_return_mean": score}}}
+        for iteration, score in scores.items()
+    ]
+    (folder / "result.json").write_text("\n".join(map(json.dumps, lines)))
+
+
+@pytest.mark.parametrize(
+    ("order", "scores", "best"),
+    [
+        ("max", {5: 0.9, 10: 0.8}, "checkpoint_000000"),
+        ("max", {5: 0.8, 10: 0.9}, "checkpoint_000001"),
+        ("min", {5: 0.9, 10: 0.8}, "checkpoint_000001"),
+        ("max", {5: 0.9, 10: 0.9}, "checkpoint_000000"),
+        ("max", {5: math.nan, 10: 0.1}, "checkpoint_000001"),
+        ("max", {5: 0.9}, "checkpoint_000000"),
+        ("max", {}, "checkpoint_000001"),
+    ],
+)
+def test_a_run_means_its_best_checkpoint(trial_folder, order, scores, best):
+    keep_by(trial_folder, order)
+    report_scores(trial_folder, scores)
+    for path in (trial_folder, trial_folder.parent):
+        assert best_checkpoint(str(path)).name == best
+    for checkpoint in trial_folder.glob("checkpoint_*"):
+        assert best_checkpoint(str(checkpoint)) == checkpoint
+
+
+def test_a_run_without_a_score_means_its_newest_checkpoint(trial_folder):
+    report_scores(trial_folder, {5: 0.9, 10: 0.8})
+    assert best_checkpoint(str(trial_folder)).name == "checkpoint_000001"
+    keep_by(trial_folder, attribute=None)
+    assert best_checkpoint(str(trial_folder)).name == "checkpoint_000001"
 
 
 def test_half_a_checkpoint_is_passed_over(trial_folder):

@@ -41,7 +41,7 @@ class Oracle(Policy):
 
 def test_an_oracle_succeeds_always(monkeypatch):
     monkeypatch.setattr("engram.train.evaluation.make_policy", Oracle)
-    summary = summarise(play(module(), CUE, {"delay": 3}, Request("", episodes=37, seed=5)))
+    summary = summarise(play(module(), CUE, {"delay": 3}, Request("", episodes=37, seed=5)).episodes)
     assert summary["episodes"] == 37
     assert summary["return_mean"] == summary["success_rate"] == 1.0
     assert summary["return_ci95"] == [1.0, 1.0]
@@ -53,7 +53,7 @@ def test_an_oracle_succeeds_always(monkeypatch):
 def test_long_episodes_count_as_often_as_short_ones(monkeypatch):
     """Stopping at the first N episodes that end would find the short ones nine times as often."""
     monkeypatch.setattr("engram.train.evaluation.MAX_LANES", 8)
-    summary = summarise(play(module(env=UNEVEN), UNEVEN, {}, Request("", episodes=402)))
+    summary = summarise(play(module(env=UNEVEN), UNEVEN, {}, Request("", episodes=402)).episodes)
     assert summary["episodes"] == 402
     assert 0.4 < summary["return_mean"] / 9 < 0.6
     assert summary["success_rate"] is None
@@ -64,6 +64,36 @@ def test_same_seed_same_episodes():
     made = module()
     request = Request("", episodes=20, greedy=False, seed=3)
     assert play(made, CUE, {}, request) == play(made, CUE, {}, request)
+
+
+class NineSure(Policy):
+    """Gives nine tenths to one class, the rest to the others, whatever it sees."""
+
+    def act(self, observations, resets):
+        logits = torch.full((self.lanes, self.module.action_space.n), 0.1 / (self.module.action_space.n - 1))
+        logits[:, 1] = 0.9
+        return self._decide(logits.log())
+
+
+@pytest.mark.parametrize("mask", ["recall", "all"])
+def test_cross_entropy_of_answers(monkeypatch, mask):
+    """At the steps of the loss and at those that earn reward, of those episodes alone that count."""
+    monkeypatch.setattr("engram.train.evaluation.make_policy", NineSure)
+    monkeypatch.setattr("engram.train.evaluation.MAX_LANES", 8)
+    config = {"span": 3, "length": 2, "mask": mask}
+    model = module("Supervised", env="engram/Copying-v0")
+    played = play(model, "engram/Copying-v0", config, Request("", episodes=2001, seed=3))
+    sure, unsure = -np.log(0.9), -np.log(0.1 / 8)
+    recalled = np.mean([episode.episode_return for episode in played.episodes])
+    scored = recalled * sure + (1 - recalled) * unsure
+    assert played.answers["cross_entropy_scored"] == pytest.approx(scored, abs=1e-5)
+    counted = scored if mask == "recall" else (2 * scored + 5 * unsure) / 7
+    assert played.answers["cross_entropy"] == pytest.approx(counted, abs=1e-5)
+    assert played.answers["chance"]["cross_entropy_scored"] == pytest.approx(np.log(8))
+
+
+def test_no_cross_entropy_where_nobody_says_what_is_right():
+    assert play(module(), CUE, {}, Request("", episodes=3)).answers == {}
 
 
 def test_interval_is_students_t():
@@ -176,7 +206,7 @@ def test_a_gif_of_the_maze_skips_the_wait(tmp_path, monkeypatch):
 def test_summary_is_json():
     env = make_batched(CUE, 2, {})
     env.close()
-    summary = summarise(play(module(), CUE, {}, Request("", episodes=3)))
+    summary = summarise(play(module(), CUE, {}, Request("", episodes=3)).episodes)
     assert json.loads(json.dumps(summary)) == summary
 
 

@@ -7,6 +7,7 @@ import ray
 import torch
 
 from engram.train import build, checkpoints, header
+from engram.train.best import best_checkpoint
 from engram.train.environments import make_batched, probe
 from engram.train.errors import ExperimentError
 from engram.train.experiment import Overrides, read_experiments
@@ -193,7 +194,7 @@ def test_accuracy_after_each_iteration(run, typed):
         *("--out", out, "--json"),
     )
     assert code == 0
-    expected = accuracies(checkpoints.load_module(checkpoints.find_checkpoint(str(trial))), 3, 300, 12)
+    expected = accuracies(checkpoints.load_module(best_checkpoint(str(trial))), 3, 300, 12)
     curves = json.loads(out.read_text())["curves"]
     assert curves["last"]["accuracy"] == pytest.approx(expected)
     assert len(set(expected)) > 1, "this test cannot tell iterations apart"
@@ -209,7 +210,7 @@ def test_evaluation_plays_what_thinking_counts(run, typed):
     _, trial, _ = run
     typed_in = ("evaluate", trial, "--episodes", "100", "--seed", "5", "--env-config", "{bits: 3}", "--json")
     code, printed, _ = typed(*typed_in)
-    expected = accuracies(checkpoints.load_module(checkpoints.find_checkpoint(str(trial))), 3, 100, 3)
+    expected = accuracies(checkpoints.load_module(best_checkpoint(str(trial))), 3, 100, 3)
     assert code == 0
     assert json.loads(printed.splitlines()[-1])["return_mean"] == pytest.approx(expected[2])
 

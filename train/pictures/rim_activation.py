@@ -98,8 +98,9 @@ def load_core(options: ActivationOptions) -> Core:
 
 def _from_checkpoint(path: str) -> Core:
     from engram.train import checkpoints
+    from engram.train.best import best_checkpoint
 
-    module = checkpoints.load_module(checkpoints.find_checkpoint(path))
+    module = checkpoints.load_module(best_checkpoint(path))
     core = getattr(module, "core", None)
     if not isinstance(core, Core):
         raise ExperimentError(f"--options.weights: {path}: its module has no core")

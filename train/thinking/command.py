@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from engram.train.evaluation import Request, one_line
 from engram.train.subject import find_subject
+from engram.train.tables import print_table
 from engram.train.thinking.record import Evaluation
 from engram.train.thinking.sweep import Thinking, think
 
@@ -42,7 +42,7 @@ def evaluate_thinking(
     told = subject.told() | {"seed": request.seed}
     summary = told | {"problems": found.problems, "thinking_steps": budget, "rules": _ends(found)}
     print(subject)
-    Console().print(_table(found, budget))
+    print_table(_table(found, budget))
     if out is not None:
         Evaluation(**told, curves=found.curves, solved=found.solved).write(out)
         print(f"written: {out}")

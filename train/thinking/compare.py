@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from engram.train.errors import ExperimentError
 from engram.train.mcnemar import mcnemar
+from engram.train.tables import print_table
 from engram.train.thinking.record import Evaluation, read_evaluation
 
 COMMAND = "compare-thinking"
@@ -41,7 +41,7 @@ def compare_thinking(first: str, second: str, as_json: bool) -> dict[str, Any]:
     print(
         f"environment: {one.env} {json.dumps(one.env_config)}, seed {one.seed}, {len(one.solved):,} problems"
     )
-    Console().print(table)
+    print_table(table)
     print(f"McNemar's exact test, two-sided: p = {test.p_value:.3g}")
     summary = {"first": _told(first, one), "second": _told(second, other), **test._asdict()}
     if as_json:

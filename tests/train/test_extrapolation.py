@@ -1,0 +1,101 @@
+"""Runs against sizes: what is asked for, what is refused, against evaluations one by one."""
+
+import json
+
+import pytest
+from made_up_thinkers import SUMS, make_checkpoint
+
+from engram.train.errors import ExperimentError
+from engram.train.extrapolation import Grid, parse_budgets, parse_sizes
+
+DIGITS = "engram/ImageClassification-v0"
+
+
+@pytest.fixture(scope="module")
+def sums(tmp_path_factory):
+    """Untrained networks for strings: of 3 bits, and of the default's."""
+    folder = tmp_path_factory.mktemp("sums")
+    made = {"three": {"bits": 3}, "default": {}}
+    return [make_checkpoint(folder / name, SUMS, config) for name, config in made.items()]
+
+
+def typed_json(typed, *arguments):
+    code, printed, error = typed(*arguments, "--json")
+    assert (code, error) == (0, "")
+    return json.loads(printed.splitlines()[-1]), printed
+
+
+def test_every_run_at_every_size_as_evaluate_finds_it(sums, typed, tmp_path):
+    asked = ("--episodes", "200", "--seed", "4", "--exit-rule", "confidence", "--exit-rule", "last")
+    out = tmp_path / "grid.json"
+    cells, printed = typed_json(
+        *(typed, "extrapolate", *sums, "--sizes", "bits=1,2,3", "--thinking-steps", "2,5,9"),
+        *(*asked, "--out", out),
+    )
+    assert json.loads(out.read_text()) == cells
+    assert [(cell["run"], cell["size"]) for cell in cells] == [(run, n) for run in sums for n in (1, 2, 3)]
+    assert [cell["trained"] for cell in cells] == [3] * 3 + [None] * 3
+    for cell in cells:
+        steps = {1: 2, 2: 5, 3: 9}[cell["size"]]
+        alone, _ = typed_json(
+            *(typed, "evaluate", cell["run"], "--env-config", f"{{bits: {cell['size']}}}"),
+            *("--thinking-steps", steps, *asked),
+        )
+        assert cell["measures"] == {rule: found["accuracy"] for rule, found in alone["rules"].items()}
+        assert cell["thinking_steps"] == steps
+    shares = [cell["measures"]["last"] for cell in cells]
+    assert len(set(shares)) > 2, "this test cannot tell sizes apart"
+    table = printed.splitlines()[printed.splitlines().index("solved, exit rule last:") + 1 :][:3]
+    assert [line.split() for line in table] == [
+        ["run", "trained", "at", "1", "2", "3"],
+        ["three", "3", *(f"{share:.4f}" for share in shares[:3])],
+        ["default", "default", *(f"{share:.4f}" for share in shares[3:])],
+    ]
+
+
+def test_policies_play(sums, typed):
+    cells, printed = typed_json(typed, "extrapolate", sums[0], "--sizes", "bits=1,2", "--episodes", "64")
+    for cell in cells:
+        alone, _ = typed_json(
+            *(typed, "evaluate", sums[0], "--env-config", f"{{bits: {cell['size']}}}", "--episodes", "64")
+        )
+        assert cell["measures"] == {name: alone[name] for name in ("return_mean", "success_rate")}
+        assert cell["thinking_steps"] is None
+    assert "return_mean, by bits:" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--sizes", "bits"), "--sizes 'bits': expected SETTING=VALUE,VALUE,... such as bits=32,64,512"),
+        (("--sizes", "bits="), "--sizes 'bits=': expected SETTING=VALUE"),
+        (("--sizes", "bit=3"), "unknown key; did you mean 'bits'?"),
+        (("--sizes", "bits=3,4", "--thinking-steps", "0"), "--thinking-steps '0': expected integers >= 1"),
+        (
+            ("--sizes", "bits=3,4", "--thinking-steps", "5,6,7"),
+            "--thinking-steps: 3 numbers for 2 sizes; expected one, or one for each",
+        ),
+        (("--sizes", "bits=3", "--exit-rule", "last"), "--exit-rule: needs --thinking-steps"),
+        (
+            ("--sizes", "bits=3", "--thinking-steps", "5", "--exit-rule", "lst"),
+            "--exit-rule: unknown 'lst'; did you mean 'last'?",
+        ),
+    ],
+)
+def test_what_is_refused(sums, typed, options, message):
+    code, _, error = typed("extrapolate", sums[0], *options)
+    assert code != 0
+    assert message in error
+
+
+def test_one_budget_serves_all_sizes():
+    assert Grid(["run"], "bits", [3, 4], thinking_steps=[7]).budgets() == [7, 7]
+    assert Grid(["run"], "bits", [3, 4], thinking_steps=[7, 8]).budgets() == [7, 8]
+    assert Grid(["run"], "bits", [3, 4]).budgets() == [None, None]
+
+
+def test_sizes_are_yaml():
+    assert parse_sizes("span=[1, 2],{low: 3, high: 4}") == ("span", [[1, 2], {"low": 3, "high": 4}])
+    assert parse_budgets("60") == [60]
+    with pytest.raises(ExperimentError, match="not valid YAML"):
+        parse_sizes("span=[1")

@@ -1,0 +1,80 @@
+"""Runs in numbers, on made-up reports."""
+
+import json
+
+import pytest
+from made_up_runs import make_trial
+
+from engram.train.errors import ExperimentError
+from engram.train.results import read_trials
+from engram.train.scores import score, show_results
+
+
+def only_score(experiment):
+    (trial,) = read_trials(experiment)
+    return score(trial)
+
+
+def with_reports(folder, **changes):
+    """Changes each report: name -> its values, one for each."""
+    file = folder / "result.json"
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for name, values in changes.items():
+        for line, value in zip(lines, values, strict=True):
+            if value is not None:
+                line[name] = value
+    file.write_text("\n".join(map(json.dumps, lines)))
+
+
+def judged(value):
+    return None if value is None else {"env_runners": {"episode_return_mean": value}}
+
+
+def test_the_best_evaluation_counts_where_it_was_first_reported(tmp_path):
+    folder = make_trial(
+        tmp_path / "runs",
+        env_config={},
+        config={"seed": 3, "lr_epochs": {"size": 1500}},
+        episode_return_mean=[0.1, 0.9, 0.6, 0.7],
+    )
+    evaluations = [judged(value) for value in (None, 0.5, 0.5, 0.4)]
+    with_reports(folder, evaluation=evaluations, time_total_s=[900, 1800, 2700, 3600])
+    found = only_score(tmp_path / "runs")
+    assert (found.seed, found.training, found.validation, found.best) == (3, 0.7, 0.4, 0.5)
+    assert (found.best_env_steps, found.best_epoch, found.env_steps) == (2000, 2, 4000)
+    assert found.hours == 1.0
+    assert found.hours_per_epoch == pytest.approx(1.0 * 1500 / 4000)
+    assert found.unfinished == ""
+
+
+def test_without_evaluations_the_best_of_training(tmp_path):
+    make_trial(tmp_path / "runs", env_config={}, episode_return_mean=[0.1, 0.9, 0.6], done=False)
+    found = only_score(tmp_path / "runs")
+    assert (found.validation, found.best, found.best_env_steps) == (None, 0.9, 2000)
+    assert (found.best_epoch, found.hours_per_epoch) == (None, None)
+    assert found.unfinished == "still running or stopped, at 3,000 env steps"
+
+
+def test_a_trial_that_has_not_reported(tmp_path):
+    make_trial(tmp_path / "runs", env_config={}, done=False)
+    found = only_score(tmp_path / "runs")
+    assert (found.training, found.best, found.best_env_steps, found.hours) == (None, None, None, 0.0)
+
+
+def test_a_line_for_each_trial_of_each_folder(tmp_path, capsys):
+    for name, values in (("one", [0.25]), ("two", [0.125])):
+        make_trial(tmp_path / name, env_config={}, episode_return_mean=values)
+        make_trial(tmp_path / name, env_config={}, episode_return_mean=values, done=False)
+    rows = show_results([str(tmp_path / "one"), str(tmp_path / "two")], as_json=True)
+    assert [row["experiment"] for row in rows] == ["one", "one", "two", "two"]
+    assert [row["trial"] for row in rows] == ["trial_00", "trial_01", "trial_00", "trial_01"]
+    lines = capsys.readouterr().out.splitlines()
+    numbers = ["0", "0.2500", "-", "0.2500", "1,000", "-", "-", "0.000"]
+    assert [line.split() for line in lines[1:3]] == [["one", *numbers]] * 2
+    assert lines[5] == "one/trial_01: still running or stopped, at 1,000 env steps"
+    assert json.loads(lines[-1]) == rows
+
+
+def test_a_folder_that_is_none(tmp_path):
+    with pytest.raises(ExperimentError, match="no such folder"):
+        show_results([str(tmp_path / "none")], as_json=False)

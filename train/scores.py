@@ -1,0 +1,133 @@
+"""`rllib results`: what runs came to, one line each: scores, when the best one was reached, what it took."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from engram.train.progress import env_steps, lookup
+from engram.train.results import Trial, read_trials
+from engram.train.tables import print_table
+
+TRAINING = "env_runners/episode_return_mean"
+VALIDATION = f"evaluation/{TRAINING}"
+
+
+class Score(NamedTuple):
+    """A trial in numbers, as papers tabulate them; None is what it does not have.
+
+    Attributes:
+        experiment: Its experiment's folder.
+        trial: Its own folder in there.
+        seed: Its seed.
+        training: Last score in training: the mean return, of `run: Supervised` the share of right answers.
+        validation: Last score in evaluations.
+        best: Best score, in evaluations where there are any.
+        best_env_steps: When that was first reached, env steps.
+        best_epoch: The same in epochs of `lr_epochs.size`, the first one being 1.
+        env_steps: How far it has trained.
+        hours_per_epoch: Time of training, evaluations included.
+        hours: The same in all.
+        unfinished: Why it has not reached its stop condition; empty where it has.
+    """
+
+    experiment: str
+    trial: str
+    seed: int | None
+    training: float | None
+    validation: float | None
+    best: float | None
+    best_env_steps: int | None
+    best_epoch: int | None
+    env_steps: int
+    hours_per_epoch: float | None
+    hours: float
+    unfinished: str
+
+
+def show_results(folders: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
+    """Print a line for each trial, and return them.
+
+    Args:
+        folders: Experiments' folders.
+        as_json: End with one line of JSON.
+
+    Raises:
+        ExperimentError: A folder that is none, or has no trial of `rllib train` in it.
+    """
+    scores = [score(trial) for folder in folders for trial in read_trials(Path(folder).expanduser())]
+    table = Table(*_COLUMNS, box=None, pad_edge=False)
+    for row in scores:
+        table.add_row(*_row(row))
+    print_table(table)
+    for row in scores:
+        if row.unfinished:
+            print(f"{row.experiment}/{row.trial}: {row.unfinished}")
+    summary = [row._asdict() for row in scores]
+    if as_json:
+        print(json.dumps(summary))
+    return summary
+
+
+def score(trial: Trial) -> Score:
+    """A trial in numbers.
+
+    Args:
+        trial: Finished or not.
+    """
+    last = trial.reports[-1] if trial.reports else {}
+    best, at = _first_best(trial.reports)
+    epoch = (trial.config.get("lr_epochs") or {}).get("size")
+    steps, hours = env_steps(last), float(last.get("time_total_s") or 0.0) / 3600
+    return Score(
+        experiment=trial.folder.parent.name,
+        trial=trial.folder.name,
+        seed=trial.config.get("seed"),
+        training=_number(last, TRAINING),
+        validation=_number(last, VALIDATION),
+        best=best,
+        best_env_steps=at,
+        best_epoch=math.ceil(at / epoch) if epoch and at is not None else None,
+        env_steps=steps,
+        hours_per_epoch=hours * epoch / steps if epoch and steps else None,
+        hours=hours,
+        unfinished=trial.unfinished(),
+    )
+
+
+def _first_best(reports: Iterable[Mapping[str, Any]]) -> tuple[float | None, int | None]:
+    """The best score and the env steps at which it was first reported."""
+    reports = list(reports)
+    evaluated = any(_number(report, VALIDATION) is not None for report in reports)
+    path = VALIDATION if evaluated else TRAINING
+    scored = [(value, report) for report in reports if (value := _number(report, path)) is not None]
+    if not scored:
+        return None, None
+    value, report = max(scored, key=lambda pair: pair[0])  # the first of equals
+    return value, env_steps(report)
+
+
+def _number(report: Mapping[str, Any], path: str) -> float | None:
+    value = lookup(report, path)
+    return float(value) if isinstance(value, int | float) and not math.isnan(value) else None
+
+
+_COLUMNS = {  # header -> field of `Score`, form
+    "experiment": ("experiment", "s"),
+    "seed": ("seed", "d"),
+    "training": ("training", ".4f"),
+    "validation": ("validation", ".4f"),
+    "best": ("best", ".4f"),
+    "at step": ("best_env_steps", ",d"),
+    "epoch": ("best_epoch", "d"),
+    "h/epoch": ("hours_per_epoch", ".4f"),
+    "hours": ("hours", ".3f"),
+}
+
+
+def _row(score: Score) -> list[str]:
+    values = [(getattr(score, field), form) for field, form in _COLUMNS.values()]
+    return ["-" if value is None else format(value, form) for value, form in values]
