@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from engram.agents.encoders import encoder_options, make_encoder
 from engram.memory import core_options, make_core
 from engram.memory.core import State
-from engram.memory.options import Options, integers, parse_options, unknown_key_message
+from engram.memory.options import Options, check_keys, integers, parse_options
 from engram.memory.windows.mlp import relu_layers
 
 RESETS = "resets"
@@ -69,10 +69,7 @@ def check_recurrent_model(model: Mapping[str, Any], path: str = "model") -> Mode
     Raises:
         ValueError: Unknown key, wrong type or value out of range, named by its path.
     """
-    known = ModelConfig.__dataclass_fields__
-    for key in model:
-        if key not in known:
-            raise ValueError(unknown_key_message(path, key, known))
+    check_keys(model, ModelConfig.__dataclass_fields__, path)
     config = ModelConfig(**model)
     encoder_options(config.encoder, f"{path}.encoder")
     core_options(config.core, f"{path}.core")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from engram.agents.distributions import TorchBernoulli
 from engram.agents.module import POLICY_INIT_SCALE, ColumnarModule, Outputs
 from engram.memory.core import State, where_lanes
-from engram.memory.options import Options, integer, parse_options, unknown_key_message
+from engram.memory.options import Options, check_keys, integer, parse_options
 from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
 
 THOUGHT = "thought"
@@ -62,10 +62,7 @@ def check_thinking_model(model: Mapping[str, Any], path: str = "model") -> Think
     Raises:
         ValueError: Unknown key, wrong type or value out of range, named by its path.
     """
-    known = ThinkingConfig.__dataclass_fields__
-    for key in model:
-        if key not in known:
-            raise ValueError(unknown_key_message(path, key, known))
+    check_keys(model, ThinkingConfig.__dataclass_fields__, path)
     config = ThinkingConfig(**model)
     thinker_options(config.core, f"{path}.core")
     if not isinstance(config.readout, Mapping):

@@ -8,7 +8,7 @@ dataclass. Every complaint is a `ValueError` that names the offending key by its
 import dataclasses
 import difflib
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
 Check = Callable[[Any], Any]
@@ -29,6 +29,19 @@ def unknown_key_message(path: str, key: object, known: Iterable[str]) -> str:
     Example: ``core.pols: unknown key; did you mean 'pools'? known: base, pools``.
     """
     return f"{path}.{key}: unknown key; {_known(key, known)}"
+
+
+def check_keys(values: Iterable[str], known: Collection[str], path: str) -> None:
+    """Raises ValueError for the first key that the section at `path` does not have.
+
+    Args:
+        values: keys that the user wrote, or a mapping of them.
+        known: the section's keys.
+        path: where the user wrote them, dotted; only used in messages.
+    """
+    for key in values:
+        if key not in known:
+            raise ValueError(unknown_key_message(path, key, known))
 
 
 def _known(name: object, known: Iterable[str]) -> str:
@@ -182,10 +195,7 @@ def parse_options(section: type[Section], values: Mapping[str, Any], path: str) 
     Raises:
         ValueError: unknown key, wrong type or out of range.
     """
-    known = [field.name for field in dataclasses.fields(section)]
-    for key in values:
-        if key not in known:
-            raise ValueError(unknown_key_message(path, key, known))
+    check_keys(values, [field.name for field in dataclasses.fields(section)], path)
     try:
         return section(**values)
     except ValueError as error:

@@ -108,7 +108,7 @@ def parse_budgets(text: str) -> list[int]:
     Raises:
         ExperimentError: It is something else.
     """
-    budgets = parse_yaml(f"[{text}]", "--thinking-steps")
+    budgets: list[Any] = parse_yaml(f"[{text}]", "--thinking-steps")
     if not budgets or not all(type(budget) is int and budget >= 1 for budget in budgets):
         raise ExperimentError(f"--thinking-steps {text!r}: expected integers >= 1, such as 60,100,200")
     return budgets
