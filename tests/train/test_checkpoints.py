@@ -17,6 +17,7 @@ from engram.train.errors import ExperimentError
 from engram.train.record import read_record
 from engram.train.resume import adopt_newest, keep_state, unfinished_trials
 from engram.train.runner import changed_settings, last_words
+from engram.train.trials import ScoredCheckpoints
 
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint
     ".": "algorithm_state",
@@ -124,6 +125,20 @@ def test_a_run_without_a_score_means_its_newest_checkpoint(trial_folder):
     assert best_checkpoint(str(trial_folder)).name == "checkpoint_000001"
     keep_by(trial_folder, attribute=None)
     assert best_checkpoint(str(trial_folder)).name == "checkpoint_000001"
+
+
+@pytest.mark.parametrize(("interval", "kept"), [(2, {"2", "5"}), (None, {"3", "5"})])
+def test_a_repeated_score_is_none(tmp_path, interval, kept):
+    """Evaluated after iterations 2 and 4; RLlib reports the score of 2 once more after 3."""
+    config = CheckpointConfig(num_to_keep=1, checkpoint_score_attribute=SCORE)
+    manager = ScoredCheckpoints(config, interval)
+    for iteration, score in ((1, None), (2, 0.9), (3, 0.9), (4, 0.5), (5, 0.5)):
+        folder = tmp_path / str(iteration)
+        folder.mkdir()
+        evaluation = {} if score is None else {"env_runners": {"episode_return_mean": score}}
+        result = {"training_iteration": iteration, "evaluation": evaluation}
+        manager.register_checkpoint(_TrainingResult(Checkpoint(str(folder)), result))
+    assert {folder.name for folder in tmp_path.iterdir()} == kept
 
 
 def test_half_a_checkpoint_is_passed_over(trial_folder):
