@@ -131,7 +131,7 @@ class Training(NamedTuple):
 
 ADAM, SGD = ("adam", 0.0), ("sgd", 0.9)
 CHESS, MAZES, SUMS = (((100, 115), 0.1, 10, 130), (None, 1.0, 10, 50), ((60, 100), 0.1, 10, 150))
-# A Simple Loss Function for Convergent Algorithm Synthesis using RNNs; its code's values where its table differs.
+# A Simple Loss Function for Convergent Algorithm Synthesis using RNNs; its code, where its table differs.
 PAPER_2 = {
     "chess_delta_paper": Training("delta", None, *ADAM, 1e-3, *CHESS, None, True, 250, 480_000, 30),
     "mazes_delta": Training("delta", None, *ADAM, 1e-3, *MAZES, 10, True, 100, 40_000, 30),
