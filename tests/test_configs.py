@@ -2,17 +2,27 @@
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from engram.agents.results import gradient_window
+from engram.agents.supervised.optimizers import epoch_options, optimizer_options
 from engram.memory import CORES
+from engram.memory.thinking import make_loss, thinker_options
 from engram.train.errors import ExperimentError
 from engram.train.experiment import Overrides, read_experiments
 from engram.train.inheritance import read_whole_document
 from engram.train.plan import make_plan
 
-WITH_A_FILE_OF_THE_USERS = {"chess_delta_paper": "lichess_db_puzzle.csv"}
+LICHESS = "there is no lichess_db_puzzle.csv"
+WITH_FILES_OF_THE_USERS = {
+    "chess_delta_paper": LICHESS,
+    "chess_progressive_paper": LICHESS,
+    "cifar10_paper": "cifar-10-batches-bin; legal: the folder that holds CIFAR-10",
+}
+SEVERAL = {"cifar10_paper": 8, "mazes_by_depth_paper": 45}
+"""Files of several experiments, and how many."""
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
 
@@ -20,10 +30,15 @@ CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 def test_experiment_is_accepted(path):
     experiments, notices = read_experiments(read_whole_document(str(path)), Overrides())
     assert not notices
-    assert [experiment.name for experiment in experiments] == [path.stem]
+    names = {experiment.name for experiment in experiments}
+    if path.stem in SEVERAL:
+        assert len(names) == len(experiments) == SEVERAL[path.stem]
+        assert names.isdisjoint(path.stem for path in CONFIGS)
+    else:
+        assert names == {path.stem}
     for experiment in experiments:
-        if path.stem in WITH_A_FILE_OF_THE_USERS:
-            with pytest.raises(ExperimentError, match=f"there is no {WITH_A_FILE_OF_THE_USERS[path.stem]}"):
+        if path.stem in WITH_FILES_OF_THE_USERS:
+            with pytest.raises(ExperimentError, match=WITH_FILES_OF_THE_USERS[path.stem]):
                 make_plan(experiment)
         else:
             assert make_plan(experiment).config is not None
@@ -34,7 +49,7 @@ def test_every_number_has_a_comment(path):
     """A line with a number says its unit or its source; what a run is called and counted by needs none."""
     plain = re.compile(r"^\s*(seed|checkpoint_at_end)\b")
     for number, line in enumerate(path.read_text().splitlines(), start=1):
-        value = line.partition("#")[0].partition(":")[2]
+        value = re.sub(r"[&*]\w+", "", line.partition("#")[0].partition(":")[2])  # anchors are names
         if re.search(r"\d", value) and "engram/" not in value and not plain.match(line):
             assert "#" in line, f"{path.name}:{number}: {line.strip()}"
 
@@ -67,3 +82,149 @@ def test_appendix_f_has_gradients_over_whole_fragments(task):
     config = make_plan(experiment).config
     assert config.rollout_fragment_length == gradient_window(config) == 300
     assert config.model_config["core"] == {"type": "lstm", "size": 128, "horizon": 300}
+
+
+class Training(NamedTuple):
+    """How a thinking network is trained, as an experiment's learner reads it."""
+
+    loss: str
+    alpha: float | None
+    optimizer: str
+    momentum: float
+    lr: float
+    decay_at: tuple[float, ...] | None
+    decay_factor: float
+    warmup: int  # epochs
+    epochs: float
+    clip: float | None  # global norm
+    throttle: bool
+    batch: int
+    problems: int  # of an epoch
+    thinking_steps: int
+    weight_decay: float = 0.0
+
+    @classmethod
+    def of(cls, plan):
+        config = plan.config
+        assert config.minibatch_size is None
+        assert config.num_epochs == 1
+        loss, optimizer = make_loss(config.loss), optimizer_options(config.optimizer)
+        epochs, (_, core) = epoch_options(config.lr_epochs), thinker_options(config.model_config["core"])
+        return cls(
+            loss=config.loss["type"],
+            alpha=getattr(loss, "alpha", None),
+            optimizer=optimizer.type,
+            momentum=optimizer.momentum,
+            lr=config.lr,
+            decay_at=epochs.decay_at,
+            decay_factor=epochs.decay_factor if epochs.decay_at else 1.0,
+            warmup=epochs.warmup,
+            epochs=plan.experiment.stop["timesteps_total"] / epochs.size,
+            clip=config.grad_clip,
+            throttle=config.throttle,
+            batch=config.lanes,
+            problems=epochs.size,
+            thinking_steps=loss.iterations or core.thinking_steps,
+            weight_decay=optimizer.weight_decay,
+        )
+
+
+ADAM, SGD = ("adam", 0.0), ("sgd", 0.9)
+CHESS, MAZES, SUMS = (((100, 115), 0.1, 10, 130), (None, 1.0, 10, 50), ((60, 100), 0.1, 10, 150))
+# A Simple Loss Function for Convergent Algorithm Synthesis using RNNs; its code, where its table differs.
+PAPER_2 = {
+    "chess_delta_paper": Training("delta", None, *ADAM, 1e-3, *CHESS, None, True, 250, 480_000, 30),
+    "mazes_delta": Training("delta", None, *ADAM, 1e-3, *MAZES, 10, True, 100, 40_000, 30),
+    "prefix_sums_delta_paper": Training("delta", None, *ADAM, 1e-3, *SUMS, 0.1, False, 100, 8_000, 30),
+    "chess_progressive_paper": Training(
+        "progressive", 0.5, *SGD, 1e-2, *CHESS, None, False, 300, 480_000, 30
+    ),
+    "mazes_progressive_paper": Training("progressive", 0.01, *ADAM, 1e-3, *MAZES, None, True, 50, 40_000, 30),
+    "prefix_sums_progressive_paper": Training(
+        "progressive", 1.0, *ADAM, 1e-3, *SUMS, 1, False, 100, 8_000, 30
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAPER_2)
+def test_paper_2_is_trained_as_its_code_does(name):
+    generated = {"config.env_config": {}, "config.evaluation_config": {}}  # needs no file; other sizes
+    changes = generated if name.startswith("chess") else {}
+    (experiment,), _ = read_experiments(read_whole_document(name), Overrides(changes))
+    assert Training.of(make_plan(experiment)) == PAPER_2[name]
+
+
+HALF, QUARTER, TENTH = 0.5, 0.25, 0.1
+# Thinking Deeply with Recurrence: depth, step sizes for small, medium and large mazes, drops at, to, epochs.
+RECURRENT = {
+    8: ((0.1, 0.1, 0.1), (175,), TENTH, 200),
+    12: ((0.05, 0.05, 0.05), (50, 100), TENTH, 150),
+    16: ((0.02, 0.05, 0.04), (50, 100), TENTH, 150),
+    20: ((0.01, 0.04, 0.02), (50, 100), TENTH, 150),
+    24: ((0.002, 0.008, 0.01), (60, 120), HALF, 160),
+    28: ((0.002, 0.006, 0.006), (60, 120), QUARTER, 160),
+    36: ((0.001, 0.006, 0.004), (40, 100), QUARTER, 160),
+    44: ((0.001, 0.004, 0.006), (60, 120), QUARTER, 160),
+}
+FEED_FORWARD = {
+    depth: (rates, (175,), TENTH, 200)
+    for depth, rates in {
+        12: (0.05, 0.05, 0.05),
+        16: (0.001, 0.001, 0.005),
+        **dict.fromkeys((20, 24, 28, 36, 44), (0.001, 0.001, 0.002)),
+    }.items()
+}
+SIZES = {"small": 9, "medium": 11, "large": 13}  # positions
+
+
+def maze_net(lr, decay_at, decay_factor, epochs, depth, optimizer=SGD):
+    settings = (lr, decay_at, decay_factor, 5, epochs, None, True, 50, 50_000, (depth - 4) // 4)
+    return Training("final", None, *optimizer, *settings, weight_decay=2e-4)
+
+
+def test_paper_1_has_a_row_for_each_depth_of_its_maze_networks():
+    experiments, _ = read_experiments(read_whole_document("mazes_by_depth_paper"), Overrides())
+    found = {experiment.name: experiment for experiment in experiments}
+    for ending, rows in {"": RECURRENT, "_ff": FEED_FORWARD}.items():
+        for depth, (rates, *schedule) in rows.items():
+            for (size, positions), lr in zip(SIZES.items(), rates, strict=True):
+                plan = make_plan(found.pop(f"mazes_{size}_{depth}{ending}"))
+                assert Training.of(plan) == maze_net(lr, *schedule, depth)
+                assert plan.config.env_config["positions"] == positions
+                assert plan.config.model_config["core"].get("feed_forward", False) == bool(ending)
+                assert [layers for layers, _ in plan.module.thinking.depths.values()] == [depth]
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("name", "training"),
+    [
+        ("maze_net_paper", maze_net(0.001, (60, 120), QUARTER, 160, 44)),
+        ("maze_net_84_paper", maze_net(5e-4, (40, 100), QUARTER, 140, 84, ADAM)),
+    ],
+)
+def test_paper_1_has_deep_maze_networks(name, training):
+    (experiment,), _ = read_experiments(read_whole_document(name), Overrides())
+    assert Training.of(make_plan(experiment)) == training
+
+
+def test_paper_1_classifies_with_step_sizes_by_family():
+    experiments, _ = read_experiments(read_whole_document("cifar10_paper"), Overrides())
+    rates = {}
+    for experiment in experiments:
+        config = experiment.config
+        rates[experiment.name.removeprefix("cifar10_")] = config["lr"], config["lr_epochs"]["decay_at"]
+        assert config["optimizer"] == {"type": "sgd", "momentum": 0.9, "weight_decay": 2e-4}
+        assert config["num_envs_per_env_runner"] == 128
+        assert experiment.stop == {"timesteps_total": 200 * config["lr_epochs"]["size"]}
+    late, early = [100, 150, 175], [60, 120]
+    assert rates == {
+        "mlp": (0.01, late),
+        "conv_net": (0.01, late),
+        "conv_net_ff": (0.05, late),
+        "res_net": (0.1, late),
+        "res_net_19": (0.01, late),
+        "res_net_ff": (0.1, late),
+        "res_net_bn": (0.1, early),
+        "res_net18": (0.1, early),
+    }
