@@ -30,11 +30,11 @@ cue:
 
 @pytest.fixture(scope="session")
 def rllib():
-    """Runs the command to its end; `CompletedProcess` with text."""
+    """Runs the command to its end, in a folder if one is given; `CompletedProcess` with text."""
 
-    def run(*arguments, timeout=240):
+    def run(*arguments, timeout=240, cwd=None):
         return subprocess.run(
-            command(*arguments), capture_output=True, text=True, timeout=timeout, env=environment()
+            command(*arguments), capture_output=True, text=True, timeout=timeout, env=environment(), cwd=cwd
         )
 
     return run

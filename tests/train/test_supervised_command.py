@@ -1,7 +1,9 @@
 """`run: Supervised` from the command line: what is refused before Ray starts, the header, a run."""
 
+import itertools
 import json
 
+import numpy as np
 import pytest
 import ray
 import torch
@@ -250,10 +252,17 @@ def labels_module():
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_one_line(run, rllib):
+    """The strings come from files, named as they are called where the command is typed."""
     folder, *_ = run
-    broken = folder / "broken.yaml"
-    broken.write_text(EXPERIMENT.replace("lr: 1.0e-2", "lr: 1.0e+30"))
-    done = rllib("train", "-f", broken, "--local-dir", folder / "broken")
+    (folder / "strings").mkdir()
+    for bits in (2, 3):
+        strings = np.array(list(itertools.product((0, 1), repeat=bits)), np.int64)
+        np.save(folder / "strings" / f"{bits}_data.npy", strings)
+        np.save(folder / "strings" / f"{bits}_targets.npy", strings.cumsum(1) % 2)
+    broken = EXPERIMENT.replace("lr: 1.0e-2", "lr: 1.0e+30")
+    broken = broken.replace("env_config: {", "env_config: {path: strings, split: test, split_sizes: {test: 4}, ")
+    (folder / "broken.yaml").write_text(broken)
+    done = rllib("train", "-f", "broken.yaml", "--local-dir", "broken", cwd=folder)
     assert done.returncode == 1
     assert (
         "failed: FloatingPointError: loss: nan at update 2; a smaller lr may help (all of it: " in done.stdout
