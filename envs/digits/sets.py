@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engram.envs.arrays import Flags, Floats, Ints
 from engram.envs.checks import check_at_least, check_keys, check_known
 from engram.envs.digits.strokes import CLASSES, NUMBERS, rasterise
 from engram.envs.files.idx import LabelledImages, read_labelled_images
-
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 SPLITS = ("online", "train", "valid", "test")
 SPLIT_SIZES: Mapping[str, int] = {"train": 48_000, "valid": 12_000, "test": 10_000}
@@ -35,6 +32,10 @@ class DigitSet(Protocol):
     @property
     def count(self) -> int:
         """How many there are; they go by their numbers 0 .. count - 1."""
+
+    @property
+    def shares(self) -> Floats:
+        """The part of them that each class is, (10,)."""
 
     def labels(self, numbers: Ints) -> Ints:
         """Their classes, 0 to 9, (P,)."""
@@ -56,6 +57,11 @@ class StrokeDigits:
     seed: int
     split: str
     count: int
+
+    @property
+    def shares(self) -> Floats:
+        """See `DigitSet`."""
+        return (self.count - np.arange(CLASSES) + CLASSES - 1) // CLASSES / self.count
 
     def labels(self, numbers: Ints) -> Ints:
         """See `DigitSet`."""
@@ -84,6 +90,11 @@ class ScannedDigits:
     def count(self) -> int:
         """See `DigitSet`."""
         return len(self.scans.labels)
+
+    @property
+    def shares(self) -> Floats:
+        """See `DigitSet`."""
+        return np.bincount(self.scans.labels, minlength=CLASSES) / self.count
 
     def labels(self, numbers: Ints) -> Ints:
         """See `DigitSet`."""
