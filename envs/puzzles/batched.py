@@ -31,8 +31,7 @@ class BatchedPuzzle(BatchedEnv):
 
     Info:
         `target` and `mask` of the present problem and all of its facts, and `success` (bool): whether it was
-        answered right. With SAME_STEP autoreset those of the answered problems are in `final_info`, their
-        observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
+        answered right; with SAME_STEP autoreset, of the answered ones in `final_info`.
 
     Reset options:
         `problem`: `Problems`, one for all lanes or one per lane, instead of drawn ones.

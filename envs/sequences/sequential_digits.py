@@ -204,18 +204,7 @@ class SequentialDigits(SingleSequence):
 
 
 class BatchedSequentialDigits(BatchedSequences):
-    """`SequentialDigits` in B lanes, each at its own place; see there for task and arguments.
-
-    Observation:
-        uint8 (B, 2), fresh at each step.
-
-    Info:
-        As for the single form, each (B,); with SAME_STEP autoreset that of finished episodes is in
-        `final_info`, their last observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
-
-    Reset options:
-        As for the single form, each one for all lanes or one per lane.
-    """
+    """`SequentialDigits` in B lanes, each at its own place; see there for task and arguments."""
 
     def __init__(
         self,

@@ -278,18 +278,7 @@ class TemporalOrder(SingleSequence):
 
 
 class BatchedTemporalOrder(BatchedSequences):
-    """`TemporalOrder` in B lanes, each with a length of its own; see there for task and arguments.
-
-    Observation:
-        uint8 (B, 8), fresh at each step.
-
-    Info:
-        As for the single form, each (B,); with SAME_STEP autoreset that of finished episodes is in
-        `final_info`, their last observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
-
-    Reset options:
-        As for the single form, each one for all lanes or one per lane.
-    """
+    """`TemporalOrder` in B lanes, each with a length of its own; see there for task and arguments."""
 
     def __init__(
         self,
