@@ -203,13 +203,12 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
         ended = np.zeros(self.num_envs, dtype=np.bool_)
         ended[lanes] = True
         observations = np.full(self.num_envs, None, dtype=object)
-        for lane, observation in zip(lanes, self._observe(lanes), strict=True):
+        for lane, observation in zip(lanes.tolist(), self._observe(lanes), strict=True):
             observations[lane] = observation
         info: dict[str, Any] = {}
         for name, values in self._facts().items():
-            told = np.zeros_like(values)
-            told[lanes] = values[lanes]
-            info[name], info[f"_{name}"] = told, ended.copy()
+            info[name], info[f"_{name}"] = values.copy(), ended.copy()
+            info[name][~ended] = 0
         return {
             "final_obs": observations,
             "_final_obs": ended,

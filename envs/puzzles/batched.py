@@ -170,7 +170,7 @@ class BatchedPuzzle(BatchedEnv):
         return self._success.astype(np.float64) if exact else self.puzzles.fraction(*asked)
 
     def _observe(self, lanes: Lanes) -> Array:
-        return self._problems.observations[self._lanes[lanes]]
+        return np.take(self._problems.observations, self._lanes[lanes], axis=0)
 
     def _facts(self) -> dict[str, Array]:
         present = self._problems
