@@ -1,52 +1,49 @@
-"""Base of the tasks in batched form: every lane plays its own episode, array operations step them all.
+"""Base of the batched forms that follow rules, step by step, and are shown as boards of characters.
 
-B lanes.
+B lanes, R rows, C columns.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import gymnasium
 import numpy as np
-from gymnasium.error import ResetNeeded
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
-from numpy.typing import NDArray
+from gymnasium.vector import AutoresetMode
 
-from engram.envs.checks import check_at_least, check_autoreset_mode, check_shapes
+from engram.envs.arrays import Bytes, Ints
+from engram.envs.batched_env import ALL, BatchedEnv, Lanes
+from engram.envs.boards import RENDER_MODES, Look, check_render_mode
 from engram.envs.rules import Rules
 
-Bytes = NDArray[np.uint8]
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Lanes = Ints | slice
 RulesT = TypeVar("RulesT", bound=Rules)
 
-ALL = slice(None)
 
+class BatchedTask(BatchedEnv, Generic[RulesT]):
+    """Many episodes of one task at once; an action is a whole number.
 
-class BatchedTask(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
-    """Many episodes at once, on plain arrays and one random generator.
+    A task supplies `look`, `_boards` and what `BatchedEnv` asks for but `_checked`.
 
-    A task supplies `_begin`, `_advance`, `_observe`, `_facts`, `_state` and `hidden_choices`. Everything
-    returned is the caller's to keep: later steps do not change it.
+    Attributes:
+        rules: the task's parameters.
+        look: how boards are shown.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
-        "render_modes": [],
-        "autoreset_mode": AutoresetMode.SAME_STEP,
+        **BatchedEnv.metadata,
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 10,
     }
+    look: Look
 
     def __init__(
         self,
         rules: RulesT,
         observation_space: gymnasium.spaces.Box,
-        action_space: gymnasium.spaces.Discrete[np.int64],
+        actions: int,
         num_envs: int = 1,
+        render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
         """Set up `num_envs` lanes.
@@ -54,170 +51,52 @@ class BatchedTask(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
         Args:
             rules: the task's parameters.
             observation_space: of one lane.
-            action_space: of one lane.
+            actions: number of actions.
             num_envs: number of lanes (B).
-            autoreset_mode: when a finished lane begins anew: SAME_STEP (its last observation is in
-                `info["final_obs"]`) or NEXT_STEP (the next step's action is ignored, its reward 0); the enum,
-                its name or its value.
+            render_mode: None, "ansi" or "rgb_array".
+            autoreset_mode: see `BatchedEnv`.
 
         Raises:
             ValueError: an argument is not legal.
         """
         self.rules = rules
-        self.num_envs = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
-        self.autoreset_mode = check_autoreset_mode(autoreset_mode)
-        self.metadata = {
-            **type(self).metadata,
-            "group_by": rules.group_by,
-            "autoreset_mode": self.autoreset_mode,
-        }
-        self.single_observation_space = observation_space
-        self.single_action_space = action_space
-        self._actions = int(action_space.n)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._everyone = np.ones(self.num_envs, dtype=np.bool_)
-        self._everyone.flags.writeable = False
-        self._pending = np.empty(0, dtype=np.int64)  # NEXT_STEP: finished, not yet begun anew
-        self._started = False
+        self._actions = actions
+        choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(actions)
+        super().__init__(observation_space, choice, rules.group_by, num_envs, autoreset_mode)
+        self.render_mode = check_render_mode(render_mode)
 
     @abstractmethod
-    def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
-        """Start an episode in each of `lanes`, with hidden choices from `options` or `self.np_random`."""
-
-    @abstractmethod
-    def _advance(self, actions: Ints) -> tuple[Floats, Flags]:
-        """Play one step in every lane.
-
-        A lane that has ended may be advanced once more before it begins anew; what that gives is thrown away.
-
-        Args:
-            actions: (B,), legal ones.
-
-        Returns:
-            rewards (B,) and terminations (B,), both fresh.
-        """
-
-    @abstractmethod
-    def _observe(self, lanes: Lanes) -> Bytes:
-        """Observations of the lanes, fresh, (lanes, ...)."""
-
-    @abstractmethod
-    def _facts(self) -> dict[str, NDArray[Any]]:
-        """What `info` says about the present step, each (B,)."""
-
-    @abstractmethod
-    def _state(self) -> dict[str, NDArray[Any]]:
-        """The arrays themselves that are the task's state, by name; `set_state` writes into them."""
-
-    @abstractmethod
-    def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """What was drawn for a lane's episode; `reset(options=...)` with it makes the same episode again."""
-
-    def _restored(self) -> None:
-        """Rebuild what follows from the arrays of `_state`, after they were written."""
-
-    @property
-    def _legal_actions(self) -> str:
-        """The legal actions in words."""
-        return f"0 to {self._actions - 1}"
+    def _boards(self, lanes: Lanes) -> Bytes:
+        """Boards of the lanes as painted, (lanes, R, C)."""
 
     @property
     def memory_delay(self) -> int:
         """See `engram.envs.rules.Rules`."""
         return self.rules.memory_delay
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Bytes, dict[str, Any]]:
-        """Start an episode in every lane; hidden choices given in `options` are not drawn.
-
-        An option is one value for all lanes, or one per lane.
-
-        Raises:
-            ValueError: an unknown or illegal option.
-        """
-        super().reset(seed=seed)
-        self._begin(np.arange(self.num_envs), options or {})
-        self._pending = self._pending[:0]
-        self._started = True
-        return self._observe(ALL), self._info()
-
-    def step(self, actions: Ints) -> tuple[Bytes, Floats, Flags, Flags, dict[str, Any]]:
-        """Play one step in every lane; finished lanes begin anew as `autoreset_mode` says.
-
-        Raises:
-            ResetNeeded: the environment was never reset.
-            ValueError: not one legal action per lane.
-        """
-        self._check_started()
-        rewards, terminated = self._advance(self._checked(actions))
-        final: dict[str, Any] = {}
-        begun = self._pending
-        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            rewards[begun], terminated[begun] = 0.0, False
-            self._pending = np.flatnonzero(terminated)
-        else:
-            begun = np.flatnonzero(terminated)
-            if begun.size:
-                final = self._final(begun)
-        if begun.size:
-            self._begin(begun, {})
-        return self._observe(ALL), rewards, terminated, np.zeros_like(terminated), final | self._info()
-
-    def get_state(self) -> dict[str, Any]:
-        """All that decides the future, as plain arrays and the state of the generator.
+    @property
+    def board(self) -> Bytes:
+        """Boards as painted, before repaint: ASCII codes, uint8 (B, R, C).
 
         Raises:
             ResetNeeded: the environment was never reset.
         """
         self._check_started()
-        game = {name: values.copy() for name, values in self._state().items()}
-        return {"game": game, "pending": self._pending.copy(), "rng": self.np_random.bit_generator.state}
+        return self._boards(ALL)
 
-    def set_state(self, state: Mapping[str, Any]) -> Bytes:
-        """Go on from `get_state()` of an environment made with the same arguments, bit for bit.
+    def render(self) -> tuple[Any, ...] | None:
+        """Render every lane: text, or RGB uint8 (16 R, 16 C, 3); None without a render mode."""
+        if self.render_mode is None:
+            return None
+        return tuple(self.look.render(board, self.render_mode) for board in self.board)
 
-        Returns:
-            the present observations (B, ...).
-
-        Raises:
-            ValueError: the state has another number of lanes, or is of another task.
-        """
-        game, live = state["game"], self._state()
-        check_shapes("state.game", game, {name: values.shape for name, values in live.items()})
-        for name, values in live.items():
-            values[...] = game[name]
-        self._pending = np.copy(state["pending"])
-        self.np_random.bit_generator.state = state["rng"]
-        self._started = True
-        self._restored()
-        return self._observe(ALL)
-
-    def _info(self) -> dict[str, Any]:
-        info: dict[str, Any] = {}
-        for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = values.copy(), self._everyone
-        return info
-
-    def _final(self, lanes: Ints) -> dict[str, Any]:
-        """Last observations and infos of lanes about to begin anew, laid out as SyncVectorEnv does."""
-        ended = np.zeros(self.num_envs, dtype=np.bool_)
-        ended[lanes] = True
-        observations = np.full(self.num_envs, None, dtype=object)
-        for lane, observation in zip(lanes, self._observe(lanes), strict=True):
-            observations[lane] = observation
-        info: dict[str, Any] = {}
-        for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = np.where(ended, values, np.zeros_like(values)), ended.copy()
-        return {
-            "final_obs": observations,
-            "_final_obs": ended,
-            "final_info": info,
-            "_final_info": ended.copy(),
-        }
+    @property
+    def _legal_actions(self) -> str:
+        """The legal actions in words."""
+        return f"0 to {self._actions - 1}"
 
     def _checked(self, actions: Any) -> Ints:
+        """See `BatchedEnv`."""
         given = np.asarray(actions)
         if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
             raise ValueError(
@@ -228,7 +107,3 @@ class BatchedTask(VectorEnv[Bytes, Ints, NDArray[Any]], Generic[RulesT]):
             lane = int(np.flatnonzero((whole < 0) | (whole >= self._actions))[0])
             raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {self._legal_actions}")
         return whole
-
-    def _check_started(self) -> None:
-        if not self._started:
-            raise ResetNeeded("call reset() first")

@@ -11,11 +11,10 @@ from functools import cached_property
 
 import gymnasium
 import numpy as np
-from numpy.typing import NDArray
 
+from engram.envs.arrays import Bytes
 from engram.envs.checks import check_known
 
-Bytes = NDArray[np.uint8]
 RENDER_MODES = ("ansi", "rgb_array")
 BLACK = (0, 0, 0)
 CELL_PIXELS = 16

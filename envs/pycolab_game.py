@@ -16,7 +16,8 @@ from gymnasium.error import ResetNeeded
 from pycolab.engine import Engine
 
 from engram.envs.actions import ACTIONS, LEGAL_ACTIONS
-from engram.envs.boards import RENDER_MODES, Bytes, Look, check_render_mode
+from engram.envs.arrays import Bytes
+from engram.envs.boards import RENDER_MODES, Look, check_render_mode
 from engram.envs.rules import Rules
 from engram.envs.window import Window, can_open
 

@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium.spaces import Box, MultiBinary
 from numpy.typing import NDArray
 
+from engram.envs.arrays import Array, Bytes
 from engram.envs.checks import check_known
 from engram.envs.chess.csv_files import read_csv
 from engram.envs.chess.generator import LEVELS, generate
@@ -19,7 +20,7 @@ from engram.envs.chess.position import KINDS, SQUARES
 from engram.envs.chess.puzzle import PLANES, ChessPuzzle, encode, orient
 from engram.envs.files.tensors import read_tensor
 from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
-from engram.envs.puzzles.puzzles import PICTURE_PIXELS, Array, Bytes
+from engram.envs.puzzles.puzzles import PICTURE_PIXELS
 from engram.envs.puzzles.splits import (
     ONLINE,
     SETS,

@@ -16,13 +16,12 @@ import numpy as np
 from gymnasium import Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import concatenate, create_empty_array, iterate
-from numpy.typing import NDArray
 
+from engram.envs.arrays import Flags
 from engram.envs.conformance.compare import BrokenPromiseError, first_difference
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 Make = Callable[[int], AnyVectorEnv]
-Flags = NDArray[np.bool_]
 LaneActions = list[Any]
 """One action of the single space per lane."""
 

@@ -6,15 +6,16 @@ All boards of the game are painted beforehand; a step picks one per lane. B lane
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from engram.envs.actions import DOWN, UP
-from engram.envs.batched_game import BatchedGame, Flags, Floats, Ints, Lanes
-from engram.envs.boards import Bytes, Look
+from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
+from engram.envs.batched_env import Lanes
+from engram.envs.batched_game import BatchedGame
 from engram.envs.cued_catch import rules
 from engram.envs.cued_catch.rules import CUES, TRIAL_FRAMES, CuedCatchRules, Hidden
 
@@ -33,17 +34,9 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
 
     Observation:
         uint8 (B, 7, 12, 5), fresh at each step.
-
-    Info:
-        `reward_free_trials`, `delay`, `caught` and `success`, each (B,), of the present episodes; with
-        SAME_STEP autoreset the finished ones are in `final_info`, their last observations in `final_obs`,
-        laid out as Gymnasium's SyncVectorEnv does.
-
-    Reset options:
-        As for the single form, each one for all lanes or one per lane.
     """
 
-    look: ClassVar[Look] = rules.LOOK
+    look = rules.LOOK
 
     def __init__(
         self,
@@ -81,7 +74,6 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
         self._cues = np.zeros((lanes, trials + 1), np.int8)
         self._noise = np.zeros((lanes, trials))
         self._signs = np.zeros((lanes, CUES + trials + 2), np.int64)
-        self._lanes = np.arange(lanes)
 
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         """See `BatchedGame`."""
@@ -90,7 +82,7 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
     def _hidden(self) -> Hidden:
         return Hidden(self._taught, self._cues, self._noise, self._free)
 
-    def _facts(self) -> dict[str, NDArray[Any]]:
+    def _facts(self) -> dict[str, Array]:
         over = self._frame >= self.rules.last_frame
         return {
             "reward_free_trials": self._free,
@@ -99,7 +91,7 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
             "success": over & (self._caught == self.rules.num_trials - self._free),
         }
 
-    def _state(self) -> dict[str, NDArray[Any]]:
+    def _state(self) -> dict[str, Array]:
         return {
             "frame": self._frame,
             "row": self._row,

@@ -12,16 +12,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engram.envs.checks import check_at_least, check_keys, check_known
+from engram.envs.arrays import Flags, Floats, Ints
 from engram.envs.digits.strokes import CLASSES, NUMBERS, rasterise
 from engram.envs.files.idx import LabelledImages, read_labelled_images
+from engram.envs.puzzles.splits import ONLINE, SPLITS, check_data_seed, check_split, check_split_sizes
 
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-
-SPLITS = ("online", "train", "valid", "test")
 SPLIT_SIZES: Mapping[str, int] = {"train": 48_000, "valid": 12_000, "test": 10_000}
 """Digits in each finite split: MNIST's 60,000 for training, a fifth of them set apart, and 10,000."""
 
@@ -35,6 +31,10 @@ class DigitSet(Protocol):
     @property
     def count(self) -> int:
         """How many there are; they go by their numbers 0 .. count - 1."""
+
+    @property
+    def shares(self) -> Floats:
+        """The part of them that each class is, (10,)."""
 
     def labels(self, numbers: Ints) -> Ints:
         """Their classes, 0 to 9, (P,)."""
@@ -56,6 +56,11 @@ class StrokeDigits:
     seed: int
     split: str
     count: int
+
+    @property
+    def shares(self) -> Floats:
+        """See `DigitSet`."""
+        return (self.count - np.arange(CLASSES) + CLASSES - 1) // CLASSES / self.count
 
     def labels(self, numbers: Ints) -> Ints:
         """See `DigitSet`."""
@@ -85,6 +90,11 @@ class ScannedDigits:
         """See `DigitSet`."""
         return len(self.scans.labels)
 
+    @property
+    def shares(self) -> Floats:
+        """See `DigitSet`."""
+        return np.bincount(self.scans.labels, minlength=CLASSES) / self.count
+
     def labels(self, numbers: Ints) -> Ints:
         """See `DigitSet`."""
         return self.scans.labels[numbers]
@@ -97,7 +107,7 @@ class ScannedDigits:
 
 
 def open_digits(
-    split: str = "online",
+    split: str = ONLINE,
     path: str | None = None,
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
@@ -115,19 +125,16 @@ def open_digits(
     Raises:
         ValueError: an argument is not legal, or a file is missing or broken.
     """
-    check_known("split", split, SPLITS)
-    check_at_least("data_seed", data_seed, 0, ">= 0")
-    sizes = dict(split_sizes or {})
-    check_keys("split_sizes", sizes, SPLITS[1:])
-    for name, size in sizes.items():
-        check_at_least(f"split_sizes.{name}", size, 1, ">= 1 digits")
+    check_split(split)
+    check_data_seed(data_seed)
+    sizes = check_split_sizes(split_sizes, {}, "digits")
     if path is not None:
         return _scanned(Path(path), split, sizes)
-    return StrokeDigits(data_seed, split, {"online": _ENDLESS, **SPLIT_SIZES, **sizes}[split])
+    return StrokeDigits(data_seed, split, {ONLINE: _ENDLESS, **SPLIT_SIZES, **sizes}[split])
 
 
 def _scanned(folder: Path, split: str, sizes: Mapping[str, int]) -> ScannedDigits:
-    if split == "online":
+    if split == ONLINE:
         raise ValueError("split: 'online' has no end, files have; legal with a path: train, valid, test")
     scans = read_labelled_images(folder, "test" if split == "test" else "train")
     there = len(scans.labels)

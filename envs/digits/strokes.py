@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from engram.envs.arrays import Flags, Floats, Ints
+
 Point = tuple[float, float]
 
 CLASSES = 10

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
+from engram.envs.arrays import Array, Bytes
 from engram.envs.checks import check_flag, check_known
 from engram.envs.image_classification.data_sets import DATA_SETS
 from engram.envs.image_classification.pictures import Pictures, Pixels, fit, random_crop, random_flip
 from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
-from engram.envs.puzzles.puzzles import PICTURE_PIXELS, Array, Bytes
+from engram.envs.puzzles.puzzles import PICTURE_PIXELS
 from engram.envs.puzzles.splits import (
     ONLINE,
     check_data_seed,

@@ -8,14 +8,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engram.envs.arrays import Bytes
 from engram.envs.maze.grids import Grids
 from engram.envs.maze.render import BLUE, GREEN, RED, natural_border, natural_side, render
 from engram.envs.puzzles import Problems
 from engram.envs.puzzles.files import read_binary
 
-Bytes = NDArray[np.uint8]
 _PIXELS = 2  # of a position in the published pictures
 
 

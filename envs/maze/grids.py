@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engram.envs.arrays import Flags, Ints
 from engram.envs.maze.solver import shortest_path
 from engram.envs.maze.trees import Trees
-
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 STYLES = ("v1", "feb2021")
 

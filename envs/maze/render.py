@@ -6,15 +6,12 @@ walls black, open positions white, the start green, the end red.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
+from engram.envs.arrays import Array, Bytes
 from engram.envs.maze.grids import Grids
 from engram.envs.puzzles import Problems
 
-Bytes = NDArray[np.uint8]
 RED, GREEN, BLUE = range(3)
 PIXELS = (1, 2)
 
@@ -95,7 +92,7 @@ def place(rng: np.random.Generator, problems: Problems, positions: int, pixels: 
     corners = rng.integers(low, high + 1, size=(problems.size, 2))
     side = natural_side(positions, pixels)
 
-    def move(pictures: NDArray[Any]) -> NDArray[Any]:
+    def move(pictures: Array) -> Array:
         border = natural_border(pixels)
         inner = pictures.reshape(problems.size, -1, side, side)[..., border:-border, border:-border]
         moved = np.zeros((*inner.shape[:2], canvas, canvas), dtype=pictures.dtype)

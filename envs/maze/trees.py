@@ -10,9 +10,8 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from engram.envs.arrays import Bytes, Ints
 
 IN_STEP_FROM = 32  # mazes; below, array operations cost more than they save
 BLOCK = 2048  # mazes that are grown in step; more do not fit the cache
@@ -107,9 +106,7 @@ def grow_in_step(rng: np.random.Generator, cells: int, starts: Ints) -> Ints:
     return by_number
 
 
-def _search(
-    rng: np.random.Generator, visited: NDArray[np.uint8], parents: Ints, cell: Ints, cells: int
-) -> None:
+def _search(rng: np.random.Generator, visited: Bytes, parents: Ints, cell: Ints, cells: int) -> None:
     """Let every maze's search, now at `cell`, go on until it has been everywhere."""
     side = cells + 2
     moves = _moves(side)

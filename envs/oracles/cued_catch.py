@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from engram.envs.actions import DOWN, UP
-from engram.envs.boards import Bytes
+from engram.envs.arrays import Bytes, Flags, Ints
 from engram.envs.cued_catch import rules
-from engram.envs.oracles.oracle import Flags, Ints, split_planes
+from engram.envs.oracles.oracle import split_planes
 
 
 class CuedCatchOracle:

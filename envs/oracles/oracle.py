@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engram.envs.boards import Bytes, Look
-
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+from engram.envs.arrays import Bytes, Flags, Ints
+from engram.envs.boards import Look
 
 
 class Oracle(Protocol):

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.envs.actions import MOVES, STAY
-from engram.envs.boards import Bytes
-from engram.envs.oracles.oracle import Flags, Ints, player_cells, split_planes
+from engram.envs.arrays import Bytes, Flags, Ints
+from engram.envs.oracles.oracle import player_cells, split_planes
 from engram.envs.sequence_recall import rules
 from engram.envs.sequence_recall.rules import LIGHTS, NONE
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.envs.actions import DOWN, LEFT, UP
-from engram.envs.boards import Bytes
-from engram.envs.oracles.oracle import Ints, player_cells, split_planes
+from engram.envs.arrays import Bytes, Ints
+from engram.envs.oracles.oracle import player_cells, split_planes
 from engram.envs.tmaze.rules import LOOK
 
 

@@ -9,21 +9,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Discrete
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
-from numpy.typing import NDArray
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import create_empty_array
 
+from engram.envs.arrays import Array, Flags, Floats, Ints
+from engram.envs.batched_env import BatchedEnv, Lanes
 from engram.envs.boards import check_render_mode
-from engram.envs.checks import check_at_least, check_autoreset_mode, check_keys, check_known, check_shapes
-from engram.envs.puzzles.puzzles import Array, Flags, Floats, Problems, Puzzles
+from engram.envs.checks import check_keys, check_known
+from engram.envs.puzzles.puzzles import Problems, Puzzles
 
 REWARDS = ("exact", "fraction")
 RENDER_MODES = ("rgb_array",)
 
 
-class BatchedPuzzle(VectorEnv[Array, Array, Array]):
+class BatchedPuzzle(BatchedEnv):
     """Problems of one family, answered in one step.
 
     Reward:
@@ -31,20 +31,17 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
 
     Info:
         `target` and `mask` of the present problem and all of its facts, and `success` (bool): whether it was
-        answered right. With SAME_STEP autoreset those of the answered problems are in `final_info`, their
-        observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
+        answered right; with SAME_STEP autoreset, of the answered ones in `final_info`.
 
     Reset options:
         `problem`: `Problems`, one for all lanes or one per lane, instead of drawn ones.
-
-    Everything returned is the caller's to keep: later steps do not change it.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
+        **BatchedEnv.metadata,
         "render_modes": list(RENDER_MODES),
         "render_fps": 10,
         "tells": ("target", "mask"),
-        "autoreset_mode": AutoresetMode.SAME_STEP,
     }
 
     def __init__(
@@ -62,31 +59,19 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
             num_envs: number of lanes (B).
             reward: "exact" or "fraction".
             render_mode: None or "rgb_array".
-            autoreset_mode: when an answered lane shows the next problem: SAME_STEP or NEXT_STEP (the next
-                step's action is ignored, its reward 0); the enum, its name or its value.
+            autoreset_mode: when an answered lane shows the next problem, see `BatchedEnv`.
 
         Raises:
             ValueError: an argument is not legal.
         """
         self.puzzles = puzzles
-        self.num_envs = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
         self.reward = check_known("reward", reward, REWARDS)
         self.render_mode = check_render_mode(render_mode, RENDER_MODES)
-        self.autoreset_mode = check_autoreset_mode(autoreset_mode)
-        self.metadata = {
-            **type(self).metadata,
-            "group_by": puzzles.group_by,
-            "autoreset_mode": self.autoreset_mode,
-        }
-        self.single_observation_space = puzzles.observation_space
-        self.single_action_space = puzzles.action_space
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._everyone = np.ones(self.num_envs, dtype=np.bool_)
-        self._everyone.flags.writeable = False
+        super().__init__(
+            puzzles.observation_space, puzzles.action_space, puzzles.group_by, num_envs, autoreset_mode
+        )
+        self._problems = self._blank()
         self._success = np.zeros(self.num_envs, dtype=np.bool_)
-        self._over = False  # NEXT_STEP: answered, the next problem not yet shown
-        self._problems: Problems | None = None
 
     @property
     def problems(self) -> Problems:
@@ -95,12 +80,11 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
         Raises:
             ResetNeeded: the environment was never reset.
         """
-        if self._problems is None:
-            raise ResetNeeded("call reset() first")
+        self._check_started()
         return self._problems
 
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """What was drawn for a lane's episode; `reset(options=...)` with it makes the same episode again."""
+        """See `BatchedEnv`."""
         return {"problem": self.problems.take(np.array([lane]))}
 
     def reset(
@@ -111,31 +95,9 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
         Raises:
             ValueError: an unknown or illegal option.
         """
-        super().reset(seed=seed)
         if seed is not None:
             self.puzzles.restart()
-        self._begin(options or {})
-        return self._observe(), self._info()
-
-    def step(self, actions: Array) -> tuple[Array, Floats, Flags, Flags, dict[str, Any]]:
-        """Score an answer per lane; then lanes go on to their next problems as `autoreset_mode` says.
-
-        Raises:
-            ResetNeeded: the environment was never reset.
-            ValueError: not one legal answer per lane.
-        """
-        _, answers = self.problems, self._checked(actions)
-        rewards, final = np.zeros(self.num_envs), {}
-        begins, terminated = self._over, False
-        if not begins:
-            rewards, terminated = self._judge(answers)
-            begins = terminated and self.autoreset_mode is AutoresetMode.SAME_STEP
-            final = self._final() if begins else {}
-        self._over = terminated
-        if begins:
-            self._begin({})
-        ended, truncated = np.full(self.num_envs, terminated), np.zeros(self.num_envs, dtype=np.bool_)
-        return self._observe(), rewards, ended, truncated, final | self._info()
+        return super().reset(seed=seed, options=options)
 
     def render(self) -> tuple[Any, ...] | None:
         """Render every lane: RGB uint8 (height, width, 3); None without a render mode."""
@@ -144,57 +106,36 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
         return tuple(self.puzzles.picture(observation) for observation in self.problems.observations)
 
     def get_state(self) -> dict[str, Any]:
-        """All that decides the future, as plain arrays and the state of the generator.
-
-        Raises:
-            ResetNeeded: the environment was never reset.
-        """
-        present = self.problems.take(np.arange(self.num_envs))
-        return {
-            "game": {
-                "observations": present.observations,
-                "targets": present.targets,
-                "masks": present.masks,
-                "success": self._success.copy(),
-            },
-            "facts": present.facts,
-            "over": self._over,
-            "puzzles": self.puzzles.get_state(),
-            "rng": self.np_random.bit_generator.state,
-        }
+        """See `BatchedEnv`."""
+        facts = {name: values.copy() for name, values in self._problems.facts.items()}
+        return super().get_state() | {"facts": facts, "puzzles": self.puzzles.get_state()}
 
     def set_state(self, state: Mapping[str, Any]) -> Array:
-        """Go on from `get_state()` of an environment made with the same arguments, bit for bit.
-
-        Returns:
-            the present observations.
-
-        Raises:
-            ValueError: the state has another number of lanes, or is of other puzzles.
-        """
-        game = state["game"]
-        shapes = {
-            "observations": self.observation_space.shape,
-            "targets": self.action_space.shape,
-            "masks": self.action_space.shape,
-            "success": (self.num_envs,),
-        }
-        check_shapes("state.game", game, shapes)
-        given = Problems(game["observations"], game["targets"], game["masks"], dict(state["facts"]))
-        self._problems = given.take(np.arange(self.num_envs))
-        self._success, self._over = np.copy(game["success"]), bool(state["over"])
+        """See `BatchedEnv`."""
+        observations = super().set_state(state)
+        facts = {name: np.copy(values) for name, values in state["facts"].items()}
+        self._problems = self._problems._replace(facts=facts)
         self.puzzles.set_state(state["puzzles"])
-        self.np_random.bit_generator.state = state["rng"]
-        return self._observe()
+        return observations
 
-    def _judge(self, answers: Array) -> tuple[Floats, bool]:
-        """Rewards (B,) of the answers, and whether the episodes are over."""
-        asked = (answers, self.problems.targets, self.problems.masks)
-        self._success = self.puzzles.solved(*asked)
-        exact = self.reward == "exact"
-        return self._success.astype(np.float64) if exact else self.puzzles.fraction(*asked), True
+    def _blank(self) -> Problems:
+        """Problems to write a state into, before any were drawn."""
+        observations, targets = (
+            np.asarray(create_empty_array(space, self.num_envs, np.zeros))
+            for space in (self.single_observation_space, self.single_action_space)
+        )
+        return Problems(observations, targets, np.zeros_like(targets, np.bool_), {})
 
-    def _begin(self, options: Mapping[str, Any]) -> None:
+    def _state(self) -> dict[str, Array]:
+        present = self._problems
+        return {
+            "observations": present.observations,
+            "targets": present.targets,
+            "masks": present.masks,
+            "success": self._success,
+        }
+
+    def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
         check_keys("options", options, ("problem",))
         given = options.get("problem")
         if given is None:
@@ -202,7 +143,6 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
         else:
             self._problems = self._spread(given)
         self._success = np.zeros(self.num_envs, dtype=np.bool_)
-        self._over = False
 
     def _spread(self, given: Any) -> Problems:
         """The problems that a reset was given, one per lane."""
@@ -219,12 +159,21 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
             )
         return given.take(np.arange(self.num_envs) % given.size)
 
-    def _observe(self) -> Array:
-        """The present observations, fresh."""
-        return self.problems.observations.copy()
+    def _advance(self, actions: Array) -> tuple[Floats, Flags]:
+        return self._judge(actions), np.ones(self.num_envs, dtype=np.bool_)
+
+    def _judge(self, answers: Array) -> Floats:
+        """Scores of the answers, fresh, (B,)."""
+        asked = (answers, self._problems.targets, self._problems.masks)
+        self._success = self.puzzles.solved(*asked)
+        exact = self.reward == "exact"
+        return self._success.astype(np.float64) if exact else self.puzzles.fraction(*asked)
+
+    def _observe(self, lanes: Lanes) -> Array:
+        return np.take(self._problems.observations, self._lanes[lanes], axis=0)
 
     def _facts(self) -> dict[str, Array]:
-        present = self.problems
+        present = self._problems
         return {
             "target": present.targets,
             "mask": present.masks,
@@ -232,25 +181,8 @@ class BatchedPuzzle(VectorEnv[Array, Array, Array]):
             "success": self._success,
         }
 
-    def _info(self) -> dict[str, Any]:
-        info: dict[str, Any] = {}
-        for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = values.copy(), self._everyone
-        return info
-
-    def _final(self) -> dict[str, Any]:
-        """Last observations and infos, laid out as SyncVectorEnv does when all lanes end."""
-        observations = np.full(self.num_envs, None, dtype=object)
-        for lane, observation in enumerate(self._observe()):
-            observations[lane] = observation
-        return {
-            "final_obs": observations,
-            "_final_obs": self._everyone,
-            "final_info": self._info(),
-            "_final_info": self._everyone,
-        }
-
-    def _checked(self, actions: Any) -> NDArray[Any]:
+    def _checked(self, actions: Any) -> Array:
+        """See `BatchedEnv`."""
         given, space = np.asarray(actions), self.single_action_space
         choices = int(space.n) if isinstance(space, Discrete) else 2
         shape = self.action_space.shape

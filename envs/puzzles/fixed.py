@@ -7,10 +7,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
 from engram.envs.checks import check_known
-from engram.envs.puzzles.puzzles import Array, Bytes, Flags, Floats, Problems, Puzzles
+from engram.envs.puzzles.puzzles import Problems, Puzzles
 
 ORDERS = ("epochs", "random")
 
@@ -51,7 +51,7 @@ class FixedPuzzles(Puzzles):
         rows = self._next(rng, count) if in_epochs else rng.integers(self.problems.size, size=count)
         return self.source.present(rng, self.problems.take(rows))
 
-    def _next(self, rng: np.random.Generator, count: int) -> NDArray[np.int64]:
+    def _next(self, rng: np.random.Generator, count: int) -> Ints:
         rows = np.empty(count, dtype=np.int64)
         filled = 0
         while filled < count:

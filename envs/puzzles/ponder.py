@@ -14,10 +14,12 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode
 
 from engram.envs import PUZZLES
+from engram.envs.arrays import Array, Flags, Floats, Ints
+from engram.envs.batched_env import Lanes
 from engram.envs.checks import check_at_least, check_known
 from engram.envs.puzzles.batched import BatchedPuzzle
-from engram.envs.puzzles.puzzles import Array, Floats, Puzzles
-from engram.envs.puzzles.single import SingleLane
+from engram.envs.puzzles.puzzles import Puzzles
+from engram.envs.puzzles.single import PuzzleLane
 
 SHOWN = ("always", "first")
 CREDITS = ("last", "gain")
@@ -48,41 +50,32 @@ class BatchedPonder(BatchedPuzzle):
         self.ponder_steps = check_at_least("ponder_steps", ponder_steps, 1, ">= 1 env steps")
         self.shown = check_known("shown", shown, SHOWN)
         self.credit = check_known("credit", credit, CREDITS)
-        self._step = 0
-        self._scores: Floats = np.zeros(self.num_envs)
+        self._step = np.zeros(self.num_envs, np.int64)
+        self._scores = np.zeros(self.num_envs)
 
-    def get_state(self) -> dict[str, Any]:
-        """See `BatchedPuzzle`."""
-        return super().get_state() | {"step": self._step, "scores": self._scores.copy()}
+    def _state(self) -> dict[str, Array]:
+        return super()._state() | {"step": self._step, "scores": self._scores}
 
-    def set_state(self, state: Mapping[str, Any]) -> Array:
-        """See `BatchedPuzzle`."""
-        super().set_state(state)
-        self._step, self._scores = int(state["step"]), np.copy(state["scores"])
-        return self._observe()
+    def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
+        super()._begin(lanes, options)
+        self._step[lanes], self._scores[lanes] = 0, 0.0
 
-    def _begin(self, options: Mapping[str, Any]) -> None:
-        super()._begin(options)
-        self._step, self._scores = 0, np.zeros(self.num_envs)
-
-    def _judge(self, answers: Array) -> tuple[Floats, bool]:
-        scores, _ = super()._judge(answers)
-        before, self._scores = self._scores, scores
+    def _advance(self, actions: Array) -> tuple[Floats, Flags]:
+        before, self._scores = self._scores, self._judge(actions)
         self._step += 1
         over = self._step == self.ponder_steps
         if self.credit == "gain":
-            rewarded = self._step > 1
-            return (scores - before if rewarded else np.zeros_like(scores)), over
-        return (scores if over else np.zeros_like(scores)), over
+            return np.where(self._step > 1, self._scores - before, 0.0), over
+        return np.where(over, self._scores, 0.0), over
 
-    def _observe(self) -> Array:
-        observations = super()._observe()
-        if self.shown == "first" and self._step > 0:
-            observations[...] = 0
+    def _observe(self, lanes: Lanes) -> Array:
+        observations = super()._observe(lanes)
+        if self.shown == "first":
+            observations[self._step[lanes] > 0] = 0
         return observations
 
 
-class Ponder(SingleLane):
+class Ponder(PuzzleLane):
     """A puzzle is shown for some steps; each action is the answer so far, the last one counts.
 
     Description:

@@ -11,12 +11,8 @@ from typing import Any, NamedTuple
 
 import gymnasium
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Bytes = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
+from engram.envs.arrays import Array, Bytes, Flags, Floats
 
 PICTURE_PIXELS = 8  # pixels on the screen for one of the observation
 

@@ -32,8 +32,10 @@ def check_data_seed(seed: Any) -> int:
     return check_at_least("data_seed", seed, 0, ">= 0")
 
 
-def check_split_sizes(sizes: Mapping[str, int] | None, defaults: Mapping[str, int]) -> dict[str, int]:
-    """Numbers of problems in each set: `defaults`, where `sizes` says nothing else.
+def check_split_sizes(
+    sizes: Mapping[str, int] | None, defaults: Mapping[str, int], unit: str = "problems"
+) -> dict[str, int]:
+    """Numbers of problems, or what else `unit` names, in each set: `defaults` where `sizes` says nothing.
 
     Raises:
         ValueError: an unknown set, or one that is no positive whole number.
@@ -41,7 +43,7 @@ def check_split_sizes(sizes: Mapping[str, int] | None, defaults: Mapping[str, in
     given = dict(sizes or {})
     check_keys("split_sizes", given, SETS)
     for name, size in given.items():
-        given[name] = check_at_least(f"split_sizes.{name}", size, 1, ">= 1 problems")
+        given[name] = check_at_least(f"split_sizes.{name}", size, 1, f">= 1 {unit}")
     return {**defaults, **given}
 
 

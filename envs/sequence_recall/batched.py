@@ -6,15 +6,15 @@ B lanes. A cell is an index into the board, row by row.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
 
 from engram.envs.actions import MOVES
-from engram.envs.batched_game import BatchedGame, Flags, Floats, Ints, Lanes
-from engram.envs.boards import Bytes, Look
+from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
+from engram.envs.batched_env import Lanes
+from engram.envs.batched_game import BatchedGame
 from engram.envs.rules import NEVER, timeout_frame
 from engram.envs.sequence_recall import rules
 from engram.envs.sequence_recall.rules import NONE, Hidden, SequenceRecallRules
@@ -28,17 +28,9 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
 
     Observation:
         uint8 (B, 17, 21, 8), fresh at each step.
-
-    Info:
-        `sequence_length`, `delay`, `recalled` and `success`, each (B,), of the present episodes; with
-        SAME_STEP autoreset the finished ones are in `final_info`, their last observations in `final_obs`,
-        laid out as Gymnasium's SyncVectorEnv does.
-
-    Reset options:
-        As for the single form, each one for all lanes or one per lane.
     """
 
-    look: ClassVar[Look] = rules.LOOK
+    look = rules.LOOK
 
     def __init__(
         self,
@@ -71,13 +63,12 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
         self._frame, self._cell, self._lit, self._entered, self._recalled = np.zeros((5, lanes), np.int64)
         self._opening, self._delay = np.zeros((2, lanes), np.int64)
         self._ends = np.full(lanes, NEVER)
-        self._lanes = np.arange(lanes)
 
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         """See `BatchedGame`."""
         return self._hidden.choices(lane)
 
-    def _facts(self) -> dict[str, NDArray[Any]]:
+    def _facts(self) -> dict[str, Array]:
         length = self._hidden.length
         return {
             "sequence_length": length,
@@ -86,7 +77,7 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
             "success": self._recalled == length,
         }
 
-    def _state(self) -> dict[str, NDArray[Any]]:
+    def _state(self) -> dict[str, Array]:
         return {
             **self._hidden._asdict(),
             "frame": self._frame,
@@ -158,7 +149,7 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
         boards = self._paint(self._painted_boards, np.uint8(ord("P")), lanes)
         return boards.reshape(-1, rules.ROWS, rules.COLS)
 
-    def _paint(self, painted: NDArray[Any], player: Any, lanes: Lanes) -> NDArray[Any]:
+    def _paint(self, painted: Array, player: Any, lanes: Lanes) -> Array:
         penned = self._frame[lanes] < self._opening[lanes]
         pictures = np.take(painted, 2 * self._lit[lanes] + penned, axis=0)
         pictures[np.arange(len(pictures)), self._cell[lanes]] = player

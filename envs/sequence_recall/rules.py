@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.envs.arrays import Ints
 from engram.envs.boards import Look
 from engram.envs.checks import (
     check_at_least,
@@ -24,7 +25,6 @@ from engram.envs.checks import (
 )
 
 Mask = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 ROWS, COLS = 17, 21
 START = (8, 10)

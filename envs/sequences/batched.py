@@ -1,6 +1,6 @@
 """Sequences of any family in batched form: each lane shows its own, one token a step.
 
-B lanes, L steps of the longest sequence, K kinds of tokens.
+B lanes, L steps of the longest sequence, K kinds of tokens, R rows and C columns of tokens when rendered.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
 
-from engram.envs.batched_task import BatchedTask, Bytes, Flags, Floats, Ints, Lanes
-from engram.envs.boards import RENDER_MODES, Look, check_render_mode
+from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
+from engram.envs.batched_env import Lanes
+from engram.envs.batched_task import BatchedTask
+from engram.envs.boards import Look
 from engram.envs.checks import check_flag, check_keys, check_known
-from engram.envs.sequences.task import Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Sequences, SequenceTask, Whole
 
 START = "start"
 """Reset option beside those of the task: the step of its sequence at which a lane begins."""
@@ -32,8 +33,11 @@ class BatchedSequences(BatchedTask[SequenceTask]):
     """B sequences at once, of lengths of their own.
 
     An episode shows the tokens of one sequence; the answer to each is due at once, as the action of that
-    step. `info["target"]` and `info["mask"]` are those of the present observation. The observation after the
-    last answer shows nothing (all zeros) and asks nothing.
+    step. `target`, `mask` and `scored` in `info` are those of the present observation. The observation after
+    the last answer shows nothing (all zeros) and asks nothing.
+
+    Observation:
+        uint8 (B, K), fresh at each step.
 
     Args:
         task: draws the sequences.
@@ -42,7 +46,7 @@ class BatchedSequences(BatchedTask[SequenceTask]):
             not aligned in time. Only steps from there on are scored. Source: LP-RNN ("Concrete"), arXiv
             1805.04955, section 5.1, "non-temporally-aligned minibatches".
         render_mode: None, "ansi" or "rgb_array": the tokens shown so far, row by row.
-        autoreset_mode: see `BatchedTask`.
+        autoreset_mode: see `BatchedEnv`.
 
     Raises:
         ValueError: an argument is not legal.
@@ -50,9 +54,7 @@ class BatchedSequences(BatchedTask[SequenceTask]):
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
         **BatchedTask.metadata,
-        "render_modes": list(RENDER_MODES),
-        "render_fps": 10,
-        "tells": ("target", "mask"),
+        "tells": ("target", "mask", "scored"),
     }
 
     def __init__(
@@ -67,16 +69,15 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         super().__init__(
             task,
             gymnasium.spaces.Box(0, 1, (tokens,), np.uint8),
-            gymnasium.spaces.Discrete(task.classes),
+            task.classes,
             num_envs,
+            render_mode,
             autoreset_mode,
         )
         self.stagger = check_flag("stagger", stagger)
-        self.render_mode = check_render_mode(render_mode)
         self._nothing = tokens  # instead of a token, once a sequence is over
         self._one_hot = np.eye(tokens + 1, tokens, dtype=np.uint8)
         self.look = _look(task)
-        self._every_lane = np.arange(self.num_envs)
         self._hidden = {
             name: np.zeros((self.num_envs, *legal.shape), np.int64) for name, legal in task.hidden.items()
         }
@@ -84,24 +85,12 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         self._start, self._step, self._correct, self._worth = np.zeros((4, self.num_envs), np.int64)
 
     @property
-    def board(self) -> Bytes:
-        """The tokens shown so far as characters, row by row, ASCII codes, uint8 (B, R, C).
-
-        Raises:
-            ResetNeeded: the environment was never reset.
-        """
-        self._check_started()
-        codes = np.frombuffer((self.rules.alphabet + _UNSEEN).encode(), np.uint8)
-        time = np.arange(self.rules.longest)
-        shown = (time >= self._start[:, None]) & (time <= self._step[:, None])
-        lanes, times = np.nonzero(shown)
-        columns = np.broadcast_to(self.rules.columns(self._now.facts), self.num_envs)
-        boards = np.full((self.num_envs, self.look.rows, self.look.cols), ord(_UNSEEN), np.uint8)
-        boards[lanes, *np.divmod(times, columns[lanes])] = codes[self._now.tokens[lanes, times]]
-        return boards
+    def chance(self) -> Chance:
+        """See `Chance`."""
+        return self.rules.chance
 
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedTask`."""
+        """See `BatchedEnv`."""
         choices = {name: values[lane].tolist() for name, values in self._hidden.items()}
         return choices | {START: int(self._start[lane])}
 
@@ -118,12 +107,6 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         """
         default = {START: RANDOM} if self.stagger else {}
         return super().reset(seed=seed, options=default | (options or {}))
-
-    def render(self) -> tuple[Any, ...] | None:
-        """Render every lane: text, or RGB uint8 (16 R, 16 C, 3); None without a render mode."""
-        if self.render_mode is None:
-            return None
-        return tuple(self.look.render(board, self.render_mode) for board in self.board)
 
     def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
         check_keys("options", options, [*self.rules.hidden, START])
@@ -179,31 +162,43 @@ class BatchedSequences(BatchedTask[SequenceTask]):
             now.facts[name][lanes] = values
 
     def _advance(self, actions: Ints) -> tuple[Floats, Flags]:
-        place = self._every_lane, self._step
+        place = self._lanes, self._step
         right = self._now.scored[place] & (actions == self._now.targets[place])
         self._correct += right
         np.minimum(self._step + 1, self._now.lengths, out=self._step)
         return right / self._worth, self._step == self._now.lengths
 
     def _observe(self, lanes: Lanes) -> Bytes:
-        return self._one_hot[self._now.tokens[self._every_lane[lanes], self._step[lanes]]]
+        return self._one_hot[self._now.tokens[self._lanes[lanes], self._step[lanes]]]
 
-    def _facts(self) -> dict[str, NDArray[Any]]:
-        place = self._every_lane, self._step
+    def _boards(self, lanes: Lanes) -> Bytes:
+        """The tokens shown so far as characters, row by row, ASCII codes, uint8 (lanes, R, C)."""
+        codes = np.frombuffer((self.rules.alphabet + _UNSEEN).encode(), np.uint8)
+        time = np.arange(self.rules.longest)
+        shown = (time >= self._start[lanes, None]) & (time <= self._step[lanes, None])
+        columns = np.broadcast_to(self.rules.columns(self._now.facts), self.num_envs)[lanes]
+        boards = np.full((len(shown), self.look.rows, self.look.cols), ord(_UNSEEN), np.uint8)
+        rows, times = np.nonzero(shown)
+        boards[rows, *np.divmod(times, columns[rows])] = codes[self._now.tokens[lanes][rows, times]]
+        return boards
+
+    def _facts(self) -> dict[str, Array]:
+        place = self._lanes, self._step
         return {
             **self._now.facts,
             "target": self._now.targets[place],
             "mask": self._now.masks[place],
+            "scored": self._now.scored[place],
             "correct": self._correct,
             "success": self._correct == self._worth,
         }
 
-    def _state(self) -> dict[str, NDArray[Any]]:
+    def _state(self) -> dict[str, Array]:
         progress = {"start": self._start, "step": self._step, "correct": self._correct}
         return {**self._hidden, **progress}
 
     def _restored(self) -> None:
-        self._write(self._every_lane, self.rules.lay_out(self._hidden))
+        self._write(self._lanes, self.rules.lay_out(self._hidden))
         self._worth[:] = _count_from(self._start, self._now.scored)
 
 

@@ -6,6 +6,7 @@ P sequences, L steps of the longest one.
 from __future__ import annotations
 
 import math
+import statistics
 import string as characters
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from functools import cached_property
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.arrays import Ints
 from engram.envs.checks import check_at_least, check_drawn, check_known
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Colour, Ints, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
 
 MASKS = ("recall", "all")
 BLANK = 0
@@ -37,7 +39,9 @@ _COLOURS: tuple[Colour, ...] = (
 )
 
 
-def chance_cross_entropy(symbols: int = 8, span: int = 50, length: int = 10, mask: str = "recall") -> float:
+def chance_cross_entropy(
+    symbols: int = 8, span: float = 50, length: float = 10, mask: str = "recall"
+) -> float:
     """Mean cross-entropy, in nats, of the best answers that remember nothing of the string.
 
     They know when to be blank, and give each symbol the same probability at the steps of recall: ln(symbols)
@@ -46,8 +50,8 @@ def chance_cross_entropy(symbols: int = 8, span: int = 50, length: int = 10, mas
 
     Args:
         symbols: see `Copying`, as are the others.
-        span: see there.
-        length: see there.
+        span: its mean, where it is drawn.
+        length: likewise.
         mask: "recall" or "all": the steps over which the mean is taken.
     """
     check_known("mask", mask, MASKS)
@@ -128,6 +132,16 @@ class CopyingTask(SequenceTask):
         """See `SequenceTask`."""
         return max(self.spans) + max(self.lengths)
 
+    @property
+    def chance(self) -> Chance:
+        """See `SequenceTask`."""
+        span, length = statistics.fmean(self.spans), statistics.fmean(self.lengths)
+        return Chance(
+            chance_accuracy(self.symbols),
+            chance_cross_entropy(self.symbols, span, length, self.mask),
+            chance_cross_entropy(self.symbols, span, length, "recall"),
+        )
+
     @cached_property
     def hidden(self) -> Mapping[str, Whole]:
         """See `SequenceTask`."""
@@ -190,10 +204,11 @@ class Copying(SingleSequence):
         After the last answer; a termination.
 
     Info:
-        Of the present observation: `target` (int), the right answer, and `mask` (bool), whether it counts in
-        a loss. Of the episode: `span` (int); `delay` (int), env steps from the sight of a symbol to its
-        answer, `span` + `length`; `correct` (int), symbols said right so far; `success` (bool), all of them.
-        Results are split by `span`.
+        Of the present observation: `target` (int), the right answer; `mask` (bool), whether it counts in a
+        loss; `scored` (bool), whether it earns reward, true at the recall. Of the episode: `span` (int);
+        `delay` (int), env steps from the sight of a symbol to its answer, `span` + `length`; `correct` (int),
+        symbols said right so far; `success` (bool), all of them. Results are split by `span`. `chance` holds
+        what answers without a memory reach.
 
     Arguments:
         symbols: number of kinds of symbols (default 8), at most 61.
@@ -204,7 +219,7 @@ class Copying(SingleSequence):
             bits for each.
         mask: "recall" (default): only the answers to the last `length` steps count in a loss; "all": every
             step does, and the right answer elsewhere is blank. Under "all" the mean cross-entropy of
-            remembering nothing is small: `chance_cross_entropy`, 0.297 nats with the defaults and 0.0945 with
+            remembering nothing is small: `chance.cross_entropy`, 0.297 nats with the defaults and 0.0945 with
             a span of 200; read it beside the return, which counts the recall alone.
         stagger: whether the first episode begins at a random step (default false), so that lanes are not
             aligned in time. What was not shown of it counts for nothing.
@@ -237,18 +252,7 @@ class Copying(SingleSequence):
 
 
 class BatchedCopying(BatchedSequences):
-    """`Copying` in B lanes, each at its own place; see there for task and arguments.
-
-    Observation:
-        uint8 (B, `symbols` + 2), fresh at each step.
-
-    Info:
-        As for the single form, each (B,); with SAME_STEP autoreset that of finished episodes is in
-        `final_info`, their last observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
-
-    Reset options:
-        As for the single form, each one for all lanes or one per lane.
-    """
+    """`Copying` in B lanes, each at its own place; see there for task and arguments."""
 
     def __init__(
         self,

@@ -12,12 +12,13 @@ from functools import cached_property
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.arrays import Ints
 from engram.envs.checks import check_drawn
 from engram.envs.digits.sets import DigitSet, open_digits
 from engram.envs.digits.strokes import CLASSES
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Colour, Ints, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
 
 Drawn = int | Sequence[int] | Mapping[str, int]
 
@@ -90,6 +91,11 @@ class SequentialDigitsTask(SequenceTask):
         """See `SequenceTask`."""
         return self.longest - 1
 
+    @property
+    def chance(self) -> Chance:
+        """See `SequenceTask`; the last pixel, which hardly ever has ink, is not made use of."""
+        return Chance.of_classes(self.digits.shares)
+
     @cached_property
     def hidden(self) -> Mapping[str, Whole]:
         """See `SequenceTask`."""
@@ -145,10 +151,11 @@ class SequentialDigits(SingleSequence):
         After the last pixel's answer; a termination.
 
     Info:
-        Of the present observation: `target` (int), the digit at the last pixel, 0 before, and `mask` (bool),
-        true at the last pixel alone. Of the episode: `size` (int); `label` (int), the digit; `delay` (int),
-        env steps from the first pixel to the answer; `correct` (int) answers and `success` (bool). Results
-        are split by `size`.
+        Of the present observation: `target` (int), the digit at the last pixel, 0 before; `mask` (bool),
+        whether its answer counts in a loss, and `scored` (bool), whether it earns reward, both true at the
+        last pixel alone. Of the episode: `size` (int); `label` (int), the digit; `delay` (int), env steps
+        from the first pixel to the answer; `correct` (int) answers and `success` (bool). Results are split by
+        `size`. `chance` holds what answers without a memory reach.
 
     Arguments:
         size: pixels a side (default 14): a number, a list to draw from in each episode, or a range
@@ -197,18 +204,7 @@ class SequentialDigits(SingleSequence):
 
 
 class BatchedSequentialDigits(BatchedSequences):
-    """`SequentialDigits` in B lanes, each at its own place; see there for task and arguments.
-
-    Observation:
-        uint8 (B, 2), fresh at each step.
-
-    Info:
-        As for the single form, each (B,); with SAME_STEP autoreset that of finished episodes is in
-        `final_info`, their last observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
-
-    Reset options:
-        As for the single form, each one for all lanes or one per lane.
-    """
+    """`SequentialDigits` in B lanes, each at its own place; see there for task and arguments."""
 
     def __init__(
         self,

@@ -5,18 +5,17 @@ P sequences, L steps of the longest one that can be drawn, K kinds of tokens.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from engram.envs.arrays import Bytes, Flags, Floats, Ints
 from engram.envs.checks import spread
 
-Flags = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 Colour = tuple[int, int, int]
 
 
@@ -32,12 +31,39 @@ class Sequences(NamedTuple):
         facts: numbers about each sequence for `info`, name -> (P,); `delay` among them.
     """
 
-    tokens: NDArray[np.uint8]
+    tokens: Bytes
     targets: Ints
     masks: Flags
     scored: Flags
     lengths: Ints
     facts: dict[str, Ints]
+
+
+class Chance(NamedTuple):
+    """What is had without a memory: how good the best answers are that rest on nothing that was shown.
+
+    They know which step it is and what is asked there, and how often each answer is right. Taken over whole
+    sequences, as drawn.
+
+    Attributes:
+        accuracy: expected return of an episode.
+        cross_entropy: of the answers that count in a loss (`mask`), nats, mean over their steps.
+        cross_entropy_scored: of the answers that earn reward (`scored`), likewise.
+    """
+
+    accuracy: float
+    cross_entropy: float
+    cross_entropy_scored: float
+
+    @classmethod
+    def of_classes(cls, shares: Floats) -> Chance:
+        """Chance where one answer counts, and is scored: always the most frequent class.
+
+        Args:
+            shares: how often each class is right, in sum 1.
+        """
+        entropy = -sum(share * math.log(share) for share in shares.tolist() if share)
+        return cls(float(shares.max()), entropy, entropy)
 
 
 @dataclass(frozen=True)
@@ -108,6 +134,11 @@ class SequenceTask(ABC):
     @abstractmethod
     def memory_delay(self) -> int:
         """See `engram.envs.rules.Rules`: the longest `delay` among the facts."""
+
+    @property
+    @abstractmethod
+    def chance(self) -> Chance:
+        """How good answers without a memory are."""
 
     @property
     @abstractmethod

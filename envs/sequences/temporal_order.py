@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.arrays import Ints
 from engram.envs.checks import check_known
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Colour, Ints, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
 
 ALPHABET = "EBabcdXY"  # start, end, four distractors, two markers
 START, END = ALPHABET.index("E"), ALPHABET.index("B")
@@ -146,6 +147,11 @@ class TemporalOrderTask(SequenceTask):
         earliest = self._kind.windows[0][0]
         return self.longest - earliest - len(self._kind.ways[0][0])
 
+    @property
+    def chance(self) -> Chance:
+        """See `SequenceTask`."""
+        return Chance.of_classes(np.full(self.classes, 1 / self.classes))
+
     @cached_property
     def hidden(self) -> Mapping[str, Whole]:
         """See `SequenceTask`."""
@@ -230,10 +236,11 @@ class TemporalOrder(SingleSequence):
         After the last symbol's answer; a termination.
 
     Info:
-        Of the present observation: `target` (int), the class at the last symbol, 0 before, and `mask` (bool),
-        true at the last symbol alone. Of the episode: `label` (int), the class; `delay` (int), env steps from
-        the last sight of the first marker to the answer; `correct` (int) answers and `success` (bool).
-        Results are split by `label`.
+        Of the present observation: `target` (int), the class at the last symbol, 0 before; `mask` (bool),
+        whether its answer counts in a loss, and `scored` (bool), whether it earns reward, both true at the
+        last symbol alone. Of the episode: `label` (int), the class; `delay` (int), env steps from the last
+        sight of the first marker to the answer; `correct` (int) answers and `success` (bool). Results are
+        split by `label`. `chance` holds what answers without a memory reach.
 
     Arguments:
         variant: "two_symbols" (default), "three_symbols", "low_frequency" or "order_only".
@@ -271,18 +278,7 @@ class TemporalOrder(SingleSequence):
 
 
 class BatchedTemporalOrder(BatchedSequences):
-    """`TemporalOrder` in B lanes, each with a length of its own; see there for task and arguments.
-
-    Observation:
-        uint8 (B, 8), fresh at each step.
-
-    Info:
-        As for the single form, each (B,); with SAME_STEP autoreset that of finished episodes is in
-        `final_info`, their last observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
-
-    Reset options:
-        As for the single form, each one for all lanes or one per lane.
-    """
+    """`TemporalOrder` in B lanes, each with a length of its own; see there for task and arguments."""
 
     def __init__(
         self,

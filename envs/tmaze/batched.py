@@ -6,14 +6,14 @@ B lanes. `engram.envs.tmaze.journey` moves the players, `engram.envs.tmaze.canva
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
-from numpy.typing import NDArray
 
-from engram.envs.batched_game import BatchedGame, Flags, Floats, Ints, Lanes
-from engram.envs.boards import Bytes, Look
+from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
+from engram.envs.batched_env import Lanes
+from engram.envs.batched_game import BatchedGame
 from engram.envs.tmaze import rules
 from engram.envs.tmaze.canvas import Canvas, band_chars, speckle_in_world, speckle_of_world
 from engram.envs.tmaze.journey import Journey
@@ -28,17 +28,9 @@ class BatchedTMaze(BatchedGame[TMazeRules]):
 
     Observation:
         uint8 (B, 7, 11, 5), fresh at each step.
-
-    Info:
-        `level`, `limbo_time`, `delay` and `success`, each (B,), of the present episodes; with SAME_STEP
-        autoreset the finished ones are in `final_info`, their last observations in `final_obs`, laid out as
-        Gymnasium's SyncVectorEnv does.
-
-    Reset options:
-        `which_goal`, `level`, `limbo_time` and `speckle`, each one for all lanes or one per lane.
     """
 
-    look: ClassVar[Look] = rules.LOOK
+    look = rules.LOOK
 
     def __init__(
         self,
@@ -80,7 +72,7 @@ class BatchedTMaze(BatchedGame[TMazeRules]):
             "speckle": speckle,
         }
 
-    def _facts(self) -> dict[str, NDArray[Any]]:
+    def _facts(self) -> dict[str, Array]:
         now = self._journey
         return {
             "level": now.level,
@@ -89,7 +81,7 @@ class BatchedTMaze(BatchedGame[TMazeRules]):
             "success": now.success,
         }
 
-    def _state(self) -> dict[str, NDArray[Any]]:
+    def _state(self) -> dict[str, Array]:
         return {"speckle": self._speckle, **self._journey.state()}
 
     def _restored(self) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.envs.boards import Bytes
+from engram.envs.arrays import Bytes, Ints
 from engram.envs.tmaze import rules
 from engram.envs.tmaze.rules import Mask
-from engram.envs.tmaze.sheet import BAND_ROWS, LANES_TOP, STRIDE, WEST, Ints, band_rows, sheet
+from engram.envs.tmaze.sheet import BAND_ROWS, LANES_TOP, STRIDE, WEST, band_rows, sheet
 
 
 class Canvas:

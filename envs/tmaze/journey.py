@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.envs.actions import ACTIONS
-from engram.envs.batched_game import Flags, Floats, Ints
+from engram.envs.arrays import Flags, Floats, Ints
 from engram.envs.rules import NEVER, timeout_frame
 from engram.envs.tmaze import rules
 from engram.envs.tmaze import sheet as sheets

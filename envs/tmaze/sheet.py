@@ -16,10 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.envs.actions import MOVES
-from engram.envs.boards import Bytes
+from engram.envs.arrays import Bytes, Ints
 from engram.envs.tmaze import rules
-
-Ints = NDArray[np.int64]
 
 BAND_ROWS = 14  # world rows T-2 .. T+11 around a maze with top wall T
 BAND_ABOVE, BAND_LEFT = 2, 6  # rows above the top wall, columns left of the outer wall

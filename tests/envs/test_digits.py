@@ -138,6 +138,14 @@ def test_scans_in_sets_of_other_sizes(mnist):
     assert labels == {"train": [0, 1, 2], "valid": [6, 7, 8, 9], "test": [1]}
 
 
+def test_shares_of_classes_are_those_of_the_labels(mnist):
+    drawn = [open_digits("train", split_sizes={"train": count}) for count in (1, 9, 10, 25)]
+    for digits in (*drawn, open_digits("train", str(mnist)), open_digits("test", str(mnist))):
+        labels = digits.labels(np.arange(digits.count))
+        assert digits.shares == pytest.approx(np.bincount(labels, minlength=10) / digits.count)
+    assert open_digits("online").shares == pytest.approx([0.1] * 10)
+
+
 def test_an_environment_from_files(mnist):
     env = SequentialDigits(4, "valid", str(mnist))
     seen = set()

@@ -23,6 +23,7 @@ from engram.envs.sequences.sequential_digits import (
     SequentialDigits,
     SequentialDigitsTask,
 )
+from engram.envs.sequences.task import Chance
 from engram.envs.sequences.temporal_order import (
     VARIANTS,
     BatchedTemporalOrder,
@@ -115,7 +116,7 @@ def test_copying_asks_for_the_string(symbols, span, length):
         assert (episode["delay"] == span + length).all()
         assert not episode["last"].any()
         assert episode["final"] == {
-            **{"span": span, "delay": span + length, "target": 0, "mask": False},
+            **{"span": span, "delay": span + length, "target": 0, "mask": False, "scored": False},
             **{"correct": length, "success": True},
         }
 
@@ -172,6 +173,7 @@ def test_under_mask_all_every_step_counts_in_the_loss_and_the_recall_alone_in_th
         assert episode["mask"].all()
         assert episode["mask"].shape == (9,)
         assert (episode["target"][:7] == 0).all()
+        assert episode["scored"].tolist() == [False] * 7 + [True] * 2
         assert episode["reward"].tolist() == [0.0] * 7 + [0.5] * 2
     speechless = record(BatchedCopying(1, span=5, length=2, mask="all"), 2, lambda *_: np.zeros(1, np.int64))
     assert [episode["reward"].sum() for episode in speechless[0]] == [0.0, 0.0]
@@ -195,6 +197,80 @@ def test_chance_of_copying():
     assert np.mean(returns) == pytest.approx(chance_accuracy(8), abs=0.03)
     with pytest.raises(ValueError, match=r"mask: unknown 'al'; did you mean 'all'\?"):
         chance_cross_entropy(mask="al")
+
+
+def play_without_memory(env, choices):
+    """The chance of some sequences, one in each lane, measured of a player that sees nothing of them.
+
+    At each step it gives an answer the probability with which that is right there, in all sequences where the
+    same steps are scored; the likeliest one is played.
+    """
+    sequences = env.rules.lay_out({name: np.array(values) for name, values in choices.items()})
+    steps, classes = env.rules.longest, env.rules.classes
+    scored = sequences.scored & (np.arange(steps) < sequences.lengths[:, None])
+    shares = np.zeros((env.num_envs, steps, classes))
+    for alike in (np.flatnonzero((scored == form).all(axis=1)) for form in np.unique(scored, axis=0)):
+        shares[alike] = np.eye(classes)[sequences.targets[alike]].mean(axis=0)
+    _, info = env.reset(options=choices)
+    losses, returns = {"mask": [], "scored": []}, np.zeros(env.num_envs)
+    goes_on = np.ones(env.num_envs, bool)
+    for step in range(steps):
+        for key, given in losses.items():
+            rows = np.flatnonzero(goes_on & info[key])
+            given.extend(-np.log(shares[rows, step, info["target"][rows]]))
+        _, rewards, ended, _, info = env.step(shares[:, step].argmax(axis=1))
+        returns += goes_on * rewards
+        goes_on &= ~ended
+    assert not goes_on.any()
+    return Chance(returns.mean(), np.mean(losses["mask"]), np.mean(losses["scored"]))
+
+
+def every(**values):
+    """All combinations: name -> one of each, in their order."""
+    rows = zip(*itertools.product(*values.values()), strict=True)
+    return {name: list(row) for name, row in zip(values, rows, strict=True)}
+
+
+@pytest.mark.parametrize("mask", ["recall", "all"])
+def test_the_chance_of_copying_is_that_of_all_its_sequences(mask):
+    """Longer strings weigh more: a loss is a mean over steps, not over sequences."""
+    strings = list(itertools.product([1, 2, 3], repeat=3))
+    choices = every(span=[1, 2, 4], length=[1, 3], string=strings)
+    env = BatchedCopying(3 * 2 * 27, 3, [1, 2, 4], [1, 3], mask)
+    expected = np.log(3) * (1.0 if mask == "recall" else (1 + 3) / 2 / (7 / 3 + 1 + 3))
+    assert play_without_memory(env, choices) == pytest.approx(env.chance)
+    assert env.chance == pytest.approx((1 / 3, expected, np.log(3)))
+    assert Copying().chance == (1 / 8, math.log(8), math.log(8))
+    assert Copying(mask="all").chance == pytest.approx((1 / 8, 0.297, math.log(8)), abs=5e-4)
+
+
+@every_variant
+def test_the_chance_of_temporal_order(variant):
+    markers = len(ORDER[variant][1])
+    task = TemporalOrderTask(variant, 0.4)
+    hidden = task.hidden
+    choices = every(
+        length=[int(hidden["length"].low), task.longest],
+        places=[hidden["places"].low.tolist()],
+        markers=list(itertools.product([0, 1], repeat=markers)),
+        ways=[[0] * markers],
+        distractors=[[2] * task.longest],
+    )
+    env = BatchedTemporalOrder(2 * 2**markers, variant, 0.4)
+    assert play_without_memory(env, choices) == pytest.approx(env.chance)
+    assert env.chance == pytest.approx((1 / 2**markers, markers * np.log(2), markers * np.log(2)))
+
+
+def test_the_chance_of_digits_is_that_of_the_split():
+    """Of 25 digits, 0 to 4 are there three times, the others twice."""
+    arguments = {"split": "train", "split_sizes": {"train": 25}}
+    env = BatchedSequentialDigits(50, [2, 3], **arguments)
+    entropy = -5 * (0.12 * np.log(0.12) + 0.08 * np.log(0.08))
+    assert play_without_memory(env, every(size=[2, 3], digit=range(25))) == pytest.approx(env.chance)
+    assert env.chance == pytest.approx((0.12, entropy, entropy))
+    assert SequentialDigits().chance == pytest.approx((0.1, np.log(10), np.log(10)))
+    few = SequentialDigits(split="valid", split_sizes={"valid": 4})
+    assert few.chance == pytest.approx((0.25, np.log(4), np.log(4)))  # six classes never come
 
 
 # Temporal order
@@ -377,6 +453,18 @@ def test_lanes_of_other_lengths_go_on_by_themselves(family):
     assert len(ends) > 3  # not all at once
     with pytest.raises(ResetNeeded):
         single.step(0)
+
+
+@every_family
+def test_scored_answers_are_those_that_earn(family):
+    for episode in itertools.chain(*record(make_batched(family, 2), 2)):
+        assert np.array_equal(episode["scored"], episode["reward"] > 0)
+        assert not episode["final"]["scored"]
+
+
+@every_family
+def test_both_forms_have_the_same_chance(family):
+    assert make_single(family).chance == make_batched(family, 2).chance
 
 
 @every_family
