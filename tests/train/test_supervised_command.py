@@ -259,8 +259,9 @@ def test_a_loss_that_is_no_number_ends_the_run_with_one_line(run, rllib):
         strings = np.array(list(itertools.product((0, 1), repeat=bits)), np.int64)
         np.save(folder / "strings" / f"{bits}_data.npy", strings)
         np.save(folder / "strings" / f"{bits}_targets.npy", strings.cumsum(1) % 2)
-    broken = EXPERIMENT.replace("lr: 1.0e-2", "lr: 1.0e+30")
-    broken = broken.replace("env_config: {", "env_config: {path: strings, split: test, split_sizes: {test: 4}, ")
+    files = "path: strings, split: test, split_sizes: {test: 4}"
+    broken = EXPERIMENT.replace("env_config: {", f"env_config: {{{files}, ")
+    broken = broken.replace("lr: 1.0e-2", "lr: 1.0e+30")
     (folder / "broken.yaml").write_text(broken)
     done = rllib("train", "-f", "broken.yaml", "--local-dir", "broken", cwd=folder)
     assert done.returncode == 1
