@@ -109,6 +109,9 @@ def train(
         str | None,
         typer.Option("-f", "--config-file", help="Experiment file (YAML), or a shipped config's name."),
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="This experiment of a file that holds several. Repeatable.")
+    ] = None,
     run: Annotated[
         str | None, typer.Option("--run", "--algo", help="Algorithm, where there is no file.")
     ] = None,
@@ -166,6 +169,7 @@ def train(
     }
     request = command.Request(
         file=command.file_name(words or [], config_file),
+        only=only or [],
         name=experiment_name,
         config=config,
         stop=stop or [],

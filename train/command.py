@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
-from engram.train.errors import ExperimentError
+from engram.train.errors import ExperimentError, unknown
 from engram.train.experiment import Experiment, Overrides, read_experiments
 from engram.train.inheritance import read_whole_document
 from engram.train.loading import parse_mapping, parse_yaml
@@ -17,6 +17,7 @@ class Request:
 
     Attributes:
         file: Experiment file, or None where `run` and `env` are among the overrides.
+        only: Experiments of the file that are wanted; none: all of them.
         name: Experiment name that replaces the file's.
         config: YAML mapping, merged over the file's `config`.
         stop: `KEY=VALUE` or YAML mappings.
@@ -26,6 +27,7 @@ class Request:
     """
 
     file: str | None
+    only: list[str] = field(default_factory=list)
     name: str | None = None
     config: str | None = None
     stop: list[str] = field(default_factory=list)
@@ -68,6 +70,8 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
         raise ExperimentError("train: expected an experiment file (-f FILE), or --run ALGORITHM --env ID")
     name = request.name
     document = {name or "default": {}} if request.file is None else read_whole_document(request.file)
+    if request.only:
+        document = _chosen(document, request.only)
     if name is not None and isinstance(document, dict):
         if len(document) > 1:
             raise ExperimentError(
@@ -78,6 +82,14 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     settings = {f"config.{key}": value for key, value in config.items()} | _assignments(request.settings)
     overrides = Overrides(settings | request.overrides, _stop(request.stop), request.seeds)
     return read_experiments(document, overrides, request.file or "train")
+
+
+def _chosen(document: Any, names: list[str]) -> dict[str, Any]:
+    experiments = document if isinstance(document, dict) else {}
+    for name in names:
+        if name not in experiments:
+            raise unknown("--only", name, experiments)
+    return {name: experiments[name] for name in names}
 
 
 def _assignments(texts: list[str]) -> dict[str, Any]:

@@ -184,3 +184,14 @@ def test_several_experiments_take_no_common_name(tmp_path):
     assert [experiment.name for experiment in experiments] == ["a", "b"]
     with pytest.raises(ExperimentError, match="2 experiments"):
         read_request(Request(file=str(path), name="c"))
+
+
+def test_one_experiment_of_several(tmp_path):
+    path = tmp_path / "three.yaml"
+    path.write_text("".join(f"{name}: {{env: CartPole-v1, run: PPO}}\n" for name in ("one", "two", "three")))
+    experiments, _ = read_request(Request(file=str(path), only=["three", "one"]))
+    assert [experiment.name for experiment in experiments] == ["three", "one"]
+    (renamed,), _ = read_request(Request(file=str(path), only=["two"], name="mine"))
+    assert renamed.name == "mine"
+    with pytest.raises(ExperimentError, match=r"^--only: unknown 'tow'; did you mean 'two'\? known: one, thr"):
+        read_request(Request(file=str(path), only=["one", "tow"]))
