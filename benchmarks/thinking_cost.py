@@ -2,8 +2,8 @@
 
     python benchmarks/thinking_cost.py [--rate 5] [FILE[:NAMES] ...]
 
-A file is an experiment file or a shipped experiment's name, NAMES a pattern for some of those in it. An
-operation is a multiplication or an addition of a convolution or a linear map, as PyTorch's counter has them;
+A file is an experiment file or a shipped experiment's name, NAMES a pattern for some of those in it; it trains
+a network that answers each position of a puzzle, and searches nothing. An operation is a multiplication or an addition of a convolution or a linear map, as PyTorch's counter has them;
 all else is left out. The network is built without numbers in it, and each of its parts (the first thought, an
 iteration, an answer) is counted forward, and forward with backward; the loss says how often each is run, on
 average where it draws numbers of iterations. Time is operations over the rate at which a machine does them,
@@ -154,7 +154,8 @@ def cost(experiment: Experiment) -> Cost:
     parts, steps = count_parts(thinker), loss.iterations or thinker.thinking_steps
     problems, batch = experiment.stop["timesteps_total"], config["num_envs_per_env_runner"]
     reports = problems // config["min_sample_timesteps_per_iteration"]
-    evaluated = reports // config["evaluation_interval"] * config["evaluation_duration"]
+    interval = config.get("evaluation_interval")
+    evaluated = reports // interval * config["evaluation_duration"] if interval else 0
     update = batch * COSTS[kind["type"]](parts, steps, loss)
     plain = parts.begin.forward + steps * (parts.iterate.forward + parts.answer.forward)
     return Cost(

@@ -5,27 +5,45 @@ B lanes.
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 
 from engram.train.policy import Array, Policy
 
-COUNTED = {"cross_entropy": "mask", "cross_entropy_scored": "scored"}
-"""Measure -> the info key that says at which steps it is taken: those of a loss, those that earn reward."""
+
+class Measure(NamedTuple):
+    """A cross-entropy.
+
+    Attributes:
+        key: The info key that says at which steps it is taken.
+        steps: Those steps in words.
+    """
+
+    key: str
+    steps: str
+
+
+MEASURES = {
+    "cross_entropy": Measure("mask", "steps of the loss"),
+    "cross_entropy_scored": Measure("scored", "steps that earn reward"),
+}
+"""Cross-entropies by name."""
 
 
 class AnswerLog:
     """Cross-entropies of the right answers, summed up step by step.
 
     Args:
-        env: A batched environment; one that does not say what would be right, or whose answers are not one
-            of a number of classes, has none.
+        env: A batched environment; one whose `metadata` does not say that it tells right answers, or whose
+            answers are not one of a number of classes, has none.
     """
 
     def __init__(self, env: Any) -> None:
         self._chance = getattr(env, "chance", None)
-        self._classes = isinstance(env.single_action_space, gym.spaces.Discrete)
+        told = env.metadata.get("tells", ())
+        judged = "target" in told and isinstance(env.single_action_space, gym.spaces.Discrete)
+        self._keys = {name: each.key for name, each in MEASURES.items() if judged and each.key in told}
         self._losses: dict[str, float] = defaultdict(float)
         self._counts: dict[str, int] = defaultdict(int)
 
@@ -37,14 +55,15 @@ class AnswerLog:
             infos: Of the observations it acted on.
             counting: Lanes that count, bool (B,).
         """
-        if not self._classes or "target" not in infos:
+        rows = {name: counting & infos[key] for name, key in self._keys.items()}
+        if not any(each.any() for each in rows.values()):
             return
-        losses = -policy.log_likelihood(infos["target"])
-        for measure, key in COUNTED.items():
-            if key in infos:
-                rows = counting & infos[key]
-                self._losses[measure] += float(losses[rows].sum())
-                self._counts[measure] += int(rows.sum())
+        likelihood = policy.log_likelihood(infos["target"])
+        if likelihood is None:
+            return
+        for name, each in rows.items():
+            self._losses[name] -= float(likelihood[each].sum())
+            self._counts[name] += int(each.sum())
 
     def summary(self) -> dict[str, Any]:
         """Mean cross-entropies, nats, and beside each, under `chance`, that of remembering nothing."""

@@ -1,7 +1,10 @@
 """Which checkpoint stands for a run."""
 
 import math
+from collections.abc import Iterator
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from engram.train import checkpoints
 from engram.train.progress import lookup
@@ -12,7 +15,7 @@ from engram.train.results import read_reports
 def best_checkpoint(path: str) -> Path:
     """The checkpoint that stands for a run: the best by its experiment's score, else the newest.
 
-    The score is `checkpoint_config.checkpoint_score_attribute`. Among equals the oldest is taken, because
+    The score is `checkpoint_config.checkpoint_score_attribute`. The first of equals is taken, because
     RLlib repeats the score of an evaluation in the reports up to the next one.
 
     Args:
@@ -22,21 +25,33 @@ def best_checkpoint(path: str) -> Path:
         ExperimentError: Nothing there, or no checkpoint of an RLlib algorithm.
     """
     newest, folder = checkpoints.find_checkpoint(path), Path(path).expanduser().absolute()
-    oldest_first = [*checkpoints.whole_inside(folder)][::-1]  # none in a checkpoint
-    scored = [(score, found) for found in oldest_first if not math.isnan(score := _score(found))]
-    return max(scored, key=lambda pair: pair[0])[1] if scored else newest
+    if newest == folder:
+        return newest
+    inside = groupby(checkpoints.inside(folder), key=lambda checkpoint: checkpoint.parent)
+    scored = [pair for trial, its_own in inside for pair in _scored(trial, its_own)]
+    return max(reversed(scored), key=lambda pair: pair[0])[1] if scored else newest
 
 
-def _score(checkpoint: Path) -> float:
-    """What the experiment judges checkpoints by, the larger the better; NaN where it does not say."""
-    record = read_record(checkpoint.parent) or {}
-    keeping = record.get("experiment", {}).get("checkpoint_config") or {}
+def _scored(trial: Path, newest_first: Iterator[Path]) -> Iterator[tuple[float, Path]]:
+    """The trial's whole checkpoints with their scores, the larger the better; none where it has no score."""
+    keeping = ((read_record(trial) or {}).get("experiment") or {}).get("checkpoint_config") or {}
     attribute = keeping.get("checkpoint_score_attribute")
     if attribute is None:
-        return math.nan
-    iteration = checkpoints.training_iteration(checkpoint)
-    reports = (r for r in read_reports(checkpoint.parent) if r.get("training_iteration") == iteration)
-    value = lookup(next(reports, {}), attribute)
-    if not isinstance(value, int | float):
-        return math.nan
-    return float(value) if keeping.get("checkpoint_score_order", "max") == "max" else -float(value)
+        return
+    sign = 1.0 if keeping.get("checkpoint_score_order", "max") == "max" else -1.0
+    reports = {report.get("training_iteration"): report for report in read_reports(trial)}
+    claimed = math.inf
+    for checkpoint in newest_first:
+        if not checkpoints.is_whole(checkpoint):
+            continue
+        iteration = checkpoints.training_iteration(checkpoint)
+        # One that went on from an older state has made some iterations anew: reports are of the newer ones.
+        if iteration < claimed:
+            claimed = iteration
+            value = _number(lookup(reports.get(iteration, {}), attribute))
+            if not math.isnan(value):
+                yield sign * value, checkpoint
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

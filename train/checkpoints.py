@@ -50,20 +50,19 @@ def find_checkpoint(path: str) -> Path:
         return folder
     if folder.name.startswith("checkpoint_") or (folder / _ROOT_MARK).exists():
         raise ExperimentError(f"{path}: not a whole checkpoint: {next(_broken(folder))} is missing or broken")
-    found = next(whole_inside(folder), None)
+    found = next((candidate for candidate in inside(folder) if is_whole(candidate)), None)
     if found is None:
         raise ExperimentError(f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*)")
     return found
 
 
-def whole_inside(folder: Path) -> Iterator[Path]:
-    """The checkpoints of a trial or an experiment that a restart can use, newest first.
+def inside(folder: Path) -> list[Path]:
+    """The checkpoints of a trial or an experiment, whole or not, newest first.
 
     Args:
         folder: The trial's folder or the experiment's.
     """
-    inside = newest_first([*folder.glob("checkpoint_*"), *folder.glob("*/checkpoint_*")])
-    return (candidate for candidate in inside if is_whole(candidate))
+    return newest_first([*folder.glob("checkpoint_*"), *folder.glob("*/checkpoint_*")])
 
 
 def newest_first(folders: list[Path]) -> list[Path]:

@@ -69,7 +69,7 @@ def set_environment(options: RayOptions) -> None:
     defaults = {
         "OMP_NUM_THREADS": "1",  # small tensors gain nothing from more; trials and runners share the cores
         "RAY_AIR_NEW_OUTPUT": "0",
-        "RAY_CHDIR_TO_TRIAL_DIR": "0",  # a file's path in the settings means the same in a trial
+        "RAY_CHDIR_TO_TRIAL_DIR": "0",  # trials find the files that settings name where the command does
         "RAY_USAGE_STATS_ENABLED": "0",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
         "TUNE_PRINT_ALL_TRIAL_ERRORS": "1" if options.verbosity else "0",

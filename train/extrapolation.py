@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 from rich.table import Table
 
+from engram.train.best import best_checkpoint
+from engram.train.checkpoints import source
 from engram.train.errors import ExperimentError
 from engram.train.evaluation import Request, one_line, play
 from engram.train.loading import parse_yaml
@@ -125,14 +127,18 @@ def extrapolate(grid: Grid, out: str | None, as_json: bool) -> list[dict[str, An
     Raises:
         ExperimentError: No checkpoint, settings its environment refuses, unknown rules.
     """
-    cells = list(measure(grid))
-    for name in dict.fromkeys(name for cell in cells for name in cell.measures):
-        print(f"{name}, by {grid.setting}:" if grid.thinking_steps is None else f"solved, exit rule {name}:")
-        print_table(_table(grid, cells, name))
+    cells: list[Cell] = []
     told = {"setting": grid.setting, "episodes": grid.episodes, "seed": grid.seed}
-    summary = [told | cell._asdict() for cell in cells]
+    summary: list[dict[str, Any]] = []
+    try:
+        for cell in measure(grid):
+            cells.append(cell)
+            summary.append(told | cell._asdict())
+            if out is not None:
+                write_json(out, summary)
+    finally:  # what was measured before something went wrong, or the user had enough, is not lost
+        _print_tables(grid, cells)
     if out is not None:
-        write_json(out, summary)
         print(f"written: {out}")
     if as_json:
         print(json.dumps(summary))
@@ -149,8 +155,8 @@ def measure(grid: Grid) -> Iterator[Cell]:
         ExperimentError: See `extrapolate`.
     """
     budgets = grid.budgets()
-    for run in grid.runs:
-        trained = find_subject(run, {}).env_config.get(grid.setting)
+    for run in dict.fromkeys(grid.runs):
+        trained = source(best_checkpoint(run)).env_config.get(grid.setting)
         for size, budget in zip(grid.sizes, budgets, strict=True):
             subject = find_subject(run, {**grid.env_config, grid.setting: size})
             with one_line(subject.checkpoint, COMMAND):
@@ -177,12 +183,29 @@ def _think(subject: Subject, grid: Grid, budget: int) -> dict[str, float]:
     return {rule: curve.accuracy[-1] for rule, curve in found.curves.items()}
 
 
-def _table(grid: Grid, cells: Sequence[Cell], measure: str) -> Table:
-    table = Table("run", "trained at", *map(str, grid.sizes), box=None, pad_edge=False)
-    for run in grid.runs:
+def _print_tables(grid: Grid, cells: Sequence[Cell]) -> None:
+    for name in dict.fromkeys(name for cell in cells for name in cell.measures):
+        print(f"{name}, by {grid.setting}:" if grid.thinking_steps is None else f"solved, exit rule {name}:")
+        print_table(_table(grid.sizes, cells, name))
+
+
+def _table(sizes: Sequence[Any], cells: Sequence[Cell], measure: str) -> Table:
+    table = Table("run", "trained at", *map(str, sizes), box=None, pad_edge=False)
+    labels = _labels([*dict.fromkeys(cell.run for cell in cells)])
+    for run, label in labels.items():
         row = [cell for cell in cells if cell.run == run]
         trained = "default" if row[0].trained is None else str(row[0].trained)
         values = [cell.measures.get(measure) for cell in row]
         numbers = ["-" if value is None else f"{value:.4f}" for value in values]
-        table.add_row(Path(run).name, trained, *numbers)
+        table.add_row(label, trained, *numbers)
     return table
+
+
+def _labels(runs: Sequence[str]) -> dict[str, str]:
+    """The shortest ends of the runs' paths that tell them apart."""
+    paths = {run: Path(run).expanduser().absolute().parts for run in runs}
+    for length in range(1, max(map(len, paths.values()), default=0)):
+        ends = {run: "/".join(parts[-length:]) for run, parts in paths.items()}
+        if len(set(ends.values())) == len(runs):
+            return ends
+    return {run: run for run in runs}

@@ -48,12 +48,17 @@ class Policy(abc.ABC):
             (B, ...) actions as the environment takes them.
         """
 
-    def log_likelihood(self, actions: Array) -> Array:
+    def log_likelihood(self, actions: Array) -> Array | None:
         """Natural logarithm of the probability that the last `act` gave to `actions`, (B,).
 
         Args:
             actions: (B, ...), as the module's action space has them.
+
+        Returns:
+            None where the module names actions and no probabilities.
         """
+        if self._distribution is None:
+            return None
         return np.asarray(self._distribution.logp(torch.as_tensor(actions)))
 
     def _decide(self, inputs: Tensor) -> Array:
@@ -96,13 +101,12 @@ class StockPolicy(Policy):
             one_step = _map(lambda leaf: leaf[:, None], batch[Columns.OBS])
             batch = {Columns.OBS: one_step, Columns.STATE_IN: self._state}
         outputs = self.module.forward_inference(batch)
-        if Columns.ACTION_DIST_INPUTS in outputs:
-            actions = self._decide(outputs[Columns.ACTION_DIST_INPUTS])
-        else:  # value-based modules name the action itself
-            actions = np.asarray(outputs[Columns.ACTIONS])
+        decides = Columns.ACTION_DIST_INPUTS in outputs  # value-based modules name the action itself
+        decision = outputs[Columns.ACTION_DIST_INPUTS if decides else Columns.ACTIONS]
         if self._first:
             self._state = outputs[Columns.STATE_OUT]
-            actions = actions[:, 0]
+            decision = decision[:, 0]
+        actions = self._decide(decision) if decides else np.asarray(decision)
         return _to_env(actions, self.module.action_space)
 
     def _reset(self, resets: Tensor) -> None:

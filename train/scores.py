@@ -2,12 +2,14 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ray.tune.utils.util import flatten_dict
 from rich.table import Table
 
+from engram.train.errors import ExperimentError
 from engram.train.progress import env_steps, lookup
 from engram.train.results import Trial, read_trials
 from engram.train.tables import print_table
@@ -22,6 +24,7 @@ class Score(NamedTuple):
     Attributes:
         experiment: Its experiment's folder.
         trial: Its own folder in there.
+        settings: Those of its settings, by dotted path, that differ between the trials of its experiment.
         seed: Its seed.
         training: Last score in training: the mean return, of `run: Supervised` the share of right answers.
         validation: Last score in evaluations.
@@ -36,6 +39,7 @@ class Score(NamedTuple):
 
     experiment: str
     trial: str
+    settings: dict[str, Any]
     seed: int | None
     training: float | None
     validation: float | None
@@ -52,13 +56,20 @@ def show_results(folders: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
     """Print a line for each trial, and return them.
 
     Args:
-        folders: Experiments' folders.
+        folders: Experiments' folders; what else lies beside them is named and passed over.
         as_json: End with one line of JSON.
 
     Raises:
-        ExperimentError: A folder that is none, or has no trial of `rllib train` in it.
+        ExperimentError: No trial of `rllib train` in any of them.
     """
-    scores = [score(trial) for folder in folders for trial in read_trials(Path(folder).expanduser())]
+    scores, passed_over = [], []
+    for folder in folders:
+        try:
+            scores += _scores(read_trials(Path(folder).expanduser()))
+        except ExperimentError as error:
+            passed_over.append(str(error))
+    if not scores:
+        raise ExperimentError("; ".join(passed_over))
     table = Table(*_COLUMNS, box=None, pad_edge=False)
     for row in scores:
         table.add_row(*_row(row))
@@ -66,17 +77,31 @@ def show_results(folders: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
     for row in scores:
         if row.unfinished:
             print(f"{row.experiment}/{row.trial}: {row.unfinished}")
+    for why in passed_over:
+        print(f"passed over: {why}")
     summary = [row._asdict() for row in scores]
     if as_json:
         print(json.dumps(summary))
     return summary
 
 
-def score(trial: Trial) -> Score:
+def _scores(trials: Sequence[Trial]) -> list[Score]:
+    """The trials of one experiment in numbers."""
+    flat = [flatten_dict(trial.config, delimiter=".") for trial in trials]
+    paths = dict.fromkeys(path for settings in flat for path in settings if path != "seed")
+    differing = [path for path in paths if any(each.get(path) != flat[0].get(path) for each in flat)]
+    return [
+        score(trial, {path: settings.get(path) for path in differing})
+        for trial, settings in zip(trials, flat, strict=True)
+    ]
+
+
+def score(trial: Trial, settings: Mapping[str, Any]) -> Score:
     """A trial in numbers.
 
     Args:
         trial: Finished or not.
+        settings: What tells it from the other trials of its experiment.
     """
     last = trial.reports[-1] if trial.reports else {}
     best, at = _first_best(trial.reports)
@@ -85,6 +110,7 @@ def score(trial: Trial) -> Score:
     return Score(
         experiment=trial.folder.parent.name,
         trial=trial.folder.name,
+        settings=dict(settings),
         seed=trial.config.get("seed"),
         training=_number(last, TRAINING),
         validation=_number(last, VALIDATION),
@@ -98,9 +124,8 @@ def score(trial: Trial) -> Score:
     )
 
 
-def _first_best(reports: Iterable[Mapping[str, Any]]) -> tuple[float | None, int | None]:
+def _first_best(reports: Sequence[Mapping[str, Any]]) -> tuple[float | None, int | None]:
     """The best score and the env steps at which it was first reported."""
-    reports = list(reports)
     evaluated = any(_number(report, VALIDATION) is not None for report in reports)
     path = VALIDATION if evaluated else TRAINING
     scored = [(value, report) for report in reports if (value := _number(report, path)) is not None]
@@ -130,4 +155,6 @@ _COLUMNS = {  # header -> field of `Score`, form
 
 def _row(score: Score) -> list[str]:
     values = [(getattr(score, field), form) for field, form in _COLUMNS.values()]
-    return ["-" if value is None else format(value, form) for value, form in values]
+    experiment, *numbers = ["-" if value is None else format(value, form) for value, form in values]
+    settings = (f"{path.rpartition('.')[2]}={value}" for path, value in score.settings.items())
+    return [" ".join([experiment, *settings]), *numbers]

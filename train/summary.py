@@ -9,9 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from engram.agents.episodes import Episode
-
-Array = np.ndarray[Any, np.dtype[Any]]
-ANSWERS = {"cross_entropy": "steps of the loss", "cross_entropy_scored": "steps that earn reward"}
+from engram.train.answers import MEASURES
+from engram.train.policy import Array
 
 
 def summarise(episodes: list[Episode]) -> dict[str, Any]:
@@ -68,11 +67,11 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     for group, measures in summary["groups"].items():
         table.add_row(*_row(group, measures))
     console.print(table)
-    for name, where in ANSWERS.items():
+    for name, measure in MEASURES.items():
         if name in summary:
             chance = summary.get("chance", {}).get(name)
             beside = "" if chance is None else f" ({chance:.4f} if nothing is remembered)"
-            print(f"cross-entropy, {where}: {summary[name]:.4f} nats{beside}")
+            print(f"cross-entropy, {measure.steps}: {summary[name]:.4f} nats{beside}")
 
 
 def _row(name: str, measures: Mapping[str, Any]) -> list[str]:

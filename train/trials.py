@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ray.rllib.utils.metrics import EVALUATION_RESULTS
 from ray.train._internal.checkpoint_manager import _CheckpointManager
 from ray.train._internal.session import _TrainingResult
-from ray.tune import Callback, CheckpointConfig, Stopper
+from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
 
@@ -55,32 +54,20 @@ class ScoredCheckpoints(_CheckpointManager):  # type: ignore[misc]
     """Keeps a trial's best checkpoints by a score that a result holds at any depth.
 
     Ray's own looks for `evaluation/env_runners/episode_return_mean` at the top of a result, does not find it,
-    and keeps the newest ones. Here a result without a score counts as the worst, and so does one that
-    repeats the score of an earlier evaluation, as RLlib's results do between two evaluations.
-
-    Args:
-        checkpoint_config: Which checkpoints to keep.
-        evaluation_interval: Training iterations from one evaluation to the next; None: there are none.
+    and keeps the newest ones. Here a result without a score counts as the worst, and so does one with the
+    score of a checkpoint that is kept: the first of equals stays. RLlib's results repeat the score of an
+    evaluation until the next one.
     """
-
-    def __init__(self, checkpoint_config: CheckpointConfig, evaluation_interval: int | None = None) -> None:
-        super().__init__(checkpoint_config)
-        self._evaluation_interval = evaluation_interval
 
     def register_checkpoint(self, checkpoint_result: _TrainingResult) -> None:
         """Takes in a new checkpoint, its result flattened, and deletes the worst one that is too many."""
         score = self.checkpoint_config.checkpoint_score_attribute
         metrics = flatten_dict(checkpoint_result.metrics)
-        if score is not None and self._repeated(score, metrics):
-            metrics[score] = math.nan
-        elif score is not None:
-            metrics.setdefault(score, math.nan)
+        if score is not None:
+            kept = [result.metrics[score] for result in self._checkpoint_results]
+            value = metrics.get(score, math.nan)
+            metrics[score] = math.nan if value in kept else value
         super().register_checkpoint(_TrainingResult(checkpoint_result.checkpoint, metrics))
-
-    def _repeated(self, score: str, metrics: Mapping[str, Any]) -> bool:
-        if not score.startswith(f"{EVALUATION_RESULTS}/") or not self._evaluation_interval:
-            return False
-        return bool(metrics["training_iteration"] % self._evaluation_interval)
 
 
 class KeepBest(Callback):  # type: ignore[misc]
@@ -90,8 +77,7 @@ class KeepBest(Callback):  # type: ignore[misc]
         """Before it has any; a resumed trial has what it was given at first."""
         manager = trial.run_metadata.checkpoint_manager
         if manager.latest_checkpoint_result is None:
-            interval = trial.config.get("evaluation_interval")
-            trial.run_metadata.checkpoint_manager = ScoredCheckpoints(manager.checkpoint_config, interval)
+            trial.run_metadata.checkpoint_manager = ScoredCheckpoints(manager.checkpoint_config)
 
 
 class RecordTrials(Callback):  # type: ignore[misc]

@@ -112,6 +112,9 @@ class BatchedPuzzle(BatchedEnv):
 
     def set_state(self, state: Mapping[str, Any]) -> Array:
         """See `BatchedEnv`."""
+        self._problems = (
+            self._blank()
+        )  # arrays of its own: those on show are the puzzles' and a caller's, too
         observations = super().set_state(state)
         facts = {name: np.copy(values) for name, values in state["facts"].items()}
         self._problems = self._problems._replace(facts=facts)

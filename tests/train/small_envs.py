@@ -47,6 +47,23 @@ class Cue(gym.Env):
         return np.full((2, 3, 3), 40 * self._t, np.uint8)
 
 
+class ToldCue(Cue):
+    """`Cue` that says at every step which name is right, and that it counts in the last."""
+
+    metadata: ClassVar[dict[str, Any]] = {**Cue.metadata, "tells": ("target", "mask")}
+
+    def reset(self, *, seed=None, options=None):
+        seen, info = super().reset(seed=seed)
+        return seen, info | self._told()
+
+    def step(self, action):
+        *seen, info = super().step(action)
+        return *seen, info | self._told()
+
+    def _told(self):
+        return {"target": self._cue, "mask": self._t == self.delay}
+
+
 class Uneven(gym.Env):
     """Action-free; an episode lasts 1 step and pays 0, or lasts 9 steps and pays 9, each half of the time."""
 
@@ -67,4 +84,5 @@ class Uneven(gym.Env):
 
 
 gym.register("small/Cue-v0", Cue)
+gym.register("small/ToldCue-v0", ToldCue)
 gym.register("small/Uneven-v0", Uneven)

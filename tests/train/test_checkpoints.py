@@ -127,18 +127,39 @@ def test_a_run_without_a_score_means_its_newest_checkpoint(trial_folder):
     assert best_checkpoint(str(trial_folder)).name == "checkpoint_000001"
 
 
-@pytest.mark.parametrize(("interval", "kept"), [(2, {"2", "5"}), (None, {"3", "5"})])
-def test_a_repeated_score_is_none(tmp_path, interval, kept):
-    """Evaluated after iterations 2 and 4; RLlib reports the score of 2 once more after 3."""
-    config = CheckpointConfig(num_to_keep=1, checkpoint_score_attribute=SCORE)
-    manager = ScoredCheckpoints(config, interval)
-    for iteration, score in ((1, None), (2, 0.9), (3, 0.9), (4, 0.5), (5, 0.5)):
-        folder = tmp_path / str(iteration)
-        folder.mkdir()
+@pytest.mark.parametrize(
+    ("scores", "kept"),
+    [
+        ((None, 0.9, 0.9, 0.5, 0.5), {2, 4, 5}),
+        ((0.5, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0), {2, 3, 7}),
+        ((0.5, 0.4, 0.9, 0.7), {3, 4}),
+        ((None, None, None), {2, 3}),
+    ],
+)
+def test_the_first_of_equals_is_kept_and_stands_for_the_run(trial_folder, scores, kept):
+    """RLlib reports the score of an evaluation until the next one; the newest checkpoint always stays."""
+    shutil.rmtree(trial_folder)
+    manager = ScoredCheckpoints(CheckpointConfig(num_to_keep=2, checkpoint_score_attribute=SCORE))
+    for iteration, score in enumerate(scores, start=1):
+        folder = save(trial_folder / f"checkpoint_{iteration:06}", iteration)
         evaluation = {} if score is None else {"env_runners": {"episode_return_mean": score}}
         result = {"training_iteration": iteration, "evaluation": evaluation}
         manager.register_checkpoint(_TrainingResult(Checkpoint(str(folder)), result))
-    assert {folder.name for folder in tmp_path.iterdir()} == kept
+    numbers = {int(folder.name[-6:]) for folder in trial_folder.iterdir()}
+    assert numbers == kept
+    known = {iteration: score for iteration, score in enumerate(scores, start=1) if score is not None}
+    keep_by(trial_folder)
+    report_scores(trial_folder, known)
+    best = max(known, key=lambda iteration: known[iteration]) if known else len(scores)
+    assert best_checkpoint(str(trial_folder)).name == f"checkpoint_{best:06}"
+
+
+def test_a_checkpoint_that_was_left_behind_has_no_score(trial_folder):
+    """A trial went back to iteration 8 and made 9 and 10 anew: 10's report is not of the older checkpoint."""
+    save(trial_folder / "checkpoint_000002", 9)
+    keep_by(trial_folder)
+    report_scores(trial_folder, {5: 0.1, 9: 0.2, 10: 0.9})
+    assert best_checkpoint(str(trial_folder)).name == "checkpoint_000002"
 
 
 def test_half_a_checkpoint_is_passed_over(trial_folder):

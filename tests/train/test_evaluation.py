@@ -18,7 +18,7 @@ from engram.train.gif import Reel, write_gif
 from engram.train.policy import ColumnPolicy, Policy, StockPolicy, make_policy
 from engram.train.summary import summarise
 
-CUE, UNEVEN = "small_envs:small/Cue-v0", "small_envs:small/Uneven-v0"
+CUE, UNEVEN, TOLD = (f"small_envs:small/{name}-v0" for name in ("Cue", "Uneven", "ToldCue"))
 MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
 
 
@@ -133,11 +133,39 @@ def test_memory_is_carried_and_reset(run, model, kind):
     assert not torch.allclose(third[1], first[1])
 
 
-def test_value_based_and_stateless_modules_act():
-    for run in ("DQN", "PPO"):
-        policy = make_policy(module(run, {"fcnet_hiddens": [8]}), 3, greedy=True)
-        actions = policy.act(np.zeros((3, 3), np.float32), np.ones(3, bool))
-        assert actions.shape == (3,)
+@pytest.mark.parametrize(
+    ("run", "model"),
+    [
+        ("RecurrentPPO", MODEL),
+        ("PPO", {"fcnet_hiddens": [8]}),
+        ("PPO", {"use_lstm": True, "lstm_cell_size": 8, "fcnet_hiddens": [8]}),
+    ],
+)
+def test_policies_act_and_say_how_likely_actions_were(run, model):
+    policy = make_policy(module(run, model), 3, greedy=True)
+    actions = policy.act(np.eye(3, dtype=np.float32), np.ones(3, bool))
+    chosen, other = (np.exp(policy.log_likelihood(each)) for each in (actions, 1 - actions))
+    assert actions.shape == chosen.shape == (3,)
+    np.testing.assert_allclose(chosen + other, 1, rtol=1e-5)
+    assert (chosen >= other).all()
+    assert len(set(chosen.tolist())) == 3, "this test cannot tell lanes apart"
+
+
+def test_value_based_modules_act_and_have_no_likelihoods():
+    made = module("DQN", {"fcnet_hiddens": [8]})
+    policy = make_policy(made, 3, greedy=True)
+    actions = policy.act(np.zeros((3, 3), np.float32), np.ones(3, bool))
+    assert actions.shape == (3,)
+    assert policy.log_likelihood(actions) is None
+    assert play(made, TOLD, {}, Request("", episodes=3)).answers == {}
+
+
+def test_cross_entropy_in_any_environment_that_tells():
+    """Of a stock LSTM, with no measure for which the environment has no key."""
+    made = module("PPO", {"use_lstm": True, "lstm_cell_size": 8, "fcnet_hiddens": [8]}, TOLD)
+    answers = play(made, TOLD, {}, Request("", episodes=64)).answers
+    assert set(answers) == {"cross_entropy"}
+    assert answers["cross_entropy"] == pytest.approx(np.log(2), abs=0.3)
 
 
 def test_foreign_observations_are_refused():

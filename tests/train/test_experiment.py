@@ -193,5 +193,5 @@ def test_one_experiment_of_several(tmp_path):
     assert [experiment.name for experiment in experiments] == ["three", "one"]
     (renamed,), _ = read_request(Request(file=str(path), only=["two"], name="mine"))
     assert renamed.name == "mine"
-    with pytest.raises(ExperimentError, match=r"^--only: unknown 'tow'; did you mean 'two'\? known: one, thr"):
+    with pytest.raises(ExperimentError, match=r"^--only: unknown 'tow'; did you mean 'two'\? known: on"):
         read_request(Request(file=str(path), only=["one", "tow"]))

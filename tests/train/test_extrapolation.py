@@ -1,14 +1,13 @@
 """Runs against sizes: what is asked for, what is refused, against evaluations one by one."""
 
 import json
+from pathlib import Path
 
 import pytest
 from made_up_thinkers import SUMS, make_checkpoint
 
 from engram.train.errors import ExperimentError
 from engram.train.extrapolation import Grid, parse_budgets, parse_sizes
-
-DIGITS = "engram/ImageClassification-v0"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +61,27 @@ def test_policies_play(sums, typed):
         assert cell["measures"] == {name: alone[name] for name in ("return_mean", "success_rate")}
         assert cell["thinking_steps"] is None
     assert "return_mean, by bits:" in printed
+
+
+def test_what_was_measured_is_not_lost(sums, typed, tmp_path):
+    """The second size is none: what the first came to is written and printed."""
+    out = tmp_path / "grid.json"
+    code, printed, error = typed("extrapolate", sums[0], "--sizes", "bits=2,0", "--out", out)
+    assert code == 2
+    assert "bits: 0" in error
+    assert [cell["size"] for cell in json.loads(out.read_text())] == [2]
+    assert "return_mean, by bits:" in printed
+
+
+def test_runs_are_told_apart_and_count_once(sums, typed, tmp_path):
+    other = make_checkpoint(tmp_path / "other" / "three", SUMS, {"bits": 3})
+    runs = (sums[0], other, sums[0])
+    cells, printed = typed_json(typed, "extrapolate", *runs, "--sizes", "bits=2", "--episodes", "8")
+    assert [cell["run"] for cell in cells] == [sums[0], other]
+    assert [line.split()[0] for line in printed.splitlines()[2:4]] == [
+        f"{Path(sums[0]).parent.name}/three",
+        "other/three",
+    ]
 
 
 @pytest.mark.parametrize(

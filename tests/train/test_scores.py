@@ -12,7 +12,7 @@ from engram.train.scores import score, show_results
 
 def only_score(experiment):
     (trial,) = read_trials(experiment)
-    return score(trial)
+    return score(trial, {})
 
 
 def with_reports(folder, **changes):
@@ -75,6 +75,31 @@ def test_a_line_for_each_trial_of_each_folder(tmp_path, capsys):
     assert json.loads(lines[-1]) == rows
 
 
-def test_a_folder_that_is_none(tmp_path):
-    with pytest.raises(ExperimentError, match="no such folder"):
-        show_results([str(tmp_path / "none")], as_json=False)
+def test_what_tells_the_trials_of_an_experiment_apart(tmp_path, capsys):
+    for bits, width in ((8, 4), (16, 4), (16, 2)):
+        make_trial(
+            tmp_path / "grid",
+            env_config={"bits": bits, "split": "train"},
+            config={"seed": bits, "model": {"core": {"width": width}}},
+            episode_return_mean=[0.5],
+        )
+    rows = show_results([str(tmp_path / "grid")], as_json=False)
+    assert [row["settings"] for row in rows] == [
+        {"env_config.bits": 8, "model.core.width": 4},
+        {"env_config.bits": 16, "model.core.width": 4},
+        {"env_config.bits": 16, "model.core.width": 2},
+    ]
+    assert "grid bits=16 width=2" in capsys.readouterr().out
+
+
+def test_what_is_no_experiment_is_passed_over(tmp_path, capsys):
+    make_trial(tmp_path / "one", env_config={}, episode_return_mean=[0.25])
+    (tmp_path / "stray").mkdir()
+    folders = [str(tmp_path / name) for name in ("stray", "none", "one")]
+    assert len(show_results(folders, as_json=False)) == 1
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"passed over: {folders[0]}: no trial of `rllib train` in it; expected an experiment's folder",
+        f"passed over: {folders[1]}: no such folder",
+    ]
+    with pytest.raises(ExperimentError, match=r"stray: no trial of .*; .*none: no such folder"):
+        show_results(folders[:2], as_json=False)
