@@ -202,19 +202,20 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
         """Last observations and infos of lanes about to begin anew, laid out as SyncVectorEnv does."""
         ended = np.zeros(self.num_envs, dtype=np.bool_)
         ended[lanes] = True
+        ended.flags.writeable = False  # it stands under every name
         others = np.flatnonzero(~ended)  # none in puzzles, where every step ends every lane
         observations = np.full(self.num_envs, None, dtype=object)
         for lane, observation in zip(lanes.tolist(), self._observe(lanes), strict=True):
             observations[lane] = observation
         info: dict[str, Any] = {}
         for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = values.copy(), ended.copy()
+            info[name], info[f"_{name}"] = values.copy(), ended
             info[name][others] = 0
         return {
             "final_obs": observations,
             "_final_obs": ended,
             "final_info": info,
-            "_final_info": ended.copy(),
+            "_final_info": ended,
         }
 
     def _check_started(self) -> None:
