@@ -2,9 +2,10 @@
 
     python benchmarks/thinking_cost.py [--rate 5] [FILE[:NAMES] ...]
 
-A file is an experiment file or a shipped experiment's name, NAMES a pattern for some of those in it; it trains
-a network that answers each position of a puzzle, and searches nothing. An operation is a multiplication or an addition of a convolution or a linear map, as PyTorch's counter has them;
-all else is left out. The network is built without numbers in it, and each of its parts (the first thought, an
+A file is an experiment file or a shipped experiment's name, NAMES a pattern for some of those in it; it
+trains a network that answers each position of a puzzle, and searches nothing. An operation is a
+multiplication or an addition of a convolution or a linear map, as PyTorch's counter has them; all else is
+left out. The network is built without numbers in it, and each of its parts (the first thought, an
 iteration, an answer) is counted forward, and forward with backward; the loss says how often each is run, on
 average where it draws numbers of iterations. Time is operations over the rate at which a machine does them,
 which is left to you: `--rate`, in TFLOP/s, adds hours.
