@@ -28,6 +28,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self._window = EpisodeWindow(size=100)
+        self._evaluated: dict[str, Any] = {}
 
     @classmethod
     def of(cls, algorithm: Algorithm) -> Self:
@@ -35,13 +36,15 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         return next(callback for callback in algorithm.callbacks if isinstance(callback, cls))
 
     def get_state(self) -> dict[str, Any]:
-        """The window, for checkpoints."""
-        return {"episodes": [tuple(episode) for episode in self._window.episodes]}
+        """The window and the last evaluation, for checkpoints."""
+        episodes = [tuple(episode) for episode in self._window.episodes]
+        return {"episodes": episodes, "evaluated": self._evaluated}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restores what `get_state` returned."""
         self._window.episodes.clear()
         self._window.extend(state["episodes"])
+        self._evaluated = state.get("evaluated", {})  # older checkpoints have none
 
     def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
         """Sizes the window as configured."""
@@ -91,7 +94,21 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         result["steps_per_second"] = steps / max(result.get("time_this_iter_s", 0.0), 1e-9)
         result["bptt_steps"] = gradient_window(algorithm.config)
         if EVALUATION_RESULTS in result:
-            _summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
+            self._summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
+
+    def _summarise_evaluation(self, runners: dict[str, Any]) -> None:
+        """Replaces an evaluation's list of episodes by a summary of exactly those.
+
+        RLlib puts the section into every result; between two evaluations it has no episodes, and the last
+        summary stands.
+        """
+        episodes = as_episodes(runners.pop(EPISODES, ()))
+        unfinished = runners.pop(UNFINISHED, ())
+        if episodes or unfinished:
+            window = EpisodeWindow(size=len(episodes))
+            window.extend(episodes)
+            self._evaluated = window.summary(unfinished)
+        runners.update(self._evaluated)
 
 
 def gradient_window(config: Any) -> int:
@@ -105,11 +122,3 @@ def gradient_window(config: Any) -> int:
     fragment = model.get("max_seq_len") or config.get_rollout_fragment_length()
     shorter = (getattr(config, "truncation", None), (model.get("core") or {}).get("bptt_steps"))
     return int(min(fragment, *(steps or fragment for steps in shorter)))
-
-
-def _summarise_evaluation(runners: dict[str, Any]) -> None:
-    """Replaces an evaluation's list of episodes by a summary of exactly those."""
-    episodes = as_episodes(runners.pop(EPISODES, ()))
-    window = EpisodeWindow(size=len(episodes))
-    window.extend(episodes)
-    runners.update(window.summary(runners.pop(UNFINISHED, ())))

@@ -18,6 +18,7 @@ LSTM = {"type": "lstm", "size": 32}
 MLP_CORE = {"type": "mlp", "hidden": [32]}
 LOW_PASS = {"type": "low_pass", "pools": 4, "size": 16, "summariser": 32, "normalize": "running"}
 FROZEN = LOW_PASS | {"train_input": False}
+SCORES = ("episode_return_mean", "episode_len_mean", "num_episodes_in_window")
 
 
 def config(run="RecurrentPPO", core=LSTM, skip=True, **settings):
@@ -163,10 +164,14 @@ def test_training_survives_a_killed_runner(ray_cluster):
         algorithm.stop()
 
 
-def test_evaluation_plays_exactly_the_episodes_asked_for(ray_cluster):
-    settings = config(evaluation_interval=1, evaluation_duration=50)
-    result = train(settings, 1)[0]
-    assert result["evaluation"]["env_runners"]["num_episodes_in_window"] == 50
+def test_evaluation_plays_exactly_the_episodes_asked_for_and_stands_until_the_next(ray_cluster):
+    results = train(config(evaluation_interval=3, evaluation_duration=50), 7)
+    assert all("evaluation" not in result for result in results[:2])
+    first, *stands, second, last = (result["evaluation"]["env_runners"] for result in results[2:])
+    assert first["num_episodes_in_window"] == second["num_episodes_in_window"] == 50
+    for again, scores in ((stands[0], first), (stands[1], first), (last, second)):
+        assert {name: again[name] for name in SCORES} == {name: scores[name] for name in SCORES}
+    assert first["episode_return_mean"] != 0 != second["episode_return_mean"], "this test cannot see a loss"
 
 
 @pytest.fixture
