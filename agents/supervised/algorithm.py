@@ -48,6 +48,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         self.truncation: int | None = None
         self.lr = 1e-3
         self.grad_clip = None
+        self.explore = False  # evaluations give the likeliest answer
         self.num_epochs = 1
         self.set_columnar_defaults()
         self.env_runner_cls = SupervisedEnvRunner

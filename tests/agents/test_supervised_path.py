@@ -52,7 +52,7 @@ def test_it_learns_and_the_answers_hold_for_longer_strings(ray_cluster):
         min_sample_timesteps_per_iteration=8_000,
         evaluation_interval=1,
         evaluation_duration=200,
-        evaluation_config={"env_config": {"bits": 12}, "explore": False},
+        evaluation_config={"env_config": {"bits": 12}},
     )
     results = train(settings, 2)
     trained = results[-1]["env_runners"]

@@ -94,6 +94,12 @@ def test_every_run_is_told_of_unknown_settings_of_its_evaluations():
         plan("small_envs:small/Cue-v0", "PPO", model=LSTM, evaluation_config={"env_config": {"dela": 9}})
 
 
+def test_evaluations_give_the_likeliest_answer():
+    assert plan().config.get_evaluation_config_object().explore is False
+    drawn = plan(evaluation_config={"explore": True})
+    assert drawn.config.get_evaluation_config_object().explore is True
+
+
 def test_evaluations_may_play_other_sizes():
     made = plan(evaluation_config={"env_config": {"bits": 64}})
     assert made.config.get_evaluation_config_object().env_config == {"bits": 64}
