@@ -4,10 +4,9 @@ import math
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 from engram.train import checkpoints
-from engram.train.progress import lookup
+from engram.train.progress import number_at
 from engram.train.record import read_record
 from engram.train.results import read_reports
 
@@ -48,10 +47,6 @@ def _scored(trial: Path, newest_first: Iterator[Path]) -> Iterator[tuple[float, 
         # One that went on from an older state has made some iterations anew: reports are of the newer ones.
         if iteration < claimed:
             claimed = iteration
-            value = _number(lookup(reports.get(iteration, {}), attribute))
-            if not math.isnan(value):
+            value = number_at(reports.get(iteration, {}), attribute)
+            if value is not None:
                 yield sign * value, checkpoint
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan

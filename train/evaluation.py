@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
 
 from engram.agents.episodes import EPISODES, Episode, EpisodeLog
 from engram.agents.thinking import ThinkingModule
@@ -67,7 +66,7 @@ def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) 
     with one_line(subject.checkpoint):
         played = play(module, env_id, env_config, request)
     summary = summarise(played.episodes) | played.answers | subject.told()
-    print_summary(summary, Console())
+    print_summary(summary)
     print(f"actions: {'the likeliest' if request.greedy else 'drawn from the policy'}")
     if gif is not None:
         with one_line(subject.checkpoint):

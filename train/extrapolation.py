@@ -156,12 +156,13 @@ def measure(grid: Grid) -> Iterator[Cell]:
     """
     budgets = grid.budgets()
     for run in dict.fromkeys(grid.runs):
-        trained = source(best_checkpoint(run)).env_config.get(grid.setting)
+        checkpoint = best_checkpoint(run)
+        trained = source(checkpoint).env_config.get(grid.setting)
         for size, budget in zip(grid.sizes, budgets, strict=True):
-            subject = find_subject(run, {**grid.env_config, grid.setting: size})
-            with one_line(subject.checkpoint, COMMAND):
+            subject = find_subject(str(checkpoint), {**grid.env_config, grid.setting: size})
+            with one_line(checkpoint, COMMAND):
                 measures = _play(subject, grid) if budget is None else _think(subject, grid, budget)
-            yield Cell(run, str(subject.checkpoint), trained, size, budget, measures)
+            yield Cell(run, str(checkpoint), trained, size, budget, measures)
 
 
 def _play(subject: Subject, grid: Grid) -> dict[str, float]:

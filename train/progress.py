@@ -27,6 +27,17 @@ def lookup(result: Mapping[str, Any], key: str) -> Any:
     return here
 
 
+def number_at(result: Mapping[str, Any], key: str) -> float | None:
+    """A number deep in a result; None where there is none, or NaN.
+
+    Args:
+        result: A result of an algorithm's iteration.
+        key: `env_runners/episode_return_mean` and the like.
+    """
+    value = lookup(result, key)
+    return float(value) if isinstance(value, int | float) and value == value else None
+
+
 def env_steps(result: Mapping[str, Any]) -> int:
     """Env steps since the start of training, resumed parts included.
 

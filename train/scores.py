@@ -10,7 +10,7 @@ from ray.tune.utils.util import flatten_dict
 from rich.table import Table
 
 from engram.train.errors import ExperimentError
-from engram.train.progress import env_steps, lookup
+from engram.train.progress import env_steps, number_at
 from engram.train.results import Trial, read_trials
 from engram.train.tables import print_table
 
@@ -112,8 +112,8 @@ def score(trial: Trial, settings: Mapping[str, Any]) -> Score:
         trial=trial.folder.name,
         settings=dict(settings),
         seed=trial.config.get("seed"),
-        training=_number(last, TRAINING),
-        validation=_number(last, VALIDATION),
+        training=number_at(last, TRAINING),
+        validation=number_at(last, VALIDATION),
         best=best,
         best_env_steps=at,
         best_epoch=math.ceil(at / epoch) if epoch and at is not None else None,
@@ -126,18 +126,13 @@ def score(trial: Trial, settings: Mapping[str, Any]) -> Score:
 
 def _first_best(reports: Sequence[Mapping[str, Any]]) -> tuple[float | None, int | None]:
     """The best score and the env steps at which it was first reported."""
-    evaluated = any(_number(report, VALIDATION) is not None for report in reports)
+    evaluated = any(number_at(report, VALIDATION) is not None for report in reports)
     path = VALIDATION if evaluated else TRAINING
-    scored = [(value, report) for report in reports if (value := _number(report, path)) is not None]
+    scored = [(value, report) for report in reports if (value := number_at(report, path)) is not None]
     if not scored:
         return None, None
     value, report = max(scored, key=lambda pair: pair[0])  # the first of equals
     return value, env_steps(report)
-
-
-def _number(report: Mapping[str, Any], path: str) -> float | None:
-    value = lookup(report, path)
-    return float(value) if isinstance(value, int | float) and not math.isnan(value) else None
 
 
 _COLUMNS = {  # header -> field of `Score`, form

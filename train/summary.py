@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from engram.agents.episodes import Episode
 from engram.train.answers import MEASURES
 from engram.train.policy import Array
+from engram.train.tables import print_table
 
 
 def summarise(episodes: list[Episode]) -> dict[str, Any]:
@@ -53,12 +53,11 @@ def _interval(totals: Array) -> list[float] | None:
     return [float(totals.mean()) - half, float(totals.mean()) + half]
 
 
-def print_summary(summary: Mapping[str, Any], console: Console) -> None:
+def print_summary(summary: Mapping[str, Any]) -> None:
     """Print a summary for people.
 
     Args:
         summary: From `summarise`, with checkpoint, env and env_config.
-        console: Where to.
     """
     print(f"checkpoint: {summary['checkpoint']}")
     print(f"environment: {summary['env']} {json.dumps(summary['env_config'])}")
@@ -66,7 +65,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     table.add_row(*_row("all", summary))
     for group, measures in summary["groups"].items():
         table.add_row(*_row(group, measures))
-    console.print(table)
+    print_table(table)
     for name, measure in MEASURES.items():
         if name in summary:
             chance = summary.get("chance", {}).get(name)
