@@ -5,6 +5,7 @@ B lanes.
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -17,13 +18,14 @@ from gymnasium.vector.utils import batch_space
 
 from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.checks import check_at_least, check_autoreset_mode, check_shapes
+from engram.envs.copies import WholeCopies
 
 Lanes = Ints | slice
 
 ALL = slice(None)
 
 
-class BatchedEnv(VectorEnv[Array, Array, Array]):
+class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
     """Many episodes at once, on plain arrays and one random generator.
 
     A family supplies `_begin`, `_advance`, `_observe`, `_checked`, `_facts`, `_state` and `hidden_choices`.
@@ -76,8 +78,6 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._lanes = np.arange(self.num_envs)
-        self._everyone = np.ones(self.num_envs, dtype=np.bool_)
-        self._everyone.flags.writeable = False
         self._pending = np.empty(0, dtype=np.int64)  # NEXT_STEP: finished, not yet begun anew
         self._started = False
 
@@ -195,7 +195,7 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = {}
         for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = values.copy(), self._everyone
+            info[name], info[f"_{name}"] = values.copy(), _everyone(self.num_envs)
         return info
 
     def _final(self, lanes: Ints) -> dict[str, Any]:
@@ -221,3 +221,11 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
     def _check_started(self) -> None:
         if not self._started:
             raise ResetNeeded("call reset() first")
+
+
+@functools.cache
+def _everyone(lanes: int) -> Flags:
+    """The mask of all lanes, (lanes,); read-only, as it stands under every name."""
+    mask = np.ones(lanes, dtype=np.bool_)
+    mask.flags.writeable = False
+    return mask

@@ -10,11 +10,12 @@ from gymnasium.error import ResetNeeded
 
 from engram.envs.arrays import Array
 from engram.envs.batched_env import BatchedEnv
+from engram.envs.copies import WholeCopies
 
 LaneT = TypeVar("LaneT", bound=BatchedEnv)
 
 
-class SingleLane(gymnasium.Env[Array, Any], Generic[LaneT]):
+class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
     """A batched form of one lane as a single environment; a family says in `metadata` how it is rendered."""
 
     def __init__(self, lane: LaneT) -> None:

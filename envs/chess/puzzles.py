@@ -6,6 +6,7 @@ P puzzles.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from engram.envs.puzzles.splits import (
     check_data_seed,
     check_split,
     check_split_sizes,
+    draw_split,
     split_rng,
 )
 
@@ -106,7 +108,7 @@ def make_chess(
     sizes = check_split_sizes(split_sizes, GENERATED_SIZES)
     if split == ONLINE:
         return puzzles
-    return FixedPuzzles(puzzles, lambda: puzzles.draw(split_rng(data_seed, split), sizes[split]))
+    return FixedPuzzles(puzzles, partial(draw_split, puzzles.draw, data_seed, split, sizes[split]))
 
 
 def _load(path: Path, split: str, data_seed: int, sizes: Mapping[str, int]) -> Problems:

@@ -22,14 +22,14 @@ def read_pairs(folder: Path, positions: int, style: str, pixels: int) -> Problem
     """Read `inputs.npy` and `solutions.npy`, mazes of one size and their answers.
 
     The pictures may have their channels first or last; solutions may have channels too, all alike. Mazes are
-    found in them, painted anew and compared, so that whatever is not a maze of this size and style is refused;
-    they can be had at 1 pixel a position too.
+    found in them, painted anew and compared, so that whatever is not a maze of this size and style is
+    refused; they can be had at 1 pixel a position too.
 
     Args:
         folder: where the two files are.
         positions: positions a side that the mazes have (P of `engram.envs.maze.grids`).
-        style: "v1": pictures of 2 P + 6 pixels, positions from pixel 3 on. "feb2021": mazes in the middle of a
-            canvas of at least that size; in the published 32 pixels from pixel 7, 5 or 3 on for P = 9, 11
+        style: "v1": pictures of 2 P + 6 pixels, positions from pixel 3 on. "feb2021": mazes in the middle of
+            a canvas of at least that size; in the published 32 pixels from pixel 7, 5 or 3 on for P = 9, 11
             or 13.
         pixels: side of a position as wanted, in pixels, 1 or 2.
 
@@ -99,8 +99,8 @@ def _check_pillars(folder: Path, grids: Grids, style: str) -> None:
         open_pillars(expected)
     for row in np.flatnonzero((expected != grids.open).any(axis=(1, 2))):
         raise ValueError(
-            f"path: {folder}: row {row} of inputs.npy has other open pillars than style {style!r}; legal: mazes "
-            f"of the style that is asked for, one of {', '.join(STYLES)}"
+            f"path: {folder}: row {row} of inputs.npy has other open pillars than style {style!r}; legal: "
+            f"mazes of the style that is asked for, one of {', '.join(STYLES)}"
         )
 
 

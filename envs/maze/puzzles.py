@@ -6,6 +6,7 @@ P positions a side, n = (P + 1) / 2 cells a side, S pixels a side.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from engram.envs.puzzles.splits import (
     check_data_seed,
     check_split,
     check_split_sizes,
-    split_rng,
+    draw_split,
 )
 
 SPLIT_SIZES = {"train": 40_000, "valid": 10_000, "test": 10_000}
@@ -110,7 +111,7 @@ def make_mazes(
     sizes = check_split_sizes(split_sizes, defaults)
     if split == ONLINE:
         return puzzles
-    return FixedPuzzles(puzzles, lambda: puzzles.generate(split_rng(data_seed, split), sizes[split]))
+    return FixedPuzzles(puzzles, partial(draw_split, puzzles.generate, data_seed, split, sizes[split]))
 
 
 def _check_positions(positions: int) -> int:

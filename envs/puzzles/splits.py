@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from engram.envs.checks import check_at_least, check_keys, check_known
 ONLINE = "online"
 SETS = ("train", "valid", "test")
 SPLITS = (ONLINE, *SETS)
+
+DrawnT = TypeVar("DrawnT")
 
 
 def check_split(split: Any) -> str:
@@ -50,3 +52,10 @@ def check_split_sizes(
 def split_rng(data_seed: int, split: str) -> np.random.Generator:
     """The generator of one finite set; sets of one seed draw from streams of their own."""
     return np.random.default_rng(np.random.SeedSequence(data_seed, spawn_key=(SPLITS.index(split),)))
+
+
+def draw_split(
+    draw: Callable[[np.random.Generator, int], DrawnT], data_seed: int, split: str, count: int
+) -> DrawnT:
+    """What one finite set holds: so many, drawn with that set's own generator."""
+    return draw(split_rng(data_seed, split), count)

@@ -232,14 +232,14 @@ def test_a_pillar_by_hand(closed, is_open):
 
 
 def test_pillars_are_the_first_renderers():
-    """Against that renderer, wall by wall: a south wall with its west end, an east wall with its north end."""
+    """Wall by wall as there: a south wall with its west end, an east wall with its north end."""
     grids = carve(grow_trees(rng(), 50, 6), 6, "feb2021")
     for grid in grids.open:
         assert np.array_equal(grid, paint_first(grid)[1:-1, 1:-1])
 
 
 def paint_first(grid):
-    """Positions with the outer wall, as the renderer of February 2021 paints the walls between cells of a grid."""
+    """The walls between a grid's cells, and the outer wall, as painted in February 2021."""
     cells = (len(grid) + 1) // 2
     walled = np.pad(grid, 1)
     painted = np.ones_like(walled)
@@ -381,7 +381,9 @@ def test_solutions_that_differ_from_channel_to_channel_are_refused(tmp_path):
 def test_mazes_of_the_other_style_are_refused(tmp_path, theirs, ours):
     _, inputs, solutions = published(theirs)
     write(tmp_path, inputs, solutions)
-    with pytest.raises(ValueError, match=rf"row \d+ of inputs.npy has other open pillars than style '{ours}'"):
+    with pytest.raises(
+        ValueError, match=rf"row \d+ of inputs.npy has other open pillars than style '{ours}'"
+    ):
         make_mazes(9, ours, split="test", path=tmp_path)
 
 
