@@ -17,7 +17,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from engram.envs.arrays import Array, Flags, Floats, Ints
-from engram.envs.checks import check_at_least, check_autoreset_mode, check_shapes
+from engram.envs.checks import (
+    check_at_least,
+    check_autoreset_mode,
+    check_fits,
+    check_options,
+    check_shapes,
+)
 from engram.envs.copies import WholeCopies
 
 Lanes = Ints | slice
@@ -66,7 +72,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         Raises:
             ValueError: an argument is not legal.
         """
-        self.num_envs = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
+        lanes = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
         self.autoreset_mode = check_autoreset_mode(autoreset_mode)
         self.metadata = {
             **type(self).metadata,
@@ -75,6 +81,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         }
         self.single_observation_space = observation_space
         self.single_action_space = action_space
+        self.num_envs = check_fits("num_envs", lanes, self._lane_bytes(), "lanes")
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._lanes = np.arange(self.num_envs)
@@ -122,6 +129,16 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         """What was drawn for a lane's episode; `reset(options=...)` with it makes the same episode again."""
 
+    def _lane_bytes(self) -> int:
+        """About the memory that a lane takes; asked before there are lanes. A family adds what it keeps."""
+        box = self.single_observation_space
+        answers = int(np.prod(self.single_action_space.shape or ()))
+        # Bounds of the batched spaces; observations as kept and as returned; answers, targets and masks.
+        return 4 * box.low.nbytes + 2 * box.low.size + 8 * answers
+
+    def restart(self) -> None:
+        """Forget all but the generator: from here on its draws decide everything."""
+
     def _restored(self) -> None:
         """Rebuild what follows from the arrays of `_state`, after they were written."""
 
@@ -136,7 +153,9 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
             ValueError: an unknown or illegal option.
         """
         super().reset(seed=seed)
-        self._begin(self._lanes, options or {})
+        if seed is not None:
+            self.restart()
+        self._begin(self._lanes, check_options(options))
         self._pending = self._pending[:0]
         self._started = True
         return self._observe(ALL), self._info()

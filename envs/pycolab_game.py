@@ -19,6 +19,7 @@ from pycolab.engine import Engine, Palette
 from engram.envs.actions import ACTIONS, LEGAL_ACTIONS
 from engram.envs.arrays import Bytes
 from engram.envs.boards import RENDER_MODES, Look, check_render_mode
+from engram.envs.checks import check_options
 from engram.envs.copies import WholeCopies
 from engram.envs.rules import Rules
 from engram.envs.window import Window, can_open
@@ -119,7 +120,7 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
             ValueError: an unknown or illegal option.
         """
         super().reset(seed=seed)
-        self._hidden = self._draw(options or {})
+        self._hidden = self._draw(check_options(options))
         self._engine = self._stage(self._hidden)
         observation, _, _ = self._engine.its_showtime()
         return self._show(observation.board), self._facts()

@@ -46,6 +46,8 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
         """
         super().reset(seed=seed)
         self._lane.np_random = self.np_random  # one generator, whoever asks for it
+        if seed is not None:
+            self._lane.restart()
         observations, info = self._lane.reset(options=options)
         self._over = False
         return observations[0], _of_lane(info)

@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from engram.envs.arrays import Array, Bytes
-from engram.envs.checks import check_flag, check_known
+from engram.envs.checks import check_flag, check_known, check_path
 from engram.envs.image_classification.data_sets import DATA_SETS
 from engram.envs.image_classification.pictures import Pictures, Pixels, fit, random_crop, random_flip
 from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
@@ -117,7 +117,7 @@ def make_images(
     """
     known = DATA_SETS[check_known("data", data, list(DATA_SETS))]
     split, data_seed = check_split(split), check_data_seed(data_seed)
-    source = known.choose(split, data_seed, split_sizes, path)
+    source = known.choose(split, data_seed, split_sizes, check_path("path", path))
     learns = split in (ONLINE, "train")  # only there pictures are varied
     puzzles = ImagePuzzles(
         partial(_sample_fitted, source.sample, size),

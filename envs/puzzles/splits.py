@@ -7,11 +7,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from engram.envs.checks import check_at_least, check_keys, check_known
+from engram.envs.checks import check_at_least, check_keys, check_known, check_mapping
 
 ONLINE = "online"
 SETS = ("train", "valid", "test")
 SPLITS = (ONLINE, *SETS)
+
+MOST_IN_A_SPLIT = 1_000_000_000
 
 DrawnT = TypeVar("DrawnT")
 
@@ -42,10 +44,10 @@ def check_split_sizes(
     Raises:
         ValueError: an unknown set, or one that is no positive whole number.
     """
-    given = dict(sizes or {})
+    given = check_mapping("split_sizes", sizes, "numbers by name, such as {train: 1000}")
     check_keys("split_sizes", given, SETS)
     for name, size in given.items():
-        given[name] = check_at_least(f"split_sizes.{name}", size, 1, f">= 1 {unit}")
+        given[name] = check_at_least(f"split_sizes.{name}", size, 1, f">= 1 {unit}", MOST_IN_A_SPLIT)
     return {**defaults, **given}
 
 
