@@ -5,6 +5,7 @@ B lanes.
 
 from __future__ import annotations
 
+import functools
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -16,14 +17,21 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from engram.envs.arrays import Array, Flags, Floats, Ints
-from engram.envs.checks import check_at_least, check_autoreset_mode, check_shapes
+from engram.envs.checks import (
+    check_at_least,
+    check_autoreset_mode,
+    check_fits,
+    check_options,
+    check_shapes,
+)
+from engram.envs.copies import WholeCopies
 
 Lanes = Ints | slice
 
 ALL = slice(None)
 
 
-class BatchedEnv(VectorEnv[Array, Array, Array]):
+class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
     """Many episodes at once, on plain arrays and one random generator.
 
     A family supplies `_begin`, `_advance`, `_observe`, `_checked`, `_facts`, `_state` and `hidden_choices`.
@@ -64,7 +72,7 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
         Raises:
             ValueError: an argument is not legal.
         """
-        self.num_envs = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
+        lanes = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
         self.autoreset_mode = check_autoreset_mode(autoreset_mode)
         self.metadata = {
             **type(self).metadata,
@@ -73,11 +81,10 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
         }
         self.single_observation_space = observation_space
         self.single_action_space = action_space
+        self.num_envs = check_fits("num_envs", lanes, self._lane_bytes(), "lanes")
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._lanes = np.arange(self.num_envs)
-        self._everyone = np.ones(self.num_envs, dtype=np.bool_)
-        self._everyone.flags.writeable = False
         self._pending = np.empty(0, dtype=np.int64)  # NEXT_STEP: finished, not yet begun anew
         self._started = False
 
@@ -122,6 +129,16 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         """What was drawn for a lane's episode; `reset(options=...)` with it makes the same episode again."""
 
+    def _lane_bytes(self) -> int:
+        """About the memory that a lane takes; asked before there are lanes. A family adds what it keeps."""
+        box = self.single_observation_space
+        answers = int(np.prod(self.single_action_space.shape or ()))
+        # Bounds of the batched spaces; observations as kept and as returned; answers, targets and masks.
+        return 4 * box.low.nbytes + 2 * box.low.size + 8 * answers
+
+    def restart(self) -> None:
+        """Forget all but the generator: from here on its draws decide everything."""
+
     def _restored(self) -> None:
         """Rebuild what follows from the arrays of `_state`, after they were written."""
 
@@ -136,7 +153,9 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
             ValueError: an unknown or illegal option.
         """
         super().reset(seed=seed)
-        self._begin(self._lanes, options or {})
+        if seed is not None:
+            self.restart()
+        self._begin(self._lanes, check_options(options))
         self._pending = self._pending[:0]
         self._started = True
         return self._observe(ALL), self._info()
@@ -195,7 +214,7 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = {}
         for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = values.copy(), self._everyone
+            info[name], info[f"_{name}"] = values.copy(), _everyone(self.num_envs)
         return info
 
     def _final(self, lanes: Ints) -> dict[str, Any]:
@@ -221,3 +240,11 @@ class BatchedEnv(VectorEnv[Array, Array, Array]):
     def _check_started(self) -> None:
         if not self._started:
             raise ResetNeeded("call reset() first")
+
+
+@functools.cache
+def _everyone(lanes: int) -> Flags:
+    """The mask of all lanes, (lanes,); read-only, as it stands under every name."""
+    mask = np.ones(lanes, dtype=np.bool_)
+    mask.flags.writeable = False
+    return mask

@@ -5,12 +5,38 @@ from __future__ import annotations
 import difflib
 import functools
 import operator
+import os
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
+
+MOST_STEPS = 1_000_000_000
+"""Env steps that a wait or a time limit may last: sums of a few of them are far from what 64 bits hold."""
+
+MOST_BYTES = 2**31
+"""Memory that the lanes of an environment, or one of its data sets, may take."""
+
+_LONGEST = 80  # characters of a value in a message
+_UNNAMED = (
+    "Cc",
+    "Cs",
+    "Zl",
+    "Zp",
+)  # kinds of characters: control, half ones, separators of lines and paragraphs
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: on one line, and cut where it is long."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python does not write out whole numbers of more than 4300 digits
+        text = f"{type(value).__name__} of thousands of digits"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def check_known(name: str, value: Any, known: Sequence[str]) -> str:
@@ -21,9 +47,9 @@ def check_known(name: str, value: Any, known: Sequence[str]) -> str:
     """
     if isinstance(value, str) and value in known:
         return value
-    near = difflib.get_close_matches(str(value), known, n=1)
+    near = difflib.get_close_matches(value if isinstance(value, str) else shown(value), known, n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"{name}: unknown {value!r}; {hint}known: {', '.join(sorted(known))}")
+    raise ValueError(f"{name}: unknown {shown(value)}; {hint}known: {', '.join(sorted(known))}")
 
 
 def check_keys(name: str, keys: Iterable[str], known: Sequence[str]) -> None:
@@ -47,7 +73,7 @@ def check_whole(name: str, value: Any, legal: str) -> int:
             raise TypeError
         return operator.index(value)
     except TypeError:
-        raise ValueError(f"{name}: {value!r} is not a whole number; legal: {legal}") from None
+        raise ValueError(f"{name}: {shown(value)} is not a whole number; legal: {legal}") from None
 
 
 def check_flag(name: str, value: Any) -> bool:
@@ -57,20 +83,87 @@ def check_flag(name: str, value: Any) -> bool:
         ValueError: it is not.
     """
     if not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name}: {value!r} is not a boolean; legal: true, false")
+        raise ValueError(f"{name}: {shown(value)} is not a boolean; legal: true, false")
     return bool(value)
 
 
-def check_at_least(name: str, value: Any, low: int, legal: str) -> int:
-    """Return `value` as an `int` if it is a whole number from `low` on.
+def check_at_least(name: str, value: Any, low: int, legal: str, high: int | None = None) -> int:
+    """Return `value` as an `int` if it is a whole number from `low` on, up to `high` where there is one.
 
     Raises:
-        ValueError: it is not; `legal` says in words what would be.
+        ValueError: it is not; `legal` says in words what would be, but for `high`.
     """
     number = check_whole(name, value, legal)
     if number < low:
-        raise ValueError(f"{name}: {number} is too small; legal: {legal}; nearest: {low}")
+        raise ValueError(f"{name}: {shown(number)} is too small; legal: {legal}; nearest: {low}")
+    if high is not None and number > high:
+        raise ValueError(
+            f"{name}: {shown(number)} is too large; legal: {legal}, at most {high}; nearest: {high}"
+        )
     return number
+
+
+def check_fits(name: str, value: int, each: int, unit: str) -> int:
+    """Return `value` if so many take no more memory than `MOST_BYTES`.
+
+    Args:
+        name: of the parameter.
+        value: a whole number.
+        each: bytes that one takes.
+        unit: what is counted, in words.
+
+    Raises:
+        ValueError: they take more.
+    """
+    most = MOST_BYTES // each
+    if value > most:
+        raise ValueError(
+            f"{name}: {shown(value)} {unit} would take more than {MOST_BYTES // 2**30} GiB of memory; legal: "
+            f"at most {most}; nearest: {most}"
+        )
+    return value
+
+
+def check_path(name: str, value: Any) -> Path | None:
+    """Return what may be the path of a file or a folder, whether or not there is one; None where it is None.
+
+    Raises:
+        ValueError: it is neither text nor a path, is empty, holds what cannot be printed on one line, or the
+            system refuses to look there.
+    """
+    if value is None:
+        return None
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
+    if not text or not isinstance(text, str) or any(unicodedata.category(char) in _UNNAMED for char in text):
+        raise ValueError(f"{name}: {shown(value)} is no path; legal: the name of a file or a folder, or none")
+    try:
+        Path(value).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:  # ValueError: a name that no system can have
+        reason = getattr(error, "strerror", None) or error
+        raise ValueError(f"{name}: {shown(value)} cannot be read: {reason}; legal: a path, or none") from None
+    return Path(value)
+
+
+def check_mapping(name: str, value: Any, legal: str) -> dict[str, Any]:
+    """Return a mapping as a dict, nothing as an empty one.
+
+    Raises:
+        ValueError: it is something else; `legal` says in words what would be.
+    """
+    if not isinstance(value, Mapping | None):
+        raise ValueError(f"{name}: {shown(value)} is no mapping; legal: {legal}, or none")
+    return dict(value or {})
+
+
+def check_options(options: Any) -> dict[str, Any]:
+    """Return reset options as a dict.
+
+    Raises:
+        ValueError: they are no mapping.
+    """
+    return check_mapping("options", options, "hidden choices by name")
 
 
 def check_timeout(name: str, value: Any) -> int:
@@ -80,7 +173,7 @@ def check_timeout(name: str, value: Any) -> int:
         ValueError: it is not.
     """
     legal = "-1 (never) or >= 1 env steps"
-    if check_at_least(name, value, -1, legal) == 0:
+    if check_at_least(name, value, -1, legal, MOST_STEPS) == 0:
         raise ValueError(f"{name}: 0 would end an episode before its first step; legal: {legal}; nearest: 1")
     return int(value)
 
@@ -103,7 +196,7 @@ def check_choices(name: str, value: Any, legal: str, check: Callable[[str, Any],
     return choices
 
 
-def check_drawn(name: str, value: Any, low: int, unit: str) -> tuple[int, ...]:
+def check_drawn(name: str, value: Any, low: int, unit: str, high: int) -> tuple[int, ...]:
     """Return the whole numbers that a parameter is drawn from in each episode, as a tuple.
 
     Args:
@@ -111,6 +204,7 @@ def check_drawn(name: str, value: Any, low: int, unit: str) -> tuple[int, ...]:
         value: a number, a list of numbers, or a range `{"low": ..., "high": ...}`, both ends included.
         low: the smallest legal number.
         unit: what is counted, in words.
+        high: the largest legal number.
 
     Raises:
         ValueError: no number, or an illegal one.
@@ -119,11 +213,12 @@ def check_drawn(name: str, value: Any, low: int, unit: str) -> tuple[int, ...]:
     if isinstance(value, Mapping):
         check_keys(name, value, ("low", "high"))
         if len(value) < 2:
-            raise ValueError(f"{name}: {dict(value)} is no range; legal: {legal}")
-        first = check_at_least(f"{name}.low", value["low"], low, f">= {low} {unit}")
-        last = check_at_least(f"{name}.high", value["high"], first, f">= {name}.low, {first} {unit}")
+            raise ValueError(f"{name}: {shown(dict(value))} is no range; legal: {legal}")
+        first = check_at_least(f"{name}.low", value["low"], low, f">= {low} {unit}", high)
+        last = check_at_least(f"{name}.high", value["high"], first, f">= {name}.low, {first} {unit}", high)
         return tuple(range(first, last + 1))
-    return check_choices(name, value, legal, functools.partial(check_at_least, low=low, legal=legal))
+    check = functools.partial(check_at_least, low=low, legal=legal, high=high)
+    return check_choices(name, value, legal, check)
 
 
 def listed(value: Any) -> Iterable[Any]:
@@ -144,11 +239,14 @@ def spread(name: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     Raises:
         ValueError: the values have another shape.
     """
-    given = np.asarray(values)
+    legal = f"{shape[1:] or 'one value'} or one per lane {shape}"
+    try:
+        given = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        raise ValueError(f"options.{name}: {shown(values)} is no array; legal: shape {legal}") from None
     try:
         return np.broadcast_to(given, shape)
     except ValueError:
-        legal = f"{shape[1:] or 'one value'} or one per lane {shape}"
         raise ValueError(f"options.{name}: shape {given.shape} does not fit; legal: {legal}") from None
 
 

@@ -6,6 +6,7 @@ R rows, C columns, K planes.
 
 from __future__ import annotations
 
+import copyreg
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
@@ -13,11 +14,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
-from pycolab.engine import Engine
+from pycolab.engine import Engine, Palette
 
 from engram.envs.actions import ACTIONS, LEGAL_ACTIONS
 from engram.envs.arrays import Bytes
 from engram.envs.boards import RENDER_MODES, Look, check_render_mode
+from engram.envs.checks import check_options
+from engram.envs.copies import WholeCopies
 from engram.envs.rules import Rules
 from engram.envs.window import Window, can_open
 
@@ -25,7 +28,15 @@ HUMAN = "human"
 RulesT = TypeVar("RulesT", bound=Rules)
 
 
-class PycolabGame(gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
+def _reduce_palette(palette: Palette) -> tuple[type[Palette], tuple[list[str]]]:
+    """How an engine's palette is copied; left to itself it looks up its attributes before it has any."""
+    return Palette, (list(palette),)
+
+
+copyreg.pickle(Palette, _reduce_palette)
+
+
+class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
     """One game at a time on pycolab's engine.
 
     A game supplies `look`, `_draw` (its hidden choices), `_stage` (an engine for one episode) and `_facts`
@@ -109,7 +120,7 @@ class PycolabGame(gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
             ValueError: an unknown or illegal option.
         """
         super().reset(seed=seed)
-        self._hidden = self._draw(options or {})
+        self._hidden = self._draw(check_options(options))
         self._engine = self._stage(self._hidden)
         observation, _, _ = self._engine.its_showtime()
         return self._show(observation.board), self._facts()

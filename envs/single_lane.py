@@ -10,11 +10,12 @@ from gymnasium.error import ResetNeeded
 
 from engram.envs.arrays import Array
 from engram.envs.batched_env import BatchedEnv
+from engram.envs.copies import WholeCopies
 
 LaneT = TypeVar("LaneT", bound=BatchedEnv)
 
 
-class SingleLane(gymnasium.Env[Array, Any], Generic[LaneT]):
+class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
     """A batched form of one lane as a single environment; a family says in `metadata` how it is rendered."""
 
     def __init__(self, lane: LaneT) -> None:
@@ -45,6 +46,8 @@ class SingleLane(gymnasium.Env[Array, Any], Generic[LaneT]):
         """
         super().reset(seed=seed)
         self._lane.np_random = self.np_random  # one generator, whoever asks for it
+        if seed is not None:
+            self._lane.restart()
         observations, info = self._lane.reset(options=options)
         self._over = False
         return observations[0], _of_lane(info)

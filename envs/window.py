@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from gymnasium.error import DependencyNotInstalled
@@ -28,7 +28,8 @@ def can_open() -> bool:
 class Window:
     """A window for the pictures of one environment.
 
-    Who closes it by hand sees nothing more, and the environment goes on without waiting.
+    Who closes it by hand sees nothing more, and the environment goes on without waiting. A copy of an open
+    window is another one, blank until the next picture.
 
     Args:
         title: what its title bar says.
@@ -39,13 +40,22 @@ class Window:
     """
 
     def __init__(self, title: str, fps: float) -> None:
+        self._title, self._fps = title, fps
         self._root: tkinter.Tk | None = _open()
         self._root.title(title)
         self._root.resizable(False, False)
         self._root.protocol("WM_DELETE_WINDOW", self.close)
         self._label = _blank(self._root)
-        self._pause = 1.0 / fps  # s
         self._due = time.monotonic()  # s, when the next picture may be drawn
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"title": self._title, "fps": self._fps, "is_open": self.is_open}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if state["is_open"]:
+            Window.__init__(self, state["title"], state["fps"])
+        else:
+            self._title, self._fps, self._root = state["title"], state["fps"], None
 
     @property
     def is_open(self) -> bool:
@@ -65,7 +75,7 @@ class Window:
         self._image = image  # Tk keeps no reference of its own
         self._root.update()
         now = time.monotonic()
-        self._due = max(self._due + self._pause, now)
+        self._due = max(self._due + 1.0 / self._fps, now)
         time.sleep(self._due - now)
 
     def close(self) -> None:

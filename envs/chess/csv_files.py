@@ -17,6 +17,7 @@ from typing import TextIO, cast
 
 import numpy as np
 
+from engram.envs.checks import shown
 from engram.envs.chess.puzzle import ChessPuzzle
 
 HEADER = (
@@ -90,13 +91,16 @@ def count_rows(path: str | Path) -> int:
 
 def _rows(path: str | Path) -> Iterator[tuple[str, str, int]]:
     """FEN, moves and rating of each row."""
-    with _opened(Path(path)) as file:
-        reader = csv.reader(file)
-        top = next(reader, [])
-        columns = _columns(path, top)
-        puzzles = reader if _is_header(top) else itertools.chain([top], reader)
-        for row, fields in enumerate(puzzles):
-            yield _read_row(path, row, fields, columns)
+    try:
+        with _opened(Path(path)) as file:
+            reader = csv.reader(file)
+            top = next(reader, [])
+            columns = _columns(path, top)
+            puzzles = reader if _is_header(top) else itertools.chain([top], reader)
+            for row, fields in enumerate(puzzles):
+                yield _read_row(path, row, fields, columns)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"path: {path} cannot be read as a table of puzzles: {error}") from None
 
 
 def _is_header(top: Sequence[str]) -> bool:
@@ -110,7 +114,9 @@ def _columns(path: str | Path, top: Sequence[str]) -> tuple[int, int, int]:
     for column, field in enumerate(top[:3]):
         if field.count("/") == 7 and len(top) >= column + len(_READ):
             return (column, column + 1, column + 2)
-    raise ValueError(f"path: {path} begins with {top}; legal: a header with {', '.join(_READ)}, or a puzzle")
+    raise ValueError(
+        f"path: {path} begins with {shown(top)}; legal: a header with {', '.join(_READ)}, or a puzzle"
+    )
 
 
 def _read_row(
@@ -118,9 +124,11 @@ def _read_row(
 ) -> tuple[str, str, int]:
     try:
         fen, moves, rating = (fields[column] for column in columns)
-        return fen, moves, int(rating)
-    except (IndexError, ValueError):
-        raise ValueError(f"path: {path}, puzzle {row}: {fields} has no FEN, moves and rating") from None
+        return fen, moves, int(np.int64(int(rating)))
+    except (IndexError, OverflowError, ValueError):
+        raise ValueError(
+            f"path: {path}, puzzle {row}: {shown(fields)} has no FEN, moves and rating"
+        ) from None
 
 
 def _two_moves(path: str | Path, row: int, moves: str) -> tuple[str, str]:

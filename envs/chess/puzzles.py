@@ -6,6 +6,7 @@ P puzzles.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from gymnasium.spaces import Box, MultiBinary
 from numpy.typing import NDArray
 
 from engram.envs.arrays import Array, Bytes
-from engram.envs.checks import check_known
+from engram.envs.checks import check_fits, check_known, check_path
 from engram.envs.chess.csv_files import read_csv
 from engram.envs.chess.generator import LEVELS, generate
 from engram.envs.chess.position import KINDS, SQUARES
@@ -27,6 +28,7 @@ from engram.envs.puzzles.splits import (
     check_data_seed,
     check_split,
     check_split_sizes,
+    draw_split,
     split_rng,
 )
 
@@ -100,13 +102,15 @@ def make_chess(
     """
     puzzles = ChessPuzzles(level)
     split, data_seed = check_split(split), check_data_seed(data_seed)
-    if path is not None:
+    file = check_path("path", path)
+    if file is not None:
         sizes = check_split_sizes(split_sizes, FILE_SIZES)
-        return FixedPuzzles(puzzles, _load(Path(path), split, data_seed, sizes))
+        return FixedPuzzles(puzzles, _load(file, split, data_seed, sizes))
     sizes = check_split_sizes(split_sizes, GENERATED_SIZES)
     if split == ONLINE:
         return puzzles
-    return FixedPuzzles(puzzles, lambda: puzzles.draw(split_rng(data_seed, split), sizes[split]))
+    check_fits(f"split_sizes.{split}", sizes[split], puzzles.problem_bytes, "puzzles")
+    return FixedPuzzles(puzzles, partial(draw_split, puzzles.draw, data_seed, split, sizes[split]))
 
 
 def _load(path: Path, split: str, data_seed: int, sizes: Mapping[str, int]) -> Problems:
@@ -130,7 +134,7 @@ def _load(path: Path, split: str, data_seed: int, sizes: Mapping[str, int]) -> P
 def _read(path: Path, first: int, last: int) -> Problems:
     """The puzzles `first` to `last` by rating, of a table or of a folder of published tensors."""
     if not path.exists():
-        raise ValueError(f"path: there is no {path}")
+        raise ValueError(f"path: there is no {path}; legal: a file of puzzles, or a folder of tensors")
     return _read_tensors(path, first, last) if path.is_dir() else problems_of(read_csv(path, first, last))
 
 

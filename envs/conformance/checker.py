@@ -53,6 +53,7 @@ PROMISES: dict[str, Check] = {
     "closing": lifecycle.check_close,
     "rendering": lifecycle.check_render,
     "going on from a state": lifecycle.check_state,
+    "copies": lifecycle.check_copies,
 }
 
 NAMES = ("make", *PREMISES, *PROMISES)
@@ -88,7 +89,7 @@ def check_vector_env(
     """Checks everything that a vector environment promises, by playing random actions in it.
 
     Episodes should be short, so that random actions meet their ends: a play lasts until each lane has met
-    two. Environments are made about twenty times and played about forty times. Observations are NumPy arrays,
+    two. Environments are made about 25 times and played about fifty times. Observations are NumPy arrays,
     or dicts and tuples of them.
 
     What is not asked: a certain float dtype of rewards; keys of `info` that are the same in each step;

@@ -1,19 +1,21 @@
-"""Checks of the rest of the interface: before the first reset, rendering, states, closing.
+"""Checks of the rest of the interface: before the first reset, rendering, states, copies, closing.
 
 B lanes.
 """
 
 from __future__ import annotations
 
+import copy
 import warnings
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any
 
+import cloudpickle
 from gymnasium.error import DependencyNotInstalled
 
 from engram.envs.conformance.compare import BrokenPromiseError
-from engram.envs.conformance.trial import AnyVectorEnv, Make, Trial, closing, form_of
+from engram.envs.conformance.trial import AnyVectorEnv, Make, Tape, Trial, closing, form_of
 
 
 def check_step_before_reset(trial: Trial) -> str:
@@ -103,3 +105,42 @@ def check_state(trial: Trial) -> str:
             if found:
                 raise BrokenPromiseError(f"{found}; going on from a state {which}")
     return f"{len(ahead)} frames from a state are the same"
+
+
+COPIES: dict[str, Callable[[AnyVectorEnv], AnyVectorEnv]] = {
+    "pickle": lambda env: cloudpickle.loads(cloudpickle.dumps(env)),
+    "copy.deepcopy": copy.deepcopy,
+}
+"""Pickling first: half a copy of what holds processes or files, which cannot be pickled, may close them."""
+
+
+def check_copies(trial: Trial) -> str:
+    """A copy plays on as the original does, and neither moves the other.
+
+    Copied before the first reset and in the middle of a play, by `cloudpickle` and `copy.deepcopy`. That
+    there are copies is not asked, as it is not by Gymnasium: environments in other processes have none.
+    """
+    middle = len(trial.actions) // 2
+    for played, when in ((None, "before the first reset"), (middle, f"after step {middle}")):
+        for how, make_copy in COPIES.items():
+            with trial.opened() as env:
+                begun = 0 if played is None else len(trial.play(env, trial.seed, trial.actions[:played]))
+                try:
+                    twin = make_copy(env)
+                except Exception as error:  # whatever somebody's class may raise
+                    return f"there are none by {how}: {type(error).__name__}: {error}"
+                with closing(twin):
+                    for each, which in (
+                        (twin, f"a copy by {how}"),
+                        (env, f"the original of a copy by {how}"),
+                    ):
+                        tape = _tape_from(trial, each, played)
+                        found = trial.difference_of_tapes(trial.tape[begun:], tape)
+                        if found:
+                            raise BrokenPromiseError(f"{found}, in {which} {when}")
+    return f"{len(COPIES)} kinds are the same, {len(trial.tape) - begun} frames from the middle on"
+
+
+def _tape_from(trial: Trial, env: AnyVectorEnv, played: int | None) -> Tape:
+    """Play from the first reset on, or what is left after some steps."""
+    return trial.play(env, trial.seed) if played is None else trial.play_on(env, trial.actions[played:])

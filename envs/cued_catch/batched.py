@@ -102,6 +102,10 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
             "noise": self._noise,
         }
 
+    def _lane_bytes(self) -> int:
+        """See `BatchedEnv`; a cue, a number of noise and a sign for each trial, as drawn and as kept."""
+        return super()._lane_bytes() + 40 * self.rules.num_trials
+
     def _restored(self) -> None:
         self._paint_signs(self._lanes)
 

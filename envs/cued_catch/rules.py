@@ -17,7 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engram.envs.boards import Look
-from engram.envs.checks import check_at_least, check_choices, check_flag, check_keys, listed, spread
+from engram.envs.checks import (
+    MOST_STEPS,
+    check_at_least,
+    check_choices,
+    check_flag,
+    check_keys,
+    listed,
+    shown,
+    spread,
+)
 
 ROWS, COLS = 7, 12
 CUES = 4
@@ -25,6 +34,9 @@ PLAYER_COL = 3
 BALL_ROWS = (1, 2)  # of the top and the bottom ball; the player's rows too
 BALL_START = 8  # column
 TRIAL_FRAMES = 7
+MOST_LESSON = 100_000  # env steps of each cue; each frame has a row in the timetable
+MOST_TRIALS = 100_000
+MOST_SIGMA = 1e9
 NO_BALLS = -1  # instead of the frames since the trial began
 
 MARKERS = ((slice(1, 3), slice(0, 2)), (slice(1, 3), slice(10, 12)))
@@ -112,14 +124,17 @@ class CuedCatchRules:
     reward_sigma: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("initial_cue_duration", "cue_duration"):
-            check_at_least(name, getattr(self, name), 1, ">= 1 env steps")
-        check_at_least("num_trials", self.num_trials, 1, ">= 1 trials")
+        for name, most in (("initial_cue_duration", MOST_LESSON), ("cue_duration", MOST_STEPS)):
+            check_at_least(name, getattr(self, name), 1, ">= 1 env steps", most)
+        check_at_least("num_trials", self.num_trials, 1, ">= 1 trials", MOST_TRIALS)
         self.check_reward_free("reward_free_trials", self.reward_free_trials)
         check_flag("always_show_ball_symbol", self.always_show_ball_symbol)
         sigma = self.reward_sigma
-        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 <= sigma < math.inf:
-            raise ValueError(f"reward_sigma: {sigma!r} is no standard deviation; legal: a finite number >= 0")
+        if isinstance(sigma, bool) or not isinstance(sigma, int | float) or not 0 <= sigma <= MOST_SIGMA:
+            raise ValueError(
+                f"reward_sigma: {shown(sigma)} is no standard deviation; legal: a finite number >= 0, at "
+                f"most {MOST_SIGMA:g}"
+            )
 
     @cached_property
     def reward_free_choices(self) -> tuple[int, ...]:
@@ -219,7 +234,9 @@ class CuedCatchRules:
         def check(name: str, one: Any) -> int:
             number = check_at_least(name, one, 0, legal)
             if number > self.num_trials:
-                raise ValueError(f"{name}: {number} is too large; legal: {legal}; nearest: {self.num_trials}")
+                raise ValueError(
+                    f"{name}: {shown(number)} is too large; legal: {legal}; nearest: {self.num_trials}"
+                )
             return number
 
         return check_choices(name, value, legal, check)

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from engram.envs.arrays import Flags, Floats, Ints
+from engram.envs.checks import check_path
 from engram.envs.digits.strokes import CLASSES, NUMBERS, rasterise
 from engram.envs.files.idx import LabelledImages, read_labelled_images
 from engram.envs.puzzles.splits import ONLINE, SPLITS, check_data_seed, check_split, check_split_sizes
@@ -128,18 +129,24 @@ def open_digits(
     check_split(split)
     check_data_seed(data_seed)
     sizes = check_split_sizes(split_sizes, {}, "digits")
-    if path is not None:
-        return _scanned(Path(path), split, sizes)
+    folder = check_path("path", path)
+    if folder is not None:
+        return _scanned(folder, split, sizes)
     return StrokeDigits(data_seed, split, {ONLINE: _ENDLESS, **SPLIT_SIZES, **sizes}[split])
 
 
 def _scanned(folder: Path, split: str, sizes: Mapping[str, int]) -> ScannedDigits:
     if split == ONLINE:
         raise ValueError("split: 'online' has no end, files have; legal with a path: train, valid, test")
-    scans = read_labelled_images(folder, "test" if split == "test" else "train")
+    try:
+        scans = read_labelled_images(folder, "test" if split == "test" else "train")
+    except ValueError as error:
+        raise ValueError(f"path: {error}") from None
     there = len(scans.labels)
     if there == 0 or not 0 <= scans.labels.min() <= scans.labels.max() < CLASSES:
-        raise ValueError(f"{folder}: expected digits of classes 0 to {CLASSES - 1}; found others, or none")
+        raise ValueError(
+            f"path: {folder}: expected digits of classes 0 to {CLASSES - 1}; found others, or none"
+        )
     valid = sizes.get("valid", there // 5)
     wanted = {"train": sizes.get("train", there - valid), "valid": valid, "test": sizes.get("test", there)}
     needed = wanted["test"] if split == "test" else wanted["train"] + wanted["valid"]

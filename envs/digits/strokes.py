@@ -28,7 +28,7 @@ _RANGES = np.array([_TURN, _SLANT, _SIZE, _SIZE, _SHIFT, _SHIFT, _PEN])
 NUMBERS = len(_RANGES)
 """How many numbers a sample's own look has."""
 
-_CHUNK = 64  # samples rasterised at a time, which bounds memory
+_CHUNK = 64, 64 * 28 * 28  # samples rasterised at a time, and their pixels, at most, which bounds memory
 
 
 def _arc(centre: Point, radii: Point, begin: float, end: float) -> list[Point]:
@@ -81,7 +81,8 @@ def rasterise(labels: Ints, looks: Floats, size: int) -> Flags:
     Returns:
         bool (P, S, S), rows from the top.
     """
-    parts = max(1, -(-len(labels) // _CHUNK))
+    samples = max(1, min(_CHUNK[0], _CHUNK[1] // size**2))
+    parts = max(1, -(-len(labels) // samples))
     chunks = zip(np.array_split(labels, parts), np.array_split(looks, parts), strict=True)
     return np.concatenate([_rasterise(*chunk, size) for chunk in chunks])
 

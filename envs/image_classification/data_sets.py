@@ -7,7 +7,9 @@ P pictures.
 
 from __future__ import annotations
 
+import functools
 import pickle
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,10 +19,11 @@ from typing import Any, Protocol
 import numpy as np
 from scipy.io import loadmat
 
+from engram.envs.checks import check_fits
 from engram.envs.files.idx import read_labelled_images
 from engram.envs.files.unpickling import NUMPY_NAMES, SafeUnpickler
 from engram.envs.image_classification.pictures import Pictures
-from engram.envs.image_classification.shapes import SHAPES, draw_shapes
+from engram.envs.image_classification.shapes import SHAPES, SIDE, draw_shapes
 from engram.envs.puzzles.splits import ONLINE, check_split_sizes, split_rng
 
 DIGITS_TRAIN = 1300  # the first of scikit-learn's 1797 digits; the others are the test
@@ -72,10 +75,12 @@ class DrawnSet(DataSet):
     Args:
         sample: makes them.
         sizes: of the finite splits.
+        picture_bytes: memory that a picture takes while it is made.
     """
 
     sample: Callable[[np.random.Generator, int], Pictures]
     sizes: Mapping[str, int]
+    picture_bytes: int
 
     def choose(
         self, split: str, data_seed: int, split_sizes: Mapping[str, int] | None, path: str | Path | None
@@ -83,6 +88,8 @@ class DrawnSet(DataSet):
         """See `DataSet`."""
         _check_no_path(path)
         sizes = check_split_sizes(split_sizes, self.sizes)
+        if split != ONLINE:
+            check_fits(f"split_sizes.{split}", sizes[split], self.picture_bytes, "pictures")
         return self if split == ONLINE else self.sample(split_rng(data_seed, split), sizes[split])
 
 
@@ -158,7 +165,7 @@ def read_svhn(folder: Path, part: str) -> Pictures:
         images, labels = held["X"], held["y"].reshape(-1)
         if images.dtype != np.uint8 or images.shape != (32, 32, 3, len(labels)):
             raise ValueError(f"it holds {images.dtype} {images.shape} and {len(labels)} labels")
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, NotImplementedError, ValueError, zlib.error) as error:
         raise ValueError(f"path: {path} is not SVHN's: {error}") from None
     return Pictures(np.ascontiguousarray(images.transpose(3, 2, 0, 1)), labels.astype(np.int64) % 10)
 
@@ -169,18 +176,30 @@ def read_emnist(folder: Path, part: str) -> Pictures:
     Raises:
         ValueError: a file is missing or broken.
     """
-    images, labels = read_labelled_images(folder, part, prefix="emnist-balanced-")
+    try:
+        images, labels = read_labelled_images(folder, part, prefix="emnist-balanced-")
+    except ValueError as error:
+        raise ValueError(f"path: {error}") from None
     return Pictures(np.ascontiguousarray(images.transpose(0, 2, 1))[:, None], labels)
 
 
 def read_digits(folder: Path, part: str) -> Pictures:
     """Scikit-learn's digits, 8 x 8 pixels: test set of UCI's "Optical Recognition of Handwritten Digits"."""
+    rows = slice(DIGITS_TRAIN) if part == "train" else slice(DIGITS_TRAIN, None)
+    return Pictures(*(array[rows] for array in _all_digits()))
+
+
+@functools.cache
+def _all_digits() -> Pictures:
     from sklearn.datasets import load_digits  # slow to import, and of no use to the other sets
 
-    rows = slice(DIGITS_TRAIN) if part == "train" else slice(DIGITS_TRAIN, None)
     digits = load_digits()
-    images = np.rint(digits.images[rows] * (255 / 16)).astype(np.uint8)
-    return Pictures(images[:, None], digits.target[rows].astype(np.int64))
+    pictures = Pictures(
+        np.rint(digits.images * (255 / 16)).astype(np.uint8)[:, None], digits.target.astype(np.int64)
+    )
+    for array in pictures:
+        array.flags.writeable = False
+    return pictures
 
 
 DATA_SETS: Mapping[str, DataSet] = {
@@ -213,6 +232,7 @@ DATA_SETS: Mapping[str, DataSet] = {
         mean=(0.5, 0.5, 0.5),
         std=(0.29, 0.29, 0.29),
         sizes={"train": 10_000, "valid": 2_000, "test": 2_000},
+        picture_bytes=3 * SIDE * SIDE * np.dtype(np.float64).itemsize,
     ),
 }
 

@@ -5,14 +5,16 @@ P pictures, C channels, H rows, W columns.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from engram.envs.checks import check_at_least
+from engram.envs.checks import MOST_BYTES, check_at_least
 
+MOST_PIXELS = 1024  # a side
 CROP_BORDER = 4  # pixels around a picture out of which it is cropped again; paper 1
 
 Pixels = NDArray[np.uint8]
@@ -51,7 +53,9 @@ def fit(pictures: Pictures, size: int | None) -> Pictures:
     if size is None:
         return pictures
     side = pictures.images.shape[-1]
-    size = check_at_least("size", size, side, f"None, or >= {side} pixels")
+    planes = max(1, math.prod(pictures.images.shape[:2]))
+    most = min(MOST_PIXELS, math.isqrt(MOST_BYTES // planes))
+    size = check_at_least("size", size, side, f"None, or >= {side} pixels", max(side, most))
     scale = size // side
     before, odd = divmod(size - scale * side, 2)
     border = (before, before + odd)

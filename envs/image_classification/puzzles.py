@@ -6,13 +6,14 @@ P pictures, C channels, H rows, W columns.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
 
 from engram.envs.arrays import Array, Bytes
-from engram.envs.checks import check_flag, check_known
+from engram.envs.checks import check_flag, check_known, check_path
 from engram.envs.image_classification.data_sets import DATA_SETS
 from engram.envs.image_classification.pictures import Pictures, Pixels, fit, random_crop, random_flip
 from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
@@ -116,14 +117,10 @@ def make_images(
     """
     known = DATA_SETS[check_known("data", data, list(DATA_SETS))]
     split, data_seed = check_split(split), check_data_seed(data_seed)
-    source = known.choose(split, data_seed, split_sizes, path)
-
-    def sample(rng: np.random.Generator, count: int) -> Pictures:
-        return fit(source.sample(rng, count), size)
-
+    source = known.choose(split, data_seed, split_sizes, check_path("path", path))
     learns = split in (ONLINE, "train")  # only there pictures are varied
     puzzles = ImagePuzzles(
-        sample,
+        partial(_sample_fitted, source.sample, size),
         known.classes,
         known.mean,
         known.std,
@@ -134,3 +131,7 @@ def make_images(
     if split == ONLINE or not isinstance(source, Pictures):
         return puzzles
     return FixedPuzzles(puzzles, problems_of(fit(source, size)))
+
+
+def _sample_fitted(sample: Sample, size: int | None, rng: np.random.Generator, count: int) -> Pictures:
+    return fit(sample(rng, count), size)

@@ -81,15 +81,17 @@ def places(cells: int) -> Ints:
 def open_pillars(grid: Flags) -> None:
     """Open the pillars, in place, that the paper's first renderer leaves open.
 
-    That renderer paints the south and east walls of each cell on a white ground. A pillar belongs to the
-    cell north-west of it, and is painted with either of that cell's walls, or where the other two walls at it
-    meet. So it stays open where there is no wall in its north and none in its west, and not one in both its
-    south and its east. How often that is, and how often it makes a shorter route, agrees with what was
-    counted on mazes of that renderer.
+    That renderer paints the south and east walls of each cell on a white ground, a south wall with the pillar
+    at its west end, an east wall with the pillar at its north end. Of the four walls at a pillar those to its
+    east and south are painted with it, so; those to its west and north belong to one cell, and it is painted
+    with them where both are there. It stays open where there is no wall to its south, none to its east, and
+    not one both to its north and to its west.
+
+    Source: the code of "Thinking Deeply with Recurrence" (2021), `create_maze.py`.
     """
     north, south = grid[:, :-2:2, 1::2], grid[:, 2::2, 1::2]
     west, east = grid[:, 1::2, :-2:2], grid[:, 1::2, 2::2]
-    grid[:, 1::2, 1::2] = north & west & (south | east)
+    grid[:, 1::2, 1::2] = south & east & (north | west)
 
 
 def _tree_route(trees: Trees, place: Ints, between: Ints) -> Flags:

@@ -6,12 +6,13 @@ P positions a side, n = (P + 1) / 2 cells a side, S pixels a side.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary
 
-from engram.envs.checks import check_at_least, check_known
+from engram.envs.checks import check_at_least, check_fits, check_known, check_path, shown
 from engram.envs.maze.files import read_pairs
 from engram.envs.maze.grids import STYLES, carve
 from engram.envs.maze.render import PIXELS, canvas_offsets, natural_side, place, render
@@ -23,7 +24,7 @@ from engram.envs.puzzles.splits import (
     check_data_seed,
     check_split,
     check_split_sizes,
-    split_rng,
+    draw_split,
 )
 
 SPLIT_SIZES = {"train": 40_000, "valid": 10_000, "test": 10_000}
@@ -33,6 +34,8 @@ LARGE_SPLIT_SIZES = {"train": 1_000, "valid": 1_000, "test": 1_000}
 """For larger mazes: the published data have a test set only, of this size (P = 19 .. 37 and 59)."""
 
 LARGE_ABOVE = 17  # positions
+MOST_POSITIONS = 999
+MOST_CANVAS = 4096  # pixels a side
 LEGAL_POSITIONS = "odd numbers >= 3"
 
 
@@ -59,7 +62,7 @@ class Mazes(Puzzles):
         self.style = check_known("style", style, STYLES)
         self.pixels = check_at_least("pixels", pixels, 1, "1 or 2")
         if self.pixels not in PIXELS:
-            raise ValueError(f"pixels: {self.pixels} is too large; legal: 1 or 2; nearest: 2")
+            raise ValueError(f"pixels: {shown(self.pixels)} is too large; legal: 1 or 2; nearest: 2")
         self.canvas = None if canvas is None else self._check_canvas(canvas)
         side = self.canvas or natural_side(self.positions, self.pixels)
         self.observation_space = Box(0, 1, (3, side, side), np.uint8)
@@ -68,7 +71,8 @@ class Mazes(Puzzles):
     def _check_canvas(self, canvas: int) -> int:
         first, last = canvas_offsets(self.positions, self.pixels, 0)
         least = first - last
-        return check_at_least("canvas", canvas, least, f">= {least} pixels for this maze, or none")
+        legal = f">= {least} pixels for this maze, or none"
+        return check_at_least("canvas", canvas, least, legal, MOST_CANVAS)
 
     def generate(self, rng: np.random.Generator, count: int) -> Problems:
         """Make mazes at their natural size, before they are put on a canvas."""
@@ -103,18 +107,21 @@ def make_mazes(
     """
     puzzles = Mazes(positions, style, pixels, canvas)
     split, data_seed = check_split(split), check_data_seed(data_seed)
-    if path is not None:
-        pairs = read_pairs(Path(path), puzzles.positions, puzzles.style, puzzles.pixels)
+    folder = check_path("path", path)
+    if folder is not None:
+        pairs = read_pairs(folder, puzzles.positions, puzzles.style, puzzles.pixels)
         return load_set(puzzles, pairs, split, data_seed, split_sizes)
     defaults = SPLIT_SIZES if puzzles.positions <= LARGE_ABOVE else LARGE_SPLIT_SIZES
     sizes = check_split_sizes(split_sizes, defaults)
     if split == ONLINE:
         return puzzles
-    return FixedPuzzles(puzzles, lambda: puzzles.generate(split_rng(data_seed, split), sizes[split]))
+    natural = Mazes(puzzles.positions, pixels=puzzles.pixels)
+    check_fits(f"split_sizes.{split}", sizes[split], natural.problem_bytes, "mazes")
+    return FixedPuzzles(puzzles, partial(draw_split, puzzles.generate, data_seed, split, sizes[split]))
 
 
 def _check_positions(positions: int) -> int:
-    number = check_at_least("positions", positions, 3, LEGAL_POSITIONS)
+    number = check_at_least("positions", positions, 3, LEGAL_POSITIONS, MOST_POSITIONS)
     if number % 2 == 0:
         raise ValueError(f"positions: {number} is even; legal: {LEGAL_POSITIONS}; nearest: {number + 1}")
     return number

@@ -71,11 +71,12 @@ def _enlarge(grids: Bytes, pixels: int) -> Bytes:
 def canvas_offsets(positions: int, pixels: int, canvas: int) -> tuple[int, int]:
     """First and last pixel at which the positions may begin on a canvas of so many pixels a side.
 
-    The wall stays visible, so a position's width of it at the top and left and twice that at the bottom and
-    right, as in paper 1: there mazes with borders of 6, 4 or 2 pixels are padded by 4, 2 or 0 and cropped
-    to 32 at random.
+    The border of the natural size stays visible on every side, as in paper 1: there mazes of 9, 11 or 13
+    positions lie in the middle of 32 pixels, from pixel 7, 5 or 3 on, are padded by 4, 2 or 0 and cropped to
+    32 at random.
     """
-    return pixels, canvas - pixels * (positions + 2)
+    border = natural_border(pixels)
+    return border, canvas - pixels * positions - border
 
 
 def place(rng: np.random.Generator, problems: Problems, positions: int, pixels: int, canvas: int) -> Problems:

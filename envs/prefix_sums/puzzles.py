@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary
 
-from engram.envs.checks import check_at_least
+from engram.envs.checks import check_at_least, check_fits, check_path
 from engram.envs.prefix_sums.strings import (
     DISTINCT_BELOW,
     Bits,
@@ -36,6 +36,9 @@ SPLIT_SIZES = {"train": 8_000, "valid": 2_000, "test": 10_000}
 """Paper 2, table 2: the 10 000 strings of a length are split 8 000 / 2 000, another 10 000 are the test."""
 
 
+MOST_BITS = 1_000_000
+
+
 class PrefixSums(Puzzles):
     """Strings of N bits without end.
 
@@ -49,7 +52,7 @@ class PrefixSums(Puzzles):
     group_by = "size"
 
     def __init__(self, bits: int = 32) -> None:
-        self.bits = check_at_least("bits", bits, 1, ">= 1 bits")
+        self.bits = check_at_least("bits", bits, 1, ">= 1 bits", MOST_BITS)
         self.observation_space = Box(-0.5, 0.5, (1, self.bits), np.float32)
         self.action_space = MultiBinary(self.bits)
 
@@ -87,11 +90,13 @@ def make_prefix_sums(
     """
     puzzles = PrefixSums(bits)
     split, data_seed = check_split(split), check_data_seed(data_seed)
-    if path is not None:
-        return load_set(puzzles, _read(puzzles, Path(path)), split, data_seed, split_sizes)
+    folder = check_path("path", path)
+    if folder is not None:
+        return load_set(puzzles, _read(puzzles, folder), split, data_seed, split_sizes)
     sizes = check_split_sizes(split_sizes, _default_sizes(puzzles.bits))
     if split == ONLINE:
         return puzzles
+    check_fits(f"split_sizes.{split}", sizes[split], puzzles.problem_bytes, "strings")
     if puzzles.bits >= DISTINCT_BELOW:
         words = draw_words(split_rng(data_seed, split), sizes[split], puzzles.bits)
     else:

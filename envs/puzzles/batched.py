@@ -87,17 +87,9 @@ class BatchedPuzzle(BatchedEnv):
         """See `BatchedEnv`."""
         return {"problem": self.problems.take(np.array([lane]))}
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
-        """Show a problem in every lane; one given in `options` is not drawn.
-
-        Raises:
-            ValueError: an unknown or illegal option.
-        """
-        if seed is not None:
-            self.puzzles.restart()
-        return super().reset(seed=seed, options=options)
+    def restart(self) -> None:
+        """See `BatchedEnv`."""
+        self.puzzles.restart()
 
     def render(self) -> tuple[Any, ...] | None:
         """Render every lane: RGB uint8 (height, width, 3); None without a render mode."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,17 +30,30 @@ def read_binary(path: Path) -> NDArray[np.uint8]:
     """
     tensor = path.with_suffix(".pth")
     if path.is_file():
-        values = np.load(path, allow_pickle=False)
+        values = _read_array(path)
     elif tensor.is_file():
         values = read_tensor(tensor)
     else:
-        raise ValueError(f"path: there is no file {path}")
+        raise ValueError(f"path: there is no file {path}; legal: a folder that holds it")
     if values.size == 0:
         raise ValueError(f"path: {path} is empty")
-    small: NDArray[np.uint8] = values.astype(np.uint8)
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"path: {path} holds {values.dtype}; legal: numbers")
+    with np.errstate(invalid="ignore"):  # of what is no number, which is refused below
+        small: NDArray[np.uint8] = values.astype(np.uint8)
     if small.max() > 1 or (small != values).any():
         raise ValueError(f"path: {path} holds other values than 0 and 1")
     return small
+
+
+def _read_array(path: Path) -> NDArray[Any]:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError, MemoryError) as error:
+        raise ValueError(f"path: {path} is no whole .npy file: {error}") from None
+    if not isinstance(values, np.ndarray):
+        raise ValueError(f"path: {path} holds several arrays; legal: one, as np.save writes it")
+    return values
 
 
 def load_set(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,8 @@ class FixedPuzzles(Puzzles):
 
     Args:
         source: the family.
-        problems: the set, or what makes it when it is first needed (a large one may take minutes).
+        problems: the set, or what makes it when it is first needed (a large one may take minutes); to be
+            pickled with environments, that is a `functools.partial` or a function of a module.
         order: "epochs" (each problem once, in an order drawn anew for each epoch) or "random" (each draw on
             its own).
 
@@ -32,7 +32,7 @@ class FixedPuzzles(Puzzles):
         self, source: Puzzles, problems: Problems | Callable[[], Problems], order: str = "epochs"
     ) -> None:
         self.source = source
-        self._make = problems if callable(problems) else lambda: problems
+        self._problems = problems
         if not callable(problems) and problems.size == 0:
             raise ValueError("problems: the set is empty; legal: >= 1 problems")
         self.order = check_known("order", order, ORDERS)
@@ -40,10 +40,12 @@ class FixedPuzzles(Puzzles):
         self.group_by = source.group_by
         self._epoch, self._place = np.empty(0, dtype=np.int64), 0
 
-    @cached_property
+    @property
     def problems(self) -> Problems:
         """The set."""
-        return self._make()
+        if callable(self._problems):
+            self._problems = self._problems()
+        return self._problems
 
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
         """See `Puzzles`."""

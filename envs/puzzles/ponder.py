@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode
 from engram.envs import PUZZLES
 from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.batched_env import Lanes
-from engram.envs.checks import check_at_least, check_known
+from engram.envs.checks import MOST_STEPS, check_at_least, check_known, check_mapping
 from engram.envs.puzzles.batched import BatchedPuzzle
 from engram.envs.puzzles.puzzles import Puzzles
 from engram.envs.puzzles.single import PuzzleLane
@@ -47,7 +47,7 @@ class BatchedPonder(BatchedPuzzle):
         """
         puzzles = _find_puzzles(puzzle, puzzle_config)
         super().__init__(puzzles, num_envs, reward, render_mode, autoreset_mode)
-        self.ponder_steps = check_at_least("ponder_steps", ponder_steps, 1, ">= 1 env steps")
+        self.ponder_steps = check_at_least("ponder_steps", ponder_steps, 1, ">= 1 env steps", MOST_STEPS)
         self.shown = check_known("shown", shown, SHOWN)
         self.credit = check_known("credit", credit, CREDITS)
         self._step = np.zeros(self.num_envs, np.int64)
@@ -140,14 +140,17 @@ class Ponder(PuzzleLane):
 
 
 def _find_puzzles(puzzle: str | Puzzles, config: Mapping[str, Any] | None) -> Puzzles:
+    arguments = check_mapping("puzzle_config", config, "arguments by name, such as {bits: 8}")
     if isinstance(puzzle, Puzzles):
-        if config:
+        if arguments:
             raise ValueError("puzzle_config: goes with an id; puzzle is an object that has its arguments")
         return puzzle
     spec = gymnasium.spec(check_known("puzzle", puzzle, PUZZLES))
     try:
-        env: Any = load_env_creator(str(spec.entry_point))(**(config or {}))
+        env: Any = load_env_creator(str(spec.entry_point))(**arguments)
     except TypeError as error:
         raise ValueError(f"puzzle_config: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"puzzle_config.{error}") from None
     puzzles: Puzzles = env.unwrapped.puzzles
     return puzzles

@@ -56,6 +56,12 @@ class Puzzles(ABC):
     action_space: gymnasium.spaces.MultiBinary | gymnasium.spaces.Discrete[Any]
     group_by: str | None = None
 
+    @property
+    def problem_bytes(self) -> int:
+        """Memory that one problem of a set takes: what is seen, the answer and its mask."""
+        answers = int(np.prod(self.action_space.shape or ()))
+        return int(self.observation_space.low.nbytes) + 2 * answers
+
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
         """The next `count` problems, fresh arrays."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
-from engram.envs.arrays import Array
 from engram.envs.puzzles.batched import RENDER_MODES, BatchedPuzzle
 from engram.envs.puzzles.puzzles import Puzzles
 from engram.envs.single_lane import SingleLane
@@ -24,18 +23,6 @@ class PuzzleLane(SingleLane[BatchedPuzzle]):
     def puzzles(self) -> Puzzles:
         """Where problems come from."""
         return self._lane.puzzles
-
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
-        """Show a problem; one given in `options` is not drawn.
-
-        Raises:
-            ValueError: an unknown or illegal option.
-        """
-        if seed is not None:
-            self.puzzles.restart()
-        return super().reset(seed=seed, options=options)
 
 
 class Puzzle(PuzzleLane):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 
-from engram.envs.checks import check_at_least, check_keys, check_known
+from engram.envs.checks import check_at_least, check_keys, check_known, check_mapping
 
 ONLINE = "online"
 SETS = ("train", "valid", "test")
 SPLITS = (ONLINE, *SETS)
+
+MOST_IN_A_SPLIT = 1_000_000_000
+
+DrawnT = TypeVar("DrawnT")
 
 
 def check_split(split: Any) -> str:
@@ -40,13 +44,20 @@ def check_split_sizes(
     Raises:
         ValueError: an unknown set, or one that is no positive whole number.
     """
-    given = dict(sizes or {})
+    given = check_mapping("split_sizes", sizes, "numbers by name, such as {train: 1000}")
     check_keys("split_sizes", given, SETS)
     for name, size in given.items():
-        given[name] = check_at_least(f"split_sizes.{name}", size, 1, f">= 1 {unit}")
+        given[name] = check_at_least(f"split_sizes.{name}", size, 1, f">= 1 {unit}", MOST_IN_A_SPLIT)
     return {**defaults, **given}
 
 
 def split_rng(data_seed: int, split: str) -> np.random.Generator:
     """The generator of one finite set; sets of one seed draw from streams of their own."""
     return np.random.default_rng(np.random.SeedSequence(data_seed, spawn_key=(SPLITS.index(split),)))
+
+
+def draw_split(
+    draw: Callable[[np.random.Generator, int], DrawnT], data_seed: int, split: str, count: int
+) -> DrawnT:
+    """What one finite set holds: so many, drawn with that set's own generator."""
+    return draw(split_rng(data_seed, split), count)

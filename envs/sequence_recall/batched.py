@@ -88,6 +88,10 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
             "ends": self._ends,
         }
 
+    def _lane_bytes(self) -> int:
+        """See `BatchedEnv`; the sequence, as drawn and as kept."""
+        return super()._lane_bytes() + 24 * max(self.rules.choices("sequence_length"))
+
     def _restored(self) -> None:
         self._opening[:], self._delay[:] = self._hidden.opening, self._hidden.delay
 

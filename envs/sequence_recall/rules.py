@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from engram.envs.arrays import Ints
 from engram.envs.boards import Look
 from engram.envs.checks import (
+    MOST_STEPS,
     check_at_least,
     check_choices,
     check_keys,
@@ -33,6 +34,7 @@ NONE = 0  # instead of a light
 
 STEP_REWARD = -0.005
 LIGHT_REWARD = 1.0
+MOST_LIGHTS = 1_000_000
 SHORTEST = 2  # env steps: shorter flashes and pauses last as long
 FAREWELL = 3  # env steps from the last light to the end
 
@@ -254,9 +256,11 @@ def _check_times(parameter: str, name: str, value: Any) -> tuple[int, ...]:
         name: what the user calls it.
         value: what the user gave.
     """
-    low, shortest, unit = (1, 1, "lights") if parameter == "sequence_length" else (0, SHORTEST, "env steps")
+    is_length = parameter == "sequence_length"
+    low, shortest, unit = (1, 1, "lights") if is_length else (0, SHORTEST, "env steps")
     legal = f">= {low} {unit}, or a list of these"
-    check = functools.partial(check_at_least, low=low, legal=legal)
+    high = MOST_LIGHTS if is_length else MOST_STEPS
+    check = functools.partial(check_at_least, low=low, legal=legal, high=high)
     return tuple(max(one, shortest) for one in check_choices(name, value, legal, check))
 
 

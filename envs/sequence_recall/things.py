@@ -6,7 +6,6 @@ switches the lights it enters and leaves, then the lights, the mask of the dark 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,12 +47,13 @@ class Scene:
         """All lights have been entered."""
         return self.entered == len(self.sequence)
 
-    def demonstration(self) -> Iterator[str]:
-        """What is lit on each frame before the pen opens."""
-        for light in self.sequence:
-            yield from [DARK] * self.off
-            yield from [light] * self.on
-        yield from [DARK] * self.pause
+    def demonstrated(self, frame: int) -> str | None:
+        """What is lit on a frame before the pen opens; None from then on."""
+        index, age = divmod(frame, self.off + self.on)
+        if index < len(self.sequence):
+            return self.sequence[index] if age >= self.off else DARK
+        opening = len(self.sequence) * (self.off + self.on) + self.pause
+        return DARK if frame < opening else None
 
 
 class Stage(Backdrop):  # type: ignore[misc]
@@ -64,7 +64,6 @@ class Stage(Backdrop):  # type: ignore[misc]
         curtain.fill(ord(" "))
         curtain[rules.wall_cells()] = ord("#")
         self._scene = scene
-        self._demonstration = scene.demonstration()
 
     def update(self, actions: Any, board: Any, layers: Any, things: Any, the_plot: Plot) -> None:
         """Charge the step or end the episode; light the next light, or open the pen."""
@@ -74,7 +73,7 @@ class Stage(Backdrop):  # type: ignore[misc]
         elif the_plot.frame > 1:
             the_plot.add_reward(rules.STEP_REWARD)
         if not scene.free:
-            shown = next(self._demonstration, None)
+            shown = scene.demonstrated(the_plot.frame)
             scene.free = shown is None
             scene.lit = shown or DARK
 

@@ -16,7 +16,7 @@ from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
 from engram.envs.batched_env import Lanes
 from engram.envs.batched_task import BatchedTask
 from engram.envs.boards import Look
-from engram.envs.checks import check_flag, check_keys, check_known
+from engram.envs.checks import check_flag, check_keys, check_known, check_options
 from engram.envs.sequences.task import Chance, Sequences, SequenceTask, Whole
 
 START = "start"
@@ -106,7 +106,7 @@ class BatchedSequences(BatchedTask[SequenceTask]):
             ValueError: an unknown or illegal option.
         """
         default = {START: RANDOM} if self.stagger else {}
-        return super().reset(seed=seed, options=default | (options or {}))
+        return super().reset(seed=seed, options=default | check_options(options))
 
     def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
         check_keys("options", options, [*self.rules.hidden, START])
@@ -136,6 +136,10 @@ class BatchedSequences(BatchedTask[SequenceTask]):
                 f"options.{START}: {start} is beyond the sequence; legal: 0 to {last}; nearest: {last}"
             )
         return starts
+
+    def _lane_bytes(self) -> int:
+        """See `BatchedEnv`; sequences as drawn and as kept, a few numbers for each step."""
+        return super()._lane_bytes() + 40 * self.rules.longest
 
     def _blank(self) -> Sequences:
         """Arrays to write sequences into; they have a step more than those, which stays blank."""

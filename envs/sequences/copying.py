@@ -16,13 +16,14 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from engram.envs.arrays import Ints
-from engram.envs.checks import check_at_least, check_drawn, check_known
+from engram.envs.checks import check_at_least, check_drawn, check_known, shown
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
 
 MASKS = ("recall", "all")
 BLANK = 0
+MOST_DRAWN = 1_000_000  # env steps of a span, symbols of a string
 Drawn = int | Sequence[int] | Mapping[str, int]
 
 _NAMES = characters.digits[1:] + characters.ascii_letters
@@ -87,19 +88,21 @@ class CopyingTask(SequenceTask):
     def __post_init__(self) -> None:
         legal = f"1 to {_MAX_SYMBOLS} symbols"
         if check_at_least("symbols", self.symbols, 1, legal) > _MAX_SYMBOLS:
-            raise ValueError(f"symbols: {self.symbols} is too large; legal: {legal}; nearest: {_MAX_SYMBOLS}")
+            raise ValueError(
+                f"symbols: {shown(self.symbols)} is too large; legal: {legal}; nearest: {_MAX_SYMBOLS}"
+            )
         check_known("mask", self.mask, MASKS)
         self.spans, self.lengths  # noqa: B018 (checks)
 
     @cached_property
     def spans(self) -> tuple[int, ...]:
         """The spans that are drawn from, env steps."""
-        return check_drawn("span", self.span, 1, "env steps")
+        return check_drawn("span", self.span, 1, "env steps", MOST_DRAWN)
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
         """The lengths of strings that are drawn from."""
-        return check_drawn("length", self.length, 1, "symbols")
+        return check_drawn("length", self.length, 1, "symbols", MOST_DRAWN)
 
     @property
     def alphabet(self) -> str:

@@ -20,6 +20,7 @@ from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
 
+MOST_PIXELS = 512  # a side
 Drawn = int | Sequence[int] | Mapping[str, int]
 
 
@@ -45,7 +46,7 @@ class SequentialDigitsTask(SequenceTask):
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """The sides of pictures that are drawn from (S)."""
-        return check_drawn("size", self.size, 2, "pixels a side")
+        return check_drawn("size", self.size, 2, "pixels a side", MOST_PIXELS)
 
     @cached_property
     def digits(self) -> DigitSet:

@@ -8,7 +8,7 @@ from gymnasium.vector import AutoresetMode
 
 from engram.envs.arrays import Array, Bytes
 from engram.envs.boards import RENDER_MODES
-from engram.envs.checks import check_flag
+from engram.envs.checks import check_flag, check_options
 from engram.envs.sequences.batched import RANDOM, START, BatchedSequences
 from engram.envs.sequences.task import Chance, SequenceTask
 from engram.envs.single_lane import SingleLane
@@ -60,6 +60,6 @@ class SingleSequence(SingleLane[BatchedSequences]):
         """See `SingleLane`; the first episode of a stream may begin at a random step."""
         begins_stream = self.stagger and (seed is not None or not self._begun)
         default = {START: RANDOM} if begins_stream else {}
-        begun = super().reset(seed=seed, options=default | (options or {}))
+        begun = super().reset(seed=seed, options=default | check_options(options))
         self._begun = True
         return begun

@@ -14,7 +14,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from engram.envs.arrays import Ints
-from engram.envs.checks import check_known
+from engram.envs.checks import check_known, shown
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
@@ -22,6 +22,8 @@ from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, 
 ALPHABET = "EBabcdXY"  # start, end, four distractors, two markers
 START, END = ALPHABET.index("E"), ALPHABET.index("B")
 DISTRACTORS = tuple(map(ALPHABET.index, "abcd"))
+
+MOST_SCALE = 10_000
 
 Range = tuple[int, int]
 
@@ -91,11 +93,16 @@ class TemporalOrderTask(SequenceTask):
         check_known("variant", self.variant, list(VARIANTS))
         smallest = VARIANTS[self.variant].smallest_scale
         if isinstance(self.scale, bool) or not isinstance(self.scale, int | float):
-            raise ValueError(f"scale: {self.scale!r} is not a number; legal: >= {smallest}")
+            raise ValueError(f"scale: {shown(self.scale)} is not a number; legal: >= {smallest}")
         if not smallest <= self.scale < float("inf"):
             raise ValueError(
-                f"scale: {self.scale} is too small for {self.variant!r}, or endless; legal: >= {smallest}; "
-                f"nearest: {smallest}"
+                f"scale: {shown(self.scale)} is too small for {self.variant!r}, or endless; legal: >= "
+                f"{smallest}; nearest: {smallest}"
+            )
+        if self.scale > MOST_SCALE:
+            raise ValueError(
+                f"scale: {shown(self.scale)} is too large; legal: >= {smallest}, at most {MOST_SCALE}; "
+                f"nearest: {MOST_SCALE}"
             )
 
     @cached_property

@@ -18,7 +18,7 @@ from engram.envs.tmaze import rules
 from engram.envs.tmaze.canvas import Canvas, band_chars, speckle_in_world, speckle_of_world
 from engram.envs.tmaze.journey import Journey
 from engram.envs.tmaze.rules import TMazeRules
-from engram.envs.tmaze.sheet import BAND_ROWS
+from engram.envs.tmaze.sheet import BAND_ROWS, STRIDE
 
 _CODES = np.arange(256, dtype=np.uint8)[:, None]
 
@@ -83,6 +83,11 @@ class BatchedTMaze(BatchedGame[TMazeRules]):
 
     def _state(self) -> dict[str, Array]:
         return {"speckle": self._speckle, **self._journey.state()}
+
+    def _lane_bytes(self) -> int:
+        """See `BatchedEnv`; a band of planes and of characters, and its speckle as drawn."""
+        planes = len(self.look.planes)
+        return super()._lane_bytes() + BAND_ROWS * (STRIDE * (planes + 1) + 5 * rules.WORLD_COLS)
 
     def _restored(self) -> None:
         self._journey.look_off_centre()

@@ -6,6 +6,8 @@ views (no cue, left, right), then a band per lane. n number of windows or lanes,
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,17 +26,28 @@ class Canvas:
     """
 
     def __init__(self, brush: Bytes, lanes: int) -> None:
-        depth = brush.shape[1]
-        rows = LANES_TOP + lanes * BAND_ROWS
         self.brush = brush
-        cells = np.zeros((rows, STRIDE, depth), np.uint8)
-        cells[:LANES_TOP] = brush[sheet().views.reshape(LANES_TOP, STRIDE)]
-        self._bands = cells[LANES_TOP:].reshape(lanes, BAND_ROWS, STRIDE, depth)
+        self._cells = np.zeros((LANES_TOP + lanes * BAND_ROWS, STRIDE, brush.shape[1]), np.uint8)
+        self._cells[:LANES_TOP] = brush[sheet().views.reshape(LANES_TOP, STRIDE)]
+        self._look_at_cells()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The cells without the two views of them, which a copy would not keep as views."""
+        return {"brush": self.brush, "_cells": self._cells}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._look_at_cells()
+
+    def _look_at_cells(self) -> None:
+        """Set up the views of the cells: to write bands, and to read windows."""
+        rows, _, depth = self._cells.shape
+        self._bands = self._cells[LANES_TOP:].reshape(-1, BAND_ROWS, STRIDE, depth)
         corners = (rows - rules.WINDOW_ROWS + 1) * STRIDE - rules.WINDOW_COLS + 1
         self._windows: NDArray[np.void] = np.ndarray(
             (corners, rules.WINDOW_ROWS),
             dtype=f"V{rules.WINDOW_COLS * depth}",  # a window's row as one item: one copy instead of many
-            buffer=cells.data,
+            buffer=self._cells.data,
             strides=(depth, STRIDE * depth),
         )
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engram.envs.boards import Look
 from engram.envs.checks import (
+    MOST_STEPS,
     check_at_least,
     check_choices,
     check_flag,
@@ -24,6 +25,7 @@ from engram.envs.checks import (
     check_timeout,
     check_whole,
     listed,
+    shown,
     spread,
 )
 
@@ -149,7 +151,7 @@ class TMazeRules:
 
     def __post_init__(self) -> None:
         check_levels("level", self.level)
-        check_at_least("teleport_delay", self.teleport_delay, 0, ">= 0 env steps")
+        check_at_least("teleport_delay", self.teleport_delay, 0, ">= 0 env steps", MOST_STEPS)
         check_limbo_times("limbo_time", self.limbo_time)
         check_timeout("timeout_frames", self.timeout_frames)
         check_flag("cue_after_teleport", self.cue_after_teleport)
@@ -198,7 +200,9 @@ def _check_level(name: str, value: Any) -> int:
     level = check_whole(name, value, _LEGAL_LEVELS)
     if level not in LEVELS:
         nearest = min(max(level, LEVELS[0]), LEVELS[-1])
-        raise ValueError(f"{name}: there is no level {level}; legal: {_LEGAL_LEVELS}; nearest: {nearest}")
+        raise ValueError(
+            f"{name}: there is no level {shown(level)}; legal: {_LEGAL_LEVELS}; nearest: {nearest}"
+        )
     return level
 
 
@@ -212,7 +216,7 @@ def check_limbo_times(name: str, value: Any) -> tuple[int, ...]:
 
 
 def _check_limbo_time(name: str, value: Any) -> int:
-    time = check_at_least(name, value, 0, _LEGAL_LIMBO)
+    time = check_at_least(name, value, 0, _LEGAL_LIMBO, MOST_STEPS)
     if time in (1, 2):
         raise ValueError(f"{name}: {time} is too short; legal: {_LEGAL_LIMBO}; nearest: 3")
     return time

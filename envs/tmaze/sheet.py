@@ -9,6 +9,7 @@ a `base` that changes only when the player is carried elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -54,6 +55,10 @@ class Sheet:
     hot: NDArray[np.bool_]
     bands: Bytes
     views: Bytes
+
+    def __reduce__(self) -> tuple[Callable[[], Sheet], tuple[()]]:
+        """A copy is the same: there is one sheet."""
+        return sheet, ()
 
 
 def room_spot(row: NDArray[np.int64] | int, col: NDArray[np.int64] | int) -> int:

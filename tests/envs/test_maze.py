@@ -197,15 +197,15 @@ def test_pictures_show_the_grid(style):
 
 @pytest.mark.parametrize(("positions", "spread"), [(9, 9), (11, 5), (13, 1)])
 def test_a_maze_is_put_anywhere_on_the_papers_canvas(positions, spread):
-    """Padded by 4, 2 or 0 and cropped at random to 32: 9, 5 or 1 places along each side, from pixel 2 on."""
+    """Padded by 4, 2 or 0 and cropped at random to 32: 9, 5 or 1 places along each side, from pixel 3 on."""
     puzzles = Mazes(positions, canvas=32)
     assert puzzles.observation_space.shape == (3, 32, 32)
     problems = puzzles.draw(rng(), 3000)
     masks = problems.masks.reshape(-1, 32, 32)
     for axis in (1, 2):
         first = masks.any(axis=3 - axis).argmax(axis=1)
-        assert sorted(set(first.tolist())) == list(range(2, 2 + spread))
-        counts = np.bincount(first)[2:]
+        assert sorted(set(first.tolist())) == list(range(3, 3 + spread))
+        counts = np.bincount(first)[3:]
         assert np.abs(counts - 3000 / spread).max() <= 5 * np.sqrt(3000 / spread)
     assert np.array_equal(problems.observations.max(axis=1) == 1, masks)
     assert (problems.targets.sum(axis=1) == 4 * problems.facts["path_length"]).all()
@@ -220,7 +220,7 @@ def test_a_set_is_placed_anew_each_time():
 
 
 @pytest.mark.parametrize(
-    ("closed", "is_open"), [("north", False), ("west", False), ("south", True), ("east", True)]
+    ("closed", "is_open"), [("north", True), ("west", True), ("south", False), ("east", False)]
 )
 def test_a_pillar_by_hand(closed, is_open):
     """Four cells with one wall between them; the pillar in the middle as the first renderer has it."""
@@ -231,6 +231,31 @@ def test_a_pillar_by_hand(closed, is_open):
     assert grid[0, 1, 1] == is_open
 
 
+def test_pillars_are_the_first_renderers():
+    """Wall by wall as there: a south wall with its west end, an east wall with its north end."""
+    grids = carve(grow_trees(rng(), 50, 6), 6, "feb2021")
+    for grid in grids.open:
+        assert np.array_equal(grid, paint_first(grid)[1:-1, 1:-1])
+
+
+def paint_first(grid):
+    """The walls between a grid's cells, and the outer wall, as painted in February 2021."""
+    cells = (len(grid) + 1) // 2
+    walled = np.pad(grid, 1)
+    painted = np.ones_like(walled)
+    for row, col in np.ndindex(cells, cells):
+        down, right = 2 * (row + 1), 2 * (col + 1)
+        south, east = not walled[down, right - 1], not walled[down - 1, right]
+        if south:
+            painted[down, right - 2 : right] = False
+        if east:
+            painted[down - 2 : down, right] = False
+        if south and east:
+            painted[down, right] = False
+    painted[0], painted[:, 0] = False, False
+    return painted
+
+
 @pytest.mark.parametrize(
     ("positions", "pillars", "shorter", "ambiguous"),
     [(9, 2.9, 0.61, 0.29), (11, 3.8, 0.63, 0.36), (13, 5.2, 0.75, 0.31)],
@@ -238,7 +263,7 @@ def test_a_pillar_by_hand(closed, is_open):
 def test_open_pillars_are_as_many_as_in_the_first_data(positions, pillars, shorter, ambiguous):
     """Figures are of 150 mazes of that renderer each: 4 of their standard errors, 0.5 and 0.16, are allowed.
 
-    Were pillars open wherever there is no wall north and west, there would be 3.9, 5.6 and 7.8 of them.
+    Were pillars open wherever there is no wall south and east, there would be 3.9, 5.6 and 7.8 of them.
     """
     cells = PAPER_1[positions]
     grown = grow_trees(rng(), 600, cells)
@@ -298,15 +323,68 @@ def test_published_files_are_read(tmp_path, last):
     assert small.observations.shape == (16, 3, 11, 11)
 
 
-def test_files_of_the_first_paper_are_read(tmp_path):
-    problems, inputs, solutions = published("feb2021")
-    centred = [np.zeros((20, 3, 32, 32)), np.zeros((20, 32, 32))]
-    for whole, part in zip(centred, (inputs, solutions), strict=True):
-        whole[..., 6:24, 6:24] = part[..., 3:21, 3:21]
-    write(tmp_path, *centred)
-    read = make_mazes(9, "feb2021", canvas=32, split="test", path=tmp_path)
-    assert np.array_equal(read.problems.observations, problems.observations)
+def first_papers_files(cells, count, side=32):
+    """Pictures, solutions and what they are made of, painted and laid out as paper 1's code does it.
+
+    Pictures are (count, side, side, 3), the outer wall two pixels before the positions, which lie in the
+    middle; solutions have three channels, too, all alike.
+    """
+    plain = carve(grow_trees(rng(4), count, cells), cells)
+    inputs, solutions = np.zeros((2, count, side, side, 3))
+    grids = []
+    before = (side - 4 * cells) // 2 - 1
+    for row, (grid, _, start, goal) in enumerate(zip(*plain, strict=True)):
+        small = np.repeat(paint_first(grid)[..., None], 3, axis=-1).astype(float)
+        way = np.zeros_like(small)
+        for place in shortest_path(small[1:-1, 1:-1, 0] > 0, start, goal):
+            way[place // len(grid) + 1, place % len(grid) + 1] = 1
+        for place, colour in ((start, (0, 1, 0)), (goal, (1, 0, 0))):
+            small[place // len(grid) + 1, place % len(grid) + 1] = colour
+        for whole, part in ((inputs, small), (solutions, way)):
+            inside = slice(before, before + 2 * len(part))
+            whole[row, inside, inside] = part.repeat(2, axis=0).repeat(2, axis=1)
+        grids.append((small, way))
+    return inputs, solutions, grids
+
+
+@pytest.mark.parametrize(("positions", "first"), [(9, 7), (11, 5), (13, 3)])
+def test_files_of_the_first_paper_are_read(tmp_path, positions, first):
+    inputs, solutions, grids = first_papers_files(PAPER_1[positions], 20)
+    assert inputs.any(axis=(0, 3)).any(axis=1).argmax() == first
+    write(tmp_path, inputs, solutions)
+    read = make_mazes(positions, "feb2021", canvas=32, split="test", path=tmp_path)
+    small = make_mazes(positions, "feb2021", pixels=1, split="test", path=tmp_path).problems
+    for row, (picture, way) in enumerate(grids):
+        assert np.array_equal(small.observations[row], picture.transpose(2, 0, 1))
+        assert np.array_equal(small.targets[row].reshape(positions + 2, -1), way[..., 0])
+    large = read.problems.observations[..., 3:-3, 3:-3]
+    assert np.array_equal(large, inputs[:, first:-first, first:-first].transpose(0, 3, 1, 2))
     assert read.draw(rng(), 2).observations.shape == (2, 3, 32, 32)
+
+
+def test_files_of_the_first_paper_may_have_other_axes_and_canvases(tmp_path):
+    inputs, solutions, grids = first_papers_files(5, 3, side=24)
+    write(tmp_path, inputs.transpose(0, 3, 1, 2), solutions[..., 0])
+    read = make_mazes(9, "feb2021", pixels=1, split="test", path=tmp_path).problems
+    assert np.array_equal(read.observations, np.stack([one.transpose(2, 0, 1) for one, _ in grids]))
+
+
+def test_solutions_that_differ_from_channel_to_channel_are_refused(tmp_path):
+    inputs, solutions, _ = first_papers_files(5, 3)
+    solutions[1, 7, 7, 2] = 1 - solutions[1, 7, 7, 2]
+    write(tmp_path, inputs, solutions)
+    with pytest.raises(ValueError, match=r"row 1 of solutions.npy differs from channel to channel"):
+        make_mazes(9, "feb2021", split="test", path=tmp_path)
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("v1", "feb2021"), ("feb2021", "v1")])
+def test_mazes_of_the_other_style_are_refused(tmp_path, theirs, ours):
+    _, inputs, solutions = published(theirs)
+    write(tmp_path, inputs, solutions)
+    with pytest.raises(
+        ValueError, match=rf"row \d+ of inputs.npy has other open pillars than style '{ours}'"
+    ):
+        make_mazes(9, ours, split="test", path=tmp_path)
 
 
 def broken_files():
@@ -363,7 +441,7 @@ def test_wrong_files_are_refused(tmp_path, message, files):
         ({"pixels": 0}, "pixels: 0 is too small; legal: 1 or 2"),
         ({"pixels": 3}, "pixels: 3 is too large; legal: 1 or 2; nearest: 2"),
         ({"canvas": 23}, "canvas: 23 is too small; legal: >= 24 pixels for this maze, or none; nearest: 24"),
-        ({"canvas": 11, "pixels": 1}, "canvas: 11 is too small; .*nearest: 12"),
+        ({"canvas": 10, "pixels": 1}, "canvas: 10 is too small; .*nearest: 11"),
         ({"split": "trian"}, "split: unknown 'trian'; did you mean 'train'"),
     ],
 )

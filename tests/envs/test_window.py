@@ -1,5 +1,7 @@
 """The render mode "human": against a stand-in for Tk, and against Tk itself where there is a display."""
 
+import copy
+import pickle
 import sys
 import time
 import types
@@ -163,6 +165,25 @@ def test_the_window_follows_reset_and_step(env_id, tk, monkeypatch):
     seen.close()
     seen.close()
     assert not root.alive
+
+
+@pytest.mark.parametrize("clone", [copy.copy, lambda env: pickle.loads(pickle.dumps(env))])
+def test_a_copy_has_a_window_of_its_own(clone, tk, monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    env = gymnasium.make("engram/TMaze-v0", render_mode="human").unwrapped
+    env.reset(seed=3)
+    other = clone(env)
+    first, second = tk.roots
+    assert second.titles == first.titles
+    env.step(0)
+    assert (len(first.label.images), len(second.label.images)) == (2, 0)
+    other.step(0)
+    assert second.label.images == first.label.images[1:]
+    env.close()
+    other.step(0)
+    assert (first.alive, second.alive) == (False, True)
+    clone(env).reset(seed=0)  # closed: it shows nothing, either
+    assert len(tk.roots) == 2
 
 
 @every_id
