@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
@@ -20,7 +19,7 @@ from ray.rllib.utils.metrics import (
 )
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
-from engram.agents.episodes import EPISODES, UNFINISHED, Episode, EpisodeWindow, as_episodes
+from engram.agents.episodes import EPISODES, UNFINISHED, Episode, EpisodeWindow, Unfinished, as_records
 
 
 class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
@@ -59,14 +58,17 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         prev_episode_chunks: Any,
         **_: Any,
     ) -> None:
-        """Logs an episode played by a stock RLlib runner."""
+        """Logs an episode played by a stock RLlib runner.
+
+        Its length is the ending chunk's clock: learners in the same process add a step to earlier chunks.
+        """
         chunks = [*(prev_episode_chunks or ()), episode]
         info = episode.get_infos(-1)
         group = info.get(env.metadata.get("group_by"))
         success = info.get("success")
         record = Episode(
             sum(chunk.get_return() for chunk in chunks),
-            sum(len(chunk) for chunk in chunks),
+            episode.t,
             None if success is None else bool(success),
             None if group is None else str(group),
         )
@@ -74,15 +76,12 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
     def on_sample_end(self, *, metrics_logger: MetricsLogger, samples: list[Any], **_: Any) -> None:
         """Logs how far a stock RLlib runner's episodes are, for results before the first one ends."""
-        ongoing = [s for s in samples if isinstance(s, SingleAgentEpisode) and not s.is_done]
-        if ongoing:
-            progress = Episode(
-                float(np.mean([s.get_return() for s in ongoing])),
-                int(np.mean([s.t for s in ongoing])),
-                None,
-                None,
-            )
-            metrics_logger.log_value(UNFINISHED, tuple(progress), reduce="item_series")
+        episodes = [s for s in samples if isinstance(s, SingleAgentEpisode)]
+        progress = Unfinished(
+            max((s.t for s in episodes if not s.is_done), default=0),
+            any("success" in s.get_infos(-1) for s in episodes),
+        )
+        metrics_logger.log_value(UNFINISHED, tuple(progress), reduce="item_series")
 
     def on_train_result(self, *, algorithm: Algorithm, result: dict[str, Any], **_: Any) -> None:
         """Completes the result in place."""
@@ -99,14 +98,13 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
     def _summarise_evaluation(self, runners: dict[str, Any]) -> None:
         """Replaces an evaluation's list of episodes by a summary of exactly those.
 
-        RLlib puts the section into every result; between two evaluations it has no episodes, and the last
-        summary stands.
+        RLlib puts the section into every result; between two evaluations no runner has reported, and the last
+        summary stands. An evaluation in which no episode ended is one, without a return.
         """
-        episodes = as_episodes(runners.pop(EPISODES, ()))
-        unfinished = runners.pop(UNFINISHED, ())
-        if episodes or unfinished:
-            window = EpisodeWindow(size=len(episodes))
-            window.extend(episodes)
+        window = EpisodeWindow(size=None)
+        window.extend(runners.pop(EPISODES, ()))
+        unfinished = as_records(runners.pop(UNFINISHED, ()), Unfinished)
+        if window.episodes or unfinished:
             self._evaluated = window.summary(unfinished)
         runners.update(self._evaluated)
 
