@@ -50,7 +50,7 @@ class Unfinished(NamedTuple):
 
 
 class EpisodeLog:
-    """Sums up rewards lane by lane and keeps the episodes that ended."""
+    """Sums up rewards lane by lane and keeps the episodes that ended, unless their return is not finite."""
 
     def __init__(self, lanes: int, group_by: str | None = None) -> None:
         """Starts B episodes.
@@ -122,6 +122,9 @@ class EpisodeLog:
             if self._quota[lane] == 0:
                 return
             self._quota[lane] -= 1
+        self._uncounted += 1
+        if not math.isfinite(self._returns[lane]):
+            return
         success = _lane_value(final, "success", lane)
         group = _lane_value(final, self._group_by, lane) if self._group_by else None
         self._finished.append(
@@ -132,7 +135,6 @@ class EpisodeLog:
                 None if group is None else str(group),
             )
         )
-        self._uncounted += 1
 
 
 def _lane_value(infos: Mapping[str, Any], key: str, lane: int) -> Any:
@@ -142,7 +144,7 @@ def _lane_value(infos: Mapping[str, Any], key: str, lane: int) -> Any:
     return infos[key][lane]
 
 
-Record = TypeVar("Record", Episode, Unfinished)
+Record = TypeVar("Record", bound=tuple[Any, ...])
 
 
 def as_records(items: Any, kind: type[Record]) -> list[Record]:
@@ -156,8 +158,8 @@ def as_records(items: Any, kind: type[Record]) -> list[Record]:
 class EpisodeWindow:
     """The last finished episodes, for curves that never break off.
 
-    Until one has ended there is no return and no length: they are NaN, which reaches no stop condition, is the
-    worst of all scores, and is no point in TensorBoard.
+    Until one has ended there is no return and no length: they are NaN, which reaches no stop condition, is
+    the worst of all scores, and is no point in TensorBoard.
     """
 
     def __init__(self, size: int | None) -> None:
@@ -176,8 +178,8 @@ class EpisodeWindow:
         """Metrics over the window.
 
         Args:
-            unfinished: How far the episodes under way are, one `Unfinished` or more of each runner; told where
-                the window is empty.
+            unfinished: How far the episodes under way are, one `Unfinished` or more of each runner; told
+                where the window is empty.
 
         Returns:
             `episode_return_mean|min|max`, `episode_len_mean|min|max`, `num_episodes_in_window`, and, where
