@@ -83,12 +83,13 @@ class LaneGuard:
         step: Env steps of a lane since the fragment began.
     """
 
-    def __init__(self, lanes: int, runner: int) -> None:
+    def __init__(self, lanes: int, runner: int | None = None) -> None:
         """Starts with finite lanes.
 
         Args:
             lanes: B.
-            runner: The env runner's number, 0 for the one in the algorithm's process.
+            runner: The env runner's number, 0 for the one in the algorithm's process; None: there is none,
+                and one fragment from first to last.
         """
         self.bad = np.zeros(lanes, np.bool_)
         self.step = 0
@@ -155,7 +156,9 @@ class LaneGuard:
     def _keep(self, what: str, value: Any, step: int, lane: int) -> _Place:
         """Says where a number is, and remembers it if it is the first."""
         env_step = self._env_steps + step * len(self.bad)
-        where = f"step {step} of the fragment, lane {lane}, env runner {self._runner}"
+        where = f"step {step}, lane {lane}"
+        if self._runner is not None:
+            where = f"step {step} of the fragment, lane {lane}, env runner {self._runner}"
         place = _Place(step, f"{shown(what, float(value))} at env step {env_step:,} ({where})")
         if self._first is None or step < self._first.step:
             self._first = place

@@ -161,9 +161,9 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
 
     def apply_gradients(self, gradients_dict: dict[Any, Tensor]) -> None:
         """RLlib's step, of gradients that are finite."""
+        self.metrics.log_value((DEFAULT_MODULE_ID, STEPS_TAKEN), int(self._step_taken), reduce="sum")
         if self._step_taken:
             super().apply_gradients(gradients_dict)
-            self.metrics.log_value((DEFAULT_MODULE_ID, STEPS_TAKEN), 1, reduce="sum")
 
     def _named_state(self) -> Iterator[tuple[str, Tensor]]:
         """Parameters and running statistics by name."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from numbers import Real
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.callbacks.callbacks import RLlibCallback
@@ -29,7 +29,13 @@ from engram.agents.learner import STEPS_TAKEN
 
 
 class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
-    """Completes every result: a window of episodes, steps per second, TensorBoard's x-axis, BPTT window."""
+    """Completes every result: a window of episodes, steps per second, TensorBoard's x-axis, BPTT window.
+
+    Attributes:
+        guards: Whether a number that is not finite ends a trial of an algorithm with these callbacks.
+    """
+
+    guards: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self._window = EpisodeWindow(size=100)
@@ -134,6 +140,8 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         if learned and not taken:
             raise FloatingPointError(f"{trouble}; nothing else was left to learn from")
         result["non_finite"] = trouble
+        # An infinite loss: JSON has no such number, and TensorBoard says so each time on the screen.
+        learned.update({name: math.nan for name, value in learned.items() if _is_infinite(value)})
 
     def _summarise_evaluation(self, runners: dict[str, Any]) -> None:
         """Replaces an evaluation's list of episodes by a summary of exactly those.
@@ -161,6 +169,10 @@ def _stock_trouble(learned: dict[str, Any]) -> str | None:
             place = f"{LEARNER_RESULTS}/{DEFAULT_MODULE_ID}/{name}"
             return f"{shown(place, float(value))}; a smaller lr may help"
     return None
+
+
+def _is_infinite(value: Any) -> bool:
+    return isinstance(value, Real) and math.isinf(value)
 
 
 def gradient_window(config: Any) -> int:

@@ -155,6 +155,7 @@ class Progress(Callback):  # type: ignore[misc]
         self._paces: dict[str, Pace] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
         self._printed: dict[str, float] = {}
+        self._skipped: dict[str, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles its callbacks; what is on the screen stays behind."""
@@ -171,10 +172,22 @@ class Progress(Callback):  # type: ignore[misc]
         """Show a new result."""
         pace = self._paces.setdefault(trial.trial_id, Pace(self.stop))
         self._rows[trial.trial_id] = cells(label(trial), result, pace.left(result))
+        self._tell_skipped(trial, result)
         if self._console.is_terminal:
             self._redraw()
         elif result.get("done") or time.monotonic() - self._printed.get(trial.trial_id, 0.0) >= _QUIET:
             self._print_line(trial.trial_id)
+
+    def _tell_skipped(self, trial: Trial, result: Mapping[str, Any]) -> None:
+        """Say once that numbers are skipped that are not finite, and in the end how many."""
+        count = int(number_at(result, "non_finite_skipped") or 0)
+        first, last = trial.trial_id not in self._skipped, bool(result.get("done"))
+        if not count or not (first or (last and count > self._skipped[trial.trial_id])):
+            return
+        self._skipped[trial.trial_id] = count
+        what = f"; {result['non_finite']}" if "non_finite" in result else ""
+        said = f"notice: not finite, left out so far: {count:,} (fragments of a lane, or minibatches){what}"
+        self._console.print(f"{label(trial)}: {said}", markup=False, highlight=False, soft_wrap=True)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
         """Leave the last state of the table on the screen."""

@@ -1,4 +1,4 @@
-"""Before an episode has ended there is no return, whoever plays it; and an episode that ends is told whole."""
+"""Before an episode has ended there is no return, whoever plays it; one that ends is told whole."""
 
 import math
 
