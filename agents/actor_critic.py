@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 import tree
 from ray.rllib.core import DEFAULT_MODULE_ID
@@ -62,6 +63,12 @@ class ColumnBatch(Batch):
             }
         )
 
+    def first_lane(self) -> ColumnBatch:
+        """The batch of one lane that does not count."""
+        batch = self.take(torch.zeros(1, dtype=torch.long, device=self[Columns.REWARDS].device))
+        batch.counts = False
+        return batch
+
     def transitions(self, values: Tensor, last_values: Tensor) -> Transitions:
         """What the estimators need, with the given values of observations 0..T-1 and T."""
         return Transitions(
@@ -86,6 +93,7 @@ class ActorCriticLearner(ColumnarLearner):
     def build(self) -> None:
         """Builds the module, the optimizers and the entropy coefficient's schedule."""
         super().build()
+        self._terms: dict[str, Tensor] = {}
         self._entropy_coeff = Scheduler(self.config.entropy_coeff, framework="torch", device=self._device)
 
     @abstractmethod
@@ -95,17 +103,26 @@ class ActorCriticLearner(ColumnarLearner):
     def batches(
         self, columns: Fragment, num_epochs: int, minibatch_size: int | None
     ) -> Iterator[ColumnBatch]:
-        """Whole lanes, shuffled anew in each epoch."""
-        batch = self.prepare_batch(ColumnBatch.from_fragment(columns, self._device))
-        lanes_each = max(1, minibatch_size // columns.length) if minibatch_size else batch.lanes
-        minibatches = max(1, batch.lanes // lanes_each)
+        """Whole lanes, shuffled anew in each epoch; lanes that were dropped leave the number of batches."""
+        lanes_each = max(1, minibatch_size // columns.length) if minibatch_size else columns.lanes
+        minibatches = max(1, columns.lanes // lanes_each)
+        batch = self.prepare_batch(self._kept(columns))
         for _epoch in range(num_epochs):
             if minibatches == 1:
                 yield batch
                 continue
             shuffled = torch.randperm(batch.lanes, device=self._device)
             for lanes in torch.tensor_split(shuffled, minibatches):
-                yield batch.take(lanes)
+                yield batch.take(lanes) if batch.counts and len(lanes) else batch.first_lane()
+
+    def _kept(self, columns: Fragment) -> ColumnBatch:
+        """The lanes that were not dropped; where there is none, one that does not count."""
+        batch = ColumnBatch.from_fragment(columns, self._device)
+        if not columns.dropped.any():
+            return batch
+        if columns.dropped.all():
+            return batch.first_lane()
+        return batch.take(torch.from_numpy(np.flatnonzero(~columns.dropped)).to(self._device))
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         """Sets the entropy coefficient, too, to what its schedule says of this step."""
@@ -129,11 +146,20 @@ class ActorCriticLearner(ColumnarLearner):
             "entropy": entropy,
             "mean_kl": -log_ratios.mean(),
         }
-        logged = {name: value.detach() for name, value in (terms | others).items()}
-        self.metrics.log_dict(logged, key=module_id, window=1)
+        self._terms = {name: value.detach() for name, value in (terms | others).items()}
+        self.metrics.log_dict(self._terms, key=module_id, window=1)
         bonus = self._entropy_coeff.get_current_value() * entropy
         loss: Tensor = policy_loss + self.config.vf_loss_coeff * vf_loss - bonus
         return loss
+
+    def suspects(self, batch: Any, fwd_out: dict[str, Any]) -> dict[str, Tensor]:
+        """What the networks say, (T, B, A) and (T, B), what they are to learn, and the terms of the loss."""
+        said = {
+            "action logits": fwd_out[Columns.ACTION_DIST_INPUTS],
+            "value": fwd_out[Columns.VF_PREDS],
+        }
+        learned = {name: batch[name] for name in (Columns.ADVANTAGES, Columns.VALUE_TARGETS) if name in batch}
+        return said | learned | self._terms
 
     def evaluate_actions(
         self, batch: ColumnBatch, action_dist_inputs: Tensor

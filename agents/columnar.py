@@ -21,13 +21,22 @@ from ray.rllib.utils.metrics import (
 )
 
 from engram.agents.env_runner import ColumnarEnvRunner
+from engram.agents.finite import ON_NON_FINITE
 from engram.agents.fragment import ColumnSet, concatenate
 from engram.agents.models import module_class
 from engram.agents.results import ResultCallbacks
+from engram.memory.options import unknown_message
 
 
 class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
-    """Mixin of an `AlgorithmConfig`: the columnar runner and module, sizes in lanes and fragments."""
+    """Mixin of an `AlgorithmConfig`: the columnar runner and module, sizes in lanes and fragments.
+
+    Attributes:
+        on_non_finite: What happens where a reward, an observation, a loss or a gradient is not finite. `stop`
+            ends the trial with an error. `skip` goes on: nothing is learned from the fragment of a lane with
+            such a reward or observation, nor from a minibatch with such a loss or gradient. A parameter that
+            is not finite ends the trial either way, and so does an iteration with nothing left to learn from.
+    """
 
     def set_columnar_defaults(self) -> None:
         """Sets what differs from RLlib's defaults."""
@@ -37,6 +46,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         self.num_envs_per_env_runner = 64
         self.rollout_fragment_length: int | str = 20
         self.minibatch_size: int | None = None
+        self.on_non_finite = "stop"
         # There is no connector whose state would have to be gathered.
         self.merge_env_runner_states = False
         # Sampling and learning take turns in one process of one thread.
@@ -73,6 +83,8 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
             ValueError: Lanes that cannot be shared among the learners, or another setting out of range.
         """
         super().validate()
+        if self.on_non_finite not in ON_NON_FINITE:
+            raise ValueError(unknown_message("on_non_finite", self.on_non_finite, ON_NON_FINITE))
         if self.rollout_fragment_length == "auto" and self._train_batch_size_per_learner is None:
             raise ValueError("rollout_fragment_length: 'auto' needs train_batch_size_per_learner to be set")
         if self.num_learners and self.lanes % self.num_learners:

@@ -23,10 +23,11 @@ from ray.rllib.utils.metrics import SAMPLE_TIMER, WEIGHTS_SEQ_NO
 from torch import Tensor
 
 from engram.agents.episodes import EpisodeLog
+from engram.agents.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.fragment import ColumnSet, Fragment, Nest
 from engram.agents.lanes import make_lanes
 from engram.agents.module import ColumnarModule
-from engram.memory.core import State
+from engram.memory.core import State, where_lanes
 
 
 class EvaluationSteps:
@@ -67,6 +68,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         self.num_envs = self.env.num_envs
         self._needs_initial_reset = True
         self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
+        self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
 
     def make_module(self) -> None:
         """Builds the module, for tests where this runner evaluates."""
@@ -128,7 +130,8 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     def _reset_lanes(self) -> None:
         observations, self._infos = self._try_env_reset(seed=self._lane_seeds(), options=None)
         self._needs_initial_reset = False
-        self._observations: Nest = observations
+        self._guard.step = 0
+        self._observations: Nest = self._guard.observe(observations)
         self._resets = np.ones(self.num_envs, bool)
         self._state: State = self.module.initial_state(self.num_envs)
         self._episodes.restart()
@@ -157,14 +160,17 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         while t < length:
             if t == 0:
                 state_in = {name: value.cpu().numpy().copy() for name, value in self._state.items()}
+                self._guard.begin(self.num_env_steps_sampled_lifetime)
             buffer.begin(t, self._observations, self._resets)
+            self._guard.step = t + 1
             actions, logp, values = self._act(explore, random_actions)
             results = self._try_env_step(self._for_env(actions))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
                 t = 0
                 continue
-            self._observations, rewards, terminateds, truncateds, infos = results
+            observations, rewards, terminateds, truncateds, infos = results
+            self._observations = self._guard.observe(observations)
             buffer.end(t, actions, logp, values, rewards, terminateds, truncateds)
             if truncateds.any():
                 buffer.final_values[t] = self._final_values(truncateds, infos)
@@ -173,31 +179,67 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             t += 1
         buffer.begin(length, self._observations, self._resets)
         self._count(length * self.num_envs)
-        return Fragment(
+        fragment = Fragment(
             **buffer.arrays(),
             last_values=self._values(self._observations, self._resets),
             state_in=state_in,
             weights_seq_no=self._weights_seq_no,
         )
+        self._guard.look(
+            {
+                "reward": buffer.rewards,
+                "action log-probability": fragment.action_logp,
+                "value": fragment.values,
+                "value of the final observation": fragment.final_values,
+            }
+        )
+        self._guard.look({"value": fragment.last_values[None]}, length + 1)
+        return self._without_bad_lanes(fragment) if self._guard.bad.any() else fragment
+
+    def _without_bad_lanes(self, fragment: Fragment) -> Fragment:
+        """The fragment with bad lanes marked, and no number in it that is not finite.
+
+        Where these lanes' memories are not finite, they begin anew.
+        """
+        bad = torch.from_numpy(self._guard.bad).to(self._device)
+        initial = self.module.initial_state(self.num_envs)
+        for name, leaf in self._state.items():
+            broken = bad & ~torch.isfinite(leaf).flatten(1).all(1)
+            self._state[name] = where_lanes(broken, initial[name], leaf)
+        self._log_finding()
+        clean = fragment.map(zeroed, zeroed)
+        clean.dropped = self._guard.bad.copy()
+        return clean
+
+    def _log_finding(self) -> None:
+        """Tells what the guard has found since the fragment began."""
+        found = self._guard.finding()
+        if found is not None:
+            self.metrics.log_value(NON_FINITE, tuple(found), reduce="item_series")
 
     @torch.no_grad()
     def _play_episodes(self, episodes: int, explore: bool, random_actions: bool) -> int:
         """Plays `episodes` episodes from fresh resets, lane i its share; returns the steps taken."""
         self._reset_lanes()
+        self._guard.begin(self.num_env_steps_sampled_lifetime)
         self._episodes.limit(episodes)
         steps = 0
         while self._episodes.wanting():
+            self._guard.step += 1
             actions, _, _ = self._act(explore, random_actions)
             results = self._try_env_step(self._for_env(actions))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
                 self._episodes.limit(episodes)
                 continue
-            self._observations, rewards, terminateds, truncateds, infos = results
+            observations, rewards, terminateds, truncateds, infos = results
+            self._observations = self._guard.observe(observations)
+            self._guard.look({"reward": rewards[None]}, self._guard.step)
             self._resets = terminateds | truncateds
             self._episodes.step(rewards, self._resets, infos)
             steps += self.num_envs
         self._count(steps)
+        self._log_finding()
         self._needs_initial_reset = True
         return steps
 
@@ -207,11 +249,25 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             self._tensor(self._observations), self._state, self._reset_tensor(self._resets)
         )
         self._state = outputs.state
-        dist = self._action_dist.from_logits(outputs.action_dist_inputs[0])
+        inputs = outputs.action_dist_inputs[0]
+        try:
+            actions, logp = self._draw(inputs, explore, random_actions)
+            strange = actions.dtype.is_floating_point and not bool(torch.isfinite(actions).all())
+        except (RuntimeError, ValueError):  # of PyTorch's distributions, which do not say what is wrong
+            strange = not bool(torch.isfinite(inputs).all())
+            if not strange:
+                raise
+        if strange:
+            actions, logp = self._draw(self._guard.logits(inputs), explore, random_actions)
+        return actions.cpu().numpy(), logp.cpu().numpy(), outputs.values[0].cpu().numpy()
+
+    def _draw(self, inputs: Tensor, explore: bool, random_actions: bool) -> tuple[Tensor, Tensor]:
+        """Actions (B, ...) and their log-probabilities (B,), by what describes their distribution, (B, A)."""
+        dist = self._action_dist.from_logits(inputs)
         actions = dist.sample() if explore else dist.to_deterministic().sample()
         if random_actions:
             actions = torch.from_numpy(self.env.action_space.sample()).to(self._device)
-        return actions.cpu().numpy(), dist.logp(actions).cpu().numpy(), outputs.values[0].cpu().numpy()
+        return actions, dist.logp(actions)
 
     def _for_env(self, actions: Nest) -> Nest:
         """Actions as the environment takes them: a Gaussian's may lie outside the bounds of a Box."""
@@ -234,7 +290,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         observations = tree.map_structure(np.copy, self._observations)
         for lane in lanes.tolist():
             _put(observations, lane, infos["final_obs"][lane])
-        values = self._values(observations, np.zeros(self.num_envs, bool))
+        values = self._values(self._guard.final(observations), np.zeros(self.num_envs, bool))
         return np.where(truncateds, values, np.float32(0))
 
     def _tensor(self, observations: Nest) -> Any:
@@ -268,7 +324,7 @@ class FragmentBuffer:
             lambda x: np.empty((length + 1, *x.shape), x.dtype), observations
         )
         self.resets = np.empty((length + 1, lanes), bool)
-        self.rewards = np.empty((length, lanes), np.float32)
+        self.rewards = np.empty((length, lanes))  # as they came: single precision may be too small for them
         self.terminateds = np.empty((length, lanes), bool)
         self.truncateds = np.empty((length, lanes), bool)
         self.values = np.empty((length, lanes), np.float32)
@@ -302,4 +358,6 @@ class FragmentBuffer:
 
     def arrays(self) -> dict[str, Nest]:
         """The columns by name."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        columns = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        with np.errstate(over="ignore"):
+            return columns | {"rewards": self.rewards.astype(np.float32)}

@@ -5,9 +5,10 @@ B lanes.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ EPISODES = "episodes"
 """Metric key: the list of episodes that ended since the last report."""
 
 UNFINISHED = "unfinished"
-"""Metric key: the mean of the episodes under way, as an `Episode`, while none has ended yet."""
+"""Metric key: how far the episodes under way are, an `Unfinished` in each report of a runner."""
 
 
 class Episode(NamedTuple):
@@ -36,8 +37,20 @@ class Episode(NamedTuple):
     group: str | None
 
 
+class Unfinished(NamedTuple):
+    """The episodes under way; their returns are nobody's business until they end.
+
+    Attributes:
+        length: Environment steps of the longest one.
+        says_success: Whether the environment says of an episode that it was a success.
+    """
+
+    length: int
+    says_success: bool
+
+
 class EpisodeLog:
-    """Sums up rewards lane by lane and keeps the episodes that ended."""
+    """Sums up rewards lane by lane and keeps the episodes that ended, unless their return is not finite."""
 
     def __init__(self, lanes: int, group_by: str | None = None) -> None:
         """Starts B episodes.
@@ -52,7 +65,6 @@ class EpisodeLog:
         self._finished: list[Episode] = []
         self._uncounted = 0
         self._quota: NDArray[np.int64] | None = None
-        self._ever_finished = False
         self._says_success = False
 
     def restart(self) -> None:
@@ -99,10 +111,8 @@ class EpisodeLog:
 
     def report(self, metrics: MetricsLogger) -> None:
         """Hands the finished episodes over to RLlib's metrics and forgets them."""
-        if not self._ever_finished:
-            success = False if self._says_success else None
-            progress = Episode(float(self._returns.mean()), int(self._lengths.mean()), success, None)
-            metrics.log_value(UNFINISHED, tuple(progress), reduce="item_series")
+        progress = Unfinished(int(self._lengths.max()), self._says_success)
+        metrics.log_value(UNFINISHED, tuple(progress), reduce="item_series")
         for episode in self._finished:
             metrics.log_value(EPISODES, tuple(episode), reduce="item_series")
         self._finished = []
@@ -112,6 +122,9 @@ class EpisodeLog:
             if self._quota[lane] == 0:
                 return
             self._quota[lane] -= 1
+        self._uncounted += 1
+        if not math.isfinite(self._returns[lane]):
+            return
         success = _lane_value(final, "success", lane)
         group = _lane_value(final, self._group_by, lane) if self._group_by else None
         self._finished.append(
@@ -122,8 +135,6 @@ class EpisodeLog:
                 None if group is None else str(group),
             )
         )
-        self._uncounted += 1
-        self._ever_finished = True
 
 
 def _lane_value(infos: Mapping[str, Any], key: str, lane: int) -> Any:
@@ -133,39 +144,51 @@ def _lane_value(infos: Mapping[str, Any], key: str, lane: int) -> Any:
     return infos[key][lane]
 
 
-def as_episodes(items: Sequence[Any]) -> list[Episode]:
-    """What RLlib's metrics give back of a series of episodes: a list of them, or the only one by itself."""
+Record = TypeVar("Record", bound=tuple[Any, ...])
+
+
+def as_records(items: Any, kind: type[Record]) -> list[Record]:
+    """What RLlib's metrics give back of a series of tuples: a list, the only one by itself, of none NaN."""
+    if not isinstance(items, tuple | list):
+        return []
     alone = bool(items) and not isinstance(items[0], tuple | list)
-    return [Episode(*item) for item in ([items] if alone else items)]
+    return [kind(*item) for item in ([items] if alone else items)]
 
 
 class EpisodeWindow:
-    """The last episodes, for curves that never break off.
+    """The last finished episodes, for curves that never break off.
 
-    Until the first episode has ended it speaks of the episodes under way; a result never lacks a mean and no
-    mean is ever NaN.
+    Until one has ended there is no return and no length: they are NaN, which reaches no stop condition, is
+    the worst of all scores, and is no point in TensorBoard.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int | None) -> None:
+        """Starts empty.
+
+        Args:
+            size: How many episodes are kept; None: all.
+        """
         self.episodes: deque[Episode] = deque(maxlen=size)
 
-    def extend(self, episodes: Sequence[Any]) -> None:
+    def extend(self, episodes: Any) -> None:
         """Takes in episodes as RLlib's metrics give them back."""
-        self.episodes.extend(as_episodes(episodes))
+        self.episodes.extend(as_records(episodes, Episode))
 
-    def summary(self, unfinished: Sequence[Any] = ()) -> dict[str, Any]:
+    def summary(self, unfinished: Any = ()) -> dict[str, Any]:
         """Metrics over the window.
 
         Args:
-            unfinished: The means of the episodes under way, one of each runner, for an empty window.
+            unfinished: How far the episodes under way are, one `Unfinished` or more of each runner; told
+                where the window is empty.
 
         Returns:
             `episode_return_mean|min|max`, `episode_len_mean|min|max`, `num_episodes_in_window`, and, where
-            the environment says so, `success_rate` and the same of each group under `groups`.
+            the environment says so, `success_rate` and the same of each group under `groups`. Of an empty
+            window all but the number are NaN, there are no groups, and `unfinished_episode_len_max` is how
+            long the longest episode under way is, env steps.
         """
         if not self.episodes:
-            under_way = as_episodes(unfinished) or [Episode(0.0, 0, None, None)]
-            return _summarise(under_way) | {"num_episodes_in_window": 0}
+            return _nothing(as_records(unfinished, Unfinished))
         summary = _summarise(self.episodes)
         names = sorted({episode.group for episode in self.episodes if episode.group is not None})
         if names:
@@ -175,6 +198,19 @@ class EpisodeWindow:
         return summary
 
 
+STATISTICS = ("mean", "min", "max")
+
+
+def _nothing(under_way: Sequence[Unfinished]) -> dict[str, Any]:
+    summary: dict[str, Any] = {"num_episodes_in_window": 0}
+    summary |= {f"episode_{name}_{stat}": math.nan for name in ("return", "len") for stat in STATISTICS}
+    if under_way:
+        summary["unfinished_episode_len_max"] = max(each.length for each in under_way)
+    if any(each.says_success for each in under_way):
+        summary["success_rate"] = math.nan
+    return summary
+
+
 def _summarise(episodes: Iterable[Episode]) -> dict[str, Any]:
     episodes = list(episodes)
     returns = np.array([episode.episode_return for episode in episodes])
@@ -182,7 +218,7 @@ def _summarise(episodes: Iterable[Episode]) -> dict[str, Any]:
     successes = [episode.success for episode in episodes if episode.success is not None]
     summary: dict[str, Any] = {"num_episodes_in_window": len(episodes)}
     for name, values in (("return", returns), ("len", lengths)):
-        for stat in ("mean", "min", "max"):
+        for stat in STATISTICS:
             summary[f"episode_{name}_{stat}"] = float(getattr(values, stat)())
     if successes:
         summary["success_rate"] = float(np.mean(successes))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
@@ -16,6 +16,11 @@ from numpy.typing import NDArray
 
 Nest = Any
 """An array, or a nest of dicts and tuples of arrays."""
+
+
+def no_lanes() -> NDArray[np.bool_]:
+    """What `ColumnSet.dropped` is until somebody says something else."""
+    return np.empty(0, np.bool_)
 
 
 class ColumnSet(ABC):
@@ -28,13 +33,20 @@ class ColumnSet(ABC):
         TIME_MAJOR: Fields with time first, lanes second.
         LANE_MAJOR: Fields with lanes first.
         resets: True where the row is the first of an episode, (T, B) or longer.
+        dropped: Lanes that nothing is learned from, because something in them was not finite, (B,).
         weights_seq_no: Number of the weights that sampled it.
     """
 
     TIME_MAJOR: ClassVar[tuple[str, ...]]
-    LANE_MAJOR: ClassVar[tuple[str, ...]] = ()
+    LANE_MAJOR: ClassVar[tuple[str, ...]]
     resets: NDArray[np.bool_]
+    dropped: NDArray[np.bool_]
     weights_seq_no: int
+
+    def __post_init__(self) -> None:
+        """Learns from every lane, where nothing else is said."""
+        if not len(self.dropped):
+            self.dropped = np.zeros(self.lanes, np.bool_)
 
     @property
     @abstractmethod
@@ -119,6 +131,7 @@ class Fragment(ColumnSet):
         last_values: Value of observation T, (B,).
         state_in: State of the core before row 0, name to (B, ...).
         weights_seq_no: Number of the weights that sampled it.
+        dropped: See `ColumnSet`.
     """
 
     TIME_MAJOR: ClassVar[tuple[str, ...]] = (
@@ -132,7 +145,7 @@ class Fragment(ColumnSet):
         "values",
         "final_values",
     )
-    LANE_MAJOR: ClassVar[tuple[str, ...]] = ("last_values", "state_in")
+    LANE_MAJOR: ClassVar[tuple[str, ...]] = ("last_values", "state_in", "dropped")
 
     observations: Nest
     resets: NDArray[np.bool_]
@@ -146,6 +159,7 @@ class Fragment(ColumnSet):
     last_values: NDArray[np.float32]
     state_in: dict[str, NDArray[np.float32]]
     weights_seq_no: int
+    dropped: NDArray[np.bool_] = field(default_factory=no_lanes)
 
     @property
     def length(self) -> int:

@@ -58,6 +58,9 @@ def algorithms() -> dict[str, str]:
     return ours | {name: f"stock RLlib {name}, RLlib's own module" for name in STOCK if name not in ours}
 
 
+_SAMPLING = ("DQN", "SAC")  # further ones that play episodes with RLlib's usual runners
+
+
 def defaults(run: str, model: Mapping[str, Any]) -> Any:
     """A fresh AlgorithmConfig of an algorithm, our module and callbacks wired in where it is one of ours.
 
@@ -71,6 +74,7 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
     from ray.rllib.algorithms.registry import ALGORITHMS as STOCK
 
     from engram.agents import ALGORITHMS, make_config
+    from engram.agents.results import ResultCallbacks
 
     if run not in ALGORITHMS and run not in STOCK:
         raise unknown("run", run, algorithms())
@@ -78,6 +82,8 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         _check_stock_model(model)
     if run not in ALGORITHMS:
         config = STOCK[run]()[1]
+        if run in _SAMPLING:
+            config.callbacks(ResultCallbacks)
         return config.rl_module(model_config=dict(model)) if model else config
     try:
         return make_config(run, model)

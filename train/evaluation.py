@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engram.agents.episodes import EPISODES, Episode, EpisodeLog
+from engram.agents.finite import LaneGuard
 from engram.agents.thinking import ThinkingModule
 from engram.train.answers import AnswerLog
 from engram.train.environments import make_batched
@@ -144,13 +145,27 @@ def _episodes(env: Any, policy: Policy, request: Request) -> Played:
     log.limit(request.episodes)
     observations, infos = env.reset(seed=request.seed)
     resets, finished, answers = np.ones(policy.lanes, dtype=bool), _Finished(), AnswerLog(env)
+    guard = LaneGuard(policy.lanes)
+    observations = guard.observe(observations)
     for _ in range(MAX_STEPS):
+        _check_finite(guard)
         actions = policy.act(observations, resets)
         answers.step(policy, infos, log.counting())
         observations, rewards, terminated, truncated, infos = env.step(actions)
+        guard.step += 1
+        guard.look({"reward": rewards[None]}, guard.step)
+        guard.observe(observations)
         resets = np.logical_or(terminated, truncated)
         log.step(rewards, resets, infos)
         if not log.wanting():
+            _check_finite(guard)
             log.report(finished)
             return Played(finished, answers.summary())
     raise ExperimentError(f"evaluate: an episode did not end within {MAX_STEPS:,} steps")
+
+
+def _check_finite(guard: LaneGuard) -> None:
+    """Raises ExperimentError where a reward or an observation is not finite: no mean would say anything."""
+    found = guard.finding()
+    if found is not None:
+        raise ExperimentError(f"evaluate: {found.message}")

@@ -53,6 +53,25 @@ def warning(plan: Plan) -> str | None:
     )
 
 
+def lost_values(plan: Plan) -> str | None:
+    """A warning where RLlib's V-trace forgets what follows the place at which it cuts an episode.
+
+    RLlib appends a step to each piece of an episode, for the value of what follows. That step is masked and
+    has a temporal difference of minus that value, which the recursion adds to the last real step.
+
+    Args:
+        plan: A checked experiment.
+    """
+    run = plan.experiment.run
+    if run not in ("IMPALA", "APPO"):
+        return None
+    return (
+        f"{run} of RLlib 2.60 takes the end of a fragment, and a time limit, for the end of all rewards (but "
+        "where model.max_seq_len cuts at the same step): later rewards count for little or nothing; "
+        "RecurrentIMPALA counts them"
+    )
+
+
 def notice(plan: Plan) -> str | None:
     """A remark where several trials would do exactly the same.
 
@@ -79,7 +98,11 @@ def print_header(plan: Plan, console: Console) -> None:
     for label, text in rows(plan):
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)
-    for kind, said in (("warning", warning(plan)), ("notice", notice(plan))):
+    for kind, said in (
+        ("warning", warning(plan)),
+        ("warning", lost_values(plan)),
+        ("notice", notice(plan)),
+    ):
         if said is not None:
             console.print(f"{kind}: {said}", style="yellow", highlight=False)
 

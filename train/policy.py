@@ -62,6 +62,9 @@ class Policy(abc.ABC):
         return np.asarray(self._distribution.logp(torch.as_tensor(actions)))
 
     def _decide(self, inputs: Tensor) -> Array:
+        if not bool(torch.isfinite(inputs).all()):
+            value = inputs[~torch.isfinite(inputs)][0].item()
+            raise FloatingPointError(f"action logits: {value:g}; the network's weights may be broken")
         self._distribution = self._kind.from_logits(inputs)
         chosen = self._distribution.to_deterministic() if self.greedy else self._distribution
         return np.asarray(chosen.sample())

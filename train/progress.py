@@ -1,5 +1,6 @@
 """What a person watches during training: a live table on a terminal, plain lines elsewhere."""
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from rich.table import Table
 
 COLUMNS = ("trial", "return", "success", "env steps", "steps/s", "left", "iteration")
 _QUIET = 1.0  # s between two plain lines of one trial
+_THROUGHPUT = "num_env_steps_sampled_lifetime_throughput"  # RLlib's own, env steps/s
 
 
 def lookup(result: Mapping[str, Any], key: str) -> Any:
@@ -28,14 +30,26 @@ def lookup(result: Mapping[str, Any], key: str) -> Any:
 
 
 def number_at(result: Mapping[str, Any], key: str) -> float | None:
-    """A number deep in a result; None where there is none, or NaN.
+    """A number deep in a result; None where there is none, or one that is not finite.
+
+    What older versions told of episodes before the first one had ended is none either.
 
     Args:
         result: A result of an algorithm's iteration.
         key: `env_runners/episode_return_mean` and the like.
     """
     value = lookup(result, key)
-    return float(value) if isinstance(value, int | float) and value == value else None
+    number = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if number and not _of_unfinished_episodes(result, key) else None
+
+
+def _of_unfinished_episodes(result: Mapping[str, Any], key: str) -> bool:
+    """Whether a key is about episodes, and none has ended; `run: Supervised` has answers instead of them."""
+    section, found, name = key.rpartition("env_runners/")
+    if not found or not name.startswith(("episode_", "success_rate")):
+        return False
+    ended = lookup(result, f"{section}env_runners/num_episodes_in_window")
+    return ended == 0 and lookup(result, "learners/default_policy/answers") is None
 
 
 def env_steps(result: Mapping[str, Any]) -> int:
@@ -88,10 +102,10 @@ def cells(trial: str, result: Mapping[str, Any], left: float | None) -> tuple[st
         result: Its newest result.
         left: Seconds to the stop condition, or None.
     """
-    success = lookup(result, "env_runners/success_rate")
+    success = number_at(result, "env_runners/success_rate")
     return (
         trial,
-        _number(lookup(result, "env_runners/episode_return_mean"), ".3f"),
+        _return(result),
         "-" if success is None else f"{success:.1%}",
         f"{env_steps(result):,}",
         _number(_speed(result), ",.0f"),
@@ -100,15 +114,22 @@ def cells(trial: str, result: Mapping[str, Any], left: float | None) -> tuple[st
     )
 
 
-def _number(value: Any, form: str) -> str:
-    return format(value, form) if isinstance(value, int | float) and value == value else "-"
+def _return(result: Mapping[str, Any]) -> str:
+    """The mean return; before an episode has ended, how far the longest one is."""
+    value = number_at(result, "env_runners/episode_return_mean")
+    under_way = number_at(result, "env_runners/unfinished_episode_len_max")
+    if value is None and under_way:
+        return f"- (episodes at step {under_way:,.0f})"
+    return _number(value, ".3f")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
 def _speed(result: Mapping[str, Any]) -> float | None:
-    own = result.get("steps_per_second")
-    if own is None:
-        own = lookup(result, "env_runners/num_env_steps_sampled_lifetime_throughput")
-    return float(own) if isinstance(own, int | float) else None
+    own = number_at(result, "steps_per_second")
+    return own if own is not None else number_at(result, f"env_runners/{_THROUGHPUT}")
 
 
 def _clock(seconds: float) -> str:
@@ -134,6 +155,7 @@ class Progress(Callback):  # type: ignore[misc]
         self._paces: dict[str, Pace] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
         self._printed: dict[str, float] = {}
+        self._skipped: dict[str, int] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles its callbacks; what is on the screen stays behind."""
@@ -150,10 +172,22 @@ class Progress(Callback):  # type: ignore[misc]
         """Show a new result."""
         pace = self._paces.setdefault(trial.trial_id, Pace(self.stop))
         self._rows[trial.trial_id] = cells(label(trial), result, pace.left(result))
+        self._tell_skipped(trial, result)
         if self._console.is_terminal:
             self._redraw()
         elif result.get("done") or time.monotonic() - self._printed.get(trial.trial_id, 0.0) >= _QUIET:
             self._print_line(trial.trial_id)
+
+    def _tell_skipped(self, trial: Trial, result: Mapping[str, Any]) -> None:
+        """Say once that numbers are skipped that are not finite, and in the end how many."""
+        count = int(number_at(result, "non_finite_skipped") or 0)
+        first, last = trial.trial_id not in self._skipped, bool(result.get("done"))
+        if not count or not (first or (last and count > self._skipped[trial.trial_id])):
+            return
+        self._skipped[trial.trial_id] = count
+        what = f"; {result['non_finite']}" if "non_finite" in result else ""
+        said = f"notice: not finite, left out so far: {count:,} (fragments of a lane, or minibatches){what}"
+        self._console.print(f"{label(trial)}: {said}", markup=False, highlight=False, soft_wrap=True)
 
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
         """Leave the last state of the table on the screen."""

@@ -89,6 +89,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "merge_env_runner_states": ("training_only",),
     "num_cpus_per_learner": ("auto",),
     "num_gpus_per_learner": ("auto",),
+    "on_non_finite": ("stop", "skip"),
     "rollout_fragment_length": ("auto",),
 }
 
@@ -136,6 +137,9 @@ def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dic
     annotations = _annotations(type(defaults))
     checked = {}
     for key, value in config.items():
+        if key == "on_non_finite" and key not in known and getattr(defaults.callbacks_class, "guards", False):
+            _check_stops(value, f"{path}.{key}")
+            continue
         if key not in known:
             raise unknown_key(path, key, known)
         if key == "evaluation_config":
@@ -234,6 +238,13 @@ def _check_value(key: str, value: Any, path: str) -> None:
         if not low <= value <= high:
             legal = f"{low:g} to {high:g}" if high < float("inf") else f"{low:g} or more"
             raise ExperimentError(f"{path}: {value!r} is out of range; legal: {legal}")
+
+
+def _check_stops(value: Any, path: str) -> None:
+    """Refuses what RLlib's own algorithms cannot do; they have no such setting, and stop."""
+    _check_value("on_non_finite", _typed(value, frozenset({str}), path), path)
+    if value != "stop":
+        raise ExperimentError(f"{path}: {value!r} is for our own algorithms; RLlib's own know: stop")
 
 
 def _check_schedule(key: str, points: list[Any], path: str) -> None:

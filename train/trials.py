@@ -30,7 +30,9 @@ def trial_name(trial: Trial) -> str:
 
 
 class StopConditions(Stopper):  # type: ignore[misc]
-    """Ends a trial once one of its conditions is reached; a key that a result lacks is not reached.
+    """Ends a trial once one of its conditions is reached.
+
+    What a result lacks is not reached, nor is NaN: returns and lengths before the first episode has ended.
 
     Args:
         conditions: Result key -> value.

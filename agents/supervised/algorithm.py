@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 from ray.rllib.algorithms.algorithm import Algorithm
@@ -125,11 +126,20 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
 class SupervisedCallbacks(ResultCallbacks):
     """The share of right answers stands where other algorithms have the mean return.
 
-    In an iteration that asks for no answer the last share stands. Where an answer is an episode, the share is
-    the rate of success, too.
+    In an iteration that asks for no answer the last share stands; before the first answer it is NaN. Where an
+    answer is an episode, the share is the rate of success, too. Training plays no episodes to count.
     """
 
-    _share: float | None = None
+    _share = math.nan
+
+    def get_state(self) -> dict[str, Any]:
+        """The last share, too."""
+        return {**super().get_state(), "share": self._share}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restores what `get_state` returned."""
+        super().set_state(state)
+        self._share = state.get("share", math.nan)  # older checkpoints have none
 
     def on_train_result(self, *, algorithm: Algorithm, result: dict[str, Any], **others: Any) -> None:
         """Completes the result in place."""
@@ -139,11 +149,12 @@ class SupervisedCallbacks(ResultCallbacks):
         if judged:
             self._share = float(solved / judged)
             learned["answers"] = int(judged)
-        if self._share is not None:
-            runners = result[ENV_RUNNER_RESULTS]
-            runners["episode_return_mean"] = self._share
-            if answers_at_once(algorithm.config.model_config):
-                runners["success_rate"] = self._share
+        runners = result[ENV_RUNNER_RESULTS]
+        for played in ("num_episodes_in_window", "unfinished_episode_len_max"):
+            runners.pop(played, None)
+        runners["episode_return_mean"] = self._share
+        if answers_at_once(algorithm.config.model_config):
+            runners["success_rate"] = self._share
 
 
 class Supervised(SynchronousTraining, ColumnarState, Algorithm):  # type: ignore[misc]

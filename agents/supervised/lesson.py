@@ -5,12 +5,12 @@ T time, B lanes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from engram.agents.fragment import ColumnSet
+from engram.agents.fragment import ColumnSet, no_lanes
 
 
 @dataclass(eq=False)
@@ -24,10 +24,11 @@ class Lesson(ColumnSet):
         masks: Which parts of them count, bool, the shape of `targets`.
         streams: Which of all runners' lanes each one is, (B,).
         weights_seq_no: Number of the runner's weights; nothing here depends on them.
+        dropped: Lanes with an observation that was not finite; nothing in them counts, (B,).
     """
 
     TIME_MAJOR: ClassVar[tuple[str, ...]] = ("observations", "resets", "targets", "masks")
-    LANE_MAJOR: ClassVar[tuple[str, ...]] = ("streams",)
+    LANE_MAJOR: ClassVar[tuple[str, ...]] = ("streams", "dropped")
 
     observations: NDArray[Any]
     resets: NDArray[Any]
@@ -35,6 +36,7 @@ class Lesson(ColumnSet):
     masks: NDArray[Any]
     streams: NDArray[Any]
     weights_seq_no: int
+    dropped: NDArray[Any] = field(default_factory=no_lanes)
 
     @property
     def length(self) -> int:

@@ -26,9 +26,15 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
     """
 
     def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> Lesson:
-        """Steps every lane `length` times; a failed environment starts the lesson over."""
+        """Steps every lane `length` times; a failed environment starts the lesson over.
+
+        Of a lane that has shown something that is not finite, no answer counts. Rewards are not looked at.
+        """
         columns: dict[str, list[Any]] = defaultdict(list)
-        while len(columns["resets"]) < length:
+        while (step := len(columns["resets"])) < length:
+            if step == 0:
+                self._guard.begin(self.num_env_steps_sampled_lifetime)
+            self._guard.step = step + 1
             targets, masks = _answers(self._infos, str(self.config.env))
             results = self._try_env_step(targets)
             if results == ENV_STEP_FAILURE:
@@ -43,12 +49,21 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
             }
             for name, values in row.items():
                 columns[name].append(values)
-            self._observations, _, terminateds, truncateds, self._infos = results
+            observations, _, terminateds, truncateds, self._infos = results
+            self._observations = self._guard.observe(observations)
             self._resets = terminateds | truncateds
         self._count(length * self.num_envs)
         stacked = {name: np.stack(rows) for name, rows in columns.items()}
         streams = np.arange(self.num_envs) + self.num_envs * (self.worker_index or 0)
-        return Lesson(**stacked, streams=streams, weights_seq_no=self._weights_seq_no)
+        if self._guard.bad.any():
+            stacked["masks"][:, self._guard.bad] = False
+            self._log_finding()
+        return Lesson(
+            **stacked,
+            streams=streams,
+            weights_seq_no=self._weights_seq_no,
+            dropped=self._guard.bad.copy(),
+        )
 
 
 def _answers(infos: Mapping[str, Any], env: str) -> tuple[Any, Any]:

@@ -80,17 +80,6 @@ def test_same_seed_same_numbers(ray_cluster):
     assert all(math.isfinite(number) for pair in first for number in pair)
 
 
-def test_result_is_complete_before_any_episode_ends(ray_cluster):
-    settings = config(env_config={"delay": 200}, min_sample_timesteps_per_iteration=640)
-    result = train(settings, 1)[0]
-    assert result["env_runners"]["num_episodes_in_window"] == 0
-    assert result["env_runners"]["episode_return_mean"] == 0.0
-    assert result["env_runners"]["success_rate"] == 0.0
-    assert result["timesteps_total"] == 640
-    assert result["steps_per_second"] > 0
-    assert result["bptt_steps"] == 20
-
-
 def test_checkpoint_goes_on_where_it_was(ray_cluster, tmp_path):
     algorithm = config().build_algo()
     before = algorithm.train()

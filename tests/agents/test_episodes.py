@@ -4,6 +4,8 @@ import numpy as np
 
 from engram.agents.episodes import EPISODES, UNFINISHED, EpisodeLog, EpisodeWindow
 
+NAMES = [f"episode_{name}_{stat}" for name in ("return", "len") for stat in ("mean", "min", "max")]
+
 
 class Recorder:
     """Stands in for RLlib's metrics logger."""
@@ -46,12 +48,14 @@ def test_every_lane_plays_its_share_and_no_more():
     assert log.wanting()
 
 
-def test_progress_is_reported_until_the_first_episode_ends():
+def test_every_report_says_how_far_the_episodes_are():
     log = EpisodeLog(2)
     log.step(np.array([1.0, 3.0]), np.array([False, False]), {"success": np.zeros(2, bool)})
-    assert report(log) == {UNFINISHED: [(2.0, 1, False, None)]}
+    assert report(log) == {UNFINISHED: [(1, True)]}
     log.step(np.ones(2), np.array([True, False]), {})
-    assert UNFINISHED not in report(log)
+    assert report(log)[UNFINISHED] == [(2, True)]
+    log.restart()
+    assert report(log) == {UNFINISHED: [(0, True)]}
 
 
 def test_window_keeps_the_last_episodes():
@@ -67,12 +71,20 @@ def test_window_keeps_the_last_episodes():
     assert summary["groups"]["a"]["success_rate"] == 1.0
 
 
-def test_empty_window_speaks_of_the_episodes_under_way():
-    summary = EpisodeWindow(size=2).summary([(1.0, 10, False, None), (3.0, 20, False, None)])
-    assert summary["episode_return_mean"] == 2.0
-    assert summary["success_rate"] == 0.0
-    assert summary["num_episodes_in_window"] == 0
-    assert np.isfinite(EpisodeWindow(size=2).summary()["episode_return_mean"])
+def test_an_empty_window_has_no_returns_and_no_lengths():
+    summary = EpisodeWindow(size=2).summary([(10, True), (20, False)])
+    assert all(np.isnan(summary.pop(name)) for name in [*NAMES, "success_rate"])
+    assert summary == {"num_episodes_in_window": 0, "unfinished_episode_len_max": 20}
+    assert set(EpisodeWindow(size=2).summary((7, False))) == {*NAMES, *summary}, "a series of one"
+    assert set(EpisodeWindow(size=2).summary()) == {*NAMES, "num_episodes_in_window"}
+
+
+def test_once_an_episode_has_ended_those_under_way_are_nobodys_business():
+    window = EpisodeWindow(size=2)
+    window.extend([(-9.0, 9, None, None)])
+    summary = window.summary([(500, True)])
+    assert {summary[name] for name in NAMES} == {-9.0, 9.0}
+    assert not {"success_rate", "unfinished_episode_len_max"} & set(summary)
 
 
 def test_a_single_episode_comes_back_unwrapped():

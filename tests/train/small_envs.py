@@ -83,6 +83,28 @@ class Uneven(gym.Env):
         return np.zeros(1, np.float32), float(self._length == 9), self._t == self._length, False, {}
 
 
+class Toll(gym.Env):
+    """Action-free; every step costs 1, an episode has 60, and step 30 of every second one costs NaN."""
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
+
+    def __init__(self):
+        self.observation_space = gym.spaces.Box(0, 1, (1,), np.float32)
+        self.action_space = gym.spaces.Discrete(2)
+        self._episodes = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._t, self._episodes = 0, self._episodes + 1
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        self._t += 1
+        broken = self._t == 30 and self._episodes % 2 == 0
+        return np.zeros(1, np.float32), np.nan if broken else -1.0, self._t == 60, False, {}
+
+
 gym.register("small/Cue-v0", Cue)
 gym.register("small/ToldCue-v0", ToldCue)
 gym.register("small/Uneven-v0", Uneven)
+gym.register("small/Toll-v0", Toll)

@@ -1,5 +1,8 @@
 """What is checked before Ray starts, against the real algorithms and models."""
 
+import re
+from types import SimpleNamespace
+
 import pytest
 import ray
 
@@ -197,6 +200,31 @@ def test_header_tells_the_gradient_window():
 def test_warning_where_gradients_must_carry_but_cannot(core_type, delay, warned):
     made = plan({"env_config": {"delay": delay}, "model": MODEL | {"core": {"type": core_type}}})
     assert (header.warning(made) is not None) == warned
+
+
+@pytest.mark.parametrize(
+    ("run", "warned"), [("IMPALA", True), ("APPO", True), ("PPO", False), ("RecurrentIMPALA", False)]
+)
+def test_warning_where_rllib_forgets_what_follows_a_fragment(run, warned):
+    """`tests/agents/test_stock.py` pins that it does."""
+    made = SimpleNamespace(experiment=SimpleNamespace(run=run))
+    assert (header.lost_values(made) is not None) == warned
+
+
+def test_on_non_finite_is_stop_or_skip_and_rllibs_own_algorithms_stop():
+    ours, theirs, offline = (build.defaults(run, {}) for run in ("Supervised", "DQN", "BC"))
+    for value in ("stop", "skip"):
+        assert settings.check({"on_non_finite": value}, ours) == {"on_non_finite": value}
+    assert settings.check({"on_non_finite": "stop"}, theirs) == {}
+    for value, defaults, message in (
+        ("skipp", ours, "unknown 'skipp'; did you mean 'skip'?"),
+        ("skipp", theirs, "unknown 'skipp'; did you mean 'skip'?"),
+        (None, theirs, "expected text, got None"),
+        ("skip", theirs, "'skip' is for our own algorithms; RLlib's own know: stop"),
+        ("stop", offline, "unknown key"),
+    ):
+        with pytest.raises(ExperimentError, match=f"config.on_non_finite: {re.escape(message)}"):
+            settings.check({"on_non_finite": value}, defaults)
 
 
 def test_no_memory_no_window():

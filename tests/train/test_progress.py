@@ -2,8 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from engram.agents.episodes import EpisodeWindow
 from engram.train.interrupt import INTERRUPT, SavingScheduler
-from engram.train.progress import Pace, Progress, cells
+from engram.train.progress import Pace, Progress, cells, number_at
 from engram.train.trials import StopConditions, trial_name
 
 
@@ -37,6 +38,35 @@ def test_cells():
         "-",
         "-",
     )
+
+
+def test_before_an_episode_has_ended_there_is_no_return():
+    """Whatever an older version told of it."""
+    runners = EpisodeWindow(1).summary([(7, True), (1234, True)])
+    assert cells("0", {"env_runners": runners}, None)[1:3] == ("- (episodes at step 1,234)", "-")
+    of_episodes = [name for name in runners if name.startswith(("episode_", "success_rate"))]
+    assert len(of_episodes) == 7
+    for name in of_episodes:
+        assert not StopConditions({f"env_runners/{name}": -1e9})("a", {"env_runners": runners})
+    old = {"num_episodes_in_window": 0, "episode_return_mean": -20.0, "success_rate": 0.0}
+    assert cells("0", {"env_runners": old}, None)[1:3] == ("-", "-")
+    assert number_at({"evaluation": {"env_runners": old}}, "evaluation/env_runners/success_rate") is None
+    supervised = {"env_runners": old, "learners": {"default_policy": {"answers": 9}}}
+    assert number_at(supervised, "env_runners/episode_return_mean") == -20.0
+    endless = {"env_runners": {"episode_return_mean": float("inf")}}
+    assert number_at(endless, "env_runners/episode_return_mean") is None
+
+
+def test_skipped_numbers_are_told_once_and_in_the_end(capsys):
+    progress = Progress({"timesteps_total": 100})
+    for step, count in enumerate((0, 0, 3, 5, 9)):
+        what = {"non_finite": f"reward: nan {step}"} if count else {}
+        skipped = result(step, step, done=step == 4, non_finite_skipped=count, **what)
+        progress.on_trial_result(0, [], trial(), skipped)
+    told = [line for line in capsys.readouterr().out.splitlines() if "not finite" in line]
+    start = "0 lr=0.1: notice: not finite, left out so far: "
+    assert [line.removeprefix(start)[0] for line in told] == ["3", "9"]
+    assert told[0].endswith("; reward: nan 2")
 
 
 def test_plain_lines_are_few(capsys):

@@ -1,6 +1,8 @@
 """Training for real, in a process of its own: Ctrl-C, kill -9, resume, evaluate."""
 
+import csv
 import json
+import math
 import os
 import signal
 import subprocess
@@ -8,9 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from rllib_process import command, environment, heed_ctrl_c
 
+from engram.train import checkpoints
 from engram.train.results import read_trials
+from engram.train.scores import show_results
 
 
 def processes(session):
@@ -192,3 +197,43 @@ def test_kill_and_resume(experiment_file, tmp_path, rllib):
     assert after == list(range(resumed["timesteps_total"], rows[-1]["timesteps_total"] + 1, 96))
     assert after[0] > before[-1] - 4 * 96  # at most what came after the last checkpoint is played again
     assert left_after(process.pid, patience=120) == []  # Ray's agents notice after a minute
+
+
+TOLL = """
+toll:
+  env: small_envs:small/Toll-v0
+  run: RecurrentPPO
+  stop: {env_runners/episode_return_mean: -30}
+  checkpoint_config: {checkpoint_frequency: 1, num_to_keep: 2}
+  config:
+    num_envs_per_env_runner: 4
+    rollout_fragment_length: 10
+    model: {encoder: {type: mlp, hidden: [8]}, core: {type: gru, size: 8}}
+"""
+
+
+def test_only_finished_episodes_stop_a_trial_and_a_reward_that_is_no_number_ends_it(tmp_path, rllib, capsys):
+    """An episode earns -60: at -10, after one fragment, -30 is not reached. The second one earns NaN."""
+    (tmp_path / "toll.yaml").write_text(TOLL)
+    done = rllib("train", "-f", tmp_path / "toll.yaml", "--local-dir", tmp_path)
+    assert done.returncode == 1
+    assert "0: return - (episodes at step 10), success -, env steps 40, " in done.stdout
+    last = done.stdout.splitlines()[-1]
+    where = "(step 10 of the fragment, lane 0, env runner 0)"
+    assert last.startswith(f"failed: FloatingPointError: reward: nan at env step 360 {where} (all of it: ")
+    (trial,) = (tmp_path / "toll").glob("RecurrentPPO_*")
+    returns = [report["env_runners"]["episode_return_mean"] for report in results(trial)]
+    assert len(returns) == 8
+    assert all(math.isnan(value) for value in returns[:5])
+    assert returns[5:] == [-60.0] * 3
+    with (trial / "progress.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["env_runners/episode_return_mean"] for row in rows] == ["nan"] * 5 + ["-60.0"] * 3
+    assert tensorboard_steps(trial) == [[240, 280, 320]]
+    kept = sorted(trial.glob("checkpoint_*"))
+    assert [checkpoint.name for checkpoint in kept] == ["checkpoint_000006", "checkpoint_000007"]
+    weights = checkpoints.load_module(kept[-1]).state_dict().values()
+    assert all(torch.isfinite(leaf).all() for leaf in weights)
+    (row,) = show_results([str(tmp_path / "toll")], as_json=False)
+    assert (row["best"], row["best_env_steps"]) == (-60.0, 240)
+    assert "failed: FloatingPointError: reward: nan at env step 360" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Runs in numbers, on made-up reports."""
 
 import json
+import math
 
 import pytest
 from made_up_runs import make_trial
@@ -53,6 +54,19 @@ def test_without_evaluations_the_best_of_training(tmp_path):
     assert (found.validation, found.best, found.best_env_steps) == (None, 0.9, 2000)
     assert (found.best_epoch, found.hours_per_epoch) == (None, None)
     assert found.unfinished == "still running or stopped, at 3,000 env steps"
+
+
+def test_a_report_without_a_finished_episode_is_not_the_best(tmp_path):
+    """What older versions told of episodes under way, and what today's tell: NaN."""
+    returns = [-20.0, math.nan, -500.0, -480.0]
+    make_trial(
+        tmp_path / "runs", env_config={}, episode_return_mean=returns, num_episodes_in_window=[0, 0, 3, 9]
+    )
+    found = only_score(tmp_path / "runs")
+    assert (found.training, found.best, found.best_env_steps) == (-480.0, -480.0, 4000)
+    make_trial(tmp_path / "none", env_config={}, episode_return_mean=[-20.0], num_episodes_in_window=[0])
+    found = only_score(tmp_path / "none")
+    assert (found.training, found.best, found.best_env_steps) == (None, None, None)
 
 
 def test_a_trial_that_has_not_reported(tmp_path):

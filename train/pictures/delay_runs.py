@@ -1,13 +1,12 @@
 """From the trials of finished runs to scores: which setting is the delay, what counts, what is left out."""
 
-import math
 import statistics
 from typing import Any
 
 from engram.train.errors import ExperimentError, unknown
 from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, Score, Scores, shown
 from engram.train.pictures.fields import Points
-from engram.train.progress import lookup
+from engram.train.progress import lookup, number_at
 from engram.train.results import Trial
 from engram.train.runner import changed_settings
 
@@ -59,12 +58,8 @@ def last_values(trial: Trial, place: str) -> list[float]:
     """
     count = -(-len(trial.reports) // TENTH)  # rounded up
     last = trial.reports[len(trial.reports) - count :]
-    values = [
-        lookup(report, f"{RUNNERS}/{place}")
-        for report in last
-        if lookup(report, f"{RUNNERS}/num_episodes_in_window") != 0
-    ]
-    return [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
+    values = [number_at(report, f"{RUNNERS}/{place}") for report in last]
+    return [value for value in values if value is not None]
 
 
 def _telling_metric(trials: list[Trial]) -> str:
