@@ -8,17 +8,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-import gymnasium as gym
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
 
+from engram.agents.actions import actions_in
 from engram.agents.encoders import encoder_options, make_encoder
 from engram.memory import core_options, make_core
 from engram.memory.core import State
+from engram.memory.modes import without_chance
 from engram.memory.options import Options, check_keys, integers, parse_options
 from engram.memory.windows.mlp import relu_layers
 
@@ -27,6 +28,9 @@ RESETS = "resets"
 
 OBJECTIVE = "objective"
 """Entry of a training batch: called with module and batch, it gives `_forward_train`'s outputs."""
+
+TAKES_CHANCES = "takes_chances"
+"""Entry of a module's `model_config`, set by the algorithm: whether dropout acts in training."""
 
 POLICY_INIT_SCALE = 0.01
 """The policy head starts near uniform: its weights are scaled by this number."""
@@ -90,7 +94,11 @@ class Outputs(NamedTuple):
 
 
 class ColumnarModule(TorchRLModule):  # type: ignore[misc]
-    """A module of the columnar data path: it runs T steps of B lanes at once."""
+    """A module of the columnar data path: it runs T steps of B lanes at once.
+
+    Dropout and random initial states act under `run: Supervised` alone. A policy gradient differentiates the
+    density of the policy that acted, and that one dropped nothing; see `engram.memory.modes.without_chance`.
+    """
 
     @abstractmethod
     def initial_state(self, lanes: int) -> State:
@@ -108,6 +116,14 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
 
     def prepare_tests(self) -> None:
         """Called where the module is to be evaluated, not trained."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Puts the networks into training mode, with or without what is random there, or evaluation mode."""
+        super().train(mode)
+        if mode and not self.model_config.get(TAKES_CHANCES, False):
+            for network in self.children():
+                without_chance(network)
+        return self
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Takes over weights.
@@ -156,6 +172,8 @@ class RecurrentModule(ColumnarModule):
         config = check_recurrent_model(
             {key: value for key, value in self.model_config.items() if key in known}
         )
+        actions = actions_in(self.action_space)
+        self.action_dist_cls = actions.distribution
         self.encoder = make_encoder(self.observation_space, config.encoder)
         self.core = make_core(self.encoder.output_size, config.core)
         self.memory_encoder = None
@@ -168,12 +186,13 @@ class RecurrentModule(ColumnarModule):
         hidden = parse_options(HeadOptions, config.head, "model.head").hidden
         self.shared_head = relu_layers(features, hidden)
         features = (features, *hidden)[-1]
-        self.policy_head = nn.Linear(features, _distribution_size(self.action_space))
+        self.policy_head = nn.Linear(features, actions.size)
         self.value_head = nn.Linear(features, 1)
         with torch.no_grad():
             self.policy_head.weight.mul_(POLICY_INIT_SCALE)
             self.policy_head.bias.zero_()
             self.value_head.bias.zero_()
+        self.train()
 
     def initial_state(self, lanes: int) -> State:
         """See `ColumnarModule`."""
@@ -195,12 +214,3 @@ class RecurrentModule(ColumnarModule):
         parts = [remembered, features] if self.skip else [remembered]
         joined = self.shared_head(torch.cat(parts, dim=-1) if len(parts) > 1 else remembered)
         return Outputs(self.policy_head(joined), self.value_head(joined).squeeze(-1), state)
-
-
-def _distribution_size(space: gym.Space[Any]) -> int:
-    """Numbers that describe an action distribution over `space`: A."""
-    if isinstance(space, gym.spaces.Discrete):
-        return int(space.n)
-    if isinstance(space, gym.spaces.Box) and len(space.shape) == 1:
-        return 2 * int(space.shape[0])
-    raise ValueError(f"cannot act in the action space {space}; known: Discrete, Box of one dimension")

@@ -71,6 +71,7 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
     from ray.rllib.algorithms.registry import ALGORITHMS as STOCK
 
     from engram.agents import ALGORITHMS, make_config
+    from engram.agents.stock_runner import StockEnvRunner
 
     if run not in ALGORITHMS and run not in STOCK:
         raise unknown("run", run, algorithms())
@@ -78,6 +79,7 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         _check_stock_model(model)
     if run not in ALGORITHMS:
         config = STOCK[run]()[1]
+        config.env_runners(env_runner_cls=StockEnvRunner)
         return config.rl_module(model_config=dict(model)) if model else config
     try:
         return make_config(run, model)
@@ -122,9 +124,15 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     Raises:
         ExperimentError: anything the algorithm or the model refuses.
     """
+    from engram.agents.actions import counted_from_zero
+
     config = defaults(run, settings.mapping(values.get("model"), "config.model"))
     checked = settings.check(values, config)
     checked.pop("model", None)
+    try:
+        counted_from_zero(env.action_space)
+    except ValueError as error:
+        raise ExperimentError(f"env: {error}") from None
     if "env_config" in checked:
         checked["env_config"] = with_autoreset(checked["env_config"])
     try:
@@ -187,10 +195,13 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         ExperimentError: the model cannot be built for these spaces.
     """
     from engram.agents import gradient_window
+    from engram.agents.columnar import ColumnarConfig
     from engram.agents.thinking import ThinkingModule
 
     try:
         module = build_module(config, env)
+        if isinstance(config, ColumnarConfig):
+            config.check_module(module)
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
         separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
