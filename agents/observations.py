@@ -145,9 +145,7 @@ class Numbers(Reader):
         self.shape = tuple(space.shape) or (1,)
         self._space, self._scale = space, scale
         self._whole = not np.issubdtype(space.dtype, np.floating)
-        low, high = (np.asarray(bound, np.float64) for bound in (space.low, space.high))
-        with np.errstate(over="ignore"):
-            span = high - low
+        low, span = space.low, self._span()
         by_bounds, compressed = self._rules(span, path)
         ranges = by_bounds & (span > 0)
         signed, moved = ranges & (low < 0), by_bounds & (low != 0)
@@ -162,6 +160,15 @@ class Numbers(Reader):
         _constant(self, "shift", np.where(signed, -1.0, 0.0))
         _constant(self, "compressed", compressed)
         self._compresses = bool(compressed.any())
+
+    def _span(self) -> NDArray[np.float64]:
+        """Upper less lower bound; of whole numbers exactly, since those of 64 bits are not all floats."""
+        kind = np.int64 if self._whole else np.float64
+        low, high = (np.atleast_1d(bound).astype(kind) for bound in (self._space.low, self._space.high))
+        with np.errstate(over="ignore"):
+            span = high - low
+        span = span.view(np.uint64).astype(np.float64) if self._whole else span
+        return np.asarray(span.reshape(self._space.shape))
 
     def _rules(self, span: NDArray[Any], path: str) -> tuple[NDArray[Any], NDArray[Any]]:
         """Which elements are scaled by their bounds, and which by `symlog`; the others stay as they are."""

@@ -63,7 +63,9 @@ def chances(network: nn.Module, options: Any = None) -> dict[str, float | str]:
 
 
 def _is_chance(name: str, value: Any) -> bool:
-    dropped = "dropout" in name and isinstance(value, float | int) and not isinstance(value, bool) and value > 0
+    dropped = (
+        "dropout" in name and isinstance(value, float | int) and not isinstance(value, bool) and value > 0
+    )
     return dropped or (name == "initial_state" and value == "random")
 
 

@@ -126,7 +126,9 @@ def test_supervised_learns_answers_that_do_not_start_at_zero(name):
 
 def test_supervised_names_a_target_outside_the_space(monkeypatch):
     monkeypatch.setattr(counted.Counted, "_told", lambda self: {"target": np.int64(9), "mask": True})
-    with pytest.raises(ValueError, match=r"env: .* says that 9 is right, which is not in Discrete\(3, start=5\)"):
+    with pytest.raises(
+        ValueError, match=r"env: .* says that 9 is right, which is not in Discrete\(3, start=5\)"
+    ):
         runner_of(config("Supervised")).sample()
 
 
@@ -137,7 +139,7 @@ def test_stock_runner_gives_the_environment_its_own_actions(model, name):
     assert isinstance(runner, StockEnvRunner)
     assert runner.get_spaces()[DEFAULT_MODULE_ID][1] == counted.ACTIONS[name] == runner.module.action_space
     for random_actions in (False, True):
-        episodes = runner.sample(random_actions=random_actions)
+        episodes = runner.sample(random_actions=random_actions, force_reset=True)
         drawn = np.concatenate([episode.get_actions() for episode in episodes])
         assert (drawn.min(), drawn.max()) == (0, 2)
 
