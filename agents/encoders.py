@@ -26,8 +26,8 @@ class EncoderOptions(Options):
     scale: str = choice(
         "auto",
         "numbers as floats. auto: whole ones by the bounds of each element to 0..1 (-1..1 where negative), "
-        "symlog where bounds lie more than 65,535 apart, floats as they are; bounds: all by their bounds; "
-        "symlog: sign(x) log(1 + |x|); none: as they are, for codes in a box of bytes",
+        "their logarithm where bounds lie more than 1,000 apart, floats as they are; bounds: all by their "
+        "bounds; symlog: sign(x) log(1 + |x|); none: as they are, for codes in a box of bytes",
         SCALES,
     )
 

@@ -19,7 +19,7 @@ from engram.agents.actions import actions_in
 from engram.agents.encoders import encoder_options, make_encoder
 from engram.memory import core_options, make_core
 from engram.memory.core import State
-from engram.memory.modes import without_chance
+from engram.memory.modes import chances, normalises_by_batch, without_chance
 from engram.memory.options import Options, check_keys, integers, parse_options
 from engram.memory.windows.mlp import relu_layers
 
@@ -98,7 +98,12 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
 
     Dropout and random initial states act under `run: Supervised` alone. A policy gradient differentiates the
     density of the policy that acted, and that one dropped nothing; see `engram.memory.modes.without_chance`.
+
+    Attributes:
+        core_type: The core's name.
     """
+
+    core_type: str
 
     @abstractmethod
     def initial_state(self, lanes: int) -> State:
@@ -113,6 +118,32 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
             state: State before the first step, name to (B, ...).
             resets: True where a step is the first of an episode, (T, B); None: nowhere.
         """
+
+    def remarks(self, algorithm: str) -> list[str]:
+        """What a user should know about this module before it trains, one line each.
+
+        Args:
+            algorithm: The name of the one that trains it.
+        """
+        if self.model_config.get(TAKES_CHANCES, False):
+            return []
+        core, lost, said = self.core_type, self.chances(), []
+        if lost:
+            named = ", ".join(f"{name} {value}" for name, value in lost.items())
+            said.append(
+                f"{named} of core {core}: without effect under {algorithm}, a policy gradient, whose policy must "
+                "be the one that acted"
+            )
+        if normalises_by_batch(self):
+            said.append(
+                f"core {core} normalises by the batch where it learns and by running statistics where it acts: "
+                f"{algorithm} does not start from the policy that acted"
+            )
+        return said
+
+    @abstractmethod
+    def chances(self) -> dict[str, float | str]:
+        """What is random in the core, see `engram.memory.modes.chances`."""
 
     def prepare_tests(self) -> None:
         """Called where the module is to be evaluated, not trained."""
@@ -176,6 +207,8 @@ class RecurrentModule(ColumnarModule):
         self.action_dist_cls = actions.distribution
         self.encoder = make_encoder(self.observation_space, config.encoder)
         self.core = make_core(self.encoder.output_size, config.core)
+        self.core_type = config.core["type"]
+        _, self._core_options = core_options(config.core)
         self.memory_encoder = None
         if not self.core.train_input:
             self.memory_encoder = make_encoder(self.observation_space, config.encoder).requires_grad_(False)
@@ -193,6 +226,15 @@ class RecurrentModule(ColumnarModule):
             self.policy_head.bias.zero_()
             self.value_head.bias.zero_()
         self.train()
+
+    def remarks(self, algorithm: str) -> list[str]:
+        """See `ColumnarModule`; and what may be wrong with the numbers that are seen."""
+        remark = self.encoder.reader.remark()
+        return super().remarks(algorithm) + ([] if remark is None else [remark])
+
+    def chances(self) -> dict[str, float | str]:
+        """See `ColumnarModule`."""
+        return chances(self.core, self._core_options)
 
     def initial_state(self, lanes: int) -> State:
         """See `ColumnarModule`."""

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from engram.agents.actions import named
 
-WIDEST = 2**16 - 1
-"""Whole numbers whose bounds lie further apart than this: the bounds are those of the dtype, or of a counter,
-and do not tell what occurs; sixteen bits are the most that sensors and images have."""
+WIDEST = 1000
+"""Where bounds of whole numbers lie further apart, they are those of a counter or of the dtype, and most of
+what occurs is small beside them: it is its logarithm that is scaled."""
 
 MOST_SYMBOLS = 2**16
 """Columns that a one-hot observation may have."""
@@ -28,6 +28,7 @@ MOST_SYMBOLS = 2**16
 CODES_SIDE = 32  # cells; pictures of 0 to 255 that are smaller may as well be boards of codes
 LARGE_FLOATS = 100.0  # bounds of floats that are worth a remark
 UNBOUNDED = 1e30  # bounds of floats that mean none
+TINY = float(np.finfo(np.float64).tiny)
 
 SCALES = ("auto", "bounds", "symlog", "none")
 
@@ -60,9 +61,9 @@ def make_reader(space: gym.Space[Any], scale: str, path: str) -> Reader:
     Args:
         space: Of one lane.
         scale: `auto`: whole numbers by the bounds of each element to 0..1, or to -1..1 where they may be
-            negative, and by `symlog` where the bounds lie further apart than `WIDEST`; floats as they are.
-            `bounds`: all elements by their bounds. `symlog`: sign(x) log(1 + |x|) of all elements (Hafner et
-            al., 2023). `none`: as they are.
+            negative; where the bounds lie further apart than `WIDEST`, their `symlog` is, counted from the
+            lower bound or, where they may be negative, from 0. Floats stay as they are. `bounds`: all
+            elements by their bounds. `symlog`: sign(x) log(1 + |x|) of all elements. `none`: as they are.
         path: Where the encoder's options were written, dotted; only used in messages.
 
     Raises:
@@ -147,17 +148,23 @@ class Numbers(Reader):
         self._whole = not np.issubdtype(space.dtype, np.floating)
         low, span = space.low, self._span()
         by_bounds, compressed = self._rules(span, path)
+        signed = low < 0
+        gain, shift = np.ones_like(span), np.zeros_like(span)
         ranges = by_bounds & (span > 0)
-        signed, moved = ranges & (low < 0), by_bounds & (low != 0)
-        gain = np.divide(np.where(signed, 2.0, 1.0), span, out=np.ones_like(span), where=ranges)
+        gain[ranges] = (np.where(signed, 2.0, 1.0) / np.maximum(span, TINY))[ranges]
+        shift[ranges & signed] = -1.0
+        logarithms = compressed & (scale == "auto")
+        reach = np.where(signed, np.maximum(-low.astype(np.float64), space.high), span)
+        gain[logarithms] = 1.0 / np.log1p(reach[logarithms])
+        moved = (by_bounds | (logarithms & ~signed)) & (low != 0)
         self.factor: float | None = None
         if not moved.any() and not compressed.any() and len(np.unique(gain)) <= 1:
             self.factor = float(gain.flat[0]) if gain.size else 1.0
             return
-        offset = space.low.astype(np.int64) if self._whole else space.low
+        offset = low.astype(np.int64) if self._whole else low
         _constant(self, "low", np.where(moved, offset, 0))
         _constant(self, "gain", gain)
-        _constant(self, "shift", np.where(signed, -1.0, 0.0))
+        _constant(self, "shift", shift)
         _constant(self, "compressed", compressed)
         self._compresses = bool(compressed.any())
 
@@ -193,12 +200,19 @@ class Numbers(Reader):
         if self.factor is not None:
             scaled = observations.to(dtype)
             return scaled if self.factor == 1.0 else scaled * self.factor
-        # Subtracted as they are: of numbers around a million, float32 would keep little of the difference.
-        raised = (observations.to(self.low.dtype) - self.low).to(dtype)
+        raised = self._raised(observations, dtype)
         scaled = raised * self.gain.to(dtype) + self.shift.to(dtype)
         if not self._compresses:
             return scaled
-        return torch.where(self.compressed, symlog(observations.to(dtype)), scaled)
+        return torch.where(self.compressed, symlog(raised) * self.gain.to(dtype), scaled)
+
+    def _raised(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
+        """Less what they are counted from, subtracted as they are: float32 would lose the difference."""
+        difference = observations.to(self.low.dtype) - self.low
+        raised = difference.to(dtype)
+        if observations.dtype == torch.uint64:  # differences that int64 does not hold have wrapped around
+            raised = torch.where(difference < 0, raised + 2.0**64, raised)
+        return raised
 
     def described(self) -> str | None:
         """See `Reader`."""
@@ -206,14 +220,15 @@ class Numbers(Reader):
             high = float(np.max(self._space.high))
             return None if self.factor == 1.0 else f"0 to {high:g} by their bounds to 0 to 1"
         compressed, count = int(self.compressed.sum()), self.compressed.numel()
-        reach = "-1 to 1" if (self.shift < 0).any() else "0 to 1"
-        by_bounds = f"each element by its bounds to {reach}"
+        if self._scale == "symlog":
+            return "sign(x) log(1 + |x|) of each element"
+        reach = "-1 to 1" if np.any(self._space.low < 0) else "0 to 1"
         if not compressed:
-            return by_bounds
-        text = "sign(x) log(1 + |x|)"
-        if self._scale == "auto":
-            text += f", since bounds further apart than {WIDEST:,} do not tell what occurs"
-        return text if compressed == count else f"{by_bounds}; {compressed} of {count} elements: {text}"
+            return f"each element by its bounds to {reach}"
+        logarithm = f"logarithm, since bounds more than {WIDEST:,} apart do not tell what occurs"
+        if compressed == count:
+            return f"each element by its bounds to {reach}, its {logarithm}"
+        return f"each element by its bounds to {reach}; of {compressed} of {count} the {logarithm}"
 
     def remark(self) -> str | None:
         """Numbers that may not be what they look like, or larger than a network likes."""
@@ -239,7 +254,10 @@ class Numbers(Reader):
 
 
 def symlog(values: Tensor) -> Tensor:
-    """sign(x) log(1 + |x|): small numbers nearly as they are, large ones by their order of magnitude."""
+    """sign(x) log(1 + |x|): small numbers nearly as they are, large ones by their order of magnitude.
+
+    Source: Hafner et al., Mastering diverse domains through world models, arXiv 2301.04104, equation 9.
+    """
     return values.sign() * values.abs().log1p()
 
 

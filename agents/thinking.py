@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from engram.agents.actions import actions_in, named
 from engram.agents.module import POLICY_INIT_SCALE, ColumnarModule, Outputs
 from engram.memory.core import State, where_lanes
+from engram.memory.modes import chances
 from engram.memory.options import Options, check_keys, integer, parse_options
 from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
 
@@ -92,6 +93,7 @@ class ThinkingModule(ColumnarModule):
         shape = self.observation_space.shape or ()
         answers = answers_of(self.action_space)
         self._check_readout()
+        self.core_type = config.core["type"]
         self.thinker: Thinker = make_thinker(shape, answers, config.core, "core")
         self.thinking_steps = self.thinker.thinking_steps
         self.test_steps = self.readout.thinking_steps or self.thinking_steps
@@ -104,6 +106,10 @@ class ThinkingModule(ColumnarModule):
         self._measure_value_head(shape)
         self.action_dist_cls = actions_in(self.action_space).distribution
         self.train()
+
+    def chances(self) -> dict[str, float | str]:
+        """See `ColumnarModule`."""
+        return chances(self.thinker)
 
     def _check_readout(self) -> None:
         """Raises ValueError where so many bits cannot be set."""

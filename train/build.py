@@ -38,6 +38,8 @@ class ModuleFacts:
         window: Env steps that gradients reach back, or None where the module keeps no memory.
         carries_gradient: Whether the core bridges a delay by gradients through time.
         thinking: Its iterations, or None where it does not think.
+        scaling: What is done to observations before they are encoded, or None where nothing is.
+        remarks: What a user should know about the model under this algorithm, one line each.
     """
 
     core: str
@@ -46,6 +48,8 @@ class ModuleFacts:
     window: int | None
     carries_gradient: bool
     thinking: ThinkingFacts | None = None
+    scaling: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def algorithms() -> dict[str, str]:
@@ -194,7 +198,7 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     Raises:
         ExperimentError: the model cannot be built for these spaces.
     """
-    from engram.agents import gradient_window
+    from engram.agents import ColumnarModule, gradient_window
     from engram.agents.columnar import ColumnarConfig
     from engram.agents.thinking import ThinkingModule
 
@@ -206,8 +210,9 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         text = reason(error)
         separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
         raise ExperimentError(f"config.model{separator}{text}") from None
+    remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
     if isinstance(module, ThinkingModule):
-        return _describe_thinking(module, config.model_config["core"]["type"])
+        return _describe_thinking(module, config.model_config["core"]["type"], remarks)
     core = getattr(module, "core", None)
     if core is None:
         window = gradient_window(config) if module.is_stateful() else None
@@ -218,10 +223,12 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         core_parameters=_count(core),
         window=gradient_window(config) if core.initial_state(1) else None,
         carries_gradient=core.carries_gradient,
+        scaling=module.encoder.reader.described(),
+        remarks=remarks,
     )
 
 
-def _describe_thinking(module: Any, core: str) -> ModuleFacts:
+def _describe_thinking(module: Any, core: str, remarks: tuple[str, ...]) -> ModuleFacts:
     thinker = module.thinker
     steps = (module.thinking_steps, module.test_steps)
     depths = {n: (thinker.effective_depth(n), thinker.effective_depth(n, "tables")) for n in steps}
@@ -232,6 +239,7 @@ def _describe_thinking(module: Any, core: str) -> ModuleFacts:
         window=None,
         carries_gradient=True,
         thinking=ThinkingFacts(*steps, depths),
+        remarks=remarks,
     )
 
 

@@ -47,6 +47,7 @@ BOXES = {
     "far_up": box(2**62, 2**62 + 10, np.int64),
     "far_up_unsigned": box(2**63 + 5, 2**63 + 15, np.uint64),
     "signed": box(-5, 5, np.int8),
+    "late_counter": box(10_000, 100_000, np.int32),
     "lopsided": box(-1, 255, np.int16),
     "flag_and_counter": mixed([0, 0, 0], [1, 10_000, INT32]),
     "constant": mixed([3, 0, 0], [3, 1, 1]),
@@ -64,27 +65,26 @@ def test_different_observations_have_different_features(name, encoder):
     """One step of each element, from its lower bound or zero: seen in that element alone, and sane in size."""
     space = BOXES[name]
     made = make_encoder(space, {"type": encoder})
-    start = np.where(np.isfinite(space.low) & (np.abs(space.low.astype(np.float64)) < 1e30), space.low, 0)
-    wide = space.high.astype(np.float64) - space.low > 65_535
-    start = np.where(wide, 0, start).astype(space.dtype)
+    low, high = space.low.astype(object), space.high.astype(object)
+    wide = np.array(high - low > 1_000, bool)
+    start = np.where(wide & (low < 0), 0, space.low).astype(space.dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for index in np.ndindex(space.shape):
             if space.low[index] == space.high[index]:
                 continue
             other = start.copy()
-            other[index] = min(start[index].item() + 9, space.high[index].item())
+            other[index] = min(start[index].item() + 9, high[index])
             first, second = made.prepare(torch.from_numpy(np.stack([start, other])))
             moved = (second - first).abs()
-            span = space.high[index].astype(np.float64) - space.low[index]
-            assert moved[index] >= min(0.5, 9 / span if span <= 65_535 else 0.5)
+            assert moved[index] >= (0.05 if wide[index] else 9 / max(9, high[index] - low[index]) - 1e-6)
             assert moved.sum() == moved[index]
-            assert first.abs().max() <= 50
+            assert first.abs().max() <= 1
             features = made(torch.stack([first, second]))
             assert features.isfinite().all()
     extremes = torch.from_numpy(np.stack([space.low, space.high]))
     if np.issubdtype(space.dtype, np.integer):
-        assert made.prepare(extremes).abs().max() <= 50
+        assert made.prepare(extremes).abs().max() <= 1 + 1e-6
 
 
 @pytest.mark.parametrize(
@@ -101,10 +101,13 @@ def test_different_observations_have_different_features(name, encoder):
         (BOXES["far_up_unsigned"], 2**63 + 12, 0.7),
         (BOXES["signed"], 0, 0.0),
         (BOXES["lopsided"], 255, 1.0),
-        (BOXES["int32"], 9, np.log(10)),
-        (BOXES["int32_signed"], -9, -np.log(10)),
+        (BOXES["int32"], 9, np.log(10) / np.log(2**31)),
+        (BOXES["int32"], INT32, 1.0),
+        (BOXES["int32_signed"], -9, -np.log(10) / np.log(2**31)),
+        (BOXES["late_counter"], 10_010, np.log(11) / np.log(90_001)),
         (BOXES["int32"], 0, 0.0),
-        (BOXES["uint64"], 2**64 - 1, 64 * np.log(2)),
+        (BOXES["uint64"], 2**64 - 1, 1.0),
+        (BOXES["uint64"], 2**63, 63 / 64),
         (BOXES["huge_floats"], 12.5, 12.5),
         (BOXES["float64"], -3.25, -3.25),
     ],
@@ -116,7 +119,11 @@ def test_values(space, value, expected):
 def test_each_element_has_a_rule_of_its_own():
     space = mixed([0, 0, 0], [1, 10_000, INT32])
     seen = np.broadcast_to(np.array([1, 2500, 9]), space.shape).astype(np.int64)
-    np.testing.assert_allclose(read(space, seen)[0, 0, 0], [1.0, 0.25, np.log(10)], rtol=1e-6)
+    np.testing.assert_allclose(
+        read(space, seen)[0, 0, 0],
+        [1.0, np.log(2501) / np.log(10_001), np.log(10) / np.log(2**31)],
+        rtol=1e-6,
+    )
 
 
 @pytest.mark.parametrize("high", [1, 4, 255])
@@ -206,15 +213,16 @@ def test_conv_refuses_symbols():
         (
             BOXES["int32"],
             "auto",
-            "sign(x) log(1 + |x|), since bounds further apart than 65,535 do not tell what occurs",
+            "each element by its bounds to 0 to 1, its logarithm, since bounds more than 1,000 apart do not tell "
+            "what occurs",
         ),
         (
             BOXES["flag_and_counter"],
             "auto",
-            "each element by its bounds to 0 to 1; 4 of 12 elements: sign(x) log(1 + |x|), since bounds further "
-            "apart than 65,535 do not tell what occurs",
+            "each element by its bounds to 0 to 1; of 8 of 12 the logarithm, since bounds more than 1,000 apart "
+            "do not tell what occurs",
         ),
-        (BOXES["bytes"], "symlog", "sign(x) log(1 + |x|)"),
+        (BOXES["bytes"], "symlog", "sign(x) log(1 + |x|) of each element"),
         (spaces.MultiDiscrete([3, 2]), "auto", "one-hot, 5 columns"),
         (spaces.MultiBinary(4), "auto", None),
     ],
