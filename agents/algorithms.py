@@ -16,6 +16,7 @@ from engram.agents.models import check_model
 from engram.agents.ppo import RecurrentPPOConfig
 from engram.agents.results import ResultCallbacks
 from engram.agents.stock import StockRecurrentModule
+from engram.agents.stock_runner import StockEnvRunner
 from engram.agents.supervised import SupervisedConfig
 from engram.memory.options import unknown_message
 
@@ -70,6 +71,7 @@ def make_config(run: str, model: Mapping[str, Any] | None = None) -> AlgorithmCo
         check_model(model)
         return config.rl_module(model_config=model)
     config.callbacks(ResultCallbacks)
+    config.env_runners(env_runner_cls=StockEnvRunner)
     max_seq_len = model.pop("max_seq_len", STOCK_MAX_SEQ_LEN)
     if "core" not in model:
         return config.rl_module(model_config={**model, "max_seq_len": max_seq_len})

@@ -24,6 +24,7 @@ from engram.agents.env_runner import ColumnarEnvRunner
 from engram.agents.finite import ON_NON_FINITE
 from engram.agents.fragment import ColumnSet, concatenate
 from engram.agents.models import module_class
+from engram.agents.module import ColumnarModule
 from engram.agents.results import ResultCallbacks
 from engram.memory.options import unknown_message
 
@@ -75,6 +76,9 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
     def get_default_rl_module_spec(self) -> RLModuleSpec:
         """The module that `rl_module(model_config=...)` asks for by its core."""
         return RLModuleSpec(module_class=module_class(self.model_config))
+
+    def check_module(self, module: ColumnarModule) -> None:
+        """Raises ValueError where the algorithm cannot train a module that could be built."""
 
     def validate(self) -> None:
         """Checks the settings against each other.

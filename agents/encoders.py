@@ -5,44 +5,61 @@ N stands for any number of observations at once (T * B in training, B when sampl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import gymnasium as gym
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from engram.memory.options import Options, integer, integers, parse_options, unknown_message
+from engram.agents.observations import SCALES, Reader, make_reader
+from engram.memory.options import Options, choice, integer, integers, parse_options, unknown_message
 from engram.memory.windows.mlp import relu_layers
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderOptions(Options):
+    """Options common to all encoders."""
+
+    scale: str = choice(
+        "auto",
+        "numbers as floats. auto: whole ones by the bounds of each element to 0..1 (-1..1 where negative), "
+        "their logarithm where bounds lie more than 1,000 apart, floats as they are; bounds: all by their "
+        "bounds; symlog: sign(x) log(1 + |x|); none: as they are, for codes in a box of bytes",
+        SCALES,
+    )
 
 
 class Encoder(nn.Module):
     """Observations (N, *shape) to features (N, output_size), in two steps.
 
-    `prepare` makes floats of observations; those of whole numbers (boards, pixels) are scaled to at most 1 by
-    the upper bound of their space. `forward` encodes what was prepared. Preparing a large board takes as long
-    as encoding it, and encoders of the same space may share it.
+    `prepare` makes floats of observations, see `engram.agents.observations`. `forward` encodes what was
+    prepared. Preparing a large board takes as long as encoding it, and encoders of the same space may share
+    it.
+
+    Attributes:
+        Options: The dataclass of this encoder's options.
+        reader: Makes floats of observations.
+        output_size: F.
     """
 
-    Options: ClassVar[type[Options]]
+    Options: ClassVar[type[EncoderOptions]]
     output_size: int
 
-    def __init__(self, space: gym.spaces.Box, options: Any) -> None:
+    def __init__(self, reader: Reader, options: Any) -> None:
         super().__init__()
-        whole = np.issubdtype(space.dtype, np.integer)
-        self.scale = 1.0 / max(1.0, float(np.max(space.high))) if whole else 1.0
+        self.reader = reader
 
     def prepare(self, observations: Tensor) -> Tensor:
-        """Observations as scaled floats, in the dtype of the encoder's weights."""
-        dtype = next(self.parameters()).dtype
-        scaled = observations.to(dtype)
-        return scaled if self.scale == 1.0 else scaled * self.scale
+        """Observations as floats, in the dtype of the encoder's weights, (N, *reader.shape)."""
+        prepared: Tensor = self.reader(observations, next(self.parameters()).dtype)
+        return prepared
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvOptions(Options):
+class ConvOptions(EncoderOptions):
     """Options of `conv`."""
 
     channels: tuple[int, ...] = integers((16,), "output planes of each 3x3 convolution, first to last")
@@ -55,16 +72,16 @@ class ConvEncoder(Encoder):
     Observations are (N, rows, columns, planes), planes last as Gymnasium has them.
     """
 
-    Options: ClassVar[type[Options]] = ConvOptions
+    Options: ClassVar[type[EncoderOptions]] = ConvOptions
 
-    def __init__(self, space: gym.spaces.Box, options: ConvOptions) -> None:
-        super().__init__(space, options)
-        if len(space.shape) != 3:
+    def __init__(self, reader: Reader, options: ConvOptions) -> None:
+        super().__init__(reader, options)
+        if len(reader.shape) != 3:
             raise ValueError(
                 "encoder.type: 'conv' needs observations of shape (rows, columns, planes), "
-                f"got {space.shape}; use 'mlp'"
+                f"got {reader.shape}; use 'mlp'"
             )
-        rows, columns, planes = space.shape
+        rows, columns, planes = reader.shape
         layers: list[nn.Module] = []
         for channels in options.channels:
             layers += [nn.Conv2d(planes, channels, kernel_size=3, padding=1), nn.ReLU()]
@@ -80,7 +97,7 @@ class ConvEncoder(Encoder):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MLPOptions(Options):
+class MLPOptions(EncoderOptions):
     """Options of `mlp`."""
 
     hidden: tuple[int, ...] = integers((128,), "units of each layer; the last is the number of features")
@@ -89,11 +106,11 @@ class MLPOptions(Options):
 class MLPEncoder(Encoder):
     """Linear layers with ReLU over the flattened observation."""
 
-    Options: ClassVar[type[Options]] = MLPOptions
+    Options: ClassVar[type[EncoderOptions]] = MLPOptions
 
-    def __init__(self, space: gym.spaces.Box, options: MLPOptions) -> None:
-        super().__init__(space, options)
-        self.layers = relu_layers(int(np.prod(space.shape)), options.hidden)
+    def __init__(self, reader: Reader, options: MLPOptions) -> None:
+        super().__init__(reader, options)
+        self.layers = relu_layers(math.prod(reader.shape), options.hidden)
         self.output_size = options.hidden[-1]
 
     def forward(self, prepared: Tensor) -> Tensor:
@@ -115,15 +132,16 @@ def make_encoder(space: gym.Space[Any], options: Mapping[str, Any], path: str = 
         path: Where the options were written, dotted; only used in messages.
 
     Raises:
-        ValueError: Unknown type or key, or a value out of range, named by its path.
+        ValueError: Unknown type or key, a value out of range, or a space that cannot be encoded so, named by
+            its path.
     """
-    if not isinstance(space, gym.spaces.Box):
-        raise ValueError(f"{path}: cannot encode the observation space {space}; known: Box")
     encoder_class, parsed = encoder_options(options, path)
-    return encoder_class(space, parsed)
+    return encoder_class(make_reader(space, parsed.scale, path), parsed)
 
 
-def encoder_options(options: Mapping[str, Any], path: str = "encoder") -> tuple[type[Encoder], Options]:
+def encoder_options(
+    options: Mapping[str, Any], path: str = "encoder"
+) -> tuple[type[Encoder], EncoderOptions]:
     """Checks the options of an encoder without building it; arguments and errors as in `make_encoder`."""
     if not isinstance(options, Mapping):
         raise ValueError(f"{path}: expected a mapping with the key 'type', got {options!r}")

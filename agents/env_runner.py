@@ -22,6 +22,7 @@ from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.utils.metrics import SAMPLE_TIMER, WEIGHTS_SEQ_NO
 from torch import Tensor
 
+from engram.agents.actions import actions_in
 from engram.agents.episodes import EpisodeLog
 from engram.agents.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.fragment import ColumnSet, Fragment, Nest
@@ -66,6 +67,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         if mode is not AutoresetMode.SAME_STEP:
             raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")
         self.num_envs = self.env.num_envs
+        self._actions = actions_in(self.env.single_action_space)
         self._needs_initial_reset = True
         self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
@@ -164,7 +166,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             buffer.begin(t, self._observations, self._resets)
             self._guard.step = t + 1
             actions, logp, values = self._act(explore, random_actions)
-            results = self._try_env_step(self._for_env(actions))
+            results = self._try_env_step(self._actions.to_env(actions))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
                 t = 0
@@ -227,7 +229,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         while self._episodes.wanting():
             self._guard.step += 1
             actions, _, _ = self._act(explore, random_actions)
-            results = self._try_env_step(self._for_env(actions))
+            results = self._try_env_step(self._actions.to_env(actions))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
                 self._episodes.limit(episodes)
@@ -244,7 +246,10 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         return steps
 
     def _act(self, explore: bool, random_actions: bool) -> tuple[Nest, Nest, Nest]:
-        """Actions, their log-probabilities and the values seen, each (B, ...); moves the state on."""
+        """Actions as the distribution counts them, their log-probabilities and the values seen, each (B, ...).
+
+        Moves the state on.
+        """
         outputs = self.module.forward_columns(
             self._tensor(self._observations), self._state, self._reset_tensor(self._resets)
         )
@@ -266,12 +271,9 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         dist = self._action_dist.from_logits(inputs)
         actions = dist.sample() if explore else dist.to_deterministic().sample()
         if random_actions:
-            actions = torch.from_numpy(self.env.action_space.sample()).to(self._device)
+            drawn = self._actions.from_env(self.env.action_space.sample())
+            actions = torch.from_numpy(drawn).to(self._device)
         return actions, dist.logp(actions)
-
-    def _for_env(self, actions: Nest) -> Nest:
-        """Actions as the environment takes them: a Gaussian's may lie outside the bounds of a Box."""
-        return clip_to_space(actions, self.env.single_action_space)
 
     def _values(self, observations: Nest, resets: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Values (B,) of observations that are not acted upon; the state stays as it is."""
@@ -309,11 +311,6 @@ def _put(nest: Nest, lane: int, values: Nest) -> None:
     """Writes one lane's `values` into a nest of (B, ...) arrays."""
     for array, value in zip(tree.flatten(nest), tree.flatten(values), strict=True):
         array[lane] = value
-
-
-def clip_to_space(actions: Nest, space: gym.Space[Any]) -> Nest:
-    """Actions (B, ...) inside the bounds of one lane's `space`, where it is a Box; others as they are."""
-    return np.clip(actions, space.low, space.high) if isinstance(space, gym.spaces.Box) else actions
 
 
 class FragmentBuffer:

@@ -121,7 +121,7 @@ class Fragment(ColumnSet):
     Attributes:
         observations: (T + 1, B, ...); row T is the observation behind the last step.
         resets: True where the row is the first of an episode, (T + 1, B).
-        actions: (T, B, ...).
+        actions: As the distribution counts them, see `engram.agents.actions`, (T, B, ...).
         action_logp: Log-probability of the actions under the policy that took them, (T, B).
         rewards: (T, B).
         terminateds: (T, B).

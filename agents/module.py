@@ -8,17 +8,18 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-import gymnasium as gym
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
 
+from engram.agents.actions import actions_in
 from engram.agents.encoders import encoder_options, make_encoder
 from engram.memory import core_options, make_core
 from engram.memory.core import State
+from engram.memory.modes import chances, normalises_by_batch, without_chance
 from engram.memory.options import Options, check_keys, integers, parse_options
 from engram.memory.windows.mlp import relu_layers
 
@@ -27,6 +28,9 @@ RESETS = "resets"
 
 OBJECTIVE = "objective"
 """Entry of a training batch: called with module and batch, it gives `_forward_train`'s outputs."""
+
+TAKES_CHANCES = "takes_chances"
+"""Entry of a module's `model_config`, set by the algorithm: whether dropout acts in training."""
 
 POLICY_INIT_SCALE = 0.01
 """The policy head starts near uniform: its weights are scaled by this number."""
@@ -90,7 +94,16 @@ class Outputs(NamedTuple):
 
 
 class ColumnarModule(TorchRLModule):  # type: ignore[misc]
-    """A module of the columnar data path: it runs T steps of B lanes at once."""
+    """A module of the columnar data path: it runs T steps of B lanes at once.
+
+    Dropout and random initial states act under `run: Supervised` alone. A policy gradient differentiates the
+    density of the policy that acted, and that one dropped nothing; see `engram.memory.modes.without_chance`.
+
+    Attributes:
+        core_type: The core's name.
+    """
+
+    core_type: str
 
     @abstractmethod
     def initial_state(self, lanes: int) -> State:
@@ -106,8 +119,42 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
             resets: True where a step is the first of an episode, (T, B); None: nowhere.
         """
 
+    def remarks(self, algorithm: str) -> list[str]:
+        """What a user should know about this module before it trains, one line each.
+
+        Args:
+            algorithm: The name of the one that trains it.
+        """
+        if self.model_config.get(TAKES_CHANCES, False):
+            return []
+        core, lost, said = self.core_type, self.chances(), []
+        if lost:
+            named = ", ".join(f"{name} {value}" for name, value in lost.items())
+            said.append(
+                f"{named} of core {core}: without effect under {algorithm}, a policy gradient, whose policy must "
+                "be the one that acted"
+            )
+        if normalises_by_batch(self):
+            said.append(
+                f"core {core} normalises by the batch where it learns and by running statistics where it acts: "
+                f"{algorithm} does not start from the policy that acted"
+            )
+        return said
+
+    @abstractmethod
+    def chances(self) -> dict[str, float | str]:
+        """What is random in the core, see `engram.memory.modes.chances`."""
+
     def prepare_tests(self) -> None:
         """Called where the module is to be evaluated, not trained."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Puts the networks into training mode, with or without what is random there, or evaluation mode."""
+        super().train(mode)
+        if mode and not self.model_config.get(TAKES_CHANCES, False):
+            for network in self.children():
+                without_chance(network)
+        return self
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Takes over weights.
@@ -156,8 +203,12 @@ class RecurrentModule(ColumnarModule):
         config = check_recurrent_model(
             {key: value for key, value in self.model_config.items() if key in known}
         )
+        actions = actions_in(self.action_space)
+        self.action_dist_cls = actions.distribution
         self.encoder = make_encoder(self.observation_space, config.encoder)
         self.core = make_core(self.encoder.output_size, config.core)
+        self.core_type = config.core["type"]
+        _, self._core_options = core_options(config.core)
         self.memory_encoder = None
         if not self.core.train_input:
             self.memory_encoder = make_encoder(self.observation_space, config.encoder).requires_grad_(False)
@@ -168,12 +219,22 @@ class RecurrentModule(ColumnarModule):
         hidden = parse_options(HeadOptions, config.head, "model.head").hidden
         self.shared_head = relu_layers(features, hidden)
         features = (features, *hidden)[-1]
-        self.policy_head = nn.Linear(features, _distribution_size(self.action_space))
+        self.policy_head = nn.Linear(features, actions.size)
         self.value_head = nn.Linear(features, 1)
         with torch.no_grad():
             self.policy_head.weight.mul_(POLICY_INIT_SCALE)
             self.policy_head.bias.zero_()
             self.value_head.bias.zero_()
+        self.train()
+
+    def remarks(self, algorithm: str) -> list[str]:
+        """See `ColumnarModule`; and what may be wrong with the numbers that are seen."""
+        remark = self.encoder.reader.remark()
+        return super().remarks(algorithm) + ([] if remark is None else [remark])
+
+    def chances(self) -> dict[str, float | str]:
+        """See `ColumnarModule`."""
+        return chances(self.core, self._core_options)
 
     def initial_state(self, lanes: int) -> State:
         """See `ColumnarModule`."""
@@ -195,12 +256,3 @@ class RecurrentModule(ColumnarModule):
         parts = [remembered, features] if self.skip else [remembered]
         joined = self.shared_head(torch.cat(parts, dim=-1) if len(parts) > 1 else remembered)
         return Outputs(self.policy_head(joined), self.value_head(joined).squeeze(-1), state)
-
-
-def _distribution_size(space: gym.Space[Any]) -> int:
-    """Numbers that describe an action distribution over `space`: A."""
-    if isinstance(space, gym.spaces.Discrete):
-        return int(space.n)
-    if isinstance(space, gym.spaces.Box) and len(space.shape) == 1:
-        return 2 * int(space.shape[0])
-    raise ValueError(f"cannot act in the action space {space}; known: Discrete, Box of one dimension")

@@ -14,9 +14,10 @@ import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
-from engram.agents.distributions import TorchBernoulli
+from engram.agents.actions import actions_in, named
 from engram.agents.module import POLICY_INIT_SCALE, ColumnarModule, Outputs
 from engram.memory.core import State, where_lanes
+from engram.memory.modes import chances
 from engram.memory.options import Options, check_keys, integer, parse_options
 from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
 
@@ -92,6 +93,7 @@ class ThinkingModule(ColumnarModule):
         shape = self.observation_space.shape or ()
         answers = answers_of(self.action_space)
         self._check_readout()
+        self.core_type = config.core["type"]
         self.thinker: Thinker = make_thinker(shape, answers, config.core, "core")
         self.thinking_steps = self.thinker.thinking_steps
         self.test_steps = self.readout.thinking_steps or self.thinking_steps
@@ -102,8 +104,12 @@ class ThinkingModule(ColumnarModule):
         self.carry = config.carry
         self.value_head = nn.LazyLinear(1)
         self._measure_value_head(shape)
-        if isinstance(self.action_space, gym.spaces.MultiBinary):
-            self.action_dist_cls = TorchBernoulli
+        self.action_dist_cls = actions_in(self.action_space).distribution
+        self.train()
+
+    def chances(self) -> dict[str, float | str]:
+        """See `ColumnarModule`."""
+        return chances(self.thinker)
 
     def _check_readout(self) -> None:
         """Raises ValueError where so many bits cannot be set."""
@@ -204,4 +210,4 @@ def answers_of(space: gym.Space[Any]) -> Answers:
         return Answers()
     if isinstance(space, gym.spaces.Discrete):
         return Answers(labels=int(space.n))
-    raise ValueError(f"a thinking core cannot answer in {space}; known: MultiBinary, Discrete")
+    raise ValueError(f"a thinking core cannot answer in {named(space)}; known: MultiBinary, Discrete")

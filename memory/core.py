@@ -87,17 +87,23 @@ class Core(nn.Module, abc.ABC):
         PRESETS: named sets of options, for `preset`.
         carries_gradient: whether bridging a delay needs gradients through time.
         reads_tokens: whether `unroll` takes `Tokens` too; otherwise it is given their expansion.
+        keeps_statistics: whether the core itself, not counting modules inside of it, updates running
+            statistics where `training` is true, which then says nothing of dropout in it; None: so it does if
+            it has buffers. Policy gradients train without dropout, see `engram.memory.modes`.
         input_size: features in.
         output_size: features out.
         bptt_steps: gradients are blocked every so many steps, counted from the first step of a fragment;
             None: never.
         train_input: whether anything upstream is trained through this core.
+        random_start: whether initial states are drawn; policy gradients set it to false.
     """
 
     Options: ClassVar[type[CoreOptions]] = CoreOptions
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     carries_gradient: ClassVar[bool] = True
     reads_tokens: ClassVar[bool] = False
+    keeps_statistics: ClassVar[bool | None] = None
+    random_start: bool = False
     output_size: int
 
     def __init__(self, input_size: int, options: CoreOptions) -> None:

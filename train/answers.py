@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import gymnasium as gym
+import numpy as np
 
 from engram.train.policy import Array, Policy
 
@@ -40,7 +41,7 @@ class AnswerLog:
     """
 
     def __init__(self, env: Any) -> None:
-        self._chance = getattr(env, "chance", None)
+        self._chance, self._space = getattr(env, "chance", None), env.single_action_space
         told = env.metadata.get("tells", ())
         judged = "target" in told and isinstance(env.single_action_space, gym.spaces.Discrete)
         self._keys = {name: each.key for name, each in MEASURES.items() if judged and each.key in told}
@@ -58,7 +59,8 @@ class AnswerLog:
         rows = {name: counting & infos[key] for name, key in self._keys.items()}
         if not any(each.any() for each in rows.values()):
             return
-        likelihood = policy.log_likelihood(infos["target"])
+        counted = np.logical_or.reduce([*rows.values()])
+        likelihood = policy.log_likelihood(np.where(counted, infos["target"], self._space.start))
         if likelihood is None:
             return
         for name, each in rows.items():

@@ -38,6 +38,8 @@ class ModuleFacts:
         window: Env steps that gradients reach back, or None where the module keeps no memory.
         carries_gradient: Whether the core bridges a delay by gradients through time.
         thinking: Its iterations, or None where it does not think.
+        scaling: What is done to observations before they are encoded, or None where nothing is.
+        remarks: What a user should know about the model under this algorithm, one line each.
     """
 
     core: str
@@ -46,6 +48,8 @@ class ModuleFacts:
     window: int | None
     carries_gradient: bool
     thinking: ThinkingFacts | None = None
+    scaling: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def algorithms() -> dict[str, str]:
@@ -75,6 +79,7 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
 
     from engram.agents import ALGORITHMS, make_config
     from engram.agents.results import ResultCallbacks
+    from engram.agents.stock_runner import StockEnvRunner
 
     if run not in ALGORITHMS and run not in STOCK:
         raise unknown("run", run, algorithms())
@@ -82,6 +87,7 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         _check_stock_model(model)
     if run not in ALGORITHMS:
         config = STOCK[run]()[1]
+        config.env_runners(env_runner_cls=StockEnvRunner)
         if run in _SAMPLING:
             config.callbacks(ResultCallbacks)
         return config.rl_module(model_config=dict(model)) if model else config
@@ -128,9 +134,15 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     Raises:
         ExperimentError: anything the algorithm or the model refuses.
     """
+    from engram.agents.actions import counted_from_zero
+
     config = defaults(run, settings.mapping(values.get("model"), "config.model"))
     checked = settings.check(values, config)
     checked.pop("model", None)
+    try:
+        counted_from_zero(env.action_space)
+    except ValueError as error:
+        raise ExperimentError(f"env: {error}") from None
     if "env_config" in checked:
         checked["env_config"] = with_autoreset(checked["env_config"])
     try:
@@ -192,17 +204,21 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     Raises:
         ExperimentError: the model cannot be built for these spaces.
     """
-    from engram.agents import gradient_window
+    from engram.agents import ColumnarModule, gradient_window
+    from engram.agents.columnar import ColumnarConfig
     from engram.agents.thinking import ThinkingModule
 
     try:
         module = build_module(config, env)
+        if isinstance(config, ColumnarConfig):
+            config.check_module(module)
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
         separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
         raise ExperimentError(f"config.model{separator}{text}") from None
+    remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
     if isinstance(module, ThinkingModule):
-        return _describe_thinking(module, config.model_config["core"]["type"])
+        return _describe_thinking(module, config.model_config["core"]["type"], remarks)
     core = getattr(module, "core", None)
     if core is None:
         window = gradient_window(config) if module.is_stateful() else None
@@ -213,10 +229,12 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         core_parameters=_count(core),
         window=gradient_window(config) if core.initial_state(1) else None,
         carries_gradient=core.carries_gradient,
+        scaling=module.encoder.reader.described(),
+        remarks=remarks,
     )
 
 
-def _describe_thinking(module: Any, core: str) -> ModuleFacts:
+def _describe_thinking(module: Any, core: str, remarks: tuple[str, ...]) -> ModuleFacts:
     thinker = module.thinker
     steps = (module.thinking_steps, module.test_steps)
     depths = {n: (thinker.effective_depth(n), thinker.effective_depth(n, "tables")) for n in steps}
@@ -227,6 +245,7 @@ def _describe_thinking(module: Any, core: str) -> ModuleFacts:
         window=None,
         carries_gradient=True,
         thinking=ThinkingFacts(*steps, depths),
+        remarks=remarks,
     )
 
 

@@ -87,7 +87,7 @@ def write_gif(
         batch = (
             {k: v[None] for k, v in observation.items()}
             if isinstance(observation, dict)
-            else observation[None]
+            else np.asarray(observation)[None]
         )
         action = policy.act(batch, resets)[0]
         observation, _, terminated, truncated, _ = env.step(action)

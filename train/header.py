@@ -19,6 +19,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
         ("environment", plan.experiment.env),
         ("observation", _space(env.observation_space)),
+        *([("scaling", module.scaling)] if module.scaling is not None else []),
         ("actions", _space(env.action_space)),
         ("core", _core(module)),
         *_thinking(module.thinking),
@@ -98,10 +99,12 @@ def print_header(plan: Plan, console: Console) -> None:
     for label, text in rows(plan):
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)
+    remarks = [("notice", remark) for remark in plan.module.remarks]
     for kind, said in (
         ("warning", warning(plan)),
         ("warning", lost_values(plan)),
         ("notice", notice(plan)),
+        *remarks,
     ):
         if said is not None:
             console.print(f"{kind}: {said}", style="yellow", highlight=False)

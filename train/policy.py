@@ -14,7 +14,7 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
 
-from engram.agents.env_runner import clip_to_space
+from engram.agents.actions import actions_in, counted_from_zero
 from engram.train.build import is_columnar
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -52,14 +52,15 @@ class Policy(abc.ABC):
         """Natural logarithm of the probability that the last `act` gave to `actions`, (B,).
 
         Args:
-            actions: (B, ...), as the module's action space has them.
+            actions: (B, ...), as the environment takes them.
 
         Returns:
             None where the module names actions and no probabilities.
         """
         if self._distribution is None:
             return None
-        return np.asarray(self._distribution.logp(torch.as_tensor(actions)))
+        drawn = actions_in(self.module.action_space).from_env(actions)
+        return np.asarray(self._distribution.logp(torch.as_tensor(drawn)))
 
     def _decide(self, inputs: Tensor) -> Array:
         if not bool(torch.isfinite(inputs).all()):
@@ -76,6 +77,7 @@ class ColumnPolicy(Policy):
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
         self._state = module.initial_state(lanes)
+        self._actions = actions_in(module.action_space)
 
     @torch.inference_mode()
     def act(self, observations: Any, resets: Array) -> Array:
@@ -83,8 +85,7 @@ class ColumnPolicy(Policy):
         columns = _map(lambda leaf: torch.as_tensor(leaf)[None], observations)
         outputs = self.module.forward_columns(columns, self._state, torch.as_tensor(resets)[None])
         self._state = outputs.state
-        actions: Array = clip_to_space(self._decide(outputs.action_dist_inputs[0]), self.module.action_space)
-        return actions
+        return self._actions.to_env(self._decide(outputs.action_dist_inputs[0]))
 
 
 class StockPolicy(Policy):
@@ -132,10 +133,10 @@ def make_policy(module: Any, lanes: int, greedy: bool) -> Policy:
 
 
 def _to_env(actions: Array, space: gym.Space[Any]) -> Array:
-    """Actions in the module's range -> in the environment's, as RLlib's connectors do."""
-    if not isinstance(space, gym.spaces.Box):
-        return actions
-    return np.stack([unsquash_action(action, space) for action in actions])
+    """Actions in the module's range -> in the environment's, as RLlib's runners do."""
+    if isinstance(space, gym.spaces.Box):
+        return np.stack([unsquash_action(action, space) for action in actions])
+    return actions if counted_from_zero(space) is space else actions_in(space).to_env(actions)
 
 
 def _repeat(leaf: Any, lanes: int) -> Tensor:

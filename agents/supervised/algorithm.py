@@ -13,9 +13,10 @@ from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
 
 from engram.agents.columnar import ColumnarConfig, ColumnarState, SynchronousTraining
 from engram.agents.models import answers_at_once
+from engram.agents.module import TAKES_CHANCES, ColumnarModule
 from engram.agents.results import ResultCallbacks
 from engram.agents.supervised.learner import JUDGED, SOLVED, SupervisedLearner
-from engram.agents.supervised.objectives import check_sequence_loss
+from engram.agents.supervised.objectives import check_sequence_loss, make_objective
 from engram.agents.supervised.optimizers import epoch_options, optimizer_options
 from engram.agents.supervised.runner import NEEDED_INFO, SupervisedEnvRunner
 from engram.memory.options import unknown_message
@@ -57,6 +58,11 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         self.rollout_fragment_length = 1
         # Nobody is asked for a value, and some losses do not reach the first layer in every update.
         self.torch_ddp_kwargs = {"find_unused_parameters": True}
+
+    @property
+    def _model_config_auto_includes(self) -> dict[str, Any]:
+        """What RLlib adds to the `model_config` of the module."""
+        return {**super()._model_config_auto_includes, TAKES_CHANCES: True}
 
     def training(
         self,
@@ -100,6 +106,10 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         else:
             check_sequence_loss(self.loss)
             self._check_streams()
+
+    def check_module(self, module: ColumnarModule) -> None:
+        """Raises ValueError where nobody can say what is right in the module's action space."""
+        make_objective(module, self.loss)
 
     def _check_streams(self) -> None:
         """Checks what sequences add; a step of one follows the other, each seen once."""

@@ -13,6 +13,7 @@ from ray.rllib.core.columns import Columns
 from torch import Tensor
 from torch.nn import functional
 
+from engram.agents.actions import named
 from engram.agents.module import RESETS, ColumnarModule
 from engram.agents.thinking import ThinkingModule
 from engram.memory.core import State, detach_state
@@ -106,7 +107,7 @@ def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective
     check_sequence_loss(loss)
     if not isinstance(module.action_space, gym.spaces.Discrete | gym.spaces.MultiBinary):
         raise ValueError(
-            f"cannot be told what is right in {module.action_space}; known: Discrete, MultiBinary"
+            f"cannot be told what is right in {named(module.action_space)}; known: Discrete, MultiBinary"
         )
     return sequence_objective
 

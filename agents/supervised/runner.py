@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from gymnasium import spaces
 from ray.rllib.env.env_runner import ENV_STEP_FAILURE
 
 from engram.agents.env_runner import ColumnarEnvRunner
+from engram.agents.fragment import Nest
 from engram.agents.supervised.lesson import Lesson
 
 NEEDED_INFO = ("target", "mask")
@@ -35,8 +37,9 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
             if step == 0:
                 self._guard.begin(self.num_env_steps_sampled_lifetime)
             self._guard.step = step + 1
-            targets, masks = _answers(self._infos, str(self.config.env))
-            results = self._try_env_step(targets)
+            answers, masks = _answers(self._infos, str(self.config.env))
+            targets = self._targets(answers, masks)
+            results = self._try_env_step(self._actions.to_env(targets))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
                 columns.clear()
@@ -64,6 +67,21 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
             weights_seq_no=self._weights_seq_no,
             dropped=self._guard.bad.copy(),
         )
+
+    def _targets(self, answers: Nest, masks: Nest) -> Nest:
+        """The draws that stand for right actions (B, ...); the first, where none counts and none is given.
+
+        Raises:
+            ValueError: An action that counts is not in the environment's space.
+        """
+        targets, space = self._actions.from_env(answers), self.env.single_action_space
+        if not isinstance(space, spaces.Discrete):
+            return targets
+        outside = (targets < 0) | (targets >= space.n)
+        if (outside & masks).any():
+            wrong = answers[np.argmax(outside & masks)]
+            raise ValueError(f"env: {self.config.env} says that {wrong} is right, which is not in {space}")
+        return np.where(outside, 0, targets)
 
 
 def _answers(infos: Mapping[str, Any], env: str) -> tuple[Any, Any]:

@@ -169,6 +169,7 @@ class LowPass(Core):
 
     Options: ClassVar[type[CoreOptions]] = LowPassOptions
     carries_gradient: ClassVar[bool] = False
+    keeps_statistics: ClassVar[bool | None] = True
 
     STATISTICS_STEPS = 4  # per stretch, whose contents enter the running statistics; neighbours are alike
 

@@ -23,7 +23,7 @@ class RIMsOptions(CoreOptions):
     forget_bias: float = number(0.0, "what the forget gate of an LSTM starts with", low=-10, high=10)
     initial_state: str = choice(
         "zeros",
-        "state at the start of an episode; random: drawn anew each time, not for reinforcement learning",
+        "state at the start of an episode; random: drawn anew each time, zeros under policy gradients",
         ("zeros", "learned", "random"),
     )
     elements: int = integer(1, "input elements per step; the features are cut into as many", high=4096)

@@ -33,6 +33,7 @@ class RIMs(Core):
     """
 
     Options: ClassVar[type[CoreOptions]] = RIMsOptions
+    keeps_statistics: ClassVar[bool | None] = False
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
     carries_gradient: ClassVar[bool] = True
     reads_tokens: ClassVar[bool] = True
@@ -51,6 +52,7 @@ class RIMs(Core):
                 f"elements: expected a divisor of the {input_size} features, got {options.elements}"
             )
         self.options = options
+        self.random_start = options.initial_state == "random"
         rims, size = options.num_rims, options.rim_size
         self.output_size = rims * size
         self.dynamics = DYNAMICS[options.dynamics]
@@ -71,7 +73,7 @@ class RIMs(Core):
         """Zeros, or as `initial_state` says; leaves (B, K, H)."""
         shape = len(self.dynamics.leaves), lanes, self.options.num_rims, self.options.rim_size
         start = self.weight_hh.new_zeros(shape)
-        if self.options.initial_state == "random":
+        if self.random_start:
             start.normal_()
         if self.learned_start is not None:
             start = start + self.learned_start.unsqueeze(1)
@@ -148,7 +150,7 @@ class RIMs(Core):
 
     def _restart(self, carried: Hidden, resets: Tensor) -> Hidden:
         """What is carried, with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
-        if self.options.initial_state == "random" and not resets.any():
+        if self.random_start and not resets.any():
             return carried  # and the generator as it is
         initial = self.initial_state(resets.shape[0])
         return tuple(

@@ -6,8 +6,7 @@ import pytest
 import torch
 from ray.rllib.core.columns import Columns
 
-from engram.agents import RecurrentModule, check_model, make_config, make_encoder
-from engram.agents.env_runner import clip_to_space
+from engram.agents import RecurrentModule, check_model, make_config
 from engram.agents.stock import StockRecurrentModule
 
 BOARD = gym.spaces.Box(0, 1, (7, 11, 5), np.uint8)
@@ -123,20 +122,3 @@ def test_conv_refuses_vectors():
             action_space=ACTIONS,
             model_config={"encoder": {"type": "conv"}},
         )
-
-
-@pytest.mark.parametrize(
-    ("space", "scale"),
-    [
-        (gym.spaces.Box(0, 255, (4,), np.uint8), 1 / 255),
-        (gym.spaces.Box(0, 1, (4,), np.uint8), 1.0),
-        (gym.spaces.Box(-np.finfo(np.float32).max, np.finfo(np.float32).max, (4,)), 1.0),
-    ],
-)
-def test_only_whole_numbers_are_scaled(space, scale):
-    assert make_encoder(space, {"type": "mlp", "hidden": [4]}).scale == scale
-
-
-def test_gaussian_actions_stay_inside_the_box():
-    space = gym.spaces.Box(-0.1, 0.1, (2,))
-    np.testing.assert_allclose(clip_to_space(np.array([[3.0, 0.05]]), space), [[0.1, 0.05]])

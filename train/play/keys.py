@@ -32,8 +32,8 @@ class Keyboard:
 
     def __init__(self, session: Session, show_hidden: bool = False) -> None:
         self.session, self.show_hidden = session, show_hidden
-        numbers = _numbers(session.env.action_space)
-        self._actions = _MOVES if session.game else {str(number): number for number in numbers}
+        space = session.env.action_space
+        self._actions = _MOVES if session.game else {str(n): space.dtype.type(n) for n in _numbers(space)}
         self._commands: dict[str, Callable[[], None]] = {"r": session.begin, "h": self._toggle}
         if session.game:
             self._commands |= {"f": lambda: session.stay(LEAP), "n": session.stay_until_change}

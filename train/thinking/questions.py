@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from engram.agents.actions import actions_in
 from engram.agents.thinking import ThinkingModule
 from engram.memory.thinking import THINKERS
 from engram.train.environments import make_batched
@@ -20,7 +21,7 @@ MAX_LANES = 100
 
 
 class Puzzles(NamedTuple):
-    """A batch of B problems."""
+    """A batch of B problems; targets as the network's answers are counted, from 0."""
 
     problems: Tensor
     targets: Tensor
@@ -87,12 +88,13 @@ class Questions:
         observations, infos = self.env.reset(seed=seed)
         if "target" not in infos or "mask" not in infos:
             raise ExperimentError(f"{self.env}: no puzzles of one step: its infos have no target and mask")
+        actions = actions_in(self.env.single_action_space)
         while problems > 0:
-            targets = infos["target"]
-            batch = (observations, targets, infos["mask"])
+            right = infos["target"]
+            batch = (observations, actions.from_env(right), infos["mask"])
             yield Puzzles(*(torch.as_tensor(column[:problems]) for column in batch))
-            problems -= len(targets)
+            problems -= len(right)
             if problems > 0:
-                observations, _, ended, _, infos = self.env.step(targets)
+                observations, _, ended, _, infos = self.env.step(right)
                 if not ended.all():
                     raise ExperimentError(f"{self.env}: its episodes take more than one step")

@@ -1,0 +1,163 @@
+"""Actions that do not start at 0, from the distribution to the environment and back, on every path."""
+
+import counted
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.learner.training_data import TrainingData
+
+from engram.agents import make_config
+from engram.agents.actions import actions_in, counted_from_zero
+from engram.agents.stock_runner import StockEnvRunner
+
+MODEL = {"encoder": {"type": "mlp", "hidden": [16]}, "core": {"type": "lstm", "size": 8}}
+LANES, STEPS = 6, 12
+
+
+def config(run, actions="start", observations="vector", model=MODEL, **settings):
+    result = make_config(run, model)
+    env_config = {"actions": actions, "observations": observations}
+    result.environment("counted:engram_tests/Counted-v0", env_config=env_config).debugging(seed=0)
+    result.num_envs_per_env_runner, result.rollout_fragment_length, result.num_learners = LANES, STEPS, 0
+    result.num_env_runners = 0
+    for name, value in settings.items():
+        setattr(result, name, value)
+    return result
+
+
+def runner_of(settings):
+    torch.manual_seed(0)
+    return settings.env_runner_cls(config=settings)
+
+
+@pytest.mark.parametrize("name", counted.ACTIONS)
+def test_there_and_back(name):
+    space = counted.ACTIONS[name]
+    actions = actions_in(space)
+    taken = np.stack([space.sample() for _ in range(50)])
+    drawn = actions.from_env(taken)
+    assert actions.to_env(drawn).dtype == space.dtype
+    np.testing.assert_allclose(actions.to_env(drawn), taken, rtol=1e-6)
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        assert drawn.dtype == np.int64
+        assert drawn.min(0).tolist() == (0 if drawn.ndim == 1 else [0, 0])
+        assert (drawn.max(0) == getattr(space, "n", getattr(space, "nvec", None)) - 1).all()
+
+
+def test_draws_of_a_gaussian_are_cut():
+    space = spaces.Box(-0.1, 0.1, (2,))
+    np.testing.assert_allclose(actions_in(space).to_env(np.array([[3.0, 0.05]])), [[0.1, 0.05]])
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(-1, 1, (2, 2)),
+        spaces.Box(-1, 1, ()),
+        spaces.Box(0, 3, (2,), np.int32),
+        spaces.MultiDiscrete([[2, 3], [4, 5]]),
+        spaces.MultiBinary((2, 2)),
+        spaces.Dict(a=spaces.Discrete(2)),
+        spaces.Text(3),
+    ],
+)
+def test_other_spaces_are_refused(space):
+    with pytest.raises(ValueError, match=r"cannot act in the action space .*; known: Discrete, "):
+        actions_in(space)
+
+
+def test_counted_from_zero():
+    assert counted_from_zero(spaces.Discrete(3, start=-2)) == spaces.Discrete(3)
+    assert counted_from_zero(spaces.MultiDiscrete([3, 2], start=[0, 1])) == spaces.MultiDiscrete([3, 2])
+    for space in (spaces.Discrete(3), spaces.Box(-1, 1, (2,)), spaces.Dict(a=spaces.Discrete(3))):
+        assert counted_from_zero(space) is space
+    for space in (spaces.Dict(a=spaces.Discrete(3, start=1)), spaces.Tuple((spaces.Discrete(3, start=1),))):
+        with pytest.raises(ValueError, match="its parts must count from 0, without start"):
+            counted_from_zero(space)
+
+
+@pytest.mark.parametrize("name", counted.ACTIONS)
+def test_columnar_runner_gives_the_environment_its_own_actions(name):
+    """The environment refuses others; log-probabilities are those of the draws, also of random actions."""
+    runner = runner_of(config("RecurrentPPO", name))
+    for random_actions in (False, True):
+        (fragment,) = runner.sample(random_actions=random_actions)
+        states = {key: torch.from_numpy(value) for key, value in fragment.state_in.items()}
+        outputs = runner.module.forward_columns(
+            torch.from_numpy(fragment.observations[:-1]), states, torch.from_numpy(fragment.resets[:-1])
+        )
+        dist = runner.module.get_train_action_dist_cls().from_logits(outputs.action_dist_inputs)
+        logp = dist.logp(torch.from_numpy(fragment.actions)).detach().numpy()
+        np.testing.assert_allclose(fragment.action_logp, logp, atol=1e-5)
+        if isinstance(counted.ACTIONS[name], spaces.Discrete):
+            assert set(np.unique(fragment.actions)) == {0, 1, 2}
+    if isinstance(counted.ACTIONS[name], spaces.Discrete):
+        t = np.arange(STEPS, 2 * STEPS) % counted.STEPS
+        counts = t < counted.STEPS - 1
+        right = fragment.actions == (t % 3)[:, None]
+        np.testing.assert_array_equal(fragment.rewards[counts], right[counts])
+
+
+def test_evaluation_plays_in_the_environments_own_actions():
+    runner = runner_of(config("RecurrentPPO", "negative"))
+    assert runner.sample(num_episodes=4, explore=False)[0].env_steps() >= 4 * counted.STEPS
+
+
+@pytest.mark.parametrize("name", ["plain", "start", "negative", "uint8"])
+def test_supervised_learns_answers_that_do_not_start_at_zero(name):
+    settings = config("Supervised", name, lr=0.02)
+    runner = runner_of(settings)
+    spaces_ = (runner.env.single_observation_space, runner.env.single_action_space)
+    learner = settings.build_learner(spaces={DEFAULT_MODULE_ID: spaces_})
+    learner.build()
+    for step in range(40):
+        (lesson,) = runner.sample()
+        at = np.arange(step * STEPS, (step + 1) * STEPS) % counted.STEPS
+        counts = at < counted.STEPS - 1
+        np.testing.assert_array_equal(lesson.masks, counts[:, None].repeat(LANES, 1))
+        np.testing.assert_array_equal(lesson.targets[counts], (at % 3)[counts, None].repeat(LANES, 1))
+        results = learner.update(
+            training_data=TrainingData(episodes=[lesson]), timesteps={"num_env_steps_sampled_lifetime": 0}
+        )[DEFAULT_MODULE_ID]
+    assert float(results["solved_sum"].peek()) == float(results["judged_sum"].peek()) > 0
+
+
+def test_supervised_names_a_target_outside_the_space(monkeypatch):
+    monkeypatch.setattr(counted.Counted, "_told", lambda self: {"target": np.int64(9), "mask": True})
+    with pytest.raises(
+        ValueError, match=r"env: .* says that 9 is right, which is not in Discrete\(3, start=5\)"
+    ):
+        runner_of(config("Supervised")).sample()
+
+
+@pytest.mark.parametrize("model", [MODEL, {"use_lstm": True}], ids=["ours", "own"])
+@pytest.mark.parametrize("name", ["plain", "start", "negative", "int32", "several_int16"])
+def test_stock_runner_gives_the_environment_its_own_actions(model, name):
+    runner = runner_of(config("PPO", name, model=model))
+    assert isinstance(runner, StockEnvRunner)
+    assert runner.get_spaces()[DEFAULT_MODULE_ID][1] == counted.ACTIONS[name] == runner.module.action_space
+    for random_actions in (False, True):
+        episodes = runner.sample(random_actions=random_actions, force_reset=True)
+        drawn = np.concatenate([episode.get_actions() for episode in episodes])
+        assert (drawn.min(), drawn.max()) == (0, 2)
+
+
+@pytest.mark.parametrize("observations", counted.OBSERVATIONS)
+def test_observations_that_do_not_start_at_zero(observations):
+    runner = runner_of(config("RecurrentPPO", observations=observations))
+    (fragment,) = runner.sample()
+    prepared = runner.module.encoder.prepare(torch.from_numpy(fragment.observations[:, 0]))
+    t = np.arange(STEPS + 1) % counted.STEPS
+    if observations == "symbols":
+        expected = np.concatenate([np.eye(3)[t % 3], np.eye(4)[t % 4]], 1)
+    else:
+        expected = np.eye(4)[t % 4]
+    np.testing.assert_array_equal(prepared, expected)
+
+
+@pytest.mark.parametrize("observations", counted.OBSERVATIONS)
+def test_stock_runner_shows_symbols_to_our_module(observations):
+    episodes = runner_of(config("PPO", observations=observations)).sample()
+    assert sum(len(episode) for episode in episodes) == LANES * STEPS
