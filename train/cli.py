@@ -76,11 +76,13 @@ Examples:\n
   rllib picture impulse-responses --options '{pools: 12, base: 1.5}'\n
   rllib picture pool-contents --out contents.pdf\n
   rllib picture rim-activation --options '{weights: core.pt, span: 200}'\n
-  rllib picture delays --options '{runs: [~/ray_results/appendix_f_tmaze], chance: 0.5}'\n
-  rllib picture thoughts --options '{checkpoint: ~/ray_results/mazes_delta_small, iterations: 64}'\n
-  rllib picture filters --options '{checkpoint: CHECKPOINT, problems: 1000}'\n
-  rllib picture accuracy-curves --options '{files: [delta.json, progressive.json]}'\n
-  rllib picture exits --options '{files: [delta.json], rule: confidence}'
+  rllib picture curves ~/ray_results/tmaze_concrete ~/ray_results/tmaze_lstm\n
+  rllib picture curves ~/ray_results/tmaze_* --options '{metric: success, band: ci95}' --out success.pdf\n
+  rllib picture delays ~/ray_results/appendix_f_tmaze --options '{chance: 0.5}'\n
+  rllib picture thoughts ~/ray_results/mazes_delta_small --options '{iterations: 64}'\n
+  rllib picture filters CHECKPOINT --options '{problems: 1000}'\n
+  rllib picture accuracy-curves delta.json progressive.json\n
+  rllib picture exits delta.json --options '{rule: confidence}'
 """
 
 
@@ -390,10 +392,14 @@ def picture(
         str,
         typer.Argument(
             metavar="KIND",
-            help="accuracy-curves, delays, exits, filters, impulse-responses, pool-contents, rim-activation, "
-            "thoughts.",
+            help="accuracy-curves, curves, delays, exits, filters, impulse-responses, pool-contents, "
+            "rim-activation, thoughts.",
         ),
     ],
+    subjects: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN ...]", help="What it is of: runs, files or a checkpoint, as it says."),
+    ] = None,
     options: Annotated[str | None, typer.Option(help="The picture's options as YAML.")] = None,
     out: Annotated[str | None, typer.Option(help="A .png, .svg or .pdf file; default KIND.png.")] = None,
 ) -> None:
@@ -403,7 +409,9 @@ def picture(
     from engram.train import pictures
     from engram.train.loading import parse_mapping
 
-    values = parse_mapping(options, "--options") if options else {}
+    values = pictures.with_subjects(
+        kind, parse_mapping(options, "--options") if options else {}, subjects or []
+    )
     file = Path(out or f"{kind}.png").expanduser()
     print(pictures.draw(kind, values, file))
 

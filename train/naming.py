@@ -11,7 +11,6 @@ from engram.train.labels import ABSENT, differing, find, label, short_keys
 from engram.train.search import Domain, Path
 from engram.train.trials import env_name
 
-
 ENV: Path = ("env",)
 
 

@@ -25,8 +25,7 @@ class Score(NamedTuple):
     Attributes:
         experiment: Its experiment's folder.
         trial: Its own folder in there.
-        settings: Those of its settings, by dotted path, that differ between the trials of its experiment; without
-            those that it does not have.
+        settings: Those of its settings, by dotted path, that differ between the trials of its experiment.
         seed: Its seed.
         training: Last score in training: the mean return, of `run: Supervised` the share of right answers.
         validation: Last score in evaluations.
