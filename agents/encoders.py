@@ -45,7 +45,9 @@ class Encoder(nn.Module):
 class ConvOptions(Options):
     """Options of `conv`."""
 
-    channels: tuple[int, ...] = integers((16,), "output planes of each 3x3 convolution, first to last")
+    channels: tuple[int, ...] = integers(
+        (16,), "output planes of each 3x3 convolution, first to last", unit="planes"
+    )
     size: int = integer(128, "units of the linear layer behind the convolutions", unit="features")
 
 
@@ -83,7 +85,9 @@ class ConvEncoder(Encoder):
 class MLPOptions(Options):
     """Options of `mlp`."""
 
-    hidden: tuple[int, ...] = integers((128,), "units of each layer; the last is the number of features")
+    hidden: tuple[int, ...] = integers(
+        (128,), "units of each layer; the last is the number of features", unit="units"
+    )
 
 
 class MLPEncoder(Encoder):

@@ -137,7 +137,7 @@ def test_the_legend_says_how_many_and_what_the_band_is(tmp_path):
     with canvas.style():
         (axes,) = draw_curves(found(tmp_path / "lstm", tmp_path / "gru")).axes
     texts = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert texts == ["lstm, n = 2", "gru, n = 1", "from the least to the greatest trial"]
+    assert texts == ["lstm, n = 2", "gru, n = 1", "min to max over trials"]
     assert axes.get_xlabel() == "env steps"
     assert len(axes.lines) == 2
     assert len(axes.collections) == 1  # one trial has no band

@@ -23,8 +23,8 @@ from engram.train.pictures.tables import heading, row
 Floats = NDArray[np.float64]
 
 BANDS = {
-    "min-max": "from the least to the greatest trial",
-    "ci95": "95 % interval of the mean (bootstrap over trials)",
+    "min-max": "min to max over trials",
+    "ci95": "95 % interval of the mean, bootstrap over trials",
     "none": "",
 }
 RESAMPLES, LEVEL = 2000, (2.5, 97.5)  # of the bootstrap; percentiles
