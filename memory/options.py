@@ -129,7 +129,7 @@ def boolean(default: bool, doc: str) -> Any:
             raise ValueError(f"expected true or false, got {value!r}")
         return value
 
-    return _option(default, doc, "", check, "truth value", "true, false")
+    return _option(default, doc, "", check, "true or false", "true, false")
 
 
 def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:

@@ -71,6 +71,15 @@ Examples:\n
   rllib results ~/ray_results/mazes_delta_small --json | tail -n 1
 """
 
+DESCRIBE_EPILOG = """
+Examples:\n
+  rllib describe core low_pass\n
+  rllib describe env engram/TMaze-v0\n
+  rllib describe algorithm RecurrentPPO --all\n
+  rllib describe config tmaze_concrete\n
+  rllib describe core my_package.cores:MyCore --json
+"""
+
 PICTURE_EPILOG = """
 Examples:\n
   rllib picture impulse-responses --options '{pools: 12, base: 1.5}'\n
@@ -419,14 +428,38 @@ def picture(
 @app.command(name="list")
 def list_(
     kind: Annotated[
-        str, typer.Argument(metavar="envs|cores|encoders|algorithms|configs", help="What to list.")
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="envs, cores, thinking, encoders, algorithms, configs, losses, exit-rules, pictures.",
+        ),
     ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")] = False,
 ) -> None:
     """List what a configuration may name, one line each."""
     from engram.train import catalog
 
-    for name, text in catalog.entries(kind):
-        print(f"{name:<28} {text}".rstrip())
+    catalog.show(kind, as_json)
+
+
+@app.command(epilog=DESCRIBE_EPILOG)
+def describe(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="env, core, encoder, algorithm, config, loss, exit-rule, picture."
+        ),
+    ],
+    name: Annotated[str, typer.Argument(help="As a configuration names it, or package.module:Class.")],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Of an algorithm, also the keys that are seldom named.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")] = False,
+) -> None:
+    """Every option of one of them: type, default, unit, range, meaning, source."""
+    from engram.train.describe import describe as describe_it
+
+    describe_it(kind, name, as_json, everything)
 
 
 @app.command()
