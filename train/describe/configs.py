@@ -34,9 +34,8 @@ def config(name: str) -> Page:
         "base": ", ".join(bases) or "none",
         "train": f"rllib train -f {name}",
     }
-    return Page(
-        "config", name, sentence(header), said, {label: fact for label, fact in facts.items() if fact}
-    )
+    known = {label: fact for label, fact in facts.items() if fact}
+    return Page("config", name, sentence(header), said, known, experiments=plain(whole))
 
 
 def _text(name: str) -> str:

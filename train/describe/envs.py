@@ -31,12 +31,17 @@ def env(name: str) -> Page:
     return Page(
         kind="env",
         name=spec.id,
-        summary=document(creator).partition("\n")[0],
+        summary=_summary(document(creator)),
         text=said,
         facts=_facts(spec.id if ":" not in name else name, creator, spec),
         sections=[Section("config.env_config", _parameters(creator, spec.kwargs))],
         source=tidy(text.get("Source", "")),
     )
+
+
+def _summary(text: str) -> str:
+    """The first line that is no heading."""
+    return next((line for line in text.split("\n") if line and not line.startswith("#")), "")
 
 
 def _full(name: str) -> str:

@@ -1,6 +1,7 @@
 """What is said about a thing that a configuration may name, as data; `show` prints it."""
 
 import dataclasses
+import enum
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -55,6 +56,7 @@ class Page:
         sections: Its settings.
         presets: Name -> values of settings, for `preset:`.
         source: Where it comes from.
+        experiments: Of a config, what it comes to with what it builds on.
     """
 
     kind: str
@@ -65,6 +67,7 @@ class Page:
     sections: list[Section] = dataclasses.field(default_factory=list)
     presets: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     source: str = ""
+    experiments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
         """The page as strict JSON can hold it."""
@@ -80,6 +83,8 @@ def plain(value: Any) -> Any:
     """
     if isinstance(value, float) and not math.isfinite(value):
         return {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
+    if isinstance(value, enum.Enum):
+        return plain(value.value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):

@@ -7,6 +7,7 @@ import yaml
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from engram.train.describe.page import Option, Page, Section
 from engram.train.tables import print_table
@@ -21,8 +22,8 @@ def show(page: Page) -> None:
         page: What is to be said.
     """
     console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
-    console.print(page.name, style="bold", end="")
-    console.print(f" ({page.kind}): {page.summary}" if page.summary else f" ({page.kind})")
+    about = f" ({page.kind}): {page.summary}" if page.summary else f" ({page.kind})"
+    console.print(Text.assemble((page.name, "bold"), about))
     for heading, text in page.text.items():
         own = text.removeprefix(page.summary).strip() if not heading else text
         _block(console, heading, own)
@@ -41,7 +42,24 @@ def _block(console: Console, heading: str, text: str) -> None:
         console.print()
         if heading:
             console.print(heading, style="bold")
-        console.print(text)
+        console.print(reflowed(text) if console.is_terminal else text)
+
+
+def reflowed(text: str) -> str:
+    """A text whose paragraphs are one line each, for a terminal to wrap; tables, lists and formulas stay.
+
+    Args:
+        text: Wrapped at some width.
+    """
+    return "\n\n".join(
+        paragraph if any(map(_stands, paragraph.split("\n"))) else " ".join(paragraph.split("\n"))
+        for paragraph in text.split("\n\n")
+    )
+
+
+def _stands(line: str) -> bool:
+    """Whether a line has to stay by itself."""
+    return line.startswith((" ", "|", "-", "*", ">", "`", "#")) or line[:1].isdigit() or line.endswith(":")
 
 
 def _section(console: Console, section: Section) -> None:
