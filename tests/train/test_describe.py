@@ -84,6 +84,10 @@ def test_every_parameter_of_an_environment_has_a_meaning(name):
     for option in options:
         assert option.meaning, option.name
         assert option.type != "any", option.name
+        if re.match("integer|number", option.type):
+            assert re.search(
+                r"at least|\b[01] to\b|from 3 on|counts as|never|2 .* or 1|larger", option.meaning
+            )
     assert {"Description", "Observation", "Action", "Reward", "End", "Info"} <= set(page.text)
     assert {"observation", "action", "info at reset", "best return", "class"} <= set(page.facts)
     assert page.source
