@@ -159,8 +159,8 @@ class SequentialDigits(SingleSequence):
 
     Arguments:
         size: pixels a side (default 14), at least 2: a number, a list to draw from in each episode, or a
-            range `{low: 10, high: 18}`, both ends included. A larger picture is to be remembered for longer, with
-            the square.
+            range `{low: 10, high: 18}`, both ends included. A larger picture is to be remembered for longer,
+            with the square.
         split: "online" (default): digits drawn by strokes, without end; "train", "valid" or "test": a finite
             set, drawn from with equal odds. No digit is in two of them.
         path: folder with MNIST's files, gzipped or not: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
