@@ -119,16 +119,16 @@ def show(kind: str, as_json: bool) -> None:
         return
     console = Console(highlight=False, markup=False)
     width = max(len(name) for group in found.values() for name, _ in group)
-    for index, (heading, group) in enumerate(found.items()):
+    for heading, group in found.items():
         if heading:
-            console.print(f"{'' if index == 0 else chr(10)}{heading}", style="bold")
-        print_table(_lines(group, width))
+            console.print(heading, style="bold")
+        print_table(_lines(group, width, "  " if heading else ""))
 
 
-def _lines(group: Entries, width: int) -> Table:
+def _lines(group: Entries, width: int, indent: str) -> Table:
     table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True, min_width=width)
+    table.add_column(no_wrap=True, min_width=len(indent) + width)
     table.add_column(overflow="fold")
     for name, text in group:
-        table.add_row(name, escape(text))
+        table.add_row(f"{indent}{name}", escape(text))
     return table

@@ -2,18 +2,22 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperOption
 
+from engram.train import completion
 from engram.train.errors import ExperimentError
 
 app = typer.Typer(
     name="rllib",
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Train and evaluate policies that remember: `rllib train -f FILE`, `rllib evaluate CHECKPOINT`.",
+    epilog="Names at the press of Tab: `rllib --install-completion`, then open a new shell.",
 )
 
 TRAIN_EPILOG = """
@@ -103,7 +107,8 @@ def main() -> None:
     """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
     sys.path.append(os.getcwd())  # last, so that a user's own classes are found and nothing is hidden by them
     try:
-        code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
+        name = "engram" if Path(sys.argv[0]).stem == "engram" else "rllib"
+        code = _command().main(sys.argv[1:] or ["--help"], name, standalone_mode=False)
     except (ExperimentError, UsageError) as error:
         text = error if isinstance(error, ExperimentError) else error.format_message()  # type: ignore[attr-defined]
         print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
@@ -111,22 +116,50 @@ def main() -> None:
     sys.exit(code)
 
 
+def _command() -> Any:
+    """The command, without the options of the completion in its help; the last line there names them."""
+    command = typer.main.get_command(app)
+    for option in command.params:
+        if isinstance(option, TyperOption) and option.name in ("install_completion", "show_completion"):
+            option.hidden = True
+    return command
+
+
 @app.command(epilog=TRAIN_EPILOG)
 def train(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[file FILE]", help="The experiment file, historical form.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[file FILE]",
+            help="The experiment file, historical form.",
+            autocompletion=completion.configs,
+        ),
     ] = None,
     config_file: Annotated[
         str | None,
-        typer.Option("-f", "--config-file", help="Experiment file (YAML), or a shipped config's name."),
+        typer.Option(
+            "-f",
+            "--config-file",
+            help="Experiment file (YAML), or a shipped config's name.",
+            autocompletion=completion.configs,
+        ),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="This experiment of a file that holds several. Repeatable.")
     ] = None,
     run: Annotated[
-        str | None, typer.Option("--run", "--algo", help="Algorithm, where there is no file.")
+        str | None,
+        typer.Option(
+            "--run",
+            "--algo",
+            help="Algorithm, where there is no file.",
+            autocompletion=completion.algorithms,
+        ),
     ] = None,
-    env: Annotated[str | None, typer.Option(help="Environment id, where there is no file.")] = None,
+    env: Annotated[
+        str | None,
+        typer.Option(help="Environment id, where there is no file.", autocompletion=completion.envs),
+    ] = None,
     config: Annotated[
         str | None, typer.Option("-c", "--config", help="Settings as YAML or JSON, merged over the file's.")
     ] = None,
@@ -220,7 +253,10 @@ def evaluate(
     ] = None,
     exit_rule: Annotated[
         list[str] | None,
-        typer.Option(help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable."),
+        typer.Option(
+            help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable.",
+            autocompletion=completion.exit_rules,
+        ),
     ] = None,
     out: Annotated[
         str | None, typer.Option(help="With --thinking-steps: also write whole curves to this JSON file.")
@@ -253,7 +289,12 @@ def _check_unused(why: str, options: dict[str, object]) -> None:
 
 @app.command(epilog=PLAY_EPILOG)
 def play(
-    env_id: Annotated[str, typer.Argument(metavar="ENV_ID", help="An environment that renders as text.")],
+    env_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENV_ID", help="An environment that renders as text.", autocompletion=completion.envs
+        ),
+    ],
     env_config: Annotated[str | None, typer.Option(help="Environment settings as YAML.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the first episode.")] = None,
     show_hidden: Annotated[
@@ -275,7 +316,12 @@ def play(
 @app.command(name="probe-core", epilog=PROBE_EPILOG)
 def probe_core(
     type_: Annotated[
-        str, typer.Argument(metavar="TYPE", help="A core's name, or package.module:Class for your own.")
+        str,
+        typer.Argument(
+            metavar="TYPE",
+            help="A core's name, or package.module:Class for your own.",
+            autocompletion=completion.cores,
+        ),
     ],
     options: Annotated[str | None, typer.Option(help="The core's other options as YAML.")] = None,
     input_size: Annotated[int, typer.Option(min=1, help="Features of its input.")] = 64,
@@ -358,7 +404,10 @@ def extrapolate(
     ] = None,
     exit_rule: Annotated[
         list[str] | None,
-        typer.Option(help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable."),
+        typer.Option(
+            help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable.",
+            autocompletion=completion.exit_rules,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
     out: Annotated[str | None, typer.Option(help="Also write everything to this JSON file.")] = None,
@@ -403,6 +452,7 @@ def picture(
             metavar="KIND",
             help="accuracy-curves, curves, delays, exits, filters, impulse-responses, pool-contents, "
             "rim-activation, thoughts.",
+            autocompletion=completion.pictures,
         ),
     ],
     subjects: Annotated[
@@ -413,8 +463,6 @@ def picture(
     out: Annotated[str | None, typer.Option(help="A .png, .svg or .pdf file; default KIND.png.")] = None,
 ) -> None:
     """Draw a figure as in the papers: of a memory, of a network that thinks, of what finished runs learnt."""
-    from pathlib import Path
-
     from engram.train import pictures
     from engram.train.loading import parse_mapping
 
@@ -432,6 +480,7 @@ def list_(
         typer.Argument(
             metavar="KIND",
             help="envs, cores, thinking, encoders, algorithms, configs, losses, exit-rules, pictures.",
+            autocompletion=completion.listed,
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")] = False,
@@ -447,10 +496,17 @@ def describe(
     kind: Annotated[
         str,
         typer.Argument(
-            metavar="KIND", help="env, core, encoder, algorithm, config, loss, exit-rule, picture."
+            metavar="KIND",
+            help="env, core, encoder, algorithm, config, loss, exit-rule, picture.",
+            autocompletion=completion.described,
         ),
     ],
-    name: Annotated[str, typer.Argument(help="As a configuration names it, or package.module:Class.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="As a configuration names it, or package.module:Class.", autocompletion=completion.of_kind
+        ),
+    ],
     everything: Annotated[
         bool, typer.Option("--all", help="Of an algorithm, also the keys that are seldom named.")
     ] = False,
