@@ -62,7 +62,9 @@ class Encoder(nn.Module):
 class ConvOptions(EncoderOptions):
     """Options of `conv`."""
 
-    channels: tuple[int, ...] = integers((16,), "output planes of each 3x3 convolution, first to last")
+    channels: tuple[int, ...] = integers(
+        (16,), "output planes of each 3x3 convolution, first to last", unit="planes"
+    )
     size: int = integer(128, "units of the linear layer behind the convolutions", unit="features")
 
 
@@ -100,7 +102,9 @@ class ConvEncoder(Encoder):
 class MLPOptions(EncoderOptions):
     """Options of `mlp`."""
 
-    hidden: tuple[int, ...] = integers((128,), "units of each layer; the last is the number of features")
+    hidden: tuple[int, ...] = integers(
+        (128,), "units of each layer; the last is the number of features", unit="units"
+    )
 
 
 class MLPEncoder(Encoder):

@@ -41,7 +41,7 @@ class HeadOptions(Options):
     """Options of the layers that policy and value share behind the core."""
 
     hidden: tuple[int, ...] = integers(
-        (), "units of each ReLU layer over what was remembered and what is seen"
+        (), "units of each ReLU layer over what was remembered and what is seen", unit="units"
     )
 
 

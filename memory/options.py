@@ -1,8 +1,8 @@
 """Options of a core, or of anything built from a YAML section: declared once, checked once.
 
 A section is a frozen, keyword-only dataclass whose fields are made by the functions below. Each field carries
-its default, a one-line description, its unit and its range; `parse_options` turns a plain mapping into the
-dataclass. Every complaint is a `ValueError` that names the offending key by its dotted path.
+its default, a one-line description, its unit, its type and its range in words; `parse_options` turns a plain
+mapping into the dataclass. Every complaint is a `ValueError` that names the offending key by its dotted path.
 """
 
 import dataclasses
@@ -51,8 +51,29 @@ def _known(name: object, known: Iterable[str]) -> str:
     return f"{question}known: {', '.join(names)}"
 
 
-def _option(default: Any, doc: str, unit: str, check: Check) -> Any:
-    return dataclasses.field(default=default, metadata={"doc": doc, "unit": unit, "check": check})
+def _option(default: Any, doc: str, unit: str, check: Check, kind: str, legal: str) -> Any:
+    metadata = {"doc": doc, "unit": unit, "check": check, "type": kind, "legal": legal}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+MOST = 2**31
+"""Where no largest integer is given, it is this one."""
+
+
+def _span(low: float, high: float, *, above: bool = False, most: float = math.inf) -> str:
+    """A range in words: `1 to 64`, `> 0, <= 1`, `>= 1` where `high` is not less than `most`."""
+    lower = "" if low == -math.inf else f"> {low:g}" if above else f">= {low:g}"
+    if high >= most:
+        return lower or "any"
+    return (
+        f"{low:,.10g} to {high:,.10g}"
+        if lower and not above
+        else f"{lower}, <= {high:,.10g}".removeprefix(", ")
+    )
+
+
+def _or_none(legal: str, none: bool) -> str:
+    return f"{legal}, or null" if none else legal
 
 
 def integer(
@@ -61,7 +82,7 @@ def integer(
     *,
     unit: str = "",
     low: int = 1,
-    high: int = 2**31,
+    high: int = MOST,
     or_none: bool = False,
 ) -> Any:
     """A field for an integer in [low, high]; `None` is legal where it is the default or with `or_none`."""
@@ -72,7 +93,7 @@ def integer(
             return None
         return _integer(value, low, high, or_none=none)
 
-    return _option(default, doc, unit, check)
+    return _option(default, doc, unit, check, "integer", _or_none(_span(low, high, most=MOST), none))
 
 
 def number(
@@ -96,7 +117,8 @@ def number(
             return _number(value, above, high)
         return _number(value, low, high, closed=True)
 
-    return _option(default, doc, unit, check)
+    span = _span(above, high, above=True) if low == -math.inf else _span(low, high)
+    return _option(default, doc, unit, check, "number", _or_none(span, default is None))
 
 
 def boolean(default: bool, doc: str) -> Any:
@@ -107,7 +129,7 @@ def boolean(default: bool, doc: str) -> Any:
             raise ValueError(f"expected true or false, got {value!r}")
         return value
 
-    return _option(default, doc, "", check)
+    return _option(default, doc, "", check, "true or false", "true, false")
 
 
 def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:
@@ -118,10 +140,10 @@ def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:
             raise ValueError(unknown_message("", value, names).removeprefix(": "))
         return str(value)
 
-    return _option(default, doc, "", check)
+    return _option(default, doc, "", check, "text", ", ".join(names))
 
 
-def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = 2**31) -> Any:
+def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = MOST) -> Any:
     """A field for a list of integers, each in [low, high]; empty is legal where the default is."""
 
     def check(value: Any) -> tuple[Any, ...]:
@@ -129,7 +151,8 @@ def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1
             return ()
         return _list(value, lambda item: _integer(item, low, high))
 
-    return _option(default, doc, unit, check)
+    legal = f"each {_span(low, high, most=MOST)}{'; may be empty' if not default else ''}"
+    return _option(default, doc, unit, check, "list of integers", legal)
 
 
 def numbers(default: tuple[float, ...] | None, doc: str, *, unit: str = "", above: float, high: float) -> Any:
@@ -140,7 +163,8 @@ def numbers(default: tuple[float, ...] | None, doc: str, *, unit: str = "", abov
             return None
         return _list(value, lambda item: _number(item, above, high))
 
-    return _option(default, doc, unit, check)
+    legal = _or_none(f"each {_span(above, high, above=True)}", default is None)
+    return _option(default, doc, unit, check, "list of numbers", legal)
 
 
 def _integer(value: Any, low: int, high: int, or_none: bool = False) -> int:

@@ -1,21 +1,27 @@
 """`rllib list`: what a configuration may name."""
 
 import importlib
-import inspect
+import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from engram.train.describe.docstrings import first_line
 from engram.train.errors import unknown
+from engram.train.tables import print_table
 
 Entries = list[tuple[str, str]]
+Groups = dict[str, Entries]
+"""Heading -> names with a line of text each; a kind without groups has one, without a heading."""
+
+CARRIED, THOUGHT = "carry a memory from step to step", "think in iterations over one step"
 
 
-def _first_line(thing: Any) -> str:
-    text = inspect.getdoc(thing) or ""
-    return text.split("\n", maxsplit=1)[0]
-
-
-def _envs() -> Entries:
+def _envs() -> Groups:
     import gymnasium
     from gymnasium.envs.registration import load_env_creator
 
@@ -23,42 +29,61 @@ def _envs() -> Entries:
 
     importlib.import_module("engram.envs")
     specs = [spec for name, spec in sorted(gymnasium.registry.items()) if name.startswith(NAMESPACE)]
-    return [(spec.id, _first_line(load_env_creator(str(spec.entry_point)))) for spec in specs]
+    return {"": [(spec.id, first_line(load_env_creator(str(spec.entry_point)))) for spec in specs]}
 
 
 def _table(module: str, name: str) -> Entries:
     table: Mapping[str, Any] = getattr(importlib.import_module(module), name)
-    return [(key, _first_line(value)) for key, value in sorted(table.items())]
+    return [(key, first_line(value)) for key, value in sorted(table.items())]
 
 
-def _algorithms() -> Entries:
+def _cores() -> Groups:
+    table: Mapping[str, Any] = importlib.import_module("engram.memory").CORES
+    carried = [(name, first_line(sys.modules[cls.__module__])) for name, cls in sorted(table.items())]
+    return {CARRIED: carried, THOUGHT: _table("engram.memory.thinking", "THINKERS")}
+
+
+def _algorithms() -> Groups:
     from engram.train.build import algorithms
 
-    return list(algorithms().items())
+    return {"": list(algorithms().items())}
 
 
-def _configs() -> Entries:
+def _configs() -> Groups:
+    """By the environment of their first experiment."""
+    from engram.train.describe.configs import sentence, split_header, values_of
+    from engram.train.inheritance import read_whole_document
     from engram.train.loading import shipped_configs
 
-    return [(name, _comment(text)) for name, text in shipped_configs().items()]
+    groups: Groups = {}
+    for name, text in shipped_configs().items():
+        env = next(iter(values_of(read_whole_document(f"configs/{name}.yaml"), "env")), "")
+        groups.setdefault(env, []).append((name, sentence(split_header(text)[0])))
+    return dict(sorted(groups.items()))
 
 
-def _comment(text: str) -> str:
-    first = text.split("\n", maxsplit=1)[0]
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
+def _pictures() -> Groups:
+    from engram.train.pictures import KINDS as PICTURES
+
+    modules = {name: sys.modules[kind.options.__module__] for name, kind in PICTURES.items()}
+    return {"": [(name, first_line(module)) for name, module in modules.items()]}
 
 
-KINDS: dict[str, Callable[[], Entries]] = {
+KINDS: dict[str, Callable[[], Groups]] = {
     "envs": _envs,
-    "cores": lambda: _table("engram.memory", "CORES"),
-    "encoders": lambda: _table("engram.agents", "ENCODERS"),
+    "cores": _cores,
+    "thinking": lambda: {"": _table("engram.memory.thinking", "THINKERS")},
+    "encoders": lambda: {"": _table("engram.agents", "ENCODERS")},
     "algorithms": _algorithms,
     "configs": _configs,
+    "losses": lambda: {"": _table("engram.memory.thinking", "LOSSES")},
+    "exit-rules": lambda: {"": _table("engram.memory.thinking", "EXIT_RULES")},
+    "pictures": _pictures,
 }
 
 
-def entries(kind: str) -> Entries:
-    """Name and one-line description of everything of a kind.
+def groups(kind: str) -> Groups:
+    """Name and one-line description of everything of a kind, by heading.
 
     Args:
         kind: One of `KINDS`.
@@ -69,3 +94,41 @@ def entries(kind: str) -> Entries:
     if kind not in KINDS:
         raise unknown("list", kind, KINDS)
     return KINDS[kind]()
+
+
+def entries(kind: str) -> Entries:
+    """The same without headings; arguments and errors as in `groups`."""
+    return [entry for group in groups(kind).values() for entry in group]
+
+
+def show(kind: str, as_json: bool) -> None:
+    """Print a kind for people or, as one line of JSON, for programs; errors as in `groups`.
+
+    Args:
+        kind: One of `KINDS`.
+        as_json: Print a list of {name, text, group}.
+    """
+    found = groups(kind)
+    if as_json:
+        rows = [
+            {"name": name, "text": text, "group": heading}
+            for heading, group in found.items()
+            for name, text in group
+        ]
+        print(json.dumps(rows))
+        return
+    console = Console(highlight=False, markup=False)
+    width = max(len(name) for group in found.values() for name, _ in group)
+    for heading, group in found.items():
+        if heading:
+            console.print(heading, style="bold")
+        print_table(_lines(group, width, "  " if heading else ""))
+
+
+def _lines(group: Entries, width: int, indent: str) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True, min_width=len(indent) + width)
+    table.add_column(overflow="fold")
+    for name, text in group:
+        table.add_row(f"{indent}{name}", escape(text))
+    return table

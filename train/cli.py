@@ -2,18 +2,22 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperOption
 
+from engram.train import completion
 from engram.train.errors import ExperimentError
 
 app = typer.Typer(
     name="rllib",
-    add_completion=False,
+    add_completion=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Train and evaluate policies that remember: `rllib train -f FILE`, `rllib evaluate CHECKPOINT`.",
+    epilog="Names at the press of Tab: `rllib --install-completion`, then open a new shell.",
 )
 
 TRAIN_EPILOG = """
@@ -71,16 +75,27 @@ Examples:\n
   rllib results ~/ray_results/mazes_delta_small --json | tail -n 1
 """
 
+DESCRIBE_EPILOG = """
+Examples:\n
+  rllib describe core low_pass\n
+  rllib describe env engram/TMaze-v0\n
+  rllib describe algorithm RecurrentPPO --all\n
+  rllib describe config tmaze_concrete\n
+  rllib describe core my_package.cores:MyCore --json
+"""
+
 PICTURE_EPILOG = """
 Examples:\n
   rllib picture impulse-responses --options '{pools: 12, base: 1.5}'\n
   rllib picture pool-contents --out contents.pdf\n
   rllib picture rim-activation --options '{weights: core.pt, span: 200}'\n
-  rllib picture delays --options '{runs: [~/ray_results/appendix_f_tmaze], chance: 0.5}'\n
-  rllib picture thoughts --options '{checkpoint: ~/ray_results/mazes_delta_small, iterations: 64}'\n
-  rllib picture filters --options '{checkpoint: CHECKPOINT, problems: 1000}'\n
-  rllib picture accuracy-curves --options '{files: [delta.json, progressive.json]}'\n
-  rllib picture exits --options '{files: [delta.json], rule: confidence}'
+  rllib picture curves ~/ray_results/tmaze_concrete ~/ray_results/tmaze_lstm\n
+  rllib picture curves ~/ray_results/tmaze_* --options '{metric: success, band: ci95}' --out success.pdf\n
+  rllib picture delays ~/ray_results/appendix_f_tmaze --options '{chance: 0.5}'\n
+  rllib picture thoughts ~/ray_results/mazes_delta_small --options '{iterations: 64}'\n
+  rllib picture filters CHECKPOINT --options '{problems: 1000}'\n
+  rllib picture accuracy-curves delta.json progressive.json\n
+  rllib picture exits delta.json --options '{rule: confidence}'
 """
 
 
@@ -92,7 +107,8 @@ def main() -> None:
     """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
     sys.path.append(os.getcwd())  # last, so that a user's own classes are found and nothing is hidden by them
     try:
-        code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
+        name = "engram" if Path(sys.argv[0]).stem == "engram" else "rllib"
+        code = _command().main(sys.argv[1:] or ["--help"], name, standalone_mode=False)
     except (ExperimentError, UsageError) as error:
         text = error if isinstance(error, ExperimentError) else error.format_message()  # type: ignore[attr-defined]
         print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
@@ -100,22 +116,50 @@ def main() -> None:
     sys.exit(code)
 
 
+def _command() -> Any:
+    """The command, without the options of the completion in its help; the last line there names them."""
+    command = typer.main.get_command(app)
+    for option in command.params:
+        if isinstance(option, TyperOption) and option.name in ("install_completion", "show_completion"):
+            option.hidden = True
+    return command
+
+
 @app.command(epilog=TRAIN_EPILOG)
 def train(
     words: Annotated[
-        list[str] | None, typer.Argument(metavar="[file FILE]", help="The experiment file, historical form.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[file FILE]",
+            help="The experiment file, historical form.",
+            autocompletion=completion.configs,
+        ),
     ] = None,
     config_file: Annotated[
         str | None,
-        typer.Option("-f", "--config-file", help="Experiment file (YAML), or a shipped config's name."),
+        typer.Option(
+            "-f",
+            "--config-file",
+            help="Experiment file (YAML), or a shipped config's name.",
+            autocompletion=completion.configs,
+        ),
     ] = None,
     only: Annotated[
         list[str] | None, typer.Option(help="This experiment of a file that holds several. Repeatable.")
     ] = None,
     run: Annotated[
-        str | None, typer.Option("--run", "--algo", help="Algorithm, where there is no file.")
+        str | None,
+        typer.Option(
+            "--run",
+            "--algo",
+            help="Algorithm, where there is no file.",
+            autocompletion=completion.algorithms,
+        ),
     ] = None,
-    env: Annotated[str | None, typer.Option(help="Environment id, where there is no file.")] = None,
+    env: Annotated[
+        str | None,
+        typer.Option(help="Environment id, where there is no file.", autocompletion=completion.envs),
+    ] = None,
     config: Annotated[
         str | None, typer.Option("-c", "--config", help="Settings as YAML or JSON, merged over the file's.")
     ] = None,
@@ -209,7 +253,10 @@ def evaluate(
     ] = None,
     exit_rule: Annotated[
         list[str] | None,
-        typer.Option(help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable."),
+        typer.Option(
+            help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable.",
+            autocompletion=completion.exit_rules,
+        ),
     ] = None,
     out: Annotated[
         str | None, typer.Option(help="With --thinking-steps: also write whole curves to this JSON file.")
@@ -242,7 +289,12 @@ def _check_unused(why: str, options: dict[str, object]) -> None:
 
 @app.command(epilog=PLAY_EPILOG)
 def play(
-    env_id: Annotated[str, typer.Argument(metavar="ENV_ID", help="An environment that renders as text.")],
+    env_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENV_ID", help="An environment that renders as text.", autocompletion=completion.envs
+        ),
+    ],
     env_config: Annotated[str | None, typer.Option(help="Environment settings as YAML.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the first episode.")] = None,
     show_hidden: Annotated[
@@ -264,7 +316,12 @@ def play(
 @app.command(name="probe-core", epilog=PROBE_EPILOG)
 def probe_core(
     type_: Annotated[
-        str, typer.Argument(metavar="TYPE", help="A core's name, or package.module:Class for your own.")
+        str,
+        typer.Argument(
+            metavar="TYPE",
+            help="A core's name, or package.module:Class for your own.",
+            autocompletion=completion.cores,
+        ),
     ],
     options: Annotated[str | None, typer.Option(help="The core's other options as YAML.")] = None,
     input_size: Annotated[int, typer.Option(min=1, help="Features of its input.")] = 64,
@@ -347,7 +404,10 @@ def extrapolate(
     ] = None,
     exit_rule: Annotated[
         list[str] | None,
-        typer.Option(help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable."),
+        typer.Option(
+            help="With --thinking-steps: last, n_plus_k, agreement, confidence; repeatable.",
+            autocompletion=completion.exit_rules,
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the environments and of drawn actions.")] = 0,
     out: Annotated[str | None, typer.Option(help="Also write everything to this JSON file.")] = None,
@@ -390,20 +450,25 @@ def picture(
         str,
         typer.Argument(
             metavar="KIND",
-            help="accuracy-curves, delays, exits, filters, impulse-responses, pool-contents, rim-activation, "
-            "thoughts.",
+            help="accuracy-curves, curves, delays, exits, filters, impulse-responses, pool-contents, "
+            "rim-activation, thoughts.",
+            autocompletion=completion.pictures,
         ),
     ],
+    subjects: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[RUN ...]", help="What it is of: runs, files or a checkpoint, as it says."),
+    ] = None,
     options: Annotated[str | None, typer.Option(help="The picture's options as YAML.")] = None,
     out: Annotated[str | None, typer.Option(help="A .png, .svg or .pdf file; default KIND.png.")] = None,
 ) -> None:
     """Draw a figure as in the papers: of a memory, of a network that thinks, of what finished runs learnt."""
-    from pathlib import Path
-
     from engram.train import pictures
     from engram.train.loading import parse_mapping
 
-    values = parse_mapping(options, "--options") if options else {}
+    values = pictures.with_subjects(
+        kind, parse_mapping(options, "--options") if options else {}, subjects or []
+    )
     file = Path(out or f"{kind}.png").expanduser()
     print(pictures.draw(kind, values, file))
 
@@ -411,14 +476,46 @@ def picture(
 @app.command(name="list")
 def list_(
     kind: Annotated[
-        str, typer.Argument(metavar="envs|cores|encoders|algorithms|configs", help="What to list.")
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="envs, cores, thinking, encoders, algorithms, configs, losses, exit-rules, pictures.",
+            autocompletion=completion.listed,
+        ),
     ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")] = False,
 ) -> None:
     """List what a configuration may name, one line each."""
     from engram.train import catalog
 
-    for name, text in catalog.entries(kind):
-        print(f"{name:<28} {text}".rstrip())
+    catalog.show(kind, as_json)
+
+
+@app.command(epilog=DESCRIBE_EPILOG)
+def describe(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="env, core, encoder, algorithm, config, loss, exit-rule, picture.",
+            autocompletion=completion.described,
+        ),
+    ],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="As a configuration names it, or package.module:Class.", autocompletion=completion.of_kind
+        ),
+    ],
+    everything: Annotated[
+        bool, typer.Option("--all", help="Of an algorithm, also the keys that are seldom named.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")] = False,
+) -> None:
+    """Every option of one of them: type, default, unit, range, meaning, source."""
+    from engram.train.describe import describe as describe_it
+
+    describe_it(kind, name, as_json, everything)
 
 
 @app.command()

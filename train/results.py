@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engram.train.errors import ExperimentError
+from engram.train.labels import natural
 from engram.train.progress import env_steps
 from engram.train.record import read_record
 from engram.train.runner import last_words
@@ -58,7 +59,8 @@ def read_trials(folder: Path) -> list[Trial]:
     """
     if not folder.is_dir():
         raise ExperimentError(f"{folder}: no such folder")
-    trials = [trial for inside in sorted(folder.iterdir()) if (trial := _read_trial(inside)) is not None]
+    in_order = sorted(folder.iterdir(), key=lambda inside: natural(inside.name))
+    trials = [trial for inside in in_order if (trial := _read_trial(inside)) is not None]
     if not trials:
         raise ExperimentError(f"{folder}: no trial of `rllib train` in it; expected an experiment's folder")
     return trials

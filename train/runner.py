@@ -67,7 +67,9 @@ def _run_one(plan: Plan, options: RayOptions, resume: bool, console: Console) ->
 def _new_tuner(plan: Plan, options: RayOptions) -> Any:
     from ray import tune
 
+    from engram.train.board import BoardLogger
     from engram.train.interrupt import EndWhenSaved
+    from engram.train.naming import TagTrials, TrialNames
     from engram.train.progress import Progress
     from engram.train.resume import KeepState, ResumingScheduler
     from engram.train.trials import KeepBest, RecordTrials, StopConditions, trial_name
@@ -75,7 +77,9 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
     experiment = plan.experiment
     record = make_record(resolved(plan), plan.seeds)
     recorder = RecordTrials(record, list(plan.domains))
-    callbacks = [Progress(experiment.stop), recorder, KeepBest(), EndWhenSaved()]
+    names = TrialNames(plan.domains)
+    board = BoardLogger(record["experiment"], list(plan.domains))
+    callbacks = [TagTrials(names), Progress(experiment.stop), recorder, KeepBest(), EndWhenSaved(), board]
     if plan.folder is not None:
         write_record(plan.folder, record)
         callbacks.append(KeepState())
@@ -86,6 +90,7 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
             num_samples=experiment.num_samples,
             scheduler=ResumingScheduler(),
             trial_name_creator=trial_name,
+            trial_dirname_creator=names.folder,
         ),
         run_config=tune.RunConfig(
             name=experiment.name,

@@ -10,6 +10,7 @@ from ray.tune.utils.util import flatten_dict
 from rich.table import Table
 
 from engram.train.errors import ExperimentError
+from engram.train.labels import label, short_keys
 from engram.train.progress import env_steps, number_at
 from engram.train.results import Trial, read_trials
 from engram.train.tables import print_table
@@ -91,7 +92,7 @@ def _scores(trials: Sequence[Trial]) -> list[Score]:
     paths = dict.fromkeys(path for settings in flat for path in settings if path != "seed")
     differing = [path for path in paths if any(each.get(path) != flat[0].get(path) for each in flat)]
     return [
-        score(trial, {path: settings.get(path) for path in differing})
+        score(trial, {path: settings[path] for path in differing if path in settings})
         for trial, settings in zip(trials, flat, strict=True)
     ]
 
@@ -151,5 +152,5 @@ _COLUMNS = {  # header -> field of `Score`, form
 def _row(score: Score) -> list[str]:
     values = [(getattr(score, field), form) for field, form in _COLUMNS.values()]
     experiment, *numbers = ["-" if value is None else format(value, form) for value, form in values]
-    settings = (f"{path.rpartition('.')[2]}={value}" for path, value in score.settings.items())
-    return [" ".join([experiment, *settings]), *numbers]
+    settings = {tuple(path.split(".")): value for path, value in score.settings.items()}
+    return [" ".join([experiment, *label(settings, short_keys(settings))]), *numbers]

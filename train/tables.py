@@ -16,6 +16,10 @@ def print_table(table: Table) -> None:
         console = Console(width=_MOST)
         needed = measure_renderables(console, console.options, [table]).maximum
         console = Console(width=needed)
+        with console.capture() as printed:
+            console.print(table)
+        print("\n".join(line.rstrip() for line in printed.get().splitlines()))
+        return
     console.print(table)
 
 

@@ -13,6 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
 
 from engram.train.build import space_path
+from engram.train.labels import safe
 from engram.train.progress import env_steps, lookup
 from engram.train.record import write_record
 from engram.train.search import Path as Place
@@ -20,13 +21,21 @@ from engram.train.search import put
 
 
 def trial_name(trial: Trial) -> str:
-    """`RecurrentPPO_TMaze-v0_1a2b3c4d`: the first part of a trial's folder.
+    """`RecurrentPPO_TMaze-v0_1a2b3_00000`: what Tune calls a trial; `engram.train.naming` adds its settings.
 
     Args:
         trial: A Ray Tune trial.
     """
-    env = str(trial.config.get("env", "")).rpartition("/")[2].rpartition(":")[2]
-    return f"{trial.trainable_name}_{env}_{trial.trial_id}"
+    return f"{trial.trainable_name}_{env_name(trial)}_{trial.trial_id}"
+
+
+def env_name(trial: Trial) -> str:
+    """`TMaze-v0`: the id of a trial's environment without what stands before it, in safe characters.
+
+    Args:
+        trial: A Ray Tune trial.
+    """
+    return safe(str(trial.config.get("env", "")).rpartition("/")[2].rpartition(":")[2])
 
 
 class StopConditions(Stopper):  # type: ignore[misc]
@@ -82,6 +91,20 @@ class KeepBest(Callback):  # type: ignore[misc]
             trial.run_metadata.checkpoint_manager = ScoredCheckpoints(manager.checkpoint_config)
 
 
+def trial_config(config: Mapping[str, Any], searched: list[Place], trial: Trial) -> dict[str, Any]:
+    """The `config` of an experiment with a trial's own values in place of the search spaces.
+
+    Args:
+        config: As written.
+        searched: Places of the search spaces in it.
+        trial: Of that experiment.
+    """
+    own = copy.deepcopy(dict(config))
+    for place in searched:
+        put(own, place, lookup(trial.config, "/".join(space_path(place))))
+    return own
+
+
 class RecordTrials(Callback):  # type: ignore[misc]
     """Writes `run.json` into each trial's folder, with the settings of that trial.
 
@@ -98,9 +121,7 @@ class RecordTrials(Callback):  # type: ignore[misc]
         """Write it; a resumed trial writes it anew."""
         if trial.storage.storage_filesystem.type_name != "local":
             return
-        config = copy.deepcopy(self.record["experiment"]["config"])
-        for place in self.searched:
-            put(config, place, lookup(trial.config, "/".join(space_path(place))))
+        config = trial_config(self.record["experiment"]["config"], self.searched, trial)
         record = self.record | {"trial_id": trial.trial_id, "trial_config": config}
         record["seeds"] = [trial.config.get("seed")]
         write_record(Path(trial.storage.trial_fs_path), record)

@@ -19,8 +19,8 @@ BETAS = (0.9, 0.999)
 class OptimizerOptions(Options):
     """The `optimizer:` setting; the step size itself is `lr`."""
 
-    type: str = choice("adam", "which one", ("adam", "adamw", "sgd"))
-    momentum: float = number(0.0, "of sgd", low=0.0, high=1.0)
+    type: str = choice("adam", "which optimiser", ("adam", "adamw", "sgd"))
+    momentum: float = number(0.0, "momentum of sgd", low=0.0, high=1.0)
     weight_decay: float = number(0.0, "pull towards zero, per update", low=0.0, high=math.inf)
     eps: float = number(1e-8, "of adam and adamw, added to the root", low=0.0, high=math.inf)
 

@@ -46,8 +46,8 @@ class Chess(Puzzle):
         split: "online" (default): fresh puzzles without end, from the seed of `reset`, some 100 a second on
             one core ("full": 40, "two": 6); "train", "valid" or "test": one of three finite sets, drawn epoch
             by epoch.
-        data_seed: of the finite sets (default 0): what is generated, or how a file's easy puzzles are
-            divided.
+        data_seed: of the finite sets (default 0), at least 0: what is generated, or how a file's easy
+            puzzles are divided.
         split_sizes: numbers of puzzles, `{"train": 2000, "valid": 500, "test": 500}` if they are generated,
             `{"train": 480000, "valid": 120000, "test": 100000}` of a file.
         path: a file of Lichess's puzzles (`.csv`, `.csv.zst`) or of `engram.envs.chess.write_csv`; or a

@@ -53,16 +53,16 @@ class CuedCatch(PycolabGame[CuedCatchRules]):
         is over and all of them were. Results are split by `reward_free_trials`.
 
     Arguments:
-        initial_cue_duration: env steps that each cue is taught (default 10).
-        cue_duration: env steps that the cue of a trial is shown (default 10); a trial takes 7, and with less
-            the cue is gone when the balls arrive.
-        num_trials: number of trials (default 100).
-        reward_free_trials: how many of them, from the first, earn nothing (default 40); or a list to draw
+        initial_cue_duration: env steps that each cue is taught (default 10), at least 1.
+        cue_duration: env steps that the cue of a trial is shown (default 10), at least 1; a trial takes 7,
+            and with less the cue is gone when the balls arrive.
+        num_trials: number of trials (default 100), at least 1.
+        reward_free_trials: 0 to all of them, from the first, earn nothing (default 40); or a list to draw
             from uniformly in each episode. This is what the memory is tested by: nothing rewards the use of a
             cue before 7 steps a trial have passed, so each one more asks for 7 steps' longer memory (285 with
             the default), and takes 1 from the best return.
         always_show_ball_symbol: show the bar with every cue (default False): then no memory is needed.
-        reward_sigma: standard deviation of the noise on rewards (default 0).
+        reward_sigma: standard deviation of the noise on rewards (default 0), at least 0.
         render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
 
     Reset options:

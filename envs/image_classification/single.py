@@ -40,7 +40,7 @@ class ImageClassification(Puzzle):
         split: "online" (default): pictures drawn one by one for ever, from the training set or, of shapes,
             fresh; "train", "valid" or "test": a finite set, drawn epoch by epoch. "train" and "valid" divide
             the authors' training set, "test" is their test set (of digits: the last 497 of 1797).
-        data_seed: by which "train" and "valid" are divided, and shapes are drawn (default 0).
+        data_seed: by which "train" and "valid" are divided, and shapes are drawn (default 0), at least 0.
         split_sizes: numbers of pictures. Default for shapes 10 000, 2 000 and 2 000, for digits 1 000, 300
             and 497; for the others all, as in the paper, and nothing is left for "valid" unless it is asked
             for, as in `{"valid": 5000}`.

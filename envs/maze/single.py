@@ -53,7 +53,7 @@ class Maze(Puzzle):
             Without it (default) the picture is as large as the maze needs.
         split: "online" (default): fresh mazes without end, from the seed of `reset`; "train", "valid" or
             "test": one of three finite sets made from `data_seed`, drawn epoch by epoch.
-        data_seed: of the finite sets (default 0).
+        data_seed: of the finite sets (default 0), at least 0.
         split_sizes: numbers of mazes, such as `{"train": 40000, "valid": 10000, "test": 10000}` (the default,
             as in paper 2; 1000 each above 17 positions, where the published data have a test set only).
         path: a folder with `inputs.npy` and `solutions.npy`, the published mazes of this size and style, to

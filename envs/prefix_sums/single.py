@@ -34,11 +34,11 @@ class PrefixSums(Puzzle):
         `size` (int): `bits`; `success` (bool): every sum was right. Results are split by `size`.
 
     Arguments:
-        bits: length of a string (default 32).
+        bits: length of a string (default 32), at least 1.
         split: "online" (default): fresh strings without end, from the seed of `reset`; "train", "valid" or
             "test": one of three finite sets made from `data_seed`, drawn epoch by epoch. Strings of a
             finite set that are shorter than 24 bits all differ, within and between the three sets.
-        data_seed: of the finite sets (default 0).
+        data_seed: of the finite sets (default 0), at least 0.
         split_sizes: numbers of strings, such as `{"train": 8000, "valid": 2000, "test": 10000}` (the
             default, as in the paper; strings of less than 15 bits are divided 2 : 1/2 : 5/2).
         path: a folder with `{bits}_data.npy` and `{bits}_targets.npy`, the published strings and sums

@@ -104,7 +104,7 @@ class Ponder(PuzzleLane):
     Arguments:
         puzzle: id of one of this package's puzzles (default "engram/PrefixSums-v0"), or `Puzzles`.
         puzzle_config: arguments of the puzzle by name, where it is an id, such as `{"bits": 8}`.
-        ponder_steps: env steps of an episode (T, default 30).
+        ponder_steps: env steps of an episode (T, default 30), at least 1.
         shown: "always" (default) or "first".
         credit: "last" (default) or "gain".
         reward: "exact" (default) or "fraction".

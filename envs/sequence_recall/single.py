@@ -52,8 +52,9 @@ class SequenceRecall(PycolabGame[SequenceRecallRules]):
         pauses are drawn.
 
     Arguments:
-        sequence_length: number of flashes (default 4), or a list to draw from uniformly in each episode, as
-            may the next three be. A longer sequence is more to remember, 2 bits a flash, and for longer.
+        sequence_length: number of flashes (default 4), at least 1, or a list to draw from uniformly in each
+            episode, as may the next three be. A longer sequence is more to remember, 2 bits a flash, and for
+            longer.
         demo_light_on_frames: env steps that each light is lit (default 60); below 2 counts as 2.
         demo_light_off_frames: env steps of darkness before each light (default 30); below 2 counts as 2.
         pause_frames: env steps from the last flash until the pen opens (default 1); below 2 counts as 2.

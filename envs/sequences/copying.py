@@ -214,7 +214,7 @@ class Copying(SingleSequence):
         what answers without a memory reach.
 
     Arguments:
-        symbols: number of kinds of symbols (default 8), at most 61.
+        symbols: number of kinds of symbols (default 8), 1 to 61.
         span: env steps from the last symbol to the marker (default 50), at least 1: a number, a list to draw
             from in each episode, or a range `{low: 5, high: 50}`, both ends included. More is to be kept
             for longer.

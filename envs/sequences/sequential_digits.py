@@ -159,16 +159,16 @@ class SequentialDigits(SingleSequence):
         `size`. `chance` holds what answers without a memory reach.
 
     Arguments:
-        size: pixels a side (default 14): a number, a list to draw from in each episode, or a range
-            `{low: 10, high: 18}`, both ends included. A larger picture is to be remembered for longer, with
-            the square.
+        size: pixels a side (default 14), at least 2: a number, a list to draw from in each episode, or a
+            range `{low: 10, high: 18}`, both ends included. A larger picture is to be remembered for longer,
+            with the square.
         split: "online" (default): digits drawn by strokes, without end; "train", "valid" or "test": a finite
             set, drawn from with equal odds. No digit is in two of them.
         path: folder with MNIST's files, gzipped or not: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
             `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`; of the first 60,000 the last 12,000 are
             "valid". Pixels are the nearest ones, and ink from half gray on. None (default): digits drawn by
             strokes, each turned, slanted, stretched, shifted and inked in its own way; classes are balanced.
-        data_seed: of digits drawn by strokes (default 0).
+        data_seed: of digits drawn by strokes (default 0), at least 0.
         split_sizes: digits in the finite splits, such as `{train: 1000}`; by default 48,000, 12,000 and
             10,000.
         stagger: whether the first episode begins at a random step (default false), so that lanes are not

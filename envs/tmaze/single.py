@@ -51,7 +51,7 @@ class TMaze(PycolabGame[TMazeRules]):
     Arguments:
         level: maze size 0 to 5 (default 4), or a list to draw from uniformly in each episode; corridor
             lengths from the start to a leg are 7 to 90 cells.
-        teleport_delay: observations until the teleporter appears (default 50).
+        teleport_delay: observations until the teleporter appears (default 50), at least 0.
         limbo_time: env steps from the teleport to the maze (default 280), or a list to draw from uniformly in
             each episode; 0 for no limbo, else at least 3. This is what the memory is tested by: the one bit
             of the cue must outlive `limbo_time` + 1 steps, nearly all of which look alike, so a longer limbo

@@ -20,7 +20,7 @@ from engram.memory.options import choice
 class RNNOptions(LayerCoreOptions):
     """Options of `rnn`."""
 
-    nonlinearity: str = choice("tanh", "of the units", ("tanh", "relu"))
+    nonlinearity: str = choice("tanh", "activation of the units", ("tanh", "relu"))
 
 
 class RNN(LayerCore):

@@ -24,7 +24,10 @@ class EMAOptions(CoreOptions):
 
     size: int = integer(128, "units, and width of the output", unit="units", high=4096)
     time_constants: int = integer(
-        1, "integrators per unit; 1: one each, the time constants spread over the units", high=64
+        1,
+        "integrators per unit; 1: one each, the time constants spread over the units",
+        unit="integrators",
+        high=64,
     )
     tau_min: float = number(2.0, "shortest time constant", unit="env steps", above=1.0, high=1e6)
     tau_max: float = number(1000.0, "longest time constant", unit="env steps", above=1.0, high=1e6)

@@ -27,8 +27,8 @@ class FFMOptions(CoreOptions):
     """Options of `ffm`."""
 
     size: int = integer(128, "width of the output", unit="units", high=4096)
-    trace_size: int = integer(32, "traces, each with a decay of its own", high=4096)
-    context_size: int = integer(4, "contexts, each with a frequency of its own", high=256)
+    trace_size: int = integer(32, "traces, each with a decay of its own", unit="traces", high=4096)
+    context_size: int = integer(4, "contexts, each with a frequency of its own", unit="contexts", high=256)
     longest: float = number(
         1024.0,
         "the slowest trace has nearly faded, the longest period ends",

@@ -26,7 +26,7 @@ class LinearAttentionOptions(CoreOptions):
     """Options of `linear_attention`."""
 
     size: int = integer(128, "width of the output: heads times value size", unit="units", high=4096)
-    heads: int = integer(4, "heads; they divide the size", high=256)
+    heads: int = integer(4, "heads; they divide the size", unit="heads", high=256)
     key_size: int = integer(16, "features of a key", unit="units per head", high=1024)
     decay: tuple[float, ...] = numbers(
         (1.0,),

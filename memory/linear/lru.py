@@ -23,7 +23,7 @@ class LRUOptions(CoreOptions):
 
     size: int = integer(128, "width of the output", unit="units", high=4096)
     state_size: int = integer(64, "complex units, two numbers each", unit="units", high=4096)
-    r_min: float = number(0.9, "smallest modulus of an initial eigenvalue", above=-1e-9, high=0.999999)
+    r_min: float = number(0.9, "smallest modulus of an initial eigenvalue", low=0.0, high=0.999999)
     r_max: float = number(0.999, "largest modulus of an initial eigenvalue", above=0.0, high=0.999999)
     max_phase: float = number(
         math.pi / 10,

@@ -28,9 +28,11 @@ class S5Options(CoreOptions):
     state_size: int = integer(
         128, "state size P; P/2 complex numbers are kept", unit="units", low=2, high=4096
     )
-    blocks: int = integer(8, "blocks of the initial state matrix; P is a multiple of 2 * blocks")
-    step_min: float = number(0.001, "smallest initial step size", above=0.0, high=1.0)
-    step_max: float = number(0.1, "largest initial step size", above=0.0, high=1.0)
+    blocks: int = integer(
+        8, "blocks of the initial state matrix; P is a multiple of 2 * blocks", unit="blocks"
+    )
+    step_min: float = number(0.001, "smallest initial step size", unit="per env step", above=0.0, high=1.0)
+    step_max: float = number(0.1, "largest initial step size", unit="per env step", above=0.0, high=1.0)
     gated: bool = boolean(False, "multiply GELU(y) by sigmoid(W GELU(y))")
 
     def __post_init__(self) -> None:

@@ -26,7 +26,9 @@ class RIMsOptions(CoreOptions):
         "state at the start of an episode; random: drawn anew each time, zeros under policy gradients",
         ("zeros", "learned", "random"),
     )
-    elements: int = integer(1, "input elements per step; the features are cut into as many", high=4096)
+    elements: int = integer(
+        1, "input elements per step; the features are cut into as many", unit="elements", high=4096
+    )
 
     input_attention: bool = boolean(True, "false: every RIM reads the value of the input, all are active")
     input_heads: int = integer(1, "heads of the attention to the input", unit="heads", high=64)

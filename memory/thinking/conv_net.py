@@ -21,7 +21,7 @@ POOL = 3
 class ConvNetOptions(RepeatedOptions):
     """Options of `conv_net`."""
 
-    width: int = integer(64, "features of a thought")
+    width: int = integer(64, "features of a thought", unit="features")
     thinking_steps: int = thinking_steps_option(3)
 
 

@@ -16,7 +16,7 @@ from engram.memory.thinking.thinker import Answers, RepeatedOptions, ThinkerOpti
 class DeepThinkingOptions(RepeatedOptions):
     """Options of `deep_thinking`."""
 
-    width: int = integer(128, "features of a thought", high=4096)
+    width: int = integer(128, "features of a thought", unit="features", high=4096)
     recall: bool = boolean(True, "whether each iteration sees the problem again")
     recall_relu: bool = boolean(True, "ReLU after the recall convolution; the feed-forward twin has none")
     group_norm: bool = boolean(False, "normalise after each convolution of a block, in four groups")

@@ -71,8 +71,8 @@ class Last(ExitRule):
 class NPlusK(ExitRule):
     """The answer after N + k iterations, N being the trained number, or after the budget if that is less."""
 
-    trained: int = integer(30, "iterations in training, N")
-    extra: int = integer(0, "iterations beyond these, k", low=0)
+    trained: int = integer(30, "iterations in training, N", unit="iterations")
+    extra: int = integer(0, "iterations beyond these, k", unit="iterations", low=0)
 
     def judge(self, budget: int) -> Judge:
         """See `ExitRule.judge`."""
@@ -88,7 +88,7 @@ class Agreement(ExitRule):
     """
 
     same: float | None = number(None, "share of equal positions that is not enough", low=0, high=1)
-    window: int = integer(64, "how many of the last answers are remembered")
+    window: int = integer(64, "how many of the last answers are remembered", unit="iterations")
 
     def judge(self, budget: int) -> Judge:
         """See `ExitRule.judge`."""

@@ -45,7 +45,9 @@ class Batch:
 class Loss(Options, abc.ABC):
     """A training loss. Subclasses write `compute`."""
 
-    iterations: int | None = integer(None, "iterations T; none: the network's thinking_steps", high=10_000)
+    iterations: int | None = integer(
+        None, "iterations T; none: the network's thinking_steps", unit="iterations", high=10_000
+    )
 
     def __call__(
         self,

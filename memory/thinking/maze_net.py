@@ -15,7 +15,7 @@ from engram.memory.thinking.thinker import Answers, RepeatedOptions, ThinkerOpti
 class MazeNetOptions(RepeatedOptions):
     """Options of `maze_net`."""
 
-    width: int = integer(128, "features of a thought", high=4096)
+    width: int = integer(128, "features of a thought", unit="features", high=4096)
     dilation: str = choice(
         "none",
         "convolutions that skip every other position: all of them, or those which the authors' later "

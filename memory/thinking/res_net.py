@@ -21,7 +21,7 @@ LAST_WIDTH = 512
 class ResNetOptions(RepeatedOptions):
     """Options of `res_net`."""
 
-    width: int = integer(512, "features of a thought")
+    width: int = integer(512, "features of a thought", unit="features")
     thinking_steps: int = thinking_steps_option(3)
 
 
@@ -68,7 +68,7 @@ class ResNet(ImageThinker):
 class ResNetBNOptions(ResNetOptions):
     """Options of `res_net_bn`."""
 
-    width: int = integer(256, "features of a thought")
+    width: int = integer(256, "features of a thought", unit="features")
 
 
 class ResNetBN(ResNet):

@@ -18,7 +18,7 @@ WIDTHS = (64, 128, 256, 512)
 class ResNet18Options(ThinkerOptions):
     """Options of `res_net18`."""
 
-    thinking_steps: int = integer(1, "there is one iteration", high=1)
+    thinking_steps: int = integer(1, "there is one iteration", unit="iterations", high=1)
 
 
 class ResNet18(ImageThinker):

@@ -42,7 +42,9 @@ class Answers:
 
 def thinking_steps_option(default: int) -> Any:
     """The field for the trained number of iterations."""
-    return integer(default, "iterations in training, and elsewhere unless told otherwise", high=10_000)
+    return integer(
+        default, "iterations in training, and elsewhere unless told otherwise", unit="iterations", high=10_000
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,9 @@ from engram.memory.thinking.thinker import Answers, RepeatedOptions, ThinkerOpti
 class ThinkingMLPOptions(RepeatedOptions):
     """Options of `thinking_mlp`."""
 
-    width: int = integer(200, "features of a thought; paper 1: 200 for CIFAR-10, 500 for the others")
+    width: int = integer(
+        200, "features of a thought; paper 1: 200 for CIFAR-10, 500 for the others", unit="features"
+    )
     thinking_steps: int = thinking_steps_option(3)
 
 

@@ -23,9 +23,11 @@ from engram.memory.windows.window import episodes, with_past
 class GTrXLOptions(CoreOptions):
     """Options of `gtrxl`."""
 
-    size: int = integer(64, "width of the layers and of the output; a multiple of heads", high=4096)
-    layers: int = integer(2, "layers of attention", high=64)
-    heads: int = integer(4, "attention heads of each layer", high=4096)
+    size: int = integer(
+        64, "width of the layers and of the output; a multiple of heads", unit="units", high=4096
+    )
+    layers: int = integer(2, "layers of attention", unit="layers", high=64)
+    heads: int = integer(4, "attention heads of each layer", unit="heads", high=4096)
     memory: int = integer(64, "past steps that each layer attends to", unit="env steps", high=65536)
     feedforward: int = integer(256, "hidden units of the layers' perceptrons", unit="units", high=65536)
 

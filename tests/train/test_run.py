@@ -143,6 +143,7 @@ def test_finished_runs_are_not_resumed(resumed, interrupted, experiment_file, rl
 def test_run_json(resumed):
     trial, _, _ = resumed
     record = json.loads((trial / "run.json").read_text())
+    assert trial.name == f"RecurrentPPO_Cue-v0_{record['trial_id']}"  # nothing is searched
     assert record["seeds"] == [1]
     assert record["trial_config"]["env_config"] == {"delay": 2}
     assert record["experiment"]["run"] == "RecurrentPPO"

@@ -6,8 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from engram.memory.options import Check
+
 Points = float | tuple[tuple[float, float], ...]
 """A number, or points (x, number) with rising x that straight lines join."""
+
+
+def _metadata(doc: str, check: Check, kind: str, legal: str) -> dict[str, Any]:
+    return {"doc": doc, "unit": "", "check": check, "type": kind, "legal": legal}
 
 
 def text(default: str, doc: str, *, needed: bool = False) -> Any:
@@ -18,7 +24,10 @@ def text(default: str, doc: str, *, needed: bool = False) -> Any:
             raise ValueError(f"expected a text, got {value!r}")
         return value
 
-    return dataclasses.field(default=default, metadata={"doc": doc, "unit": "", "check": check})
+    return dataclasses.field(
+        default=default,
+        metadata=_metadata(doc, check, "text", "any" if not (default or needed) else "not empty"),
+    )
 
 
 def texts(doc: str) -> Any:
@@ -29,7 +38,7 @@ def texts(doc: str) -> Any:
             return tuple(value)
         raise ValueError(f"expected a list of at least one text, got {value!r}")
 
-    return dataclasses.field(default=(), metadata={"doc": doc, "unit": "", "check": check})
+    return dataclasses.field(default=(), metadata=_metadata(doc, check, "list of texts", "at least one"))
 
 
 def number_or_points(doc: str) -> Any:
@@ -49,7 +58,10 @@ def number_or_points(doc: str) -> Any:
             raise ValueError(f"expected points with rising x, got {value!r}")
         return points
 
-    return dataclasses.field(default=None, metadata={"doc": doc, "unit": "", "check": check})
+    return dataclasses.field(
+        default=None,
+        metadata=_metadata(doc, check, "number, or points", "[[x, number], ...] with rising x, or null"),
+    )
 
 
 def _is_finite(value: Any) -> bool:
@@ -65,5 +77,5 @@ def mapping(default: Mapping[str, Any], doc: str) -> Any:
         return dict(value)
 
     return dataclasses.field(
-        default_factory=lambda: dict(default), metadata={"doc": doc, "unit": "", "check": check}
+        default_factory=lambda: dict(default), metadata=_metadata(doc, check, "mapping", "any")
     )

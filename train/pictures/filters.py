@@ -34,7 +34,9 @@ class FilterOptions(Options):
 
     checkpoint: str = text("", "a checkpoint, or a trial's or experiment's folder", needed=True)
     env_config: dict[str, Any] = mapping({}, "settings merged over those of training")  # noqa: RUF009
-    iterations: int | None = integer(None, "how many are looked at; none: as many as in training", low=2)
+    iterations: int | None = integer(
+        None, "how many are looked at; none: as many as in training", unit="iterations", low=2
+    )
     problems: int = integer(1000, "how many are thought about; paper 1: 1,000 pictures")
     measure: str = choice(
         "active",

@@ -1,6 +1,7 @@
 """The kinds of pictures, by name: their options and who draws them. One row makes a kind exist."""
 
 import csv
+import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -12,6 +13,7 @@ from engram.train.errors import ExperimentError, reason, unknown
 from engram.train.pictures import (
     accuracy_curves,
     canvas,
+    curves,
     delays,
     exits,
     filters,
@@ -48,6 +50,7 @@ class Kind(NamedTuple):
 
 KINDS: dict[str, Kind] = {
     "accuracy-curves": Kind(accuracy_curves.AccuracyOptions, accuracy_curves.draw, accuracy_curves.curves),
+    "curves": Kind(curves.CurveOptions, curves.draw, curves.curves),
     "delays": Kind(delays.DelayOptions, delays.draw, delays.scores),
     "exits": Kind(exits.ExitOptions, exits.draw, exits.exits),
     "filters": Kind(filters.FilterOptions, filters.draw, filters.measure),
@@ -56,6 +59,34 @@ KINDS: dict[str, Kind] = {
     "rim-activation": Kind(rim_activation.ActivationOptions, rim_activation.draw),
     "thoughts": Kind(thoughts.ThoughtOptions, thoughts.draw, thoughts.think),
 }
+
+
+SUBJECTS = ("runs", "files", "checkpoint")
+"""Options that say what a picture is of; they may stand behind its kind."""
+
+
+def with_subjects(name: str, options: Mapping[str, Any], subjects: Sequence[str]) -> dict[str, Any]:
+    """The options with what stands behind the kind: `rllib picture curves RUN RUN`.
+
+    Args:
+        name: One of `KINDS`.
+        options: Its other options.
+        subjects: Runs, files, or one checkpoint; none: the options say it.
+
+    Raises:
+        ExperimentError: the options say it too, the kind is of nothing, or of one thing only.
+    """
+    fields = {field.name for field in dataclasses.fields(KINDS[name].options)} if name in KINDS else set()
+    if not subjects or not fields:
+        return dict(options)
+    key = next((key for key in SUBJECTS if key in fields), None)
+    if key is None:
+        raise ExperimentError(f"picture {name} {subjects[0]}: is drawn from its --options alone")
+    if key in options:
+        raise ExperimentError(f"--options.{key}: stands behind {name} already ({subjects[0]}); give it once")
+    if key == "checkpoint" and len(subjects) > 1:
+        raise ExperimentError(f"picture {name} {subjects[1]}: expected one checkpoint, got {len(subjects)}")
+    return {**options, key: subjects[0] if key == "checkpoint" else list(subjects)}
 
 
 def draw(name: str, options: Mapping[str, Any], out: Path) -> str:

@@ -34,7 +34,9 @@ class ThoughtOptions(Options):
 
     checkpoint: str = text("", "a checkpoint, or a trial's or experiment's folder", needed=True)
     env_config: dict[str, Any] = mapping({}, "settings merged over those of training")  # noqa: RUF009
-    iterations: int | None = integer(None, "the last to show; none: as many as in evaluation", high=100_000)
+    iterations: int | None = integer(
+        None, "the last to show; none: as many as in evaluation", unit="iterations", high=100_000
+    )
     seed: int = integer(0, "of the environment: which puzzle", low=0)
 
 

@@ -1,0 +1,322 @@
+"""`rllib describe` and `rllib list`: every option of everything that ships has a meaning."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+import yaml
+from rich.console import Console
+
+from engram.agents import ALGORITHMS, ENCODERS
+from engram.agents.module import HeadOptions
+from engram.agents.supervised.optimizers import EpochOptions, OptimizerOptions
+from engram.agents.thinking import ReadoutOptions
+from engram.envs import GAMES, IDS
+from engram.memory import CORES
+from engram.memory.options import Options, integer, integers, number, numbers
+from engram.memory.thinking import EXIT_RULES, LOSSES, THINKERS
+from engram.train import build, catalog, settings, tables
+from engram.train.describe import docstrings, kind_of
+from engram.train.describe.algorithms import algorithm
+from engram.train.describe.configs import config
+from engram.train.describe.cores import core, encoder, exit_rule, loss, picture
+from engram.train.describe.envs import BEST_RETURNS, env
+from engram.train.describe.options import rows, type_name
+from engram.train.describe.show import reflowed, show
+from engram.train.errors import ExperimentError
+from engram.train.loading import shipped_configs
+from engram.train.pictures import KINDS as PICTURES
+
+MADE_OF_OPTIONS = [
+    *((core, name) for name in (*CORES, *THINKERS)),
+    *((encoder, name) for name in ENCODERS),
+    *((loss, name) for name in LOSSES),
+    *((exit_rule, name) for name in EXIT_RULES),
+    *((picture, name) for name in PICTURES),
+]
+
+# A number of one of these is a quantity of time or of steps, and has a unit.
+OF_TIME = re.compile(
+    r"(^|_)(steps?|iterations?|horizon|delay|time|frames?|tau|window|longest|memory|warmup|epochs?|lags?|span)"
+    r"(_|$)"
+)
+
+
+def options_of(page):
+    return [option for section in page.sections for option in section.options]
+
+
+@pytest.mark.parametrize(("describe", "name"), MADE_OF_OPTIONS)
+def test_every_option_has_type_range_and_meaning(describe, name):
+    page = describe(name)
+    assert page.summary
+    for option in options_of(page):
+        assert option.meaning, option.name
+        assert option.type, option.name
+        assert option.legal, option.name
+        if OF_TIME.search(option.name) and option.type in ("integer", "number"):
+            assert option.unit, option.name
+    json.dumps(page.data(), allow_nan=False)
+
+
+def test_cores_and_networks_name_their_source():
+    for name in {**CORES, **THINKERS}.keys() - {"mlp"}:  # the control is nobody's
+        assert core(name).source, name
+    for name in LOSSES:
+        assert loss(name).source, name
+    for name in EXIT_RULES:
+        assert exit_rule(name).source, name
+
+
+@pytest.mark.parametrize("section", [HeadOptions, ReadoutOptions, OptimizerOptions, EpochOptions])
+def test_sections_of_settings(section):
+    for option in rows(section):
+        assert option.meaning, option.name
+        assert option.type, option.name
+
+
+@pytest.mark.parametrize("name", IDS)
+def test_every_parameter_of_an_environment_has_a_meaning(name):
+    page = env(name)
+    options = options_of(page)
+    assert options
+    for option in options:
+        assert option.meaning, option.name
+        assert option.type != "any", option.name
+        if re.match("integer|number", option.type):
+            assert re.search(
+                r"at least|\b[01] to\b|from 3 on|counts as|never|2 .* or 1|larger", option.meaning
+            )
+    assert {"Description", "Observation", "Action", "Reward", "End", "Info"} <= set(page.text)
+    assert {"observation", "action", "info at reset", "best return", "class"} <= set(page.facts)
+    assert page.source
+    json.dumps(page.data(), allow_nan=False)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_best_returns_are_those_of_the_docstrings(name):
+    first = BEST_RETURNS[name].split()[0]
+    assert first in env(name).text["Reward"]
+    assert set(BEST_RETURNS) == set(IDS)
+
+
+@pytest.mark.parametrize("name", [*ALGORITHMS, "DQN", "SAC"])
+def test_every_key_of_config_has_a_meaning(name):
+    page = algorithm(name, everything=True)
+    for option in options_of(page):
+        assert option.meaning, option.name
+    written = [option for section in page.sections[:2] for option in section.options]
+    assert {option.name for option in written} == settings.names(build.defaults(name, {}))
+    json.dumps(page.data(), allow_nan=False)
+
+
+def test_what_is_most_used_comes_first_and_the_rest_with_all():
+    page = algorithm("RecurrentPPO", everything=False)
+    names = [option.name for option in page.sections[0].options]
+    assert names[:3] == ["lambda_", "clip_param", "vf_loss_coeff"]
+    assert {"lr", "gamma", "num_envs_per_env_runner", "rollout_fragment_length", "model"} <= set(names)
+    assert len(names) < 40
+    assert page.sections[0].hidden > 100
+    assert "sections" not in names
+    (lr,) = (option for option in page.sections[0].options if option.name == "lr")
+    assert (lr.type, lr.default, lr.legal) == ("number or list", 1e-3, ">= 0")
+
+
+def test_what_experiments_set_is_shown_without_all():
+    used = {"RecurrentPPO": set(), "Supervised": set(), "RecurrentIMPALA": set()}
+    for name in shipped_configs():
+        for experiment in config(name).data()["experiments"].values():
+            used[experiment["run"]] |= set(experiment["config"])
+    for run, keys in used.items():
+        shown = {option.name for option in algorithm(run, everything=False).sections[0].options}
+        assert keys <= shown, run
+
+
+def test_nested_sections_of_supervised():
+    titles = " ".join(section.title for section in algorithm("Supervised", everything=False).sections)
+    for part in ("config.loss: {type: delta", "config.optimizer", "config.lr_epochs", "config.model.readout"):
+        assert part in titles
+
+
+@pytest.mark.parametrize("name", shipped_configs())
+def test_every_config_says_what_it_is_and_what_it_builds_on(name):
+    page = config(name)
+    assert page.summary
+    text = shipped_configs()[name]
+    assert page.text["File"] in text
+    assert page.facts["env"].startswith("engram/")
+    assert ("Resolved" in page.text) is any("base" in each for each in yaml.safe_load(text).values())
+
+
+def test_a_config_of_ones_own(tmp_path):
+    (tmp_path / "one.yaml").write_text(
+        "# Mine.\n#\n# More.\none:\n  env: A-v0\n  run: PPO\n  config: {lr: .1}\n"
+    )
+    (tmp_path / "two.yaml").write_text("two: {base: one.yaml, config: {gamma: 1}}\n")
+    page = config(str(tmp_path / "one.yaml"))
+    assert (page.summary, page.text[""]) == ("Mine.", "Mine.\n\nMore.")
+    page = config(str(tmp_path / "two.yaml"))
+    assert page.facts["base"] == "one.yaml"
+    assert page.data()["experiments"] == {
+        "two": {"env": "A-v0", "run": "PPO", "config": {"lr": 0.1, "gamma": 1}}
+    }
+
+
+def test_ranges_in_words():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Some(Options):
+        a: int = integer(1, "a")
+        b: int | None = integer(None, "b", low=0, high=5000)
+        c: float = number(1.0, "c", above=0, high=float("inf"))
+        d: float = number(1.0, "d", low=-1, high=1)
+        e: float = number(1.0, "e", high=3)
+        f: tuple[int, ...] = integers((), "f", high=9)
+        g: tuple[float, ...] | None = numbers(None, "g", above=0, high=1)
+
+    assert [option.legal for option in rows(Some)] == [
+        ">= 1",
+        "0 to 5,000, or null",
+        "> 0",
+        "-1 to 1",
+        "<= 3",
+        "each 1 to 9; may be empty",
+        "each > 0, <= 1, or null",
+    ]
+
+
+def test_a_plain_dataclass_is_read_by_its_annotations():
+    @dataclasses.dataclass
+    class Plain:
+        """Mine.
+
+        Attributes:
+            size: How wide.
+            names: Which ones,
+                and why.
+        """
+
+        size: int
+        names: list[str] | None = None
+
+    assert [dataclasses.astuple(option) for option in rows(Plain)] == [
+        ("size", "integer", "(required)", "", "", "How wide."),
+        ("names", "list of texts or null", None, "", "", "Which ones, and why."),
+    ]
+
+
+def test_docstrings_by_parts():
+    arguments = "Args:\n    a (int): One\n        thing.\n    *b: Two.\n\nEnd."
+    text = f"First.\n\nDescription:\n    More.\n\n    Yet more.\n\n{arguments}"
+    assert docstrings.parts(text) == {
+        "": "First.\n\nEnd.",
+        "Description": "More.\n\nYet more.",
+        "Args": "a (int): One\n    thing.\n*b: Two.",
+    }
+    assert docstrings.arguments(text) == {"a": "One thing.", "b": "Two."}
+    assert docstrings.parts("## Top\nText.\n\n## Next\n* one: two") == {"Top": "Text.", "Next": "* one: two"}
+
+
+def test_types_in_words():
+    assert type_name(int | None) == "integer or null"
+    assert type_name(tuple[float, ...]) == "list of numbers"
+    assert type_name(dict[str, int]) == "mapping"
+    assert type_name("whatever") == "whatever"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["core", "low_pass"], ["LP-RNN", "pools", "1 to 32", "2^(n+1)", "1805.04955"]),
+        (["cores", "rims"], ["preset: paper", "input_heads: 4", "preset: dido"]),
+        (["core", "deep_thinking"], ["iterations", "config.model.readout", "preset: mazes", "width: 128"]),
+        (["encoder", "conv"], ["channels", "planes"]),
+        (["env", "engram/TMaze-v0"], ["limbo_time", "env steps", "0.613", "Discrete(5)", "281", "level"]),
+        (["env", "TMaze-v0"], ["limbo_time"]),
+        (["env", "small_envs:small/Cue-v0"], ["delay", "2 env steps", "cue, success"]),
+        (["envs", "CartPole-v1"], ["sutton_barto_reward", "500 env steps", "Discrete(2)"]),
+        (["algorithm", "RecurrentPPO"], ["clip_param", "that are seldom named: --all", "env_config"]),
+        (["algorithms", "DQN", "--all"], ["epsilon", "double_q", "placement_strategy"]),
+        (["config", "tmaze_lstm"], ["tmaze_concrete.yaml", "# units; ours", "limbo_time: 280"]),
+        (["configs", "configs/tmaze_lstm.yaml"], ["type: lstm"]),
+        (["loss", "progressive"], ["alpha", "0 to 1"]),
+        (["exit-rule", "agreement"], ["window"]),
+        (["picture", "curves"], ["band", "min-max"]),
+        (["core", "engram.memory.classic.lstm:LSTM"], ["forget", "size"]),
+    ],
+)
+def test_the_command(typed, arguments, parts):
+    code, out, err = typed("describe", *arguments)
+    assert (code, err) == (0, "")
+    for part in parts:
+        assert part in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["cor", "lstm"], "describe: unknown 'cor'; did you mean 'core'?"),
+        (["core", "lstn"], "describe core: unknown 'lstn'; did you mean 'lstm'? known: conv_net"),
+        (["core", "no_module:Core"], "describe core: cannot load 'no_module:Core'"),
+        (["core", "engram.agents:ENCODERS"], "describe core: 'engram.agents:ENCODERS' is no subclass of"),
+        (["encoder", "con"], "describe encoder: unknown 'con'; did you mean 'conv'?"),
+        (["env", "engram/TMaze-v1"], "env: unknown 'engram/TMaze-v1'; did you mean 'engram/TMaze-v0'?"),
+        (["algorithm", "RecurentPPO"], "run: unknown 'RecurentPPO'; did you mean 'RecurrentPPO'?"),
+        (["config", "tmaze_lst"], "tmaze_lst: no such file and no shipped config: unknown 'tmaze_lst'; did"),
+        (["loss", "deltas"], "describe loss: unknown 'deltas'; did you mean 'delta'?"),
+        (["picture", "curve"], "describe picture: unknown 'curve'; did you mean 'curves'?"),
+    ],
+)
+def test_a_typo_is_one_line(typed, arguments, message):
+    code, out, err = typed("describe", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+
+
+def test_json_is_all_that_is_printed(typed):
+    for arguments in (["core", "gtrxl"], ["env", "Maze-v0"], ["algorithm", "PPO"], ["config", "tmaze_mlp"]):
+        _, out, _ = typed("describe", *arguments, "--json")
+        data = json.loads(out)
+        assert data["name"]
+        assert out.count("\n") == 1
+    _, out, _ = typed("list", "configs", "--json")
+    rows_ = {row["name"]: row for row in json.loads(out)}
+    assert rows_["tmaze_lstm"]["group"] == "engram/TMaze-v0"
+    assert set(rows_) == set(shipped_configs())
+
+
+def test_kinds_in_singular_and_plural():
+    for kind, meant in (("core", "core"), ("losses", "loss"), ("environments", "env"), ("thinking", "core")):
+        assert kind_of(kind) == meant
+    with pytest.raises(ExperimentError, match="did you mean 'config'"):
+        kind_of("confgs")
+
+
+def test_lists_are_grouped_and_never_cut(typed):
+    _, out, _ = typed("list", "cores")
+    assert out.index("low_pass") < out.index("think in iterations") < out.index("deep_thinking")
+    _, out, _ = typed("list", "configs")
+    lines = out.splitlines()
+    assert lines.index("engram/TMaze-v0") < next(n for n, line in enumerate(lines) if "tmaze_mlp" in line)
+    assert any("arXiv 1805.04955" in line for line in lines)
+    texts = [text for _, text in catalog.entries("configs")]
+    assert len({line.index(text) for text in texts for line in lines if line.endswith(text)}) == 1
+
+
+def test_in_a_terminal_texts_wrap_inside_their_column(monkeypatch, capsys):
+    narrow = Console(width=60, force_terminal=True, color_system=None)
+    monkeypatch.setattr(tables, "Console", lambda: narrow)
+    monkeypatch.setattr("engram.train.describe.show.Console", lambda **options: narrow)
+    show(core("linear_attention"))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    start = next(n for n, line in enumerate(lines) if line.startswith("bptt_steps"))
+    meaning = lines[start].index("block")
+    assert lines[start + 1][: len("bptt_steps")].strip() == ""
+    assert lines[start + 1][meaning:].strip()
+
+
+def test_paragraphs_are_reflowed_and_formulas_are_not():
+    text = "One\ntwo.\n\n    a = b\n    c = d\n\n- x\n- y"
+    assert reflowed(text) == "One two.\n\n    a = b\n    c = d\n\n- x\n- y"

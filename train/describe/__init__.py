@@ -1,0 +1,69 @@
+"""`rllib describe`: everything about a thing that a configuration may name."""
+
+import importlib
+import json
+from collections.abc import Callable
+from typing import Any
+
+from engram.train.errors import unknown
+
+KINDS = {
+    "algorithm": "algorithms",
+    "config": "configs",
+    "core": "cores",
+    "encoder": "encoders",
+    "env": "envs",
+    "exit-rule": "exit-rules",
+    "loss": "losses",
+    "picture": "pictures",
+}
+"""Kind -> its plural; both are understood."""
+
+_ALIASES = {plural: kind for kind, plural in KINDS.items()} | {
+    "environment": "env",
+    "environments": "env",
+    "thinking": "core",
+}
+_MODULES = {"algorithm": "algorithms", "config": "configs", "env": "envs"}
+
+
+def kind_of(text: str) -> str:
+    """The kind that a user means.
+
+    Args:
+        text: Singular or plural.
+
+    Raises:
+        ExperimentError: there is no such kind.
+    """
+    kind = _ALIASES.get(text, text)
+    if kind not in KINDS:
+        raise unknown("describe", text, KINDS)
+    return kind
+
+
+def describe(kind: str, name: str, as_json: bool, everything: bool = False) -> dict[str, Any]:
+    """Print all that is known about a thing, and return it as data.
+
+    Args:
+        kind: One of `KINDS`, singular or plural.
+        name: As a configuration names it; for cores, encoders, losses and exit rules also
+            `package.module:Class`, for environments any Gymnasium id, for configs a path.
+        as_json: Print one line of JSON instead.
+        everything: Of an algorithm, show the keys that are seldom named, too.
+
+    Raises:
+        ExperimentError: there is no such kind or thing; names the nearest.
+    """
+    kind = kind_of(kind)
+    module = importlib.import_module(f"engram.train.describe.{_MODULES.get(kind, 'cores')}")
+    maker: Callable[..., Any] = getattr(module, kind.replace("-", "_"))
+    page = maker(name, everything or as_json) if kind == "algorithm" else maker(name)
+    data: dict[str, Any] = page.data()
+    if as_json:
+        print(json.dumps(data, allow_nan=False))
+    else:
+        from engram.train.describe.show import show
+
+        show(page)
+    return data

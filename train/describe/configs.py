@@ -1,0 +1,101 @@
+"""Experiment files: their comment, their text, what they build on, and all of it together."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from engram.train.describe.page import Page, plain
+from engram.train.inheritance import read_whole_document
+from engram.train.loading import read_document, shipped_configs
+
+
+def config(name: str) -> Page:
+    """An experiment file.
+
+    Args:
+        name: A path, or a shipped config's name.
+
+    Raises:
+        ExperimentError: there is no such file, or it cannot be read.
+    """
+    written = read_document(name)
+    text = _text(name)
+    bases = list(bases_of(written))
+    header, body = split_header(text)
+    whole = read_whole_document(name)
+    said = {"": header, "File": body.strip()}
+    if bases:
+        said["Resolved"] = yaml.safe_dump(plain(whole), sort_keys=False, default_flow_style=None).strip()
+    facts = {
+        "experiments": ", ".join(written) if isinstance(written, dict) else None,
+        "env": ", ".join(values_of(whole, "env")),
+        "run": ", ".join(values_of(whole, "run")),
+        "base": ", ".join(bases) or "none",
+        "train": f"rllib train -f {name}",
+    }
+    known = {label: fact for label, fact in facts.items() if fact}
+    return Page("config", name, sentence(header), said, known, experiments=plain(whole))
+
+
+def _text(name: str) -> str:
+    """The text of a document that has been read."""
+    path = Path(name).expanduser()
+    return path.read_text(encoding="utf-8") if path.is_file() else shipped_configs()[path.stem]
+
+
+def split_header(text: str) -> tuple[str, str]:
+    """The comment at the top of a file, without its marks, and the rest.
+
+    Args:
+        text: The file.
+    """
+    lines = text.split("\n")
+    count = next((index for index, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    header = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:count])
+    return header.strip(), "\n".join(lines[count:])
+
+
+def sentence(text: str) -> str:
+    """The first paragraph on one line, up to the end of its first sentence.
+
+    Args:
+        text: Of a comment.
+    """
+    line = " ".join(text.split("\n\n")[0].split())
+    end = line.find(". ")
+    return line if end < 0 else line[: end + 1]
+
+
+def experiments_of(document: Any) -> list[dict[str, Any]]:
+    """The experiments of a document that are sections.
+
+    Args:
+        document: From `read_document`.
+    """
+    values = document.values() if isinstance(document, dict) else ()
+    return [section for section in values if isinstance(section, dict)]
+
+
+def bases_of(document: Any) -> dict[str, None]:
+    """What the experiments of a document build on.
+
+    Args:
+        document: From `read_document`.
+    """
+    return dict.fromkeys(str(each["base"]) for each in experiments_of(document) if "base" in each)
+
+
+def values_of(document: Any, key: str) -> list[str]:
+    """Values of `env` or `run` in a document, beside `config` or in it, each once.
+
+    Args:
+        document: From `read_whole_document`.
+        key: Which one.
+    """
+    found = []
+    for each in experiments_of(document):
+        inside = each.get("config")
+        value = each.get(key) or (inside.get(key) if isinstance(inside, dict) else None)
+        found += [str(value)] if value is not None else []
+    return list(dict.fromkeys(found))

@@ -1,0 +1,151 @@
+"""Recurrent cores, networks that think, encoders, losses, exit rules and pictures: things made of options."""
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from engram.train.describe.docstrings import document, first_line, source_of
+from engram.train.describe.options import rows
+from engram.train.describe.page import Page, Section, plain
+from engram.train.errors import ExperimentError, unknown
+
+
+def core(name: str) -> Page:
+    """A core or a network that thinks, shipped or `package.module:Class`.
+
+    Args:
+        name: As `model.core.type` has it.
+
+    Raises:
+        ExperimentError: there is no such core.
+    """
+    from engram.agents.models import thinks
+    from engram.memory import CORES, Core
+    from engram.memory.thinking import THINKERS, Thinker
+
+    if ":" not in name and name not in {**CORES, **THINKERS}:
+        raise unknown("describe core", name, [*CORES, *THINKERS])
+    if thinks({"core": {"type": name}}):
+        return _thinker(name, find("core", name, THINKERS, Thinker))
+    cls = find("core", name, CORES, Core)
+    facts = {
+        "kind": "recurrent core",
+        "gradients": "bridges a delay by gradients through time"
+        if cls.carries_gradient
+        else "bridges a delay without gradients through time",
+    }
+    title = title_of(cls) if name in CORES else ""
+    return _made_of_options("core", name, cls, cls.Options, facts, cls.PRESETS, title=title)
+
+
+def title_of(cls: type[Any]) -> str:
+    """What a shipped core is, in one line: each has a module of its own.
+
+    Args:
+        cls: Its class.
+    """
+    return first_line(sys.modules[cls.__module__])
+
+
+def _thinker(name: str, cls: Any) -> Page:
+    from engram.agents.thinking import ReadoutOptions
+
+    readout = Section(f"config.model.readout: {first_line(ReadoutOptions)}", rows(ReadoutOptions))
+    facts = {"kind": "network that thinks in iterations; see docs/thinking.md"}
+    return _made_of_options("core", name, cls, cls.Options, facts, cls.PRESETS, [readout])
+
+
+def encoder(name: str) -> Page:
+    """An encoder; arguments and errors as in `core`."""
+    from engram.agents.encoders import ENCODERS, Encoder
+
+    cls = find("encoder", name, ENCODERS, Encoder)
+    return _made_of_options("encoder", name, cls, cls.Options, {"prepares": document(Encoder)})
+
+
+def loss(name: str) -> Page:
+    """A loss of `run: Supervised`; arguments and errors as in `core`."""
+    from engram.memory.thinking.losses import LOSSES, Loss
+
+    cls = find("loss", name, LOSSES, Loss)
+    return _made_of_options("loss", name, cls, cls)
+
+
+def exit_rule(name: str) -> Page:
+    """A rule that says when a network has thought enough; arguments and errors as in `core`."""
+    from engram.memory.thinking.exits import EXIT_RULES, ExitRule
+
+    cls = find("exit-rule", name, EXIT_RULES, ExitRule)
+    return _made_of_options("exit-rule", name, cls, cls)
+
+
+def picture(name: str) -> Page:
+    """What `rllib picture` draws; arguments and errors as in `core`."""
+    from engram.train.pictures import KINDS
+
+    if name not in KINDS:
+        raise unknown("describe picture", name, KINDS)
+    section = KINDS[name].options
+    module = sys.modules[section.__module__]
+    text = {"": document(module), "Options": document(section)}
+    return Page("picture", name, first_line(module), text, sections=[Section("--options", rows(section))])
+
+
+def find(kind: str, name: str, table: Mapping[str, type[Any]], base: type[Any]) -> Any:
+    """The class of a name; where it is `package.module:Class`, one derived from `base`.
+
+    Args:
+        kind: What it is called in an error.
+        name: A row of the table, or a path.
+        table: Name -> class.
+        base: What a class has to be derived from.
+
+    Raises:
+        ExperimentError: there is none.
+    """
+    from engram.memory.registry import choose_class
+
+    try:
+        cls, _ = choose_class({"type": name}, f"describe {kind}", table, base)
+    except ValueError as error:
+        raise ExperimentError(str(error).replace(f"describe {kind}.type", f"describe {kind}")) from None
+    return cls
+
+
+_WRITTEN = {
+    "core": "config.model.core",
+    "encoder": "config.model.encoder",
+    "loss": "config.loss",
+    "exit-rule": "--exit-rule",
+}
+
+
+def _made_of_options(
+    kind: str,
+    name: str,
+    cls: type[Any],
+    options: type[Any],
+    facts: Mapping[str, Any] | None = None,
+    presets: Mapping[str, Mapping[str, Any]] | None = None,
+    more: list[Section] | None = None,
+    title: str = "",
+) -> Page:
+    module = sys.modules[cls.__module__]
+    about = document(module).split("\n\n")
+    text = {"": document(cls), "Letters": about[1] if len(about) > 1 and _is_legend(about[1]) else ""}
+    own = Section(f"{_WRITTEN[kind]}: {{type: {name}, ...}}", rows(options))
+    return Page(
+        kind=kind,
+        name=name,
+        summary=title or first_line(cls),
+        text={heading: paragraph for heading, paragraph in text.items() if paragraph},
+        facts={"class": f"{cls.__module__}:{cls.__qualname__}", **(facts or {})},
+        sections=[own, *(more or [])],
+        presets=plain(presets or {}),
+        source=source_of(cls),
+    )
+
+
+def _is_legend(paragraph: str) -> bool:
+    """Whether a paragraph says what letters stand for, such as `T time, B lanes`."""
+    return paragraph[:2].strip().isupper() and not paragraph.startswith("Source")

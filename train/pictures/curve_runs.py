@@ -1,0 +1,138 @@
+"""From runs to lines of a picture: which trials belong together, and what each reported by env steps."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from ray.tune.utils.util import flatten_dict
+
+from engram.train.errors import ExperimentError, unknown
+from engram.train.labels import label, short_keys
+from engram.train.progress import env_steps, lookup, number_at
+from engram.train.record import read_record
+from engram.train.results import Trial, read_trials
+
+METRICS = {
+    "return": "env_runners/episode_return_mean",
+    "success": "env_runners/success_rate",
+    "length": "env_runners/episode_len_mean",
+    "evaluation": "evaluation/env_runners/episode_return_mean",
+    "evaluation-success": "evaluation/env_runners/success_rate",
+}
+"""Short names of what is looked at most."""
+
+Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Env steps, rising, and values at them; NaN where there is none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """Trials that belong together.
+
+    Attributes:
+        name: The experiment, and the settings that tell it from other lines.
+        curves: One for each trial; each begins and ends with a value.
+    """
+
+    name: str
+    curves: list[Curve]
+
+
+def collect(runs: Sequence[str], path: str) -> tuple[list[Line], list[str]]:
+    """The lines of runs, and notes about what is left out.
+
+    Args:
+        runs: Folders of experiments or trials.
+        path: Where the metric stands in a report.
+
+    Raises:
+        ExperimentError: No trial in any of them, or none that ever reported the metric.
+    """
+    trials: dict[Path, Trial] = {}
+    notes = []
+    for run in runs:
+        try:
+            trials |= {trial.folder: trial for trial in _trials(Path(run).expanduser().resolve())}
+        except ExperimentError as error:
+            notes.append(f"left out: {error}")
+    if not trials:
+        raise ExperimentError("; ".join(note.removeprefix("left out: ") for note in notes))
+    lines = []
+    for name, group in _grouped(list(trials.values())).items():
+        curves = []
+        for trial in group:
+            curve = _curve(trial, path)
+            if curve is None:
+                notes.append(f"left out: {trial.name}: no report with {path}")
+            else:
+                curves.append(curve)
+        lines += [Line(name, curves)] if curves else []
+    if not lines:
+        known = {path for trial in trials.values() for path in _reported(trial)}
+        raise unknown("--options.metric: never reported", path, [*METRICS, *known], limit=len(METRICS))
+    return lines, notes
+
+
+def _trials(folder: Path) -> list[Trial]:
+    """The trials of an experiment, or the one whose folder it is."""
+    if isinstance((read_record(folder) or {}).get("trial_config"), dict):
+        return [trial for trial in read_trials(folder.parent) if trial.folder == folder]
+    return read_trials(folder)
+
+
+def _grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
+    """Name of a line -> its trials: those of one experiment that differ in nothing but the seed."""
+    folders = list(dict.fromkeys(trial.folder.parent for trial in trials))
+    names = dict(zip(folders, _names(folders), strict=True))
+    found: dict[str, list[Trial]] = {}
+    for folder in folders:
+        own = [trial for trial in trials if trial.folder.parent == folder]
+        flat = [flatten_dict(trial.config, delimiter=".") for trial in own]
+        paths = dict.fromkeys(path for settings in flat for path in settings if path != "seed")
+        differing = [path for path in paths if any(each.get(path) != flat[0].get(path) for each in flat)]
+        keys = short_keys(tuple(path.split(".")) for path in differing)
+        for trial, settings in zip(own, flat, strict=True):
+            told = {tuple(path.split(".")): settings[path] for path in differing if path in settings}
+            name = " ".join([names[folder], *label(told, keys)])
+            found.setdefault(name, []).append(trial)
+    return found
+
+
+def _names(folders: list[Path]) -> list[str]:
+    """What to call each experiment's folder: its name, with folders above it where that is not enough."""
+    return ["/".join(folder.parts[-_needed(folder, folders) :]) for folder in folders]
+
+
+def _needed(folder: Path, folders: list[Path]) -> int:
+    """How many of the last parts of a path tell it from the others."""
+    others = [other for other in folders if other != folder]
+    counts = range(1, len(folder.parts))
+    return next(n for n in counts if all(other.parts[-n:] != folder.parts[-n:] for other in others))
+
+
+def _curve(trial: Trial, path: str) -> Curve | None:
+    """What a trial reported; None where that was never a number.
+
+    A report that does not have the metric at all, such as one between two evaluations, says nothing; one in
+    which it is not a number breaks the curve.
+    """
+    points: dict[int, float] = {}
+    for report in trial.reports:
+        if lookup(report, path) is not None:
+            value = number_at(report, path)
+            points[env_steps(report)] = math.nan if value is None else value
+    steps, values = np.array(sorted(points), float), np.array([points[step] for step in sorted(points)])
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return None
+    within = slice(known[0], known[-1] + 1)
+    return steps[within], values[within]
+
+
+def _reported(trial: Trial) -> list[str]:
+    """Paths of the numbers in the newest report of a trial."""
+    flat = flatten_dict(trial.reports[-1], delimiter="/") if trial.reports else {}
+    return [path for path, value in flat.items() if isinstance(value, int | float)]
