@@ -108,6 +108,6 @@ def written(value: Any) -> str:
         value: Plain data.
     """
     if value == "(required)":
-        return value
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
+        return str(value)
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
     return text.strip().removesuffix("...").strip()
