@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from engram.train.describe.docstrings import first_line
 from engram.train.errors import unknown
@@ -130,5 +130,5 @@ def _lines(group: Entries, width: int, indent: str) -> Table:
     table.add_column(no_wrap=True, min_width=len(indent) + width)
     table.add_column(overflow="fold")
     for name, text in group:
-        table.add_row(f"{indent}{name}", escape(text))
+        table.add_row(f"{indent}{name}", Text(text))
     return table

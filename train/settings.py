@@ -257,3 +257,14 @@ def _check_schedule(key: str, points: list[Any], path: str) -> None:
         raise ExperimentError(f"{form}, got {points!r}")
     for value in numbers[1::2]:
         _check_value(key, value, path)
+
+
+def kinds(key: str, default: Any, config_class: type) -> frozenset[Any] | None:
+    """The types that a setting's value may have, None among them for null; None in place of the set: any.
+
+    Args:
+        key: A key that `config` may hold.
+        default: Its default.
+        config_class: The algorithm's class of AlgorithmConfig.
+    """
+    return _legal(_annotations(config_class).get(key), default, key)

@@ -18,6 +18,7 @@ from engram.train.pictures import retention as retention_picture
 
 SMALL = {
     "accuracy-curves": {"files": ["evaluations/delta.json"]},
+    "curves": {"runs": ["runs/tmaze"], "metric": "success", "band": "ci95"},
     "delays": {"runs": ["runs/tmaze"], "chance": 0.5, "best": [[20, 1], [70, 0.9]]},
     "exits": {"files": ["evaluations/delta.json"]},
     "filters": {"checkpoint": "sums", "problems": 3},

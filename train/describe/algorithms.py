@@ -195,7 +195,7 @@ def _default(defaults: Any, key: str) -> Any:
 def _type(key: str, defaults: Any, default: Any) -> str:
     if key in ("model", "env_config", "evaluation_config"):
         return "mapping"
-    legal = settings._legal(settings._annotations(type(defaults)).get(key), default, key)
+    legal = settings.kinds(key, default, type(defaults))
     if legal is None:
         return "any"
     kinds = sorted(legal - {None}, key=lambda kind: kind.__name__)

@@ -107,7 +107,7 @@ def _parameters(creator: Callable[..., Any], fixed: Mapping[str, Any]) -> list[O
     """The arguments that make an environment, with what its docstring says about each."""
     meanings = arguments(document(creator))
     for base in inspect.getmro(creator) if inspect.isclass(creator) else ():
-        meanings = arguments(document(base.__init__)) | arguments(document(base)) | meanings
+        meanings = arguments(document(vars(base).get("__init__"))) | arguments(document(base)) | meanings
     signature = inspect.signature(creator)
     hints = _hints(creator)
     return [

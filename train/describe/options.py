@@ -18,7 +18,7 @@ def rows(section: type[Any]) -> list[Option]:
         section: A dataclass; of fields that no maker of `engram.memory.options` made, annotations tell the
             type, and the docstring's `Attributes:` or `Args:` the meaning.
     """
-    told = {}
+    told: dict[str, str] = {}
     for base in reversed(section.__mro__):
         told |= arguments(document(base)) if dataclasses.is_dataclass(base) else {}
     annotations = typing.get_type_hints(section)

@@ -5,7 +5,6 @@ from typing import Any
 
 import yaml
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -79,7 +78,7 @@ def _pairs(pairs: Iterable[tuple[str, Any]]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for label, text in pairs:
-        table.add_row(label, escape(str(text)))
+        table.add_row(label, Text(str(text)))
     return table
 
 
@@ -91,7 +90,7 @@ def _options(options: list[Option]) -> Table:
     for index in kept:
         table.add_column(_COLUMNS[index], no_wrap=index == 0, overflow="fold")
     for row in cells:
-        table.add_row(*(escape(row[index]) for index in kept))
+        table.add_row(*(Text(row[index]) for index in kept))
     return table
 
 
@@ -108,6 +107,6 @@ def written(value: Any) -> str:
         value: Plain data.
     """
     if value == "(required)":
-        return value
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
+        return str(value)
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
     return text.strip().removesuffix("...").strip()
