@@ -11,6 +11,8 @@ from typing import Any
 
 from engram.train.errors import ExperimentError, reason, unknown
 
+_MOST_DIGITS = 300  # of a whole number that a float can hold
+
 
 def typed_path(text: str) -> Path:
     """A path as the user typed it; `~` is the home folder, and stays where there is none.
@@ -65,10 +67,26 @@ def read_json(file: Path) -> Any:
         OSError: it cannot be read.
         ValueError: it holds no JSON.
     """
+    return parse_json(read_bytes(file))
+
+
+def parse_json(text: bytes) -> Any:
+    """What a JSON text says; a number too large for a float is infinite.
+
+    Args:
+        text: Perhaps broken.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
     try:
-        return json.loads(read_bytes(file))
+        return json.loads(text, parse_int=_whole)
     except RecursionError:
         raise ValueError("nested too deep") from None
+
+
+def _whole(digits: str) -> int | float:
+    return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
 
 
 def mapping_at(data: Any, *keys: str) -> dict[str, Any]:
