@@ -74,7 +74,7 @@ def _tell_damaged(newer: list[Path], used: Path) -> None:
     if newer:
         more = f" (and {len(newer) - 1} more)" if len(newer) > 1 else ""
         print(
-            f"notice: a newer checkpoint is damaged: {newer[0]} is missing or broken{more}; found whole: {used}",
+            f"notice: a newer checkpoint is damaged: {newer[0]} is missing or broken{more}; whole is {used}",
             file=sys.stderr,
         )
 
@@ -114,7 +114,7 @@ def _changed(folder: Path) -> float:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether everything that a restart needs is there to its last byte; a killed process leaves halves behind.
+    """Whether all that a restart needs is there to its last byte; a killed process leaves halves behind.
 
     Nothing is loaded: to load a pickle is to run what it says.
 
@@ -253,7 +253,7 @@ def source(checkpoint: Path) -> Source:
 
 
 def _first_argument(arguments: Any) -> dict[str, Any]:
-    """The settings that an algorithm was made with, whichever way it was given them; empty: not to be seen."""
+    """The settings that an algorithm was made with, however it was given them; empty: it does not say."""
     try:
         config = arguments[0][0] if arguments[0] else arguments[1]["config"]
     except (TypeError, KeyError, IndexError):

@@ -196,7 +196,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    gif: Annotated[str | None, typer.Option(help="Also write one episode to this file.")] = None,
+    gif: Annotated[str | None, typer.Option(help="Also write one episode to this .gif or .mp4 file.")] = None,
     gif_hold: Annotated[
         float,
         typer.Option(min=0, help="Seconds that it shows an unchanging picture at most; inf: real time."),
@@ -398,14 +398,12 @@ def picture(
     out: Annotated[str | None, typer.Option(help="A .png, .svg or .pdf file; default KIND.png.")] = None,
 ) -> None:
     """Draw a figure as in the papers: of a memory, of a network that thinks, of what finished runs learnt."""
-    from pathlib import Path
-
     from engram.train import pictures
+    from engram.train.files import typed_path
     from engram.train.loading import parse_mapping
 
     values = parse_mapping(options, "--options") if options else {}
-    file = Path(out or f"{kind}.png").expanduser()
-    print(pictures.draw(kind, values, file))
+    print(pictures.draw(kind, values, typed_path(out or f"{kind}.png")))
 
 
 @app.command(name="list")

@@ -1,4 +1,4 @@
-"""Files that somebody else wrote, or half wrote: paths as typed, JSON that may be broken, places to write to."""
+"""Files that somebody else wrote, or half of them: paths as typed, broken JSON, places to write to."""
 
 import json
 import os
@@ -41,6 +41,18 @@ def naming(what: str) -> Iterator[None]:
         raise ExperimentError(f"{what}: {error.strerror or reason(error)}") from None
     except ValueError as error:  # a NUL inside a path; letters that are no UTF-8
         raise ExperimentError(f"{what}: {reason(error)}") from None
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that no file system can hold is none.
+
+    Args:
+        path: Any path.
+    """
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_bytes(file: Path) -> bytes:
