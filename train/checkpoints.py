@@ -56,7 +56,7 @@ def find_checkpoint(path: str) -> Path:
         return folder
     if folder.name.startswith("checkpoint_") or (folder / _ROOT_MARK).exists():
         raise ExperimentError(f"{path}: not a whole checkpoint: {next(_broken(folder))} is missing or broken")
-    damaged = []
+    damaged: list[Path] = []
     for candidate in inside(folder):
         fault = next(_broken(candidate), None)
         if fault is None:

@@ -1,12 +1,14 @@
 """The `rllib` command: parses options, prints errors as one line, leaves the work to the other files."""
 
+import contextlib
+import io
 import os
 import sys
 from typing import Annotated, Any
 
 import typer
 
-from engram.train.errors import ExperimentError
+from engram.train.errors import ExperimentError, reason
 
 app = typer.Typer(
     name="rllib",
@@ -90,14 +92,26 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
-    sys.path.append(os.getcwd())  # last, so that a user's own classes are found and nothing is hidden by them
+    with contextlib.suppress(OSError):  # the working folder may be gone
+        sys.path.append(os.getcwd())  # last, so that a user's own classes are found and hide nothing
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what is no text
     try:
         code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
     except (ExperimentError, UsageError) as error:
         text = error if isinstance(error, ExperimentError) else error.format_message()  # type: ignore[attr-defined]
-        print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
-        code = 2
+        code = _complain(str(text))
+    except (typer.Abort, KeyboardInterrupt):
+        print("\nstopped", file=sys.stderr)
+        code = 130
+    except (OSError, UnicodeError, RecursionError, MemoryError) as error:  # what no command has foreseen
+        code = _complain(f"{type(error).__name__}: {reason(error)}")
     sys.exit(code)
+
+
+def _complain(text: str) -> int:
+    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    return 2
 
 
 @app.command(epilog=TRAIN_EPILOG)

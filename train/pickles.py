@@ -30,7 +30,7 @@ def is_whole(data: bytes) -> bool:
 def _ends(data: bytes) -> bool:
     try:
         for operation, argument, _ in pickletools.genops(io.BytesIO(data)):
-            if operation.name in _MEMO and not 0 <= int(argument) <= len(data):
+            if operation.name in _MEMO and not 0 <= int(argument or 0) <= len(data):
                 return False  # a loader would make room for so many objects
     except Exception:  # pickletools raises many kinds for what is no pickle
         return False

@@ -15,7 +15,7 @@ from engram.train import checkpoints
 from engram.train.best import best_checkpoint
 from engram.train.errors import ExperimentError
 from engram.train.record import read_record
-from engram.train.resume import adopt_newest, keep_state, unfinished_trials
+from engram.train.resume import adopt_newest, keep_state, mend_state, unfinished_trials
 from engram.train.runner import changed_settings, last_words
 from engram.train.trials import ScoredCheckpoints
 
@@ -288,7 +288,6 @@ def test_nothing_to_adopt(trial_folder, tmp_path):
 
 def test_unfinished_trials(tmp_path):
     assert unfinished_trials(tmp_path) is None
-    (tmp_path / "tuner.pkl").write_bytes(b"")
     trials = [
         [json.dumps({"status": status}), "{}"] for status in ("TERMINATED", "RUNNING", "ERROR", "PAUSED")
     ]
@@ -300,7 +299,6 @@ def test_unfinished_trials(tmp_path):
 
 
 def test_half_a_state_is_replaced_by_the_copy_that_was_whole(tmp_path):
-    (tmp_path / "tuner.pkl").touch()
     state = tmp_path / "experiment_state-1.json"
     trials = [[json.dumps({"status": status}), "{}"] for status in ("TERMINATED", "RUNNING")]
     state.write_text(json.dumps({"trial_data": trials}))
@@ -309,6 +307,7 @@ def test_half_a_state_is_replaced_by_the_copy_that_was_whole(tmp_path):
     state.write_text(whole[: len(whole) // 2])  # where a kill came while Tune wrote
     keep_state(tmp_path)
     assert unfinished_trials(tmp_path) == 1
+    mend_state(tmp_path)
     assert state.read_text() == whole
 
 
