@@ -137,12 +137,12 @@ def _broken(folder: Path) -> Iterator[Path]:
         description = part / ("metadata.json" if part.parts else _ROOT_MARK)
         try:
             names = read_json(folder / description)
-            files = [names["class_and_ctor_args_file"], f"{names['state_file']}.pkl"]
+            files = [f"{names['class_and_ctor_args_file']}", f"{names['state_file']}.pkl"]
         except (OSError, ValueError, KeyError, TypeError):
             yield description
             continue
         if any(Path(file).name != file for file in files):
-            yield description  # names what lies elsewhere
+            yield description  # it names what lies elsewhere
             continue
         yield from (part / file for file in files if not _is_whole_pickle(folder / part / file))
 

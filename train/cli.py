@@ -94,8 +94,9 @@ def main() -> None:
     """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
     with contextlib.suppress(OSError):  # the working folder may be gone
         sys.path.append(os.getcwd())  # last, so that a user's own classes are found and hide nothing
-    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold what is no text
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the name of a file may hold what is no text
     try:
         code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
     except (ExperimentError, UsageError) as error:

@@ -1,7 +1,9 @@
 """At which delay does a core stop learning: scores of finished runs; after appendix F of arXiv 1805.04955."""
 
 import dataclasses
+import os
 import statistics
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -57,7 +59,7 @@ def scores(options: DelayOptions) -> Scores:
 
     try:
         with naming(", ".join(options.runs)):
-            folders = dict.fromkeys(typed_path(run).resolve() for run in options.runs)
+            folders = dict.fromkeys(Path(os.path.realpath(typed_path(run))) for run in options.runs)
             trials = [trial for folder in folders for trial in read_trials(folder)]
             damaged = [f"left out: {fault}" for folder in folders for fault in damaged_trials(folder)]
     except ExperimentError as error:
