@@ -49,7 +49,7 @@ def experiment_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def finished_run(rllib, tmp_path_factory):
-    """A short run that has ended, with two checkpoints: (experiment file, its folder); copy it to change it."""
+    """A short run that has ended, with two checkpoints: (experiment file, folder); copy it to change it."""
     folder = tmp_path_factory.mktemp("finished")
     file = folder / "short.yaml"
     file.write_text(EXPERIMENT.replace("20_000", "480").replace("frequency: 4", "frequency: 2"))

@@ -108,7 +108,7 @@ def test_what_is_broken_is_named_through_every_folder(run, typed, finished_run, 
         assert code == (2 if verb == "restore" else 0)  # it has already trained as long as is asked for
     for checkpoint in trial.glob("checkpoint_*"):
         (checkpoint / name).unlink(missing_ok=True)
-    code, out, err = typed(*command(verb, run, finished_run[0]))
+    code, _, err = typed(*command(verb, run, finished_run[0]))
     broken = (newest / name).relative_to(run)
     assert (code, err.count("\n")) == (2, 1)
     assert f"{run}: no whole checkpoint in it: {broken} is missing or broken (and so are " in err
