@@ -123,3 +123,33 @@ def test_help_and_wrong_files_import_neither_torch_nor_ray(rllib):
 def test_json_of_errors_is_never_printed(typed):
     code, out, _ = typed("evaluate", "none", "--json")
     assert (code, out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (
+            PermissionError(13, "Permission denied", "/x"),
+            2,
+            "error: PermissionError: [Errno 13] Permission denied: '/x'\n",
+        ),
+        (RecursionError("too deep for this"), 2, "error: RecursionError: too deep for this\n"),
+        (MemoryError(), 2, "error: MemoryError: MemoryError\n"),
+        (KeyboardInterrupt(), 130, "\nstopped\n"),
+    ],
+)
+def test_what_no_command_foresees_is_one_line_too(typed, monkeypatch, error, code, message):
+    def fail(kind):
+        raise error
+
+    monkeypatch.setattr(catalog, "entries", fail)
+    found, _, err = typed("list", "envs")
+    assert (found, err.lstrip("\n")) == (code, message.lstrip("\n"))
+
+
+def test_a_working_folder_that_is_gone(typed, tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert typed("version")[0] == 0

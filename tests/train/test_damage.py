@@ -101,7 +101,7 @@ def test_what_is_broken_is_named_through_every_folder(run, typed, finished_run, 
     assert code == 2
     assert f"{name} is missing or broken" in err
     for folder in (run, trial):
-        code, out, err = typed(*command(verb, folder, finished_run[0]))
+        code, _, err = typed(*command(verb, folder, finished_run[0]))
         assert err.splitlines()[0] == (
             f"notice: a newer checkpoint is damaged: {newest / name} is missing or broken; whole is {older}"
         )
