@@ -103,7 +103,6 @@ def main() -> None:
         text = error if isinstance(error, ExperimentError) else error.format_message()  # type: ignore[attr-defined]
         code = _complain(str(text))
     except (typer.Abort, KeyboardInterrupt):
-        print("\nstopped", file=sys.stderr)
         code = 130
     except (OSError, UnicodeError, RecursionError, MemoryError) as error:  # what no command has foreseen
         code = _complain(f"{type(error).__name__}: {reason(error)}")

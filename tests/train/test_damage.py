@@ -97,7 +97,7 @@ def test_what_is_broken_is_named_through_every_folder(run, typed, finished_run, 
     (newest / name).unlink()
     if harm == "cut":
         (newest / name).write_bytes(whole[: len(whole) // 2])
-    code, out, err = typed(*command(verb, newest, finished_run[0]))
+    code, _, err = typed(*command(verb, newest, finished_run[0]))
     assert code == 2
     assert f"{name} is missing or broken" in err
     for folder in (run, trial):
