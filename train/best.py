@@ -27,9 +27,15 @@ def best_checkpoint(path: str) -> Path:
     newest, folder = checkpoints.find_checkpoint(path), typed_path(path).absolute()
     if newest == folder:
         return newest
-    inside = groupby(checkpoints.inside(folder), key=lambda checkpoint: checkpoint.parent)
-    scored = [pair for trial, its_own in inside for pair in _scored(trial, its_own)]
-    return max(reversed(scored), key=lambda pair: pair[0])[1] if scored else newest
+    candidates = checkpoints.inside(folder)
+    by_trial = groupby(candidates, key=lambda checkpoint: checkpoint.parent)
+    scored = [pair for trial, its_own in by_trial for pair in _scored(trial, its_own)]
+    if not scored:
+        return newest
+    best = max(reversed(scored), key=lambda pair: pair[0])[1]
+    older = candidates[candidates.index(newest) :]  # of newer ones has been told
+    checkpoints.tell_damaged([file for each in older if (file := checkpoints.fault(each))], best)
+    return best
 
 
 def _scored(trial: Path, newest_first: Iterator[Path]) -> Iterator[tuple[float, Path]]:

@@ -5,7 +5,7 @@ import math
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from engram.train import build, pickles
 from engram.train.environments import EnvFacts
 from engram.train.errors import ExperimentError, reason
-from engram.train.files import mapping_at, naming, read_bytes, read_json, subfolders, typed_path
+from engram.train.files import is_file, mapping_at, naming, read_bytes, read_json, subfolders, typed_path
 from engram.train.record import read_record
 
 MODULE = Path("learner_group/learner/rl_module/default_policy")
@@ -52,31 +52,62 @@ def find_checkpoint(path: str) -> Path:
         folder = typed_path(path).absolute()
         if not path or not folder.exists():
             raise ExperimentError(f"{path or 'an empty path'}: no such folder")
+        if folder.is_dir():
+            os.listdir(folder)  # raises where it must not be looked into
     if is_whole(folder):
         return folder
-    if folder.name.startswith("checkpoint_") or (folder / _ROOT_MARK).exists():
+    if _is_named(folder) or is_file(folder / _ROOT_MARK):
         raise ExperimentError(f"{path}: not a whole checkpoint: {next(_broken(folder))} is missing or broken")
-    damaged: list[Path] = []
-    for candidate in inside(folder):
-        fault = next(_broken(candidate), None)
-        if fault is None:
-            _tell_damaged(damaged, candidate)
-            return candidate
-        damaged.append(candidate / fault)
-    if damaged:
-        more = f" (and so are {len(damaged) - 1} older ones)" if len(damaged) > 1 else ""
-        newest = damaged[0].relative_to(folder)
-        raise ExperimentError(f"{path}: no whole checkpoint in it: {newest} is missing or broken{more}")
+    candidates = inside(folder)
+    found = newest_whole(candidates)
+    if found is not None:
+        return found
+    if candidates:
+        broken = (fault(candidates[0]) or candidates[0]).relative_to(folder)
+        more = f" (and so are {len(candidates) - 1} older ones)" if len(candidates) > 1 else ""
+        raise ExperimentError(f"{path}: no whole checkpoint in it: {broken} is missing or broken{more}")
     raise ExperimentError(f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*)")
 
 
-def _tell_damaged(newer: list[Path], used: Path) -> None:
-    if newer:
-        more = f" (and {len(newer) - 1} more)" if len(newer) > 1 else ""
+def newest_whole(candidates: Iterable[Path]) -> Path | None:
+    """The first whole checkpoint, with a notice where one before it is damaged; None where none is whole.
+
+    Args:
+        candidates: Checkpoints' folders, newest first.
+    """
+    damaged: list[Path] = []
+    for candidate in candidates:
+        broken = fault(candidate)
+        if broken is None:
+            tell_damaged(damaged, candidate)
+            return candidate
+        damaged.append(broken)
+    return None
+
+
+def tell_damaged(files: Sequence[Path], used: Path) -> None:
+    """Say on one line that checkpoints are damaged, and which is used; nothing where none is.
+
+    Args:
+        files: A damaged or missing file of each.
+        used: The checkpoint that is used.
+    """
+    if files:
+        more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
         print(
-            f"notice: a newer checkpoint is damaged: {newer[0]} is missing or broken{more}; whole is {used}",
+            f"notice: a checkpoint is damaged: {files[0]} is missing or broken{more}; whole is {used}",
             file=sys.stderr,
         )
+
+
+def fault(checkpoint: Path) -> Path | None:
+    """A file of a checkpoint that is missing or cut off; None where it is whole.
+
+    Args:
+        checkpoint: Its folder.
+    """
+    broken = next(_broken(checkpoint), None)
+    return None if broken is None else checkpoint / broken
 
 
 def inside(folder: Path) -> list[Path]:
@@ -130,7 +161,7 @@ def _broken(folder: Path) -> Iterator[Path]:
     RLlib saves each part of an algorithm as a folder of three files: a description that names the other two,
     how to build the part, and its state. Tune makes all folders of a copy before it fills them.
     """
-    if not (folder / _ROOT_MARK).exists():
+    if not is_file(folder / _ROOT_MARK):
         yield Path(_ROOT_MARK)
         return  # any folder, perhaps one that it takes days to walk through
     for part in dict.fromkeys((Path(), *_PARTS, *_parts(folder))):

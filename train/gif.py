@@ -54,12 +54,17 @@ class Reel:
             OSError: it cannot be written.
         """
         if file.suffix == ".mp4":
-            with imageio.get_writer(file, format="FFMPEG", fps=1000 / self._pace, macro_block_size=1) as film:  # type: ignore[arg-type]
-                for picture in self._frames():
-                    film.append_data(_even(picture))
+            self._write_film(file)
             return
         duration = self.durations if len(self.pictures) > 1 else self.durations[0]
         imageio.mimsave(file, self.pictures, format="GIF", duration=duration, loop=0)  # type: ignore[arg-type]
+
+    def _write_film(self, file: Path) -> None:
+        options: dict[str, Any] = {"format": "FFMPEG", "fps": 1000 / self._pace, "macro_block_size": 1}
+        film: Any = imageio.get_writer(file, **options)
+        with film:
+            for picture in self._frames():
+                film.append_data(_even(picture))
 
     def _frames(self) -> Iterator[Array]:
         """A picture for each pace that it is shown, as films have them."""
@@ -94,7 +99,8 @@ def check_gif(text: str, env_id: str, env_config: Mapping[str, Any]) -> Path:
         raise ExperimentError(
             f"--gif {file}: needs one more package: pip install 'engram[video]'; or use .gif"
         )
-    make_rendered(env_id, env_config, "rgb_array", "--gif").close()
+    env: Any = make_rendered(env_id, env_config, "rgb_array", "--gif")
+    env.close()
     return file
 
 

@@ -121,7 +121,7 @@ def _location(plan: Plan) -> str:
     if plan.folder is None:
         return f"{plan.location} (whether a run is there already, or trains there now, is not checked)"
     if plan.asked and plan.resumed is None:
-        return f"{plan.location} (new: {plan.asked} holds an earlier run)"
+        return f"{plan.location} (new: {plan.asked} holds another run)"
     return plan.location
 
 

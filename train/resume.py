@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from ray.tune.experiment.trial import _TrainingRunMetadata
 from ray.tune.utils.serialization import _loads_with_cloudpickle
 
 from engram.train.changes import Resumed, allowed_changes
-from engram.train.checkpoints import is_whole, newest_first, training_iteration
+from engram.train.checkpoints import is_whole, newest_first, newest_whole, training_iteration
 from engram.train.errors import ExperimentError, reason
 from engram.train.files import parse_json, read_bytes, read_json, subfolders
 from engram.train.folders import runs_of
@@ -300,8 +301,10 @@ def adopt_newest(trial: Trial) -> None:
         trial: A trial that Tune has restored.
     """
     folder = Path(trial.storage.trial_fs_path)
-    found = next((path for path in newest_first(list(folder.glob("checkpoint_*"))) if is_whole(path)), None)
+    found = newest_whole(newest_first(list(folder.glob("checkpoint_*"))))
     known = trial.checkpoint
+    if found is None and read_reports(folder):
+        print(f"notice: {folder}: no whole checkpoint, starts from its beginning", file=sys.stderr)
     if found is None or (known is not None and Path(known.path) == found):
         return
     from ray.train._internal.session import _TrainingResult

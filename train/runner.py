@@ -11,6 +11,7 @@ from rich.console import Console
 from engram.train import build
 from engram.train.changes import differences
 from engram.train.cluster import RayOptions, start_ray
+from engram.train.errors import reason
 from engram.train.folders import ASKED
 from engram.train.plan import Plan, resolved
 from engram.train.record import command_line, make_record, write_record
@@ -49,10 +50,17 @@ def run(plans: list[Plan], options: RayOptions, console: Console) -> int:
 
 
 def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
+    from ray.exceptions import RayError
+    from ray.tune import TuneError
+
     if plan.resumed is not None and plan.resumed.left == 0:
         console.print(f"{plan.experiment.name}: already finished", highlight=False)
         return 0
-    failed = _report(_tuner(plan, options).fit(), plan, console)
+    try:
+        failed = _report(_tuner(plan, options).fit(), plan, console)
+    except (RayError, TuneError) as error:  # Ray itself went down, or Tune's own work failed
+        console.print(f"failed: {reason(error)}", style="red", markup=False, highlight=False)
+        failed = 1
     console.print(f"results: {plan.location}", markup=False, highlight=False, soft_wrap=True)
     return failed
 

@@ -120,6 +120,20 @@ def test_a_run_means_its_best_checkpoint(trial_folder, order, scores, best):
         assert best_checkpoint(str(checkpoint)) == checkpoint
 
 
+def test_a_damaged_best_checkpoint_is_told(trial_folder, capsys):
+    keep_by(trial_folder)
+    report_scores(trial_folder, {5: 0.9, 10: 0.8})
+    assert best_checkpoint(str(trial_folder)).name == "checkpoint_000000"
+    assert capsys.readouterr().err == ""
+    broken = trial_folder / "checkpoint_000000" / "learner_group" / "state.pkl"
+    broken.unlink()
+    assert best_checkpoint(str(trial_folder)).name == "checkpoint_000001"
+    assert capsys.readouterr().err == (
+        f"notice: a checkpoint is damaged: {broken} is missing or broken; "
+        f"whole is {trial_folder / 'checkpoint_000001'}\n"
+    )
+
+
 def test_a_run_without_a_score_means_its_newest_checkpoint(trial_folder):
     report_scores(trial_folder, {5: 0.9, 10: 0.8})
     assert best_checkpoint(str(trial_folder)).name == "checkpoint_000001"

@@ -102,7 +102,7 @@ def test_the_header_says_which_folder(typed, tmp_path):
     code, out, _ = typed(*PPO, "--local-dir", tmp_path / "results", "--dry-run")
     assert code == 0
     where = tmp_path / "results" / "default_2"
-    assert f"results      {where} (new: default holds an earlier run)\n" in out
+    assert f"results      {where} (new: default holds another run)\n" in out
     assert f"TensorBoard  tensorboard --logdir {where}\n" in out
     assert out.startswith("default:\n")  # what is printed is a file, under the name that was asked for
     assert not where.exists()
