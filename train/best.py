@@ -6,6 +6,7 @@ from itertools import groupby
 from pathlib import Path
 
 from engram.train import checkpoints
+from engram.train.files import mapping_at, typed_path
 from engram.train.progress import number_at
 from engram.train.record import read_record
 from engram.train.results import read_reports
@@ -23,19 +24,25 @@ def best_checkpoint(path: str) -> Path:
     Raises:
         ExperimentError: Nothing there, or no checkpoint of an RLlib algorithm.
     """
-    newest, folder = checkpoints.find_checkpoint(path), Path(path).expanduser().absolute()
+    newest, folder = checkpoints.find_checkpoint(path), typed_path(path).absolute()
     if newest == folder:
         return newest
-    inside = groupby(checkpoints.inside(folder), key=lambda checkpoint: checkpoint.parent)
-    scored = [pair for trial, its_own in inside for pair in _scored(trial, its_own)]
-    return max(reversed(scored), key=lambda pair: pair[0])[1] if scored else newest
+    candidates = checkpoints.inside(folder)
+    by_trial = groupby(candidates, key=lambda checkpoint: checkpoint.parent)
+    scored = [pair for trial, its_own in by_trial for pair in _scored(trial, its_own)]
+    if not scored:
+        return newest
+    best = max(reversed(scored), key=lambda pair: pair[0])[1]
+    older = candidates[candidates.index(newest) :]  # of newer ones has been told
+    checkpoints.tell_damaged([file for each in older if (file := checkpoints.fault(each))], best)
+    return best
 
 
 def _scored(trial: Path, newest_first: Iterator[Path]) -> Iterator[tuple[float, Path]]:
     """The trial's whole checkpoints with their scores, the larger the better; none where it has no score."""
-    keeping = ((read_record(trial) or {}).get("experiment") or {}).get("checkpoint_config") or {}
+    keeping = mapping_at(read_record(trial), "experiment", "checkpoint_config")
     attribute = keeping.get("checkpoint_score_attribute")
-    if attribute is None:
+    if not isinstance(attribute, str):
         return
     sign = 1.0 if keeping.get("checkpoint_score_order", "max") == "max" else -1.0
     reports = {report.get("training_iteration"): report for report in read_reports(trial)}

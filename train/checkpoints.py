@@ -1,22 +1,26 @@
 """Checkpoints on disk: which is the newest, is it whole, what does it belong to."""
 
-import json
-import pickle
+import itertools
+import math
+import os
+import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.train import build
+from engram.train import build, pickles
 from engram.train.environments import EnvFacts
 from engram.train.errors import ExperimentError, reason
+from engram.train.files import is_file, mapping_at, naming, read_bytes, read_json, subfolders, typed_path
 from engram.train.record import read_record
 
 MODULE = Path("learner_group/learner/rl_module/default_policy")
 _STEPS = "num_env_steps_sampled_lifetime"
 _ROOT_MARK = "rllib_checkpoint.json"
 _PARTS = (*reversed(MODULE.parents[:3]), MODULE)  # every algorithm has these
+_MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -35,34 +39,90 @@ class Source:
 
 
 def find_checkpoint(path: str) -> Path:
-    """The checkpoint a user means.
+    """The checkpoint a user means; nothing in it, or in others beside it, is loaded.
 
     Args:
-        path: A checkpoint's folder, or a trial's or an experiment's: then the newest checkpoint inside.
+        path: A checkpoint's folder, or a trial's or an experiment's: then the newest whole checkpoint inside,
+            with a notice where a newer one is damaged.
 
     Raises:
-        ExperimentError: nothing there, or no checkpoint of an RLlib algorithm.
+        ExperimentError: nothing there, or no whole checkpoint of an RLlib algorithm.
     """
-    folder = Path(path).expanduser().absolute()
-    if not folder.exists():
-        raise ExperimentError(f"{path}: no such folder")
+    with naming(path):
+        folder = typed_path(path).absolute()
+        if not path or not folder.exists():
+            raise ExperimentError(f"{path or 'an empty path'}: no such folder")
+        if folder.is_dir():
+            os.listdir(folder)  # raises where it must not be looked into
     if is_whole(folder):
         return folder
-    if folder.name.startswith("checkpoint_") or (folder / _ROOT_MARK).exists():
+    if _is_named(folder) or is_file(folder / _ROOT_MARK):
         raise ExperimentError(f"{path}: not a whole checkpoint: {next(_broken(folder))} is missing or broken")
-    found = next((candidate for candidate in inside(folder) if is_whole(candidate)), None)
-    if found is None:
-        raise ExperimentError(f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*)")
-    return found
+    candidates = inside(folder)
+    found = newest_whole(candidates)
+    if found is not None:
+        return found
+    if candidates:
+        broken = (fault(candidates[0]) or candidates[0]).relative_to(folder)
+        more = f" (and so are {len(candidates) - 1} older ones)" if len(candidates) > 1 else ""
+        raise ExperimentError(f"{path}: no whole checkpoint in it: {broken} is missing or broken{more}")
+    raise ExperimentError(f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*)")
+
+
+def newest_whole(candidates: Iterable[Path]) -> Path | None:
+    """The first whole checkpoint, with a notice where one before it is damaged; None where none is whole.
+
+    Args:
+        candidates: Checkpoints' folders, newest first.
+    """
+    damaged: list[Path] = []
+    for candidate in candidates:
+        broken = fault(candidate)
+        if broken is None:
+            tell_damaged(damaged, candidate)
+            return candidate
+        damaged.append(broken)
+    return None
+
+
+def tell_damaged(files: Sequence[Path], used: Path) -> None:
+    """Say on one line that checkpoints are damaged, and which is used; nothing where none is.
+
+    Args:
+        files: A damaged or missing file of each.
+        used: The checkpoint that is used.
+    """
+    if files:
+        more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
+        print(
+            f"notice: a checkpoint is damaged: {files[0]} is missing or broken{more}; whole is {used}",
+            file=sys.stderr,
+        )
+
+
+def fault(checkpoint: Path) -> Path | None:
+    """A file of a checkpoint that is missing or cut off; None where it is whole.
+
+    Args:
+        checkpoint: Its folder.
+    """
+    broken = next(_broken(checkpoint), None)
+    return None if broken is None else checkpoint / broken
 
 
 def inside(folder: Path) -> list[Path]:
     """The checkpoints of a trial or an experiment, whole or not, newest first.
 
     Args:
-        folder: The trial's folder or the experiment's.
+        folder: The trial's folder or the experiment's; others are looked into no deeper than these.
     """
-    return newest_first([*folder.glob("checkpoint_*"), *folder.glob("*/checkpoint_*")])
+    own = subfolders(folder)
+    deeper = [found for trial in own if not _is_named(trial) for found in subfolders(trial)]
+    return newest_first([found for found in (*own, *deeper) if _is_named(found)])
+
+
+def _is_named(folder: Path) -> bool:
+    return folder.name.startswith("checkpoint_")
 
 
 def newest_first(folders: list[Path]) -> list[Path]:
@@ -73,12 +133,21 @@ def newest_first(folders: list[Path]) -> list[Path]:
     """
     changed: dict[Path, float] = defaultdict(float)
     for folder in folders:
-        changed[folder.parent] = max(changed[folder.parent], folder.stat().st_mtime)
+        changed[folder.parent] = max(changed[folder.parent], _changed(folder))
     return sorted(folders, key=lambda folder: (changed[folder.parent], folder), reverse=True)
 
 
+def _changed(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:  # deleted meanwhile
+        return 0.0
+
+
 def is_whole(folder: Path) -> bool:
-    """Whether everything that a restart needs can be read; a killed process leaves halves behind.
+    """Whether all that a restart needs is there to its last byte; a killed process leaves halves behind.
+
+    Nothing is loaded: to load a pickle is to run what it says.
 
     Args:
         folder: A folder that may be a checkpoint.
@@ -92,27 +161,36 @@ def _broken(folder: Path) -> Iterator[Path]:
     RLlib saves each part of an algorithm as a folder of three files: a description that names the other two,
     how to build the part, and its state. Tune makes all folders of a copy before it fills them.
     """
-    inside = (found.relative_to(folder) for found in sorted(folder.rglob("*")) if found.is_dir())
-    for part in dict.fromkeys((Path(), *_PARTS, *inside)):
+    if not is_file(folder / _ROOT_MARK):
+        yield Path(_ROOT_MARK)
+        return  # any folder, perhaps one that it takes days to walk through
+    for part in dict.fromkeys((Path(), *_PARTS, *_parts(folder))):
         description = part / ("metadata.json" if part.parts else _ROOT_MARK)
         try:
-            names = json.loads((folder / description).read_text(encoding="utf-8"))
-            files = [part / names["class_and_ctor_args_file"], part / f"{names['state_file']}.pkl"]
+            names = read_json(folder / description)
+            files = [f"{names['class_and_ctor_args_file']}", f"{names['state_file']}.pkl"]
         except (OSError, ValueError, KeyError, TypeError):
             yield description
             continue
-        yield from (file for file in files if not _loads(folder / file))
+        if any(Path(file).name != file for file in files):
+            yield description  # it names what lies elsewhere
+            continue
+        yield from (part / file for file in files if not _is_whole_pickle(folder / part / file))
 
 
-def _loads(file: Path) -> bool:
+def _parts(folder: Path) -> Iterator[Path]:
+    """The folders inside a checkpoint, relative to it."""
+    walk = os.walk(folder)
+    for here, inner, _ in itertools.islice(walk, _MOST_PARTS):
+        inner.sort()
+        yield Path(here).relative_to(folder)
+
+
+def _is_whole_pickle(file: Path) -> bool:
     try:
-        with file.open("rb") as stream:
-            pickle.load(stream)
-    except (ImportError, AttributeError):
-        return True  # whole, but of classes that are not installed here
-    except Exception:  # a broken pickle raises anything
+        return pickles.is_whole(read_bytes(file))
+    except OSError:
         return False
-    return True
 
 
 def load_module(checkpoint: Path) -> Any:
@@ -146,13 +224,9 @@ def check_fits(checkpoint: Path, config: Any, env: EnvFacts) -> Path:
     Raises:
         ExperimentError: another algorithm's, or another model's.
     """
-    try:
-        with (checkpoint / "class_and_ctor_args.pkl").open("rb") as stream:
-            saved = pickle.load(stream)["class"].__name__
-    except Exception as error:  # a broken pickle raises anything
-        raise ExperimentError(
-            f"{checkpoint}: does not say which algorithm it is of: {reason(error)}"
-        ) from None
+    saved = getattr(_constructed(checkpoint).get("class"), "called", "")
+    if not saved:
+        raise ExperimentError(f"{checkpoint}: does not say which algorithm it is of")
     run = build.trainable(config).__name__
     if saved != run:
         raise ExperimentError(f"--restore {checkpoint}: a checkpoint of {saved}, the experiment runs {run}")
@@ -174,13 +248,12 @@ def check_unfinished(checkpoint: Path, stop: Mapping[str, float]) -> None:
     Raises:
         ExperimentError: the run would stop after one iteration.
     """
-    state = _algorithm_state(checkpoint)
-    stats = state.get("metrics_logger", {}).get("stats", {})
-    steps = stats.get(f"env_runners--{_STEPS}", {}).get("lifetime_sum") or 0
+    counted = mapping_at(_state(checkpoint), "metrics_logger", "stats", f"env_runners--{_STEPS}")
+    steps = _count(counted.get("lifetime_sum"))
     reached = {
         "timesteps_total": steps,
         _STEPS: steps,
-        "training_iteration": state.get("training_iteration", 0),
+        "training_iteration": training_iteration(checkpoint),
     }
     for key, count in reached.items():
         if key in stop and count >= stop[key]:
@@ -202,17 +275,21 @@ def source(checkpoint: Path) -> Source:
     recorded = _recorded_source(checkpoint.parent)
     if recorded is not None:
         return recorded
+    arguments = _constructed(checkpoint).get("ctor_args_and_kwargs")
+    config = _first_argument(arguments)
+    env, env_config = config.get("env"), config.get("env_config") or {}
+    if not isinstance(env, str) or not isinstance(env_config, dict) or not pickles.is_plain(env_config):
+        raise ExperimentError(f"{checkpoint}: does not say which environment it is for")
+    return Source(env, env_config, _explores(config))
+
+
+def _first_argument(arguments: Any) -> dict[str, Any]:
+    """The settings that an algorithm was made with, however it was given them; empty: it does not say."""
     try:
-        with (checkpoint / "class_and_ctor_args.pkl").open("rb") as stream:
-            arguments = pickle.load(stream)["ctor_args_and_kwargs"]
         config = arguments[0][0] if arguments[0] else arguments[1]["config"]
-        if isinstance(config, dict):
-            return Source(config["env"], dict(config.get("env_config") or {}), _explores(config))
-        return Source(config.env, dict(config.env_config or {}), _explores(vars(config)))
-    except Exception as error:
-        raise ExperimentError(
-            f"{checkpoint}: does not say which environment it is for: {reason(error)}"
-        ) from None
+    except (TypeError, KeyError, IndexError):
+        return {}
+    return mapping_at(config.state if isinstance(config, pickles.StandIn) else config)
 
 
 def _recorded_source(trial_folder: Path) -> Source | None:
@@ -230,15 +307,29 @@ def _explores(config: Mapping[str, Any]) -> bool:
 
 
 def training_iteration(checkpoint: Path) -> int:
-    """The iteration after which a checkpoint was saved.
+    """The iteration after which a checkpoint was saved; 0 where it does not say.
 
     Args:
         checkpoint: A whole checkpoint.
     """
-    return int(_algorithm_state(checkpoint).get("training_iteration", 0))
+    return int(_count(_state(checkpoint).get("training_iteration")))
 
 
-def _algorithm_state(checkpoint: Path) -> dict[str, Any]:
-    with (checkpoint / "algorithm_state.pkl").open("rb") as stream:
-        state: dict[str, Any] = pickle.load(stream)
-    return state
+def _count(value: Any) -> float:
+    return value if isinstance(value, int | float) and math.isfinite(value) else 0
+
+
+def _state(checkpoint: Path) -> dict[str, Any]:
+    return _outline(checkpoint / "algorithm_state.pkl")
+
+
+def _constructed(checkpoint: Path) -> dict[str, Any]:
+    """What the algorithm was made from."""
+    return _outline(checkpoint / "class_and_ctor_args.pkl")
+
+
+def _outline(file: Path) -> dict[str, Any]:
+    try:
+        return mapping_at(pickles.outline(read_bytes(file)))
+    except (OSError, ValueError):
+        return {}

@@ -1,5 +1,7 @@
 """The `rllib` command: parses options, prints errors as one line, leaves the work to the other files."""
 
+import contextlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -9,7 +11,7 @@ import typer
 from typer.core import TyperOption
 
 from engram.train import completion
-from engram.train.errors import ExperimentError
+from engram.train.errors import ExperimentError, reason
 
 app = typer.Typer(
     name="rllib",
@@ -105,14 +107,21 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 def main() -> None:
     """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
-    sys.path.append(os.getcwd())  # last, so that a user's own classes are found and nothing is hidden by them
+    with contextlib.suppress(OSError):  # the working folder may be gone
+        sys.path.append(os.getcwd())  # last, so that a user's own classes are found and hide nothing
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # the name of a file may hold what is no text
     try:
         name = "engram" if Path(sys.argv[0]).stem == "engram" else "rllib"
         code = _command().main(sys.argv[1:] or ["--help"], name, standalone_mode=False)
     except (ExperimentError, UsageError) as error:
         text = error if isinstance(error, ExperimentError) else error.format_message()  # type: ignore[attr-defined]
-        print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
-        code = 2
+        code = _complain(str(text))
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    except (OSError, UnicodeError, RecursionError, MemoryError) as error:  # what no command has foreseen
+        code = _complain(f"{type(error).__name__}: {reason(error)}")
     sys.exit(code)
 
 
@@ -123,6 +132,11 @@ def _command() -> Any:
         if isinstance(option, TyperOption) and option.name in ("install_completion", "show_completion"):
             option.hidden = True
     return command
+
+
+def _complain(text: str) -> int:
+    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+    return 2
 
 
 @app.command(epilog=TRAIN_EPILOG)
@@ -240,7 +254,7 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    gif: Annotated[str | None, typer.Option(help="Also write one episode to this file.")] = None,
+    gif: Annotated[str | None, typer.Option(help="Also write one episode to this .gif or .mp4 file.")] = None,
     gif_hold: Annotated[
         float,
         typer.Option(min=0, help="Seconds that it shows an unchanging picture at most; inf: real time."),
@@ -464,13 +478,13 @@ def picture(
 ) -> None:
     """Draw a figure as in the papers: of a memory, of a network that thinks, of what finished runs learnt."""
     from engram.train import pictures
+    from engram.train.files import typed_path
     from engram.train.loading import parse_mapping
 
     values = pictures.with_subjects(
         kind, parse_mapping(options, "--options") if options else {}, subjects or []
     )
-    file = Path(out or f"{kind}.png").expanduser()
-    print(pictures.draw(kind, values, file))
+    print(pictures.draw(kind, values, typed_path(out or f"{kind}.png")))
 
 
 @app.command(name="list")

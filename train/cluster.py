@@ -1,10 +1,14 @@
 """Ray: what it is told, where it runs, and whether a trial fits."""
 
+import functools
 import logging
 import math
 import os
 import secrets
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from engram.train import build
 from engram.train.errors import ExperimentError, reason
@@ -92,7 +96,7 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
         options: How.
 
     Raises:
-        ExperimentError: no cluster at the given address, or Ray does not start.
+        ExperimentError: no cluster at the given address, or Ray does not start here, nor when asked again.
     """
     import ray
 
@@ -106,11 +110,28 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
         try:
             ray.init(address=options.address, runtime_env=environment, **common)
         except Exception as error:  # ConnectionError, RuntimeError, ValueError, by the kind of address
-            raise ExperimentError(f"--ray-address {options.address}: {error}") from None
+            raise ExperimentError(f"--ray-address {options.address}: {reason(error)}") from None
         return
     needed = max(math.ceil(build.per_trial(plan.config, "CPU")) for plan in plans)
     cpus = options.cpus or (needed if needed > (os.cpu_count() or 1) else None)
+    start = functools.partial(ray.init, address="local", num_cpus=cpus, num_gpus=options.gpus, **common)
     try:
-        ray.init(address="local", num_cpus=cpus, num_gpus=options.gpus, **common)
-    except (RuntimeError, OSError, ValueError) as error:
+        start()
+    except ValueError as error:  # an option that Ray refuses
         raise ExperimentError(f"Ray could not be started on this machine: {reason(error)}") from None
+    except (
+        Exception
+    ) as error:  # where a part does not answer in time, as on a busy machine, a plain Exception
+        print(f"notice: Ray did not start ({reason(error)}); once more", file=sys.stderr)
+        _start_again(start)
+
+
+def _start_again(start: Callable[[], Any]) -> None:
+    import ray
+
+    ray.shutdown()
+    try:
+        start()
+    except Exception as error:
+        ray.shutdown()
+        raise ExperimentError(f"Ray could not be started on this machine, twice: {reason(error)}") from None

@@ -19,7 +19,7 @@ from engram.agents.thinking import ThinkingModule
 from engram.train.answers import AnswerLog
 from engram.train.environments import make_batched
 from engram.train.errors import ExperimentError, reason
-from engram.train.gif import write_gif
+from engram.train.gif import check_gif, write_gif
 from engram.train.policy import Policy, make_policy
 from engram.train.subject import find_subject
 from engram.train.summary import print_summary, summarise
@@ -53,7 +53,7 @@ def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) 
 
     Args:
         request: What to evaluate.
-        gif: File for one rendered episode, or None.
+        gif: File for one rendered episode, a .gif or .mp4, or None.
         gif_hold: Seconds that it shows an unchanging picture at most.
         as_json: End with one line of JSON.
 
@@ -64,15 +64,16 @@ def evaluate(request: Request, gif: str | None, gif_hold: float, as_json: bool) 
     if request.greedy is None:
         request = replace(request, greedy=not subject.explore)
     module, env_id, env_config = subject.module, subject.env, subject.env_config
+    file = None if gif is None else check_gif(gif, env_id, env_config)
     with one_line(subject.checkpoint):
         played = play(module, env_id, env_config, request)
     summary = summarise(played.episodes) | played.answers | subject.told()
     print_summary(summary)
     print(f"actions: {'the likeliest' if request.greedy else 'drawn from the policy'}")
-    if gif is not None:
+    if file is not None:
         with one_line(subject.checkpoint):
             greedy = bool(request.greedy)
-            write_gif(module, env_id, env_config, greedy, request.seed, Path(gif), gif_hold)
+            write_gif(module, env_id, env_config, greedy, request.seed, file, gif_hold)
         print(f"gif: {gif}")
     if as_json:
         print(json.dumps(summary))

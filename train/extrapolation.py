@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.table import Table
@@ -12,6 +11,7 @@ from engram.train.best import best_checkpoint
 from engram.train.checkpoints import source
 from engram.train.errors import ExperimentError
 from engram.train.evaluation import Request, one_line, play
+from engram.train.files import check_out, typed_path
 from engram.train.loading import parse_yaml
 from engram.train.subject import Subject, find_subject
 from engram.train.summary import summarise
@@ -127,6 +127,8 @@ def extrapolate(grid: Grid, out: str | None, as_json: bool) -> list[dict[str, An
     Raises:
         ExperimentError: No checkpoint, settings its environment refuses, unknown rules.
     """
+    if out is not None:
+        check_out(out, "--out")
     cells: list[Cell] = []
     told = {"setting": grid.setting, "episodes": grid.episodes, "seed": grid.seed}
     summary: list[dict[str, Any]] = []
@@ -204,7 +206,7 @@ def _table(sizes: Sequence[Any], cells: Sequence[Cell], measure: str) -> Table:
 
 def _labels(runs: Sequence[str]) -> dict[str, str]:
     """The shortest ends of the runs' paths that tell them apart."""
-    paths = {run: Path(run).expanduser().absolute().parts for run in runs}
+    paths = {run: typed_path(run).absolute().parts for run in runs}
     for length in range(1, max(map(len, paths.values()), default=0)):
         ends = {run: "/".join(parts[-length:]) for run, parts in paths.items()}
         if len(set(ends.values())) == len(runs):

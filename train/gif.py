@@ -1,6 +1,7 @@
-"""One episode as a moving picture."""
+"""One episode as a moving picture, a GIF or a film."""
 
-from collections.abc import Mapping
+import importlib.util
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,12 @@ import imageio
 import numpy as np
 
 from engram.train.environments import make_rendered
-from engram.train.errors import ExperimentError, reason
+from engram.train.errors import ExperimentError
+from engram.train.files import check_out, naming
 from engram.train.policy import Array, make_policy
 
 MAX_FRAMES = 10_000
+SUFFIXES = (".gif", ".mp4")
 _LONGEST = 655_350  # ms that a GIF can show one picture
 _SIDE = 240  # pixels
 
@@ -42,16 +45,63 @@ class Reel:
             self.durations.append(self._pace)
 
     def write(self, file: Path) -> None:
-        """Write a GIF that plays for ever.
+        """Write a GIF that plays for ever, or a film.
 
         Args:
-            file: Where to.
+            file: Where to; the suffix, one of `SUFFIXES`, says what.
 
         Raises:
             OSError: it cannot be written.
         """
+        if file.suffix == ".mp4":
+            self._write_film(file)
+            return
         duration = self.durations if len(self.pictures) > 1 else self.durations[0]
         imageio.mimsave(file, self.pictures, format="GIF", duration=duration, loop=0)  # type: ignore[arg-type]
+
+    def _write_film(self, file: Path) -> None:
+        options: dict[str, Any] = {"format": "FFMPEG", "fps": 1000 / self._pace, "macro_block_size": 1}
+        film: Any = imageio.get_writer(file, **options)
+        with film:
+            for picture in self._frames():
+                film.append_data(_even(picture))
+
+    def _frames(self) -> Iterator[Array]:
+        """A picture for each pace that it is shown, as films have them."""
+        for picture, duration in zip(self.pictures, self.durations, strict=True):
+            for _ in range(max(1, round(duration / self._pace))):
+                yield picture
+
+
+def _even(picture: Array) -> Array:
+    """A picture with an even number of rows and columns, which is what films can hold."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def check_gif(text: str, env_id: str, env_config: Mapping[str, Any]) -> Path:
+    """Refuse, before any episode is played, what `write_gif` could not write.
+
+    Args:
+        text: The file, as typed.
+        env_id: The environment's id.
+        env_config: Its settings.
+
+    Returns:
+        The file.
+
+    Raises:
+        ExperimentError: a suffix of another kind, no such folder, no right to write there, a film without the
+            package that makes films, an environment that does not render.
+    """
+    file = check_out(text, "--gif", SUFFIXES)
+    if file.suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise ExperimentError(
+            f"--gif {file}: needs one more package: pip install 'engram[video]'; or use .gif"
+        )
+    env: Any = make_rendered(env_id, env_config, "rgb_array", "--gif")
+    env.close()
+    return file
 
 
 def write_gif(
@@ -71,7 +121,7 @@ def write_gif(
         env_config: Its settings.
         greedy: The likeliest action; else drawn.
         seed: Of the environment and of drawn actions.
-        file: Where to write.
+        file: Where to write, from `check_gif`.
         hold: Seconds that an unchanging picture is shown at most.
 
     Raises:
@@ -95,10 +145,8 @@ def write_gif(
         reel.add(_frame(env))
         frames += 1
     env.close()
-    try:
+    with naming(f"--gif {file}"):
         reel.write(file)
-    except (OSError, ValueError) as error:
-        raise ExperimentError(f"--gif {file}: {reason(error)}") from None
 
 
 def _frame(env: Any) -> Array:

@@ -33,7 +33,8 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("trials", f"{plan.trials}, seeds {_seeds(plan.seeds)}"),
         ("stop", _stop(plan)),
         ("device", "cuda" if build.per_trial(config, "GPU") > 0 else "cpu"),
-        ("results", plan.location),
+        *_resumed(plan),
+        ("results", _location(plan)),
         ("TensorBoard", f"tensorboard --logdir {plan.location}"),
     ]
     return lines
@@ -136,6 +137,18 @@ def _lanes(config: Any) -> str:
     count = build.lanes(config)
     runners = int(config.num_env_runners)
     return f"{count} in the trial's process" if runners == 0 else f"{count} in {runners} env runners"
+
+
+def _resumed(plan: Plan) -> list[tuple[str, str]]:
+    return [] if plan.resumed is None else [("resuming", str(plan.resumed))]
+
+
+def _location(plan: Plan) -> str:
+    if plan.folder is None:
+        return f"{plan.location} (whether a run is there already, or trains there now, is not checked)"
+    if plan.asked and plan.resumed is None:
+        return f"{plan.location} (new: {plan.asked} holds another run)"
+    return plan.location
 
 
 def _seeds(seeds: list[Any]) -> str:

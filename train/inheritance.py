@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from engram.train.errors import ExperimentError
+from engram.train.files import is_file, typed_path
 from engram.train.loading import read_document, read_shipped
 from engram.train.search import KINDS
 
@@ -23,8 +24,8 @@ def read_whole_document(name: str) -> Any:
     Raises:
         ExperimentError: a file cannot be read, a base is not one experiment, or bases go round in a circle.
     """
-    path = Path(name).expanduser()
-    return _filled(read_document(name), path.parent if path.is_file() else None, 0)
+    path = typed_path(name)
+    return _filled(read_document(name), path.parent if is_file(path) else None, 0)
 
 
 def _filled(document: Any, folder: Path | None, depth: int) -> Any:
@@ -43,7 +44,7 @@ def _fill(name: str, section: Any, folder: Path | None, depth: int) -> Any:
     if depth == MAX_DEPTH:
         raise ExperimentError(f"{name}.base: more than {MAX_DEPTH} bases; does {base!r} build on itself?")
     beside = None if folder is None else folder / base
-    if beside is not None and beside.is_file():
+    if beside is not None and is_file(beside):
         document = _filled(read_document(str(beside)), beside.parent, depth + 1)
     else:
         document = _filled(read_shipped(base), None, depth + 1)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from engram.train.errors import ExperimentError, reason, unknown
+from engram.train.files import typed_path
 
 MAX_DEPTH = 40  # levels of nesting
 MAX_VALUES = 100_000  # values in one document; aliases count each time
@@ -115,7 +116,7 @@ def read_document(name: str) -> Any:
     Raises:
         ExperimentError: no such file, not readable, not YAML.
     """
-    path = Path(name).expanduser()
+    path = typed_path(name)
     try:
         text = path.read_text(encoding="utf-8") if path.is_file() else _shipped_text(name)
     except (OSError, UnicodeDecodeError, ValueError) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engram.train import build, search, settings, storage
+from engram.train.changes import Resumed
 from engram.train.checkpoints import check_fits, check_unfinished, find_checkpoint
 from engram.train.environments import EnvFacts, info_keys, probe
 from engram.train.errors import ExperimentError
@@ -24,6 +25,8 @@ class Plan:
         env: The first trial's environment.
         module: The first trial's model.
         domains: Search spaces by their path in `config`.
+        asked: The experiment's name in its file, where its folder has got a number; else empty.
+        resumed: The stored run that goes on; None: a new one.
     """
 
     experiment: Experiment
@@ -31,6 +34,8 @@ class Plan:
     env: EnvFacts
     module: build.ModuleFacts
     domains: Mapping[search.Path, search.Domain]
+    asked: str = ""
+    resumed: Resumed | None = None
 
     @property
     def storage(self) -> str:
@@ -62,11 +67,12 @@ class Plan:
         return count
 
 
-def make_plan(experiment: Experiment) -> Plan:
+def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     """Check an experiment to the end, without starting Ray.
 
     Args:
         experiment: From `read_experiments`.
+        resume: Whether it goes on from its own checkpoints, whatever it once was restored from.
 
     Raises:
         ExperimentError: what is wrong.
@@ -85,7 +91,7 @@ def make_plan(experiment: Experiment) -> Plan:
     ]
     _check_info(experiment, configs)
     _check_evaluations(experiment, configs, envs)
-    if experiment.restore is not None:
+    if experiment.restore is not None and not resume:
         restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
         check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from engram.memory.checks import Finding, check_core
 from engram.memory.checks.checker import PREMISES, PROMISES
 from engram.memory.probe import BACKGROUNDS, GradientReach, Retention, gradient_reach, log_spaced, retention
 from engram.train.errors import ExperimentError, reason, unknown
+from engram.train.files import check_out, naming, typed_path
 
 PICTURE, TABLE = "retention.png", "retention.csv"
 SHARES = (1, 10, 100, 1_000, 10_000)  # lags in the printed table
@@ -108,13 +108,11 @@ def _make(request: Request) -> Core:
 def _folder(request: Request) -> Path:
     """The folder for the results, made where it is missing."""
     default = "probe_" + "".join(letter if letter.isalnum() else "_" for letter in request.type)
-    folder = Path(request.out or default).expanduser()
-    try:
+    folder = typed_path(request.out or default)
+    with naming(f"--out {folder}: cannot be written to"):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ExperimentError(f"--out {folder}: cannot be written to: {reason(error)}") from None
-    if not os.access(folder, os.W_OK):
-        raise ExperimentError(f"--out {folder}: cannot be written to: permission denied")
+        for name in (PICTURE, TABLE):
+            check_out(str(folder / name), "--out")
     return folder
 
 

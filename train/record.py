@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from engram.train.files import read_json
+
 FILE = "run.json"
 PACKAGES = ("engram", "ray", "torch", "gymnasium")
 
@@ -71,7 +73,7 @@ def make_record(experiment: Mapping[str, Any], seeds: list[Any]) -> dict[str, An
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write `run.json`.
+    """Write `run.json`, so that it is whole at every moment.
 
     Args:
         folder: Where to; made where it is missing.
@@ -79,7 +81,9 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=2, default=str)
-    (folder / FILE).write_text(text + "\n", encoding="utf-8")
+    half = folder / f"{FILE}.half"
+    half.write_text(text + "\n", encoding="utf-8")
+    half.replace(folder / FILE)
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
@@ -89,7 +93,7 @@ def read_record(folder: Path) -> dict[str, Any] | None:
         folder: A trial's or an experiment's folder.
     """
     try:
-        record = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        record = read_json(folder / FILE)
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get("experiment"), dict) else None

@@ -1,17 +1,22 @@
 """What runs of `rllib train` have left on disk: their trials, with settings and reports."""
 
-import json
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engram.train.errors import ExperimentError
+from engram.train.files import mapping_at, parse_json, read_bytes, read_json, subfolders
 from engram.train.labels import natural
 from engram.train.progress import env_steps
+from engram.train.record import FILE as RECORD
 from engram.train.record import read_record
 from engram.train.runner import last_words
 
 REPORTS, FAILURE = "result.json", "error.txt"
+_CHECKPOINT = "rllib_checkpoint.json"
+_COUNTS = ("training_iteration", "timesteps_total", "num_env_steps_sampled_lifetime", "time_total_s")
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class Trial:
         env: The environment's id.
         config: Its settings; where the experiment searches, those of this trial.
         reports: What it reported, in the order of training.
+        unread: Lines of its reports that cannot be read, but for the last one, which may not be written yet.
     """
 
     folder: Path
@@ -31,49 +37,90 @@ class Trial:
     env: str
     config: dict[str, Any]
     reports: list[dict[str, Any]]
+    unread: int = 0
 
     @property
     def name(self) -> str:
         """The last two folders of its path: experiment and trial."""
         return "/".join(self.folder.parts[-2:])
 
+    @property
+    def seed(self) -> int | None:
+        """Its seed, None where it has none."""
+        seed = self.config.get("seed")
+        return seed if isinstance(seed, int) else None
+
     def unfinished(self) -> str:
         """Why it has not reached its stop condition; empty where it has."""
         if self.reports and self.reports[-1].get("done") is True:
             return ""
-        failure = self.folder / FAILURE
-        if failure.is_file():
-            return f"failed: {last_words(failure.read_text(encoding='utf-8', errors='replace'))}"
-        steps = env_steps(self.reports[-1]) if self.reports else 0
-        return f"still running or stopped, at {steps:,} env steps"
+        try:
+            failure = read_bytes(self.folder / FAILURE).decode(errors="replace")
+        except OSError:
+            steps = env_steps(self.reports[-1]) if self.reports else 0
+            return f"still running or stopped, at {steps:,} env steps"
+        return f"failed: {last_words(failure)}"
 
 
 def read_trials(folder: Path) -> list[Trial]:
     """The trials of an experiment, finished or not, by name.
 
     Args:
-        folder: The experiment's folder.
+        folder: The experiment's folder; or a trial's, or that of one of its checkpoints: then this trial.
 
     Raises:
-        ExperimentError: there is no such folder, or no trial in it.
+        ExperimentError: there is no such folder, or no whole trial in it.
     """
     if not folder.is_dir():
         raise ExperimentError(f"{folder}: no such folder")
-    in_order = sorted(folder.iterdir(), key=lambda inside: natural(inside.name))
-    trials = [trial for inside in in_order if (trial := _read_trial(inside)) is not None]
+    found = [(each, _settings(each)) for each in _trial_folders(folder)]
+    trials = [
+        Trial(each, *settings, *_read_lines(each)) for each, settings in found if isinstance(settings, tuple)
+    ]
     if not trials:
-        raise ExperimentError(f"{folder}: no trial of `rllib train` in it; expected an experiment's folder")
+        broken = "; ".join(damaged_trials(folder))
+        raise ExperimentError(
+            broken
+            or f"{folder}: no trial of `rllib train` in it; expected the folder of an experiment or a trial"
+        )
     return trials
 
 
-def _read_trial(folder: Path) -> Trial | None:
-    record = read_record(folder) or {}
-    config = record.get("trial_config")
-    if not isinstance(config, dict):
-        return None
-    experiment = record["experiment"]
+def damaged_trials(folder: Path) -> list[str]:
+    """Trials that `read_trials` leaves out because they cannot be read, and which of their files is to blame.
+
+    Args:
+        folder: As for `read_trials`.
+    """
+    found = [_settings(each) for each in _trial_folders(folder)]
+    return [fault for fault in found if isinstance(fault, str)]
+
+
+def _trial_folders(folder: Path) -> list[Path]:
+    if folder.name.startswith("checkpoint_") or (folder / _CHECKPOINT).is_file():
+        folder = folder.absolute().parent
+    inner = "trial_config" in (read_record(folder) or {}) or (folder / REPORTS).is_file()
+    return [folder] if inner else sorted(subfolders(folder), key=lambda each: natural(each.name))
+
+
+def _settings(folder: Path) -> tuple[str, str, dict[str, Any]] | str | None:
+    """A trial's experiment, environment and settings; else what is damaged; None: it is no trial's folder."""
+    try:
+        record = read_json(folder / RECORD)
+    except FileNotFoundError:
+        return f"{folder / RECORD}: missing" if (folder / REPORTS).is_file() else None
+    except OSError as error:
+        return f"{folder / RECORD}: {error.strerror or error}"
+    except ValueError:
+        return f"{folder / RECORD}: broken, no JSON"
+    experiment = mapping_at(record, "experiment")
+    if experiment and "trial_config" not in record:
+        return None  # an experiment's own
+    config = mapping_at(record, "trial_config")
+    if not experiment or not isinstance(config.get("env_config") or {}, Mapping):
+        return f"{folder / RECORD}: broken, not as `rllib train` writes it"
     env = str(experiment.get("env")).rpartition(":")[2]
-    return Trial(folder, str(experiment.get("name")), env, config, read_reports(folder))
+    return str(experiment.get("name")), env, config
 
 
 def read_reports(trial_folder: Path) -> list[dict[str, Any]]:
@@ -84,22 +131,36 @@ def read_reports(trial_folder: Path) -> list[dict[str, Any]]:
     Args:
         trial_folder: Where `result.json` lies, or not yet.
     """
+    return _read_lines(trial_folder)[0]
+
+
+def _read_lines(trial_folder: Path) -> tuple[list[dict[str, Any]], int]:
+    """The reports, and how many lines before the last cannot be read."""
     try:
-        lines = (trial_folder / REPORTS).read_text(encoding="utf-8").splitlines()
+        lines = read_bytes(trial_folder / REPORTS).splitlines()
     except OSError:
-        return []
+        return [], 0
     reports: list[dict[str, Any]] = []
-    for line in lines:
+    unread = 0
+    for number, line in enumerate(lines, start=1):
         try:
-            report = json.loads(line)
+            report = parse_json(line)
         except ValueError:
-            continue  # the line that was being written
-        if isinstance(report, dict):
-            while reports and _iteration(reports[-1]) >= _iteration(report):
-                reports.pop()
-            reports.append(report)
-    return reports
+            report = None
+        if not _is_report(report):
+            unread += number < len(lines)  # the last may be the one that is being written
+            continue
+        while reports and _iteration(reports[-1]) >= _iteration(report):
+            reports.pop()
+        reports.append(report)
+    return reports, unread
+
+
+def _is_report(report: Any) -> bool:
+    """Whether it is a mapping, and what is counted in it are numbers."""
+    counts = [report.get(key) for key in _COUNTS] if isinstance(report, dict) else [""]
+    return all(count is None or (isinstance(count, int | float) and math.isfinite(count)) for count in counts)
 
 
 def _iteration(report: dict[str, Any]) -> int:
-    return int(report.get("training_iteration", 0))
+    return int(report.get("training_iteration") or 0)

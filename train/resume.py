@@ -1,24 +1,79 @@
 """Going on where a run ended, however it ended."""
 
-import json
+import dataclasses
 import shutil
+import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ray.tune import Callback
+from ray import cloudpickle
+from ray.air.constants import EXPR_PROGRESS_FILE
+from ray.tune import Callback, CheckpointConfig, ResumeConfig
 from ray.tune.experiment import Trial
+from ray.tune.experiment.trial import _TrainingRunMetadata
+from ray.tune.utils.serialization import _loads_with_cloudpickle
 
-from engram.train.checkpoints import is_whole, newest_first, training_iteration
-from engram.train.errors import ExperimentError
+from engram.train.changes import Resumed, allowed_changes
+from engram.train.checkpoints import is_whole, newest_first, newest_whole, training_iteration
+from engram.train.errors import ExperimentError, reason
+from engram.train.files import parse_json, read_bytes, read_json, subfolders
+from engram.train.folders import runs_of
 from engram.train.interrupt import SavingScheduler
-from engram.train.results import read_reports
+from engram.train.plan import Plan, resolved
+from engram.train.progress_csv import cut_half_line
+from engram.train.record import FILE as RECORD
+from engram.train.record import read_record
+from engram.train.results import REPORTS, read_reports
+from engram.train.trials import StopConditions
 
 KEPT = "experiment_state.kept"
 """A copy of Tune's record of the experiment that was whole when it was made."""
 
 
+class StoredTrial(NamedTuple):
+    """What Tune's record says of a trial."""
+
+    trial_id: str
+    status: str
+
+
+def stored_trials(folder: Path) -> list[StoredTrial] | None:
+    """The trials of an experiment, from Tune's record of it or, where that is broken, its last whole copy.
+
+    Args:
+        folder: The experiment's folder.
+
+    Returns:
+        The trials, or None where there is nothing to resume.
+
+    Raises:
+        ExperimentError: the folder's state cannot be read.
+    """
+    newest = _newest_state(folder)
+    if newest is None:
+        return None
+    trials = _trials(newest)
+    if trials is None:
+        trials = _trials(folder / KEPT)
+    if trials is None:
+        raise ExperimentError(f"--resume: {newest} is broken; start anew or use --restore CHECKPOINT")
+    return trials or None  # Tune's record of no trial is of no use to it
+
+
+def mend_state(folder: Path) -> None:
+    """Put the last whole copy in the place of a broken record of Tune's.
+
+    Args:
+        folder: The experiment's folder.
+    """
+    newest = _newest_state(folder)
+    if newest is not None and _trials(newest) is None and _trials(folder / KEPT) is not None:
+        _copy(folder / KEPT, newest)
+
+
 def unfinished_trials(folder: Path) -> int | None:
-    """How many trials of an experiment are left to finish; puts a broken record of Tune's right, if it can.
+    """How many trials of an experiment are left to finish.
 
     Args:
         folder: The experiment's folder.
@@ -29,16 +84,91 @@ def unfinished_trials(folder: Path) -> int | None:
     Raises:
         ExperimentError: the folder's state cannot be read.
     """
-    newest = _newest_state(folder)
-    if newest is None or not (folder / "tuner.pkl").is_file():
+    trials = stored_trials(folder)
+    return None if trials is None else len([each for each in trials if each.status != Trial.TERMINATED])
+
+
+def find_run(storage: Path, name: str, exact: bool) -> Path:
+    """The folder of the run that `--resume` means.
+
+    Args:
+        storage: The folder of all results.
+        name: The experiment's.
+        exact: The folder of this very name; else the newest run of the experiment that can be resumed.
+    """
+    runs = [storage / name] if exact else runs_of(storage, name)
+    return next((run for run in runs if _newest_state(run) is not None), storage / name)
+
+
+def resumed(plan: Plan) -> Plan | None:
+    """A plan that goes on with what is in its folder; None where there is nothing to go on with.
+
+    Args:
+        plan: The experiment as it is asked for now, with the folder's name.
+
+    Raises:
+        ExperimentError: what was started there cannot be read, or had other settings.
+    """
+    if plan.folder is None or (trials := stored_trials(plan.folder)) is None:
         return None
-    statuses = _statuses(newest)
-    if statuses is None:
-        statuses = _statuses(folder / KEPT)
-        if statuses is None:
-            raise ExperimentError(f"--resume: {newest} is broken; start anew or use --restore CHECKPOINT")
-        _copy(folder / KEPT, newest)
-    return len([status for status in statuses if status != Trial.TERMINATED])
+    record = read_record(plan.folder)
+    if record is None:
+        raise ExperimentError(
+            f"--resume: {plan.folder / RECORD} is missing or broken: what the run was started with is not "
+            "known; start anew or use --restore CHECKPOINT"
+        )
+    changed = allowed_changes(record, resolved(plan), plan.folder)
+    found = Resumed(record, 0, len(trials), changed)
+    left = len(trials) - len(_finished(plan.folder, found, plan.experiment.stop))
+    return dataclasses.replace(plan, resumed=dataclasses.replace(found, left=left))
+
+
+def _finished(folder: Path, run: Resumed, stop: Mapping[str, float]) -> set[str]:
+    """Ids of the trials that stay finished: all that were, or those that have come to a new stop too.
+
+    Raises:
+        ExperimentError: a trial would have to go further and has no checkpoint to go on from.
+    """
+    over = {each.trial_id for each in stored_trials(folder) or () if each.status == Trial.TERMINATED}
+    if not run.new_stop or not over:
+        return over
+    conditions = StopConditions(stop)
+    for trial_folder in subfolders(folder):
+        trial_id = (read_record(trial_folder) or {}).get("trial_id")
+        reports = read_reports(trial_folder)
+        if trial_id not in over or not reports or conditions(str(trial_id), reports[-1]):
+            continue
+        if not any(is_whole(checkpoint) for checkpoint in trial_folder.glob("checkpoint_*")):
+            raise ExperimentError(
+                f"--resume: {trial_folder}: finished, without a whole checkpoint to go on from"
+            )
+        over.remove(str(trial_id))
+    return over
+
+
+def check_restorable(folder: Path) -> None:
+    """Load Tune's record of an experiment as Tune will; it starts all over, without a word, where it cannot.
+
+    Args:
+        folder: The experiment's folder.
+
+    Raises:
+        ExperimentError: a file of it is broken.
+    """
+    searcher = max(folder.glob("basic-variant-state-*.json"), default=None)  # a pickle, for all its name
+    for file, load in ((_newest_state(folder), _load_trials), (searcher, cloudpickle.loads)):
+        try:
+            _ = file is not None and load(read_bytes(file))
+        except Exception as error:  # a broken file raises anything
+            raise ExperimentError(
+                f"--resume: {file} is broken: {reason(error)}; start anew or use --restore CHECKPOINT"
+            ) from None
+
+
+def _load_trials(state: bytes) -> None:
+    for trial, metadata in _loads_with_cloudpickle(state)["trial_data"]:
+        Trial.from_json_state(trial, stub=True)
+        _TrainingRunMetadata.from_json_state(metadata)
 
 
 class KeepState(Callback):  # type: ignore[misc]
@@ -61,7 +191,7 @@ def keep_state(folder: Path) -> None:
         folder: The experiment's folder.
     """
     newest = _newest_state(folder)
-    if newest is not None and _statuses(newest) is not None:
+    if newest is not None and _trials(newest) is not None:
         _copy(newest, folder / KEPT)
 
 
@@ -69,12 +199,12 @@ def _newest_state(folder: Path) -> Path | None:
     return max(folder.glob("experiment_state-*.json"), default=None)
 
 
-def _statuses(state: Path) -> list[str] | None:
-    """Status of every trial, None where the file is not whole."""
+def _trials(state: Path) -> list[StoredTrial] | None:
+    """Every trial, None where the file is not whole."""
     try:
-        data = json.loads(state.read_text(encoding="utf-8"))
-        return [json.loads(trial)["status"] for trial, _ in data["trial_data"]]
-    except (ValueError, KeyError, TypeError, OSError):
+        states = [parse_json(trial.encode()) for trial, _ in read_json(state)["trial_data"]]
+        return [StoredTrial(str(each.get("trial_id")), str(each["status"])) for each in states]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return None
 
 
@@ -96,7 +226,72 @@ class ResumingScheduler(SavingScheduler):
         """Called for every trial before it starts."""
         if trial.status == Trial.PENDING and trial.storage is not None and trial.storage.trial_dir_name:
             adopt_newest(trial)
+            for name in (REPORTS, EXPR_PROGRESS_FILE):
+                cut_half_line(Path(trial.storage.trial_fs_path) / name)
         super().on_trial_add(tune_controller, trial)
+
+
+class ContinuingScheduler(ResumingScheduler):
+    """Lets a stored run go on with what has changed: where it stops, what it keeps, what it forgives.
+
+    Args:
+        plan: The stored run's plan.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        if plan.resumed is None or plan.folder is None:
+            raise ValueError("a new run does not go on")
+        self._finished = _finished(plan.folder, plan.resumed, plan.experiment.stop)
+        self._known = {each.trial_id for each in stored_trials(plan.folder) or ()}
+        self._experiment = plan.experiment
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Called for every stored trial first, and then for those that had not been made yet.
+
+        Raises:
+            ExperimentError: Tune could not read its record after all, and is about to start anew.
+        """
+        if self._known and trial.trial_id not in self._known:
+            raise ExperimentError(
+                "--resume: Tune cannot read its record; start anew or use --restore CHECKPOINT"
+            )
+        self._known = set()
+        self._apply(tune_controller, trial)
+        if trial.trial_id in self._finished:
+            trial.set_status(Trial.TERMINATED)
+            tune_controller.get_live_trials().discard(trial)
+        super().on_trial_add(tune_controller, trial)
+
+    def _apply(self, tune_controller: Any, trial: Trial) -> None:
+        """Tune has stored all of this, and reads it back in place of what it is given now."""
+        tune_controller._tune_controller._stopper = StopConditions(self._experiment.stop)
+        trial.max_failures = self._experiment.max_failures
+        manager = trial.run_metadata.checkpoint_manager
+        manager._checkpoint_config = CheckpointConfig(**self._experiment.checkpoint_config.model_dump())
+        trial.invalidate_json_state()
+        trial.run_metadata.invalidate_cache()
+
+
+def scheduler(plan: Plan) -> ResumingScheduler:
+    """What decides when a plan's trials start and end.
+
+    Args:
+        plan: A new run's, or a stored one's.
+    """
+    return ResumingScheduler() if plan.resumed is None else ContinuingScheduler(plan)
+
+
+def tune_options(plan: Plan) -> dict[str, Any] | None:
+    """What `tune.run` is told beside everything that a `Tuner` tells it.
+
+    Args:
+        plan: A new run's, or a stored one's.
+    """
+    if plan.resumed is not None:
+        go_on = ResumeConfig.ResumeType.RESUME
+        return {"resume_config": ResumeConfig(finished=go_on, unfinished=go_on, errored=go_on)}
+    return {"restore": plan.experiment.restore} if plan.experiment.restore else None
 
 
 def adopt_newest(trial: Trial) -> None:
@@ -106,8 +301,10 @@ def adopt_newest(trial: Trial) -> None:
         trial: A trial that Tune has restored.
     """
     folder = Path(trial.storage.trial_fs_path)
-    found = next((path for path in newest_first(list(folder.glob("checkpoint_*"))) if is_whole(path)), None)
+    found = newest_whole(newest_first(list(folder.glob("checkpoint_*"))))
     known = trial.checkpoint
+    if found is None and read_reports(folder):
+        print(f"notice: {folder}: no whole checkpoint, starts from its beginning", file=sys.stderr)
     if found is None or (known is not None and Path(known.path) == found):
         return
     from ray.train._internal.session import _TrainingResult

@@ -4,24 +4,25 @@ import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from engram.train import build
+from engram.train.changes import differences
 from engram.train.cluster import RayOptions, start_ray
+from engram.train.errors import reason
+from engram.train.folders import ASKED
 from engram.train.plan import Plan, resolved
-from engram.train.record import make_record, read_record, write_record
+from engram.train.record import command_line, make_record, write_record
 
 
-def run(plans: list[Plan], options: RayOptions, resume: bool, console: Console) -> int:
+def run(plans: list[Plan], options: RayOptions, console: Console) -> int:
     """Train the plans one after the other.
 
     Args:
-        plans: Checked experiments.
+        plans: Checked experiments, each with a folder of its own.
         options: How to start Ray.
-        resume: Go on with what is in the results folders.
         console: For messages.
 
     Returns:
@@ -38,7 +39,7 @@ def run(plans: list[Plan], options: RayOptions, resume: bool, console: Console) 
         try:
             for plan in plans:
                 if not INTERRUPT.requested:
-                    failed += _run_one(plan, options, resume, console)
+                    failed += _run_one(plan, options, console)
         except KeyboardInterrupt:
             print("Stopped without saving.", file=sys.stderr)
         finally:
@@ -48,38 +49,51 @@ def run(plans: list[Plan], options: RayOptions, resume: bool, console: Console) 
     return 1 if failed else 0
 
 
-def _run_one(plan: Plan, options: RayOptions, resume: bool, console: Console) -> int:
-    from engram.train.resume import unfinished_trials
+def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
+    from ray.exceptions import RayError
+    from ray.tune import TuneError
 
-    folder = plan.folder if resume else None
-    left = unfinished_trials(folder) if folder is not None else None
-    if left == 0:
+    if plan.resumed is not None and plan.resumed.left == 0:
         console.print(f"{plan.experiment.name}: already finished", highlight=False)
         return 0
-    tuner = (
-        _new_tuner(plan, options)
-        if folder is None or left is None
-        else _restored_tuner(plan, folder, console)
-    )
-    return _report(tuner.fit(), plan, console)
+    try:
+        failed = _report(_tuner(plan, options).fit(), plan, console)
+    except (RayError, TuneError) as error:  # Ray itself went down, or Tune's own work failed
+        console.print(f"failed: {reason(error)}", style="red", markup=False, highlight=False)
+        failed = 1
+    console.print(f"results: {plan.location}", markup=False, highlight=False, soft_wrap=True)
+    return failed
 
 
-def _new_tuner(plan: Plan, options: RayOptions) -> Any:
+def _tuner(plan: Plan, options: RayOptions) -> Any:
+    """Tune's own, for a new run or a stored one; for that, it reads trials and their states from the folder.
+
+    `Tuner.restore` would take stop conditions and callbacks as they were stored too.
+    """
     from ray import tune
 
     from engram.train.board import BoardLogger
     from engram.train.interrupt import EndWhenSaved
     from engram.train.naming import TagTrials, TrialNames
     from engram.train.progress import Progress
-    from engram.train.resume import KeepState, ResumingScheduler
+    from engram.train.progress_csv import SameColumns
+    from engram.train.resume import KeepState, scheduler, tune_options
     from engram.train.trials import KeepBest, RecordTrials, StopConditions, trial_name
 
     experiment = plan.experiment
-    record = make_record(resolved(plan), plan.seeds)
+    record = _record(plan)
     recorder = RecordTrials(record, list(plan.domains))
     names = TrialNames(plan.domains)
     board = BoardLogger(record["experiment"], list(plan.domains))
-    callbacks = [TagTrials(names), Progress(experiment.stop), recorder, KeepBest(), EndWhenSaved(), board]
+    callbacks = [
+        TagTrials(names),
+        Progress(experiment.stop),
+        recorder,
+        KeepBest(),
+        EndWhenSaved(),
+        SameColumns(),
+        board,
+    ]
     if plan.folder is not None:
         write_record(plan.folder, record)
         callbacks.append(KeepState())
@@ -88,7 +102,7 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
         param_space=build.trial_space(plan.config, plan.domains),
         tune_config=tune.TuneConfig(
             num_samples=experiment.num_samples,
-            scheduler=ResumingScheduler(),
+            scheduler=scheduler(plan),
             trial_name_creator=trial_name,
             trial_dirname_creator=names.folder,
         ),
@@ -101,20 +115,21 @@ def _new_tuner(plan: Plan, options: RayOptions) -> Any:
             failure_config=tune.FailureConfig(max_failures=experiment.max_failures),
             verbose=1 if options.verbosity > 1 else 0,
         ),
-        _tuner_kwargs={"restore": experiment.restore} if experiment.restore else None,
+        _tuner_kwargs=tune_options(plan),
     )
 
 
-def _restored_tuner(plan: Plan, folder: Path, console: Console) -> Any:
-    from ray import tune
-
-    stored = (read_record(folder) or {}).get("experiment", {})
-    changed = changed_settings(stored, resolved(plan))
-    note = f"; what has changed since is not used: {', '.join(changed)}" if stored and changed else ""
-    console.print(f"{plan.experiment.name}: resuming with its stored settings{note}", highlight=False)
-    return tune.Tuner.restore(
-        str(folder), trainable=build.trainable(plan.config), resume_unfinished=True, resume_errored=True
-    )
+def _record(plan: Plan) -> dict[str, Any]:
+    """A new run's record, or a stored one's with what has changed and the command by which it goes on."""
+    if plan.resumed is not None:
+        stored = plan.resumed.record
+        return {
+            **stored,
+            "experiment": resolved(plan),
+            "resumed": [*stored.get("resumed", []), command_line()],
+        }
+    named = {ASKED: plan.asked} if plan.asked else {}
+    return make_record(resolved(plan), plan.seeds) | named
 
 
 def changed_settings(stored: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> list[str]:
@@ -125,14 +140,7 @@ def changed_settings(stored: Mapping[str, Any], now: Mapping[str, Any], path: st
         now: From `resolved`.
         path: Prefix of the paths.
     """
-    changed = []
-    for key in sorted({*stored, *now}):
-        before, after = stored.get(key), now.get(key)
-        if isinstance(before, dict) and isinstance(after, dict):
-            changed += changed_settings(before, after, f"{path}{key}.")
-        elif before != after:
-            changed.append(f"{path}{key}")
-    return changed
+    return list(differences(stored, now, path))
 
 
 def _report(results: Any, plan: Plan, console: Console) -> int:

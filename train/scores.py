@@ -3,16 +3,16 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ray.tune.utils.util import flatten_dict
 from rich.table import Table
 
 from engram.train.errors import ExperimentError
+from engram.train.files import mapping_at, naming, typed_path
 from engram.train.labels import label, short_keys
 from engram.train.progress import env_steps, number_at
-from engram.train.results import Trial, read_trials
+from engram.train.results import REPORTS, Trial, damaged_trials, read_trials
 from engram.train.tables import print_table
 
 TRAINING = "env_runners/episode_return_mean"
@@ -57,18 +57,24 @@ def show_results(folders: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
     """Print a line for each trial, and return them.
 
     Args:
-        folders: Experiments' folders; what else lies beside them is named and passed over.
+        folders: Experiments' folders, trials' or checkpoints'; what else lies beside them, and what is
+            damaged, is named and passed over.
         as_json: End with one line of JSON.
 
     Raises:
         ExperimentError: No trial of `rllib train` in any of them.
     """
-    scores, passed_over = [], []
+    scores, passed_over, unread = [], [], []
     for folder in folders:
         try:
-            scores += _scores(read_trials(Path(folder).expanduser()))
+            with naming(folder):
+                trials = read_trials(typed_path(folder))
+                scores += _scores(trials)
+                passed_over += damaged_trials(typed_path(folder))
         except ExperimentError as error:
             passed_over.append(str(error))
+            continue
+        unread += [f"{trial.folder / REPORTS}: {trial.unread:,} lines" for trial in trials if trial.unread]
     if not scores:
         raise ExperimentError("; ".join(passed_over))
     table = Table(*_COLUMNS, box=None, pad_edge=False)
@@ -78,6 +84,8 @@ def show_results(folders: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
     for row in scores:
         if row.unfinished:
             print(f"{row.experiment}/{row.trial}: {row.unfinished}")
+    for lines in unread:
+        print(f"cannot be read: {lines}")
     for why in passed_over:
         print(f"passed over: {why}")
     summary = [row._asdict() for row in scores]
@@ -106,13 +114,14 @@ def score(trial: Trial, settings: Mapping[str, Any]) -> Score:
     """
     last = trial.reports[-1] if trial.reports else {}
     best, at = _first_best(trial.reports)
-    epoch = (trial.config.get("lr_epochs") or {}).get("size")
+    epoch = mapping_at(trial.config, "lr_epochs").get("size")
+    epoch = epoch if isinstance(epoch, int | float) and epoch > 0 else None
     steps, hours = env_steps(last), float(last.get("time_total_s") or 0.0) / 3600
     return Score(
         experiment=trial.folder.parent.name,
         trial=trial.folder.name,
         settings=dict(settings),
-        seed=trial.config.get("seed"),
+        seed=trial.seed,
         training=number_at(last, TRAINING),
         validation=number_at(last, VALIDATION),
         best=best,

@@ -39,6 +39,7 @@ def check_writable(folder: Path) -> None:
         ExperimentError: why not.
     """
     try:
+        str(folder).encode()  # Ray's file systems take no other names
         nearest = next(path for path in (folder, *folder.parents) if _exists(path))
         with tempfile.TemporaryFile(dir=nearest):  # asks the file system itself: root may write, /proc not
             pass

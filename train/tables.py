@@ -11,11 +11,11 @@ def print_table(table: Table) -> None:
     Args:
         table: What to print.
     """
-    console = Console()
+    console = Console(markup=False, emoji=False)  # a path in a cell is no instruction
     if not console.is_terminal:
-        console = Console(width=_MOST)
+        console = Console(width=_MOST, markup=False, emoji=False)
         needed = measure_renderables(console, console.options, [table]).maximum
-        console = Console(width=needed)
+        console = Console(width=needed, markup=False, emoji=False)
         with console.capture() as printed:
             console.print(table)
         print("\n".join(line.rstrip() for line in printed.get().splitlines()))

@@ -47,6 +47,17 @@ def experiment_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture(scope="session")
+def finished_run(rllib, tmp_path_factory):
+    """A short run that has ended, with two checkpoints: (experiment file, folder); copy it to change it."""
+    folder = tmp_path_factory.mktemp("finished")
+    file = folder / "short.yaml"
+    file.write_text(EXPERIMENT.replace("20_000", "480").replace("frequency: 4", "frequency: 2"))
+    done = rllib("train", "-f", file, "--local-dir", folder)
+    assert done.returncode == 0, done.stderr
+    return file, folder / "cue"
+
+
 @pytest.fixture
 def typed(monkeypatch, capsys, tmp_path):
     """Runs the command in this process; (exit code, stdout, stderr)."""

@@ -15,7 +15,7 @@ from engram.train import checkpoints
 from engram.train.best import best_checkpoint
 from engram.train.errors import ExperimentError
 from engram.train.record import read_record
-from engram.train.resume import adopt_newest, keep_state, unfinished_trials
+from engram.train.resume import adopt_newest, keep_state, mend_state, unfinished_trials
 from engram.train.runner import changed_settings, last_words
 from engram.train.trials import ScoredCheckpoints
 
@@ -118,6 +118,20 @@ def test_a_run_means_its_best_checkpoint(trial_folder, order, scores, best):
         assert best_checkpoint(str(path)).name == best
     for checkpoint in trial_folder.glob("checkpoint_*"):
         assert best_checkpoint(str(checkpoint)) == checkpoint
+
+
+def test_a_damaged_best_checkpoint_is_told(trial_folder, capsys):
+    keep_by(trial_folder)
+    report_scores(trial_folder, {5: 0.9, 10: 0.8})
+    assert best_checkpoint(str(trial_folder)).name == "checkpoint_000000"
+    assert capsys.readouterr().err == ""
+    broken = trial_folder / "checkpoint_000000" / "learner_group" / "state.pkl"
+    broken.unlink()
+    assert best_checkpoint(str(trial_folder)).name == "checkpoint_000001"
+    assert capsys.readouterr().err == (
+        f"notice: a checkpoint is damaged: {broken} is missing or broken; "
+        f"whole is {trial_folder / 'checkpoint_000001'}\n"
+    )
 
 
 def test_a_run_without_a_score_means_its_newest_checkpoint(trial_folder):
@@ -288,7 +302,6 @@ def test_nothing_to_adopt(trial_folder, tmp_path):
 
 def test_unfinished_trials(tmp_path):
     assert unfinished_trials(tmp_path) is None
-    (tmp_path / "tuner.pkl").write_bytes(b"")
     trials = [
         [json.dumps({"status": status}), "{}"] for status in ("TERMINATED", "RUNNING", "ERROR", "PAUSED")
     ]
@@ -300,7 +313,6 @@ def test_unfinished_trials(tmp_path):
 
 
 def test_half_a_state_is_replaced_by_the_copy_that_was_whole(tmp_path):
-    (tmp_path / "tuner.pkl").touch()
     state = tmp_path / "experiment_state-1.json"
     trials = [[json.dumps({"status": status}), "{}"] for status in ("TERMINATED", "RUNNING")]
     state.write_text(json.dumps({"trial_data": trials}))
@@ -309,6 +321,7 @@ def test_half_a_state_is_replaced_by_the_copy_that_was_whole(tmp_path):
     state.write_text(whole[: len(whole) // 2])  # where a kill came while Tune wrote
     keep_state(tmp_path)
     assert unfinished_trials(tmp_path) == 1
+    mend_state(tmp_path)
     assert state.read_text() == whole
 
 

@@ -123,3 +123,38 @@ def test_help_and_wrong_files_import_neither_torch_nor_ray(rllib):
 def test_json_of_errors_is_never_printed(typed):
     code, out, _ = typed("evaluate", "none", "--json")
     assert (code, out) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "/x"), "[Errno 13] Permission denied: '/x'"),
+        (RecursionError("too deep for this"), "too deep for this"),
+        (MemoryError(), "MemoryError"),
+        (UnicodeEncodeError("utf-8", "\udcff", 0, 1, "no letter"), "'utf-8' codec can't encode character"),
+    ],
+)
+def test_what_no_command_foresees_is_one_line_too(typed, monkeypatch, error, message):
+    def fail(kind):
+        raise error
+
+    monkeypatch.setattr(catalog, "entries", fail)
+    code, out, err = typed("list", "envs")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: {type(error).__name__}: {message}")
+
+
+def test_ctrl_c_is_no_traceback(typed, monkeypatch):
+    def fail(kind):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(catalog, "entries", fail)
+    assert typed("list", "envs")[0] == 130
+
+
+def test_a_working_folder_that_is_gone(typed, tmp_path, monkeypatch):
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert typed("version")[0] == 0

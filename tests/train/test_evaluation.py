@@ -1,4 +1,5 @@
 import json
+import sys
 
 import gymnasium as gym
 import numpy as np
@@ -14,8 +15,9 @@ from engram.train.checkpoints import Source
 from engram.train.environments import make_batched, probe
 from engram.train.errors import ExperimentError
 from engram.train.evaluation import Request, evaluate, play
-from engram.train.gif import Reel, write_gif
+from engram.train.gif import Reel, check_gif, write_gif
 from engram.train.policy import ColumnPolicy, Policy, StockPolicy, make_policy
+from engram.train.subject import Subject
 from engram.train.summary import summarise
 
 CUE, UNEVEN, TOLD = (f"small_envs:small/{name}-v0" for name in ("Cue", "Uneven", "ToldCue"))
@@ -187,6 +189,55 @@ def test_gif(tmp_path):
         assert gif.size == (240, 160)
     with pytest.raises(ExperimentError, match="--gif"):
         write_gif(module(), CUE, {}, True, 0, tmp_path / "no" / "folder.gif", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no/walk.gif", "--gif {}: no such folder: "),
+        ("walk.avi", "--gif {}: suffix: unknown '.avi'; known: .gif, .mp4"),
+        ("walk", "--gif {}: suffix: unknown ''; "),
+        ("folder.gif", "--gif {}: is a folder, expected a file"),
+        ("/proc/walk.gif", "--gif {}: cannot be written: "),
+    ],
+)
+def test_a_picture_that_cannot_be_written_is_found_out_before_any_episode(
+    tmp_path, monkeypatch, name, message
+):
+    (tmp_path / "folder.gif").mkdir()
+    monkeypatch.setattr("engram.train.evaluation.play", None)
+    subject = Subject(tmp_path, module(), CUE, {}, False)
+    monkeypatch.setattr("engram.train.evaluation.find_subject", lambda path, changes: subject)
+    file = str(tmp_path / name)
+    with pytest.raises(ExperimentError) as caught:
+        evaluate(Request(str(tmp_path)), gif=file, gif_hold=1.0, as_json=False)
+    assert str(caught.value).startswith(message.format(file))
+
+
+def test_an_environment_that_does_not_render_is_found_out_before_any_episode(tmp_path):
+    with pytest.raises(ExperimentError, match=r"--gif: .* cannot render to pixels"):
+        check_gif(str(tmp_path / "walk.gif"), UNEVEN, {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_film_needs_a_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(
+        ExperimentError, match=r"walk.mp4: needs one more package: pip install 'engram\[video\]'"
+    ):
+        check_gif(str(tmp_path / "walk.mp4"), CUE, {})
+
+
+def test_a_film_shows_each_picture_as_long_as_a_gif(tmp_path):
+    imageio = pytest.importorskip("imageio")
+    pytest.importorskip("imageio_ffmpeg")
+    reel = Reel(pace=100, hold=300)
+    for shade in (0, *[255] * 7, 0):
+        reel.add(np.full((31, 21, 3), shade, np.uint8))
+    reel.write(tmp_path / "walk.mp4")
+    with imageio.get_reader(tmp_path / "walk.mp4") as film:
+        assert film.get_meta_data()["fps"] == 10
+        assert [int(frame[0, 0, 0] > 127) for frame in film] == [0, 1, 1, 1, 0]
 
 
 def test_a_gif_does_not_linger(tmp_path):

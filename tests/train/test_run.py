@@ -113,7 +113,8 @@ def test_ctrl_c_leaves_no_process(interrupted):
 
 def test_resume_goes_on_where_it_stopped(resumed):
     trial, before, done = resumed
-    assert "resuming with its stored settings" in done.stdout
+    assert "resuming     1 of 1 trials, with its stored settings\n" in done.stdout
+    assert f"results: {trial.parent}\n" in done.stdout
     steps = [row["timesteps_total"] for row in results(trial)]
     assert before["timesteps_total"] in steps
     assert steps == list(range(96, steps[-1] + 1, 96))  # 16 lanes x 6 steps: nothing twice, nothing missing

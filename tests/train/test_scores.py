@@ -112,7 +112,8 @@ def test_what_is_no_experiment_is_passed_over(tmp_path, capsys):
     folders = [str(tmp_path / name) for name in ("stray", "none", "one")]
     assert len(show_results(folders, as_json=False)) == 1
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        f"passed over: {folders[0]}: no trial of `rllib train` in it; expected an experiment's folder",
+        f"passed over: {folders[0]}: no trial of `rllib train` in it; "
+        "expected the folder of an experiment or a trial",
         f"passed over: {folders[1]}: no such folder",
     ]
     with pytest.raises(ExperimentError, match=r"stray: no trial of .*; .*none: no such folder"):

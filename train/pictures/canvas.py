@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from engram.train.errors import ExperimentError, reason, unknown
+from engram.train.files import check_out, naming
 
 SUFFIXES = {".pdf": {"CreationDate": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
 """File types, and what is left out of them so that the same picture is the same file."""
@@ -36,6 +36,7 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "figure.dpi": 100,
     "savefig.dpi": 200,
+    "text.parse_math": False,  # a $ in the name of a file is a $
 }
 
 
@@ -66,14 +67,9 @@ def check_file(out: Path, option: str) -> None:
         option: What the user wrote it behind.
 
     Raises:
-        ExperimentError: an unknown suffix, no such folder, a folder instead of a file.
+        ExperimentError: an unknown suffix, no such folder, a folder instead of a file, no right to write.
     """
-    if out.suffix not in SUFFIXES:
-        raise unknown(f"{option} {out}: suffix", out.suffix, SUFFIXES)
-    if not out.absolute().parent.is_dir():
-        raise ExperimentError(f"{option} {out}: no such folder: {out.parent}")
-    if out.is_dir():
-        raise ExperimentError(f"{option} {out}: is a folder, expected a file")
+    check_out(str(out), option, SUFFIXES)
 
 
 def save(figure: Figure, out: Path) -> None:
@@ -87,11 +83,8 @@ def save(figure: Figure, out: Path) -> None:
         ExperimentError: the file cannot be written.
     """
     metadata: dict[str, Any] = SUFFIXES[out.suffix]
-    try:
-        with style():
-            figure.savefig(out, metadata=metadata)
-    except OSError as error:
-        raise ExperimentError(f"{out}: cannot be written: {reason(error)}") from None
+    with naming(f"{out}: cannot be written"), style():
+        figure.savefig(out, metadata=metadata)
 
 
 def line_looks(count: int) -> list[dict[str, Any]]:

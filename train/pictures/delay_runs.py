@@ -40,7 +40,7 @@ def collect(trials: list[Trial], setting: str, metric: str, references: dict[str
             place = metric if len(delays[trial.folder]) == 1 else f"groups/{shown(delay)}/{metric}"
             values = last_values(trial, place)
             if values:
-                mean, seed = statistics.fmean(values), trial.config.get("seed")
+                mean, seed = statistics.fmean(values), trial.seed
                 scores.append(Score(trial.experiment, delay, seed, mean, len(values), trial.name))
             else:
                 left_out.append(f"left out: {trial.name}: no {RUNNERS}/{place} in its last reports")
@@ -118,7 +118,9 @@ def _numbers(trial: Trial) -> dict[str, list[float]]:
 def _listed(value: Any) -> list[float]:
     """A number, or each of a list of numbers, once; nothing for anything else."""
     values = value if isinstance(value, list) else [value]
-    if all(isinstance(one, int | float) and not isinstance(one, bool) for one in values):
+    if all(
+        isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one) for one in values
+    ):
         return list(dict.fromkeys(values))
     return []
 

@@ -1,6 +1,7 @@
 """At which delay does a core stop learning: scores of finished runs; after appendix F of arXiv 1805.04955."""
 
 import dataclasses
+import os
 import statistics
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 
 from engram.memory.options import Options, choice
 from engram.train.errors import ExperimentError
+from engram.train.files import naming, typed_path
 from engram.train.pictures.canvas import line_looks, new_figure
 from engram.train.pictures.delay_scores import AUTO, METRICS, SUCCESS, Scores, shown
 from engram.train.pictures.fields import Points, number_or_points, text, texts
@@ -53,16 +55,19 @@ def scores(options: DelayOptions) -> Scores:
         ExperimentError: no run in a folder, none finished, no delay.
     """
     from engram.train.pictures.delay_runs import collect  # here, because it imports Ray
-    from engram.train.results import read_trials
+    from engram.train.results import damaged_trials, read_trials
 
-    folders = dict.fromkeys(Path(run).expanduser().resolve() for run in options.runs)
     try:
-        trials = [trial for folder in folders for trial in read_trials(folder)]
+        with naming(", ".join(options.runs)):
+            folders = dict.fromkeys(Path(os.path.realpath(typed_path(run))) for run in options.runs)
+            trials = [trial for folder in folders for trial in read_trials(folder)]
+            damaged = [f"left out: {fault}" for folder in folders for fault in damaged_trials(folder)]
     except ExperimentError as error:
         raise ExperimentError(f"--options.runs: {error}") from None
     references = {BEST: options.best, CHANCE: options.chance}
     given = {name: points for name, points in references.items() if points is not None}
-    return collect(trials, options.delay, options.metric, given)
+    found = collect(trials, options.delay, options.metric, given)
+    return dataclasses.replace(found, left_out=[*found.left_out, *damaged])
 
 
 def draw(found: Scores) -> Figure:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from engram.memory.options import Options, parse_options
 from engram.train.errors import ExperimentError, reason, unknown
+from engram.train.files import check_out, naming
 from engram.train.pictures import (
     accuracy_curves,
     canvas,
@@ -107,6 +108,9 @@ def draw(name: str, options: Mapping[str, Any], out: Path) -> str:
         raise unknown("picture", name, KINDS)
     canvas.check_file(out, "--out")
     kind = KINDS[name]
+    table = out.with_suffix(".csv")
+    if kind.numbers is not None:
+        check_out(str(table), "--out")
     try:
         settings = parse_options(kind.options, options, "--options")
         numbers = None if kind.numbers is None else kind.numbers(settings)
@@ -117,14 +121,13 @@ def draw(name: str, options: Mapping[str, Any], out: Path) -> str:
     canvas.save(figure, out)
     if numbers is None:
         return f"written: {out}"
-    table = out.with_suffix(".csv")
     _write(table, numbers)
     return f"{numbers.text()}\n\nwritten: {out}, {table}"
 
 
 def _write(file: Path, numbers: Numbers) -> None:
-    try:
-        with file.open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows(numbers.rows())
-    except OSError as error:
-        raise ExperimentError(f"{file}: cannot be written: {reason(error)}") from None
+    with (
+        naming(f"{file}: cannot be written"),
+        file.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream,
+    ):
+        csv.writer(stream).writerows(numbers.rows())

@@ -6,8 +6,6 @@ T time, K RIMs, F features.
 """
 
 import dataclasses
-import pickle
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +15,7 @@ from torch import Tensor
 from engram.memory import Core, make_core
 from engram.memory.options import Options, integer
 from engram.train.errors import ExperimentError, reason
+from engram.train.files import typed_path
 from engram.train.pictures.canvas import COLOURS, new_figure
 from engram.train.pictures.fields import mapping, text
 
@@ -81,7 +80,7 @@ def load_core(options: ActivationOptions) -> Core:
         ExperimentError: the weights cannot be read or are another core's.
         ValueError: wrong options of the core.
     """
-    path = Path(options.weights).expanduser()
+    path = typed_path(options.weights)
     if options.weights and path.is_dir():
         return _from_checkpoint(options.weights)
     torch.manual_seed(options.seed)
@@ -89,7 +88,7 @@ def load_core(options: ActivationOptions) -> Core:
     if options.weights:
         try:
             core.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except (OSError, RuntimeError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+        except Exception as error:  # a broken file raises anything
             raise ExperimentError(
                 f"--options.weights: {path}: no weights of this core: {reason(error)}"
             ) from None

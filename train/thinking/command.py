@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from engram.train.evaluation import Request, one_line
+from engram.train.files import check_out
 from engram.train.subject import find_subject
 from engram.train.tables import print_table
 from engram.train.thinking.record import Evaluation
@@ -28,6 +29,8 @@ def evaluate_thinking(
     Raises:
         ExperimentError: No checkpoint, one that does not think, settings its environment refuses.
     """
+    if out is not None:
+        check_out(out, "--out")
     subject = find_subject(request.path, request.env_config)
     with one_line(subject.checkpoint):
         found = think(

@@ -12,6 +12,7 @@ from rich.table import Table
 from engram.envs.prefix_sums.batched import BatchedPrefixSums
 from engram.train.errors import ExperimentError, unknown
 from engram.train.evaluation import one_line
+from engram.train.files import check_out
 from engram.train.subject import Subject, find_subject
 from engram.train.thinking.command import budgets
 from engram.train.thinking.probes import Disturbance, Prober, Probes, Recovery, flip, make_noise, swap
@@ -63,6 +64,8 @@ def probe_thinking(request: Request, out: str | None, as_json: bool) -> dict[str
             raise unknown("--disturb", name, DISTURBANCES)
     if request.problems < FEWEST:
         raise ExperimentError(f"--problems {request.problems}: expected at least {FEWEST}")
+    if out is not None:
+        check_out(out, "--out")
     subject = find_subject(request.path, request.env_config)
     with one_line(subject.checkpoint, "probe-thinking"):
         found = probe(subject, request)

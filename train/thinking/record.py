@@ -2,10 +2,10 @@
 
 import dataclasses
 import json
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from engram.train.errors import ExperimentError, reason
+from engram.train.errors import ExperimentError
+from engram.train.files import naming, read_json, typed_path
 
 WRITER = "rllib evaluate --thinking-steps N --out FILE"
 
@@ -84,10 +84,8 @@ def write_json(path: str, values: Any) -> None:
     Raises:
         ExperimentError: It cannot be written.
     """
-    try:
-        Path(path).expanduser().write_text(json.dumps(values), encoding="utf-8")
-    except OSError as error:
-        raise ExperimentError(f"--out: {path} cannot be written: {reason(error)}") from None
+    with naming(f"--out: {path} cannot be written"):
+        typed_path(path).write_text(json.dumps(values), encoding="utf-8")
 
 
 def read_evaluation(path: str, option: str) -> Evaluation:
@@ -100,17 +98,35 @@ def read_evaluation(path: str, option: str) -> Evaluation:
     Raises:
         ExperimentError: No such file, or something else is in it.
     """
-    try:
-        values = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ExperimentError(f"{option}: {path}: cannot be read: {reason(error)}") from None
+    with naming(f"{option}: {path}: cannot be read"):
+        values = read_json(typed_path(path))
     try:
         curves = {rule: Curve(**curve) for rule, curve in values["curves"].items()}
         found = Evaluation(**{**values, "curves": curves})
-        lengths = {len(column) for curve in curves.values() for column in (curve.accuracy, curve.exits)}
-        whole = len(lengths) == 1 and 0 not in lengths and len(found.solved) > 0
+        whole = _is_whole(found)
     except (KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
         raise ExperimentError(f"{option}: {path}: expected what `{WRITER}` writes")
     return found
+
+
+def _is_whole(found: Evaluation) -> bool:
+    """Whether everything is of its kind, curves are equally long and shares are shares."""
+    curves = found.curves.values()
+    lengths = {len(column) for curve in curves for column in (curve.accuracy, curve.exits)}
+    shares = [share for curve in curves for share in (*curve.accuracy, curve.drop_after_best)]
+    counts = [count for curve in curves for count in (*curve.exits, curve.steps_to_best)]
+    return (
+        len(lengths) == 1
+        and 0 not in lengths
+        and all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares)
+        and all(isinstance(count, int) and count >= 0 for count in counts)
+        and isinstance(found.checkpoint, str)
+        and isinstance(found.env, str)
+        and isinstance(found.env_config, dict)
+        and isinstance(found.seed, int)
+        and isinstance(found.solved, list)
+        and len(found.solved) > 0
+        and all(isinstance(each, bool) for each in found.solved)
+    )
