@@ -1,5 +1,6 @@
 """From the trials of finished runs to scores: which setting is the delay, what counts, what is left out."""
 
+import math
 import statistics
 from typing import Any
 
