@@ -6,6 +6,7 @@ B lanes.
 from __future__ import annotations
 
 import functools
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
@@ -131,10 +132,13 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
 
     def _lane_bytes(self) -> int:
         """About the memory that a lane takes; asked before there are lanes. A family adds what it keeps."""
-        box = self.single_observation_space
-        answers = int(np.prod(self.single_action_space.shape or ()))
+        cells, answers = (
+            math.prod(space.shape or ())
+            for space in (self.single_observation_space, self.single_action_space)
+        )
+        width = np.dtype(self.single_observation_space.dtype).itemsize
         # Bounds of the batched spaces; observations as kept and as returned; answers, targets and masks.
-        return 4 * box.low.nbytes + 2 * box.low.size + 8 * answers
+        return (4 * width + 2) * cells + 8 * answers
 
     def restart(self) -> None:
         """Forget all but the generator: from here on its draws decide everything."""

@@ -19,7 +19,7 @@ from pycolab.engine import Engine, Palette
 from engram.envs.actions import ACTIONS, LEGAL_ACTIONS
 from engram.envs.arrays import Bytes
 from engram.envs.boards import RENDER_MODES, Look, check_render_mode
-from engram.envs.checks import check_options
+from engram.envs.checks import check_options, shown
 from engram.envs.copies import WholeCopies
 from engram.envs.rules import Rules
 from engram.envs.window import Window, can_open
@@ -135,7 +135,7 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
         if self._engine is None or self._engine.game_over:
             raise ResetNeeded("call reset() first: there is no episode to step")
         if not self.action_space.contains(action):
-            raise ValueError(f"action: {action!r} is not legal; legal: {LEGAL_ACTIONS}")
+            raise ValueError(f"action: {shown(action)} is not legal; legal: {LEGAL_ACTIONS}")
         observation, reward, _ = self._engine.play(int(action))
         planes = self._show(observation.board)
         return planes, float(reward or 0.0), bool(self._engine.game_over), False, self._facts()

@@ -278,7 +278,7 @@ class CuedCatchRules:
 def _read_associations(value: Any, lanes: int) -> NDArray[np.bool_]:
     taught = spread("cue_is_top", value, (lanes, CUES))
     if not (np.isin(taught, (0, 1)).all() and (taught.sum(axis=1) == CUES // 2).all()):
-        raise ValueError(f"options.cue_is_top: {value!r}; legal: 4 booleans, two of them true")
+        raise ValueError(f"options.cue_is_top: {shown(value)}; legal: 4 booleans, two of them true")
     return taught.astype(np.bool_)
 
 
@@ -290,10 +290,10 @@ def _read_lists_of_numbers(name: str, value: Any, lanes: int) -> list[NDArray[np
         raise ValueError(f"{name}: {len(per_lane)} lists; legal: one list, or one per lane ({lanes})")
     try:
         numbers = [np.array(one, np.float64) for one in per_lane]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         numbers = [np.array(math.nan)]
     if not all(np.isfinite(one).all() for one in numbers):
-        raise ValueError(f"{name}: {value!r}; legal: finite numbers")
+        raise ValueError(f"{name}: {shown(value)}; legal: finite numbers")
     return numbers
 
 

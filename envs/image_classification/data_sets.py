@@ -186,7 +186,8 @@ def read_emnist(folder: Path, part: str) -> Pictures:
 def read_digits(folder: Path, part: str) -> Pictures:
     """Scikit-learn's digits, 8 x 8 pixels: test set of UCI's "Optical Recognition of Handwritten Digits"."""
     rows = slice(DIGITS_TRAIN) if part == "train" else slice(DIGITS_TRAIN, None)
-    return Pictures(*(array[rows] for array in _all_digits()))
+    digits = _all_digits()
+    return Pictures(digits.images[rows], digits.labels[rows])
 
 
 @functools.cache

@@ -5,6 +5,7 @@ P problems; N positions of an answer; C channels, H rows, W columns of a picture
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -59,8 +60,7 @@ class Puzzles(ABC):
     @property
     def problem_bytes(self) -> int:
         """Memory that one problem of a set takes: what is seen, the answer and its mask."""
-        answers = int(np.prod(self.action_space.shape or ()))
-        return int(self.observation_space.low.nbytes) + 2 * answers
+        return self.observation_space.low.nbytes + 2 * math.prod(self.action_space.shape or ())
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> Problems:

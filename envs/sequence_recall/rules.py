@@ -22,6 +22,7 @@ from engram.envs.checks import (
     check_choices,
     check_keys,
     check_timeout,
+    shown,
     spread,
 )
 
@@ -268,6 +269,7 @@ def _read_sequence(value: Any) -> list[int]:
     lights = list(map(str, value)) if isinstance(value, str | list | tuple | np.ndarray) else []
     if not lights or any(light not in tuple(LIGHTS) for light in lights):
         raise ValueError(
-            f"options.sequence: {value!r}; legal: lights 1 left, 2 top, 3 right, 4 bottom, such as '4413'"
+            f"options.sequence: {shown(value)}; legal: lights 1 left, 2 top, 3 right, 4 bottom, such as "
+            "'4413'"
         )
     return [int(light) for light in lights]

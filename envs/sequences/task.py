@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engram.envs.arrays import Bytes, Flags, Floats, Ints
-from engram.envs.checks import spread
+from engram.envs.checks import shown, spread
 
 Colour = tuple[int, int, int]
 
@@ -91,7 +91,9 @@ class Whole:
         """
         given = spread(name, value, (count, *self.shape))
         if given.dtype.kind not in "iu":
-            raise ValueError(f"options.{name}: {value!r} is not whole; legal: whole numbers")
+            raise ValueError(
+                f"options.{name}: {shown(value)} is not whole, or beyond 64 bits; legal: whole numbers"
+            )
         wrong = np.argwhere((given < self.low) | (given > self.high))
         if wrong.size:
             place = tuple(wrong[0])

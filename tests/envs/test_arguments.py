@@ -208,11 +208,28 @@ def test_a_bad_seed_or_bad_options_change_nothing(env_id, form):
             env.reset(seed=seed)
     first, _ = env.reset(seed=HUGE)
     assert np.array_equal(first, env.reset(seed=HUGE)[0])
+    names = env.hidden_choices if form == "single" else env.hidden_choices(0)
+    for name in names:
+        for value in ABSURD:
+            check_option(env, name, value)
     for options in (5, "which_goal", ["level"]):
         with pytest.raises(ValueError, match=r"options: .* is no mapping; legal: hidden choices by name"):
             env.reset(options=options)
     with pytest.raises(ValueError, match=r"^options\.nonsense: unknown 'nonsense'"):
         env.reset(options={"nonsense": HUGE})
+
+
+def check_option(env, name, value):
+    """Refused in one line that begins with the option's name; or played."""
+    try:
+        env.reset(options={name: value})
+    except ValueError as error:
+        message = str(error)
+        assert message.startswith((f"options.{name}: ", "options: a sequence of")), message
+        assert "\n" not in message
+        assert len(message) < 400, message
+        return
+    env.step(env.action_space.sample())
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
