@@ -18,6 +18,7 @@ from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch import Tensor
 
 from engram.agents.estimators import Transitions
+from engram.agents.columnar import count_minibatches
 from engram.agents.fragment import Fragment
 from engram.agents.learner import Batch, ColumnarLearner, as_tensors
 from engram.agents.module import RESETS
@@ -97,8 +98,7 @@ class ActorCriticLearner(ColumnarLearner):
     ) -> Iterator[ColumnBatch]:
         """Whole lanes, shuffled anew in each epoch."""
         batch = self.prepare_batch(ColumnBatch.from_fragment(columns, self._device))
-        lanes_each = max(1, minibatch_size // columns.length) if minibatch_size else batch.lanes
-        minibatches = max(1, batch.lanes // lanes_each)
+        minibatches = count_minibatches(batch.lanes, columns.length, minibatch_size)
         for _epoch in range(num_epochs):
             if minibatches == 1:
                 yield batch

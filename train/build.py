@@ -1,13 +1,14 @@
 """Experiment -> AlgorithmConfig and trial settings: the only file that knows `engram.agents`."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from engram.train import settings
 from engram.train.environments import EnvFacts, Form, with_autoreset
 from engram.train.errors import ExperimentError, reason, unknown, unknown_key
+from engram.train.review import review
 from engram.train.search import Domain, Path, put
 
 
@@ -74,6 +75,9 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
 
     if run not in ALGORITHMS and run not in STOCK:
         raise unknown("run", run, algorithms())
+    if "core" in model and run not in ALGORITHMS:
+        takers = ", ".join(ALGORITHMS)
+        raise ExperimentError(f"config.model.core: {run} has networks of its own; a core is for: {takers}")
     if "core" not in model and not (run in ALGORITHMS and ALGORITHMS[run].columnar):
         _check_stock_model(model)
     if run not in ALGORITHMS:
@@ -106,6 +110,42 @@ def env_form(run: str, vectorize_mode: Any) -> Form:
     if run in ALGORITHMS and ALGORITHMS[run].columnar:
         return "copies" if vectorize_mode == "async" else "lanes"
     return "batched" if vectorize_mode == "vector_entry_point" else "copies"
+
+
+def review_settings(run: str, values: Mapping[str, Any]) -> list[str]:
+    """Notices about settings that nothing would come of.
+
+    Args:
+        run: The algorithm's name.
+        values: `config` of the experiment, search spaces replaced by examples.
+
+    Raises:
+        ExperimentError: a setting is not known, of the wrong type, or out of range, or what is learned would
+            not be what it asks for.
+    """
+    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
+    findings = list(review(run, settings.check(values, config), config))
+    refused = next((finding.text for finding in findings if finding.refused), None)
+    if refused is not None:
+        raise ExperimentError(refused)
+    return [finding.text for finding in findings]
+
+
+def check_values(run: str, values: Mapping[str, Any], key: str, examples: Iterable[Any]) -> None:
+    """Check values of one setting on their own; far cheaper than a config for each.
+
+    Args:
+        run: The algorithm's name.
+        values: `config` of the experiment, search spaces replaced by examples.
+        key: The setting.
+        examples: Its values.
+
+    Raises:
+        ExperimentError: one is of the wrong type, or out of range.
+    """
+    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
+    for example in examples:
+        settings.check({key: example}, config)
 
 
 def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:

@@ -69,7 +69,7 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     if request.file is None and not {"run", "env"} & request.overrides.keys():
         raise ExperimentError("train: expected an experiment file (-f FILE), or --run ALGORITHM --env ID")
     name = request.name
-    document = {name or "default": {}} if request.file is None else read_whole_document(request.file)
+    document = {"default" if name is None else name: {}} if request.file is None else read_whole_document(request.file)
     if request.only:
         document = _chosen(document, request.only)
     if name is not None and isinstance(document, dict):
@@ -147,6 +147,8 @@ def train(
     plans = [make_plan(experiment) for experiment in experiments]
     for plan in plans:
         cluster.check_resources(plan, options)
+        if (said := cluster.notice(plan, options)) is not None:
+            print(f"notice: {said}", file=sys.stderr)
     if resume:
         _check_resume(plans)
     for plan in plans:

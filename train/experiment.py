@@ -7,22 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from engram.train import renames
+from engram.train import metrics, renames
 from engram.train.errors import ExperimentError, unknown_key
-
-STOP_KEYS = (
-    "timesteps_total",  # env steps
-    "time_total_s",  # s of training, resumed parts included
-    "training_iteration",
-    "num_env_steps_sampled_lifetime",  # env steps
-    "env_runners/episode_return_mean",
-    "env_runners/episode_return_min",
-    "env_runners/episode_return_max",
-    "env_runners/episode_len_mean",
-    "env_runners/success_rate",
-)
-METRIC_PREFIXES = ("env_runners/", "evaluation/", "learners/")
-
+from engram.train.loading import quotes_hint
 
 def _whole(value: Any) -> Any:
     """1e6 is how people write a million steps: a float with a whole value counts as an integer."""
@@ -64,7 +51,7 @@ class Experiment(_Section):
     config: dict[str, Any] = {}
     checkpoint_config: CheckpointSection = CheckpointSection()
     num_samples: Annotated[Whole, Field(ge=1)] = 1
-    storage_path: str | None = None
+    storage_path: Annotated[str, Field(pattern=r"\S")] | None = None
     max_failures: Annotated[Whole, Field(ge=-1)] = 0  # -1: try for ever
     restore: str | None = None
 
@@ -188,15 +175,9 @@ def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
 
 
 def _checked_stop(stop: dict[str, Any]) -> dict[str, float]:
-    for key, value in stop.items():
-        if key not in STOP_KEYS and not key.startswith(METRIC_PREFIXES):
-            raise unknown_key("stop", key, STOP_KEYS)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ExperimentError(f"stop.{key}: expected a number, got {value!r}")
-    return {
-        key: float(value) if isinstance(value, int) and abs(value) < 2**53 else value
-        for key, value in stop.items()
-    }
+    for key in stop:
+        metrics.check_path(key, "stop")
+    return {key: metrics.check_stop(key, value) for key, value in stop.items()}
 
 
 def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
@@ -239,4 +220,5 @@ def _validate(section: dict[str, Any]) -> Experiment:
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
-        raise ExperimentError(f"{path}: {first['msg'].lower()}, got {first['input']!r}") from None
+        hint = quotes_hint(first["input"]) if first["type"] == "string_type" else ""
+        raise ExperimentError(f"{path}: {first['msg'].lower()}, got {first['input']!r}{hint}") from None

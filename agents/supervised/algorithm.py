@@ -80,6 +80,14 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         )
         return self
 
+    def minibatch_steps(self) -> list[int]:
+        """Environment steps of each minibatch that one learner makes of an update: puzzles, or all lanes."""
+        steps = self.update_steps // max(1, self.num_learners)
+        if not answers_at_once(self.model_config):
+            return [steps]
+        size = self.minibatch_size or self.lanes // max(1, self.num_learners)
+        return [min(size, steps - start) for start in range(0, steps, size)]
+
     def validate(self) -> None:
         """Checks the settings against each other.
 
