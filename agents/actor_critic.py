@@ -17,8 +17,8 @@ from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch import Tensor
 
-from engram.agents.estimators import Transitions
 from engram.agents.columnar import count_minibatches
+from engram.agents.estimators import Transitions
 from engram.agents.fragment import Fragment
 from engram.agents.learner import Batch, ColumnarLearner, as_tensors
 from engram.agents.module import RESETS

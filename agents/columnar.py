@@ -104,7 +104,6 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
                 f"shared equally among {self.num_learners} learners"
             )
 
-
     def _check_fragments(self) -> None:
         """Checks that `auto` gives every runner fragments of one length."""
         if self.rollout_fragment_length != "auto":
@@ -113,8 +112,8 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
             raise ValueError("rollout_fragment_length: 'auto' needs train_batch_size_per_learner to be set")
         if self.total_train_batch_size % self.lanes:
             raise ValueError(
-                f"train_batch_size_per_learner: {self.total_train_batch_size} env steps in all are not the same "
-                f"number for each of {self.lanes} lanes, as rollout_fragment_length: auto needs"
+                f"train_batch_size_per_learner: {self.total_train_batch_size} env steps in all are not the "
+                f"same number for each of {self.lanes} lanes, as rollout_fragment_length: auto needs"
             )
 
     def _check_minibatches(self) -> None:

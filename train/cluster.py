@@ -71,8 +71,8 @@ def notice(plan: Plan, options: RayOptions) -> str | None:
     if options.address is not None or options.cpus is not None or cpus <= have:
         return None
     return (
-        f"{plan.experiment.name}: one trial asks for {cpus:g} CPUs, this machine has {have}: its processes will "
-        "share them, and trials run one by one"
+        f"{plan.experiment.name}: one trial asks for {cpus:g} CPUs, this machine has {have}: its processes "
+        "will share them, and trials run one by one"
     )
 
 

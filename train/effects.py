@@ -198,7 +198,9 @@ _NOWHERE = (
 _COLUMNS = (
     Row("honoured", "clip_actions normalize_actions", STOCK),
     Row("idle", "clip_actions", COLUMNAR, "actions in a Box are always clipped to its bounds", fact=True),
-    Row("idle", "normalize_actions", COLUMNAR, "actions in a Box are never rescaled to its bounds", fact=False),
+    Row(
+        "idle", "normalize_actions", COLUMNAR, "actions in a Box are never rescaled to its bounds", fact=False
+    ),
     Row("honoured", "batch_mode", (*ON_POLICY, *REPLAY)),
     Row(
         "refused",
@@ -230,7 +232,10 @@ _COLUMNS = (
     Row("honoured", "broadcast_env_runner_states", _but(*COLUMNAR, "IMPALA", "APPO")),
     Row("idle", "broadcast_env_runner_states", ("RecurrentPPO", "Supervised"), "there are no connectors"),
     Row(
-        "refused", "broadcast_env_runner_states", ASYNCHRONOUS, "it would keep new weights from the env runners"
+        "refused",
+        "broadcast_env_runner_states",
+        ASYNCHRONOUS,
+        "it would keep new weights from the env runners",
     ),
     Row("honoured", "shuffle_batch_per_epoch", ON_POLICY),
     Row("idle", "shuffle_batch_per_epoch", COLUMNAR, "minibatches are always drawn anew", fact=True),
@@ -289,7 +294,12 @@ _LEARNING = (
         "an update is one batch of batch_size_B x batch_length_T",
     ),
     Row("honoured", "train_batch_size_per_learner", _but("DreamerV3")),
-    Row("honoured", "sample_timeout_s", ("RecurrentPPO", "Supervised", "PPO", *REPLAY), needs=("num_env_runners",)),
+    Row(
+        "honoured",
+        "sample_timeout_s",
+        ("RecurrentPPO", "Supervised", "PPO", *REPLAY),
+        needs=("num_env_runners",),
+    ),
     Row("idle", "sample_timeout_s", ASYNCHRONOUS, "it takes what is ready; see timeout_s_sampler_manager"),
     Row("idle", "sample_timeout_s", OFFLINE, "nothing is sampled for training"),
     Row("honoured", "entropy_coeff vf_loss_coeff", ("RecurrentPPO", "RecurrentIMPALA", *ON_POLICY)),
@@ -339,7 +349,12 @@ _ASYNCHRONOUS = (
         "aggregators are for IMPALA and APPO",
     ),
     Row("honoured", "use_env_runner_state_server", ("IMPALA", "APPO"), needs=("num_env_runners",)),
-    Row("refused", "use_env_runner_state_server", ("RecurrentIMPALA",), "weights are pushed to the env runners"),
+    Row(
+        "refused",
+        "use_env_runner_state_server",
+        ("RecurrentIMPALA",),
+        "weights are pushed to the env runners",
+    ),
     Row(
         "idle",
         "use_env_runner_state_server",
@@ -618,8 +633,7 @@ MODEL_ROWS = (
 )
 
 # Of these an evaluation reads its own value, in `evaluation_config`; all others are those of training.
-EVALUATION = frozenset(
-    """
+_READ_BY_EVALUATIONS = """
     add_default_connectors_to_env_to_module_pipeline add_default_connectors_to_module_to_env_pipeline
     broadcast_env_runner_states clip_actions create_env_on_local_worker create_local_env_runner
     custom_resources_per_env_runner delay_between_env_runner_restarts_s env_config
@@ -628,12 +642,13 @@ EVALUATION = frozenset(
     max_requests_in_flight_per_env_runner merge_env_runner_states normalize_actions num_cpus_per_env_runner
     num_envs_per_env_runner num_gpus_per_env_runner restart_failed_env_runners
     restart_failed_sub_environments seed validate_env_runners_after_construction
-    """.split()
-)
+"""
+EVALUATION = frozenset(_READ_BY_EVALUATIONS.split())
+_NO_FACT = object()
 _IN_EVALUATION = {
-    "num_env_runners": Row("refused", "", why="see evaluation_num_env_runners"),
-    "rollout_fragment_length": Row("idle", "", why="see evaluation_duration"),
-    "batch_mode": Row("idle", "", why="see evaluation_duration"),
+    "num_env_runners": Row("refused", "", why="see evaluation_num_env_runners", fact=_NO_FACT),
+    "rollout_fragment_length": Row("idle", "", why="see evaluation_duration", fact=_NO_FACT),
+    "batch_mode": Row("idle", "", why="see evaluation_duration", fact=_NO_FACT),
     "model": Row("refused", "", why="evaluations play the network that is trained"),
 }
 _TRAINING_ONLY = Row("idle", "", why="evaluations do not read it")

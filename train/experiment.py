@@ -11,6 +11,7 @@ from engram.train import metrics, renames
 from engram.train.errors import ExperimentError, unknown_key
 from engram.train.loading import quotes_hint
 
+
 def _whole(value: Any) -> Any:
     """1e6 is how people write a million steps: a float with a whole value counts as an integer."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -51,7 +52,7 @@ class Experiment(_Section):
     config: dict[str, Any] = {}
     checkpoint_config: CheckpointSection = CheckpointSection()
     num_samples: Annotated[Whole, Field(ge=1)] = 1
-    storage_path: Annotated[str, Field(pattern=r"\S")] | None = None
+    storage_path: str | None = None
     max_failures: Annotated[Whole, Field(ge=-1)] = 0  # -1: try for ever
     restore: str | None = None
 
@@ -124,7 +125,10 @@ def _read_one(name: str, raw: Any, overrides: Overrides) -> tuple[Experiment, li
     _add_seeds(config, overrides.seeds)
     stop, old_stop = renames.rename(_mapping(section, "stop", name), renames.METRICS, "stop")
     more, old_more = renames.rename(dict(overrides.stop), renames.METRICS, "--stop")
-    experiment = _validate(section | {"config": config, "stop": _checked_stop(stop | more), "name": name})
+    experiment = _validate(
+        section
+        | {"config": config, "stop": _checked_stop(stop | more, str(section.get("run"))), "name": name}
+    )
     return experiment, old + old_stop + old_more
 
 
@@ -174,9 +178,9 @@ def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
     config["seed"] = {"grid_search": [first + index for index in range(seeds)]}
 
 
-def _checked_stop(stop: dict[str, Any]) -> dict[str, float]:
+def _checked_stop(stop: dict[str, Any], run: str) -> dict[str, float]:
     for key in stop:
-        metrics.check_path(key, "stop")
+        metrics.check_path(key, f"stop.{key}", run)
     return {key: metrics.check_stop(key, value) for key, value in stop.items()}
 
 
@@ -213,6 +217,8 @@ def _validate(section: dict[str, Any]) -> Experiment:
     for key in section["checkpoint_config"]:
         if key not in CheckpointSection.model_fields:
             raise unknown_key("checkpoint_config", key, CheckpointSection.model_fields)
+    if not str(section.get("storage_path", "x")).strip():
+        raise ExperimentError("storage_path: empty; leave it out for ~/ray_results")
     if section.get("run") is None:
         raise ExperimentError(f"{section['name']}.run: missing; see `rllib list algorithms`")
     try:

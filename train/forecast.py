@@ -1,4 +1,4 @@
-"""What numbers of an experiment come to when taken together: reports, updates, checkpoints, trials, memory."""
+"""What numbers of an experiment come to when taken together: trials, updates, reports, checkpoints."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,7 @@ from engram.train.search import Domain, Path
 
 MAX_TRIALS = 10_000  # of one experiment; each has a folder, a process and a line on the screen
 
+SCORE = "checkpoint_config.checkpoint_score_attribute"
 _STEPS = ("timesteps_total", "num_env_steps_sampled_lifetime")
 
 
@@ -51,21 +52,23 @@ def check_trials(experiment: Experiment, domains: Mapping[Path, Domain]) -> None
 
 
 def check_metrics(experiment: Experiment, config: Any) -> None:
-    """Refuse what is measured in evaluations where there are none.
+    """Refuse a score that no result has, and what is measured in evaluations where there are none.
 
     Args:
-        experiment: As written, its paths checked.
+        experiment: As written, the paths of `stop` checked.
         config: From `build_config`.
 
     Raises:
         ExperimentError: names the path.
     """
-    evaluates = bool(config.evaluation_interval)
-    for path in experiment.stop:
-        metrics.check_path(path, "stop", evaluates)
+    named = {f"stop.{path}": path for path in experiment.stop}
     score = experiment.checkpoint_config.checkpoint_score_attribute
     if score is not None:
-        metrics.check_path(score, "checkpoint_config.checkpoint_score_attribute", evaluates)
+        metrics.check_path(score, SCORE, experiment.run)
+        named[SCORE] = score
+    for where, path in named.items():
+        if path.startswith("evaluation/") and not config.evaluation_interval:
+            raise ExperimentError(f"{where}: {path} needs evaluations; config.evaluation_interval is not set")
 
 
 def steps_per_report(config: Any) -> int | None:
@@ -77,10 +80,16 @@ def steps_per_report(config: Any) -> int | None:
     update = getattr(config, "update_steps", None)
     trained = int(config.min_train_timesteps_per_iteration or 0)
     asynchronous = hasattr(config, "broadcast_interval")
-    if update is None or config.min_time_s_per_iteration or (asynchronous and (config.num_env_runners or trained)):
+    if (
+        update is None
+        or config.min_time_s_per_iteration
+        or (asynchronous and (config.num_env_runners or trained))
+    ):
         return None
     sampled = int(config.round_steps if asynchronous else update)
-    return sampled * max(1, math.ceil(max(trained, int(config.min_sample_timesteps_per_iteration or 0)) / sampled))
+    return sampled * max(
+        1, math.ceil(max(trained, int(config.min_sample_timesteps_per_iteration or 0)) / sampled)
+    )
 
 
 def last_step(path: str, value: float, config: Any) -> int | None:
@@ -119,8 +128,8 @@ def notices(experiment: Experiment, config: Any, domains: Mapping[Path, Domain])
     yield from _of_checkpoints(experiment)
     for place, domain in domains.items():
         written = [repr(value) for value in domain.arguments]
-        twice = next((value for value in written if written.count(value) > 1), None) if domain.kind else None
-        if domain.kind == "grid_search" and twice is not None:
+        if domain.kind == "grid_search" and len(set(written)) < len(written):
+            twice = next(value for value in written if written.count(value) > 1)
             yield f"config.{'.'.join(place)}.grid_search: {twice} stands there twice: its trials are repeated"
 
 
@@ -131,8 +140,8 @@ def _of_batches(config: Any) -> Iterator[str]:
         return
     if update != config.total_train_batch_size:
         yield (
-            f"config.train_batch_size_per_learner: an update takes whole fragments, {update:,} env steps over "
-            f"all learners, not {config.total_train_batch_size:,}"
+            f"config.train_batch_size_per_learner: an update takes whole fragments, {update:,} env steps "
+            f"over all learners, not {config.total_train_batch_size:,}"
         )
     sizes = config.minibatch_steps()
     if config.minibatch_size is not None and set(sizes) != {config.minibatch_size}:
@@ -171,6 +180,6 @@ def _of_checkpoints(experiment: Experiment) -> Iterator[str]:
     for name, said in idle.items():
         if said:
             yield (
-                f"checkpoint_config.{name} has no effect without checkpoint_frequency: the end's checkpoint is "
-                "the only one"
+                f"checkpoint_config.{name} has no effect without checkpoint_frequency: the end's "
+                "checkpoint is the only one"
             )

@@ -125,6 +125,8 @@ def _stop(plan: Plan) -> str:
     conditions = []
     for key, value in plan.experiment.stop.items():
         last = forecast.last_step(key, value, plan.config)
-        rounded = f" ({last:,}: a report is {forecast.steps_per_report(plan.config):,} env steps)" if last else ""
+        rounded = (
+            f" ({last:,}: a report is {forecast.steps_per_report(plan.config):,} env steps)" if last else ""
+        )
         conditions.append(f"{key} >= {value:,.10g}{rounded}")
     return " or ".join(conditions) or "never (until Ctrl-C)"

@@ -38,7 +38,7 @@ class _Loader(yaml.SafeLoader):
         raise _Ambiguous(
             None,
             None,
-            f"{text} is {number:g} to YAML, which reads it in base {base}; write {number:g}, or put text in quotes",
+            f"{text} is {number:g} to YAML, read in base {base}; write {number:g}, or put it in quotes",
             node.start_mark,
         )
 

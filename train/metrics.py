@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from engram.train.errors import ExperimentError, unknown_key
+from engram.train.errors import ExperimentError, unknown
 
 # Beside the sections; each grows from result to result.
 COUNTS = (
@@ -41,8 +41,18 @@ _SAMPLING = (
 )
 _SECTIONS = ("env_runners", "evaluation/env_runners")
 
-# Of `learners/default_policy`, under whatever algorithm.
-LEARNED = ()
+# Of `learners/default_policy`, under the algorithms of `_NAMED`; others may log what their losses like.
+_LEARNED = """
+    clip_fraction curr_entropy_coeff curr_kl_coeff default_optimizer_learning_rate
+    diff_num_grad_updates_vs_sampler_policy entropy gradients_default_optimizer_global_norm
+    last_target_update_ts mean_IS mean_kl mean_kl_loss mean_pi_loss mean_vf_loss module_train_batch_size_mean
+    num_module_steps_trained num_module_steps_trained_lifetime num_target_updates num_trainable_parameters
+    pi_loss policy_lag policy_loss qf_loss qf_max qf_mean qf_min td_error_mean total_loss var_IS
+    vf_explained_var vf_loss vf_loss_unclipped weights_seq_no
+"""
+LEARNED = tuple(_LEARNED.split())
+_NAMED = ("RecurrentPPO", "RecurrentIMPALA", "PPO", "IMPALA", "APPO", "DQN")
+_LEARNER = "learners/default_policy/"
 _ALL_MODULES = (
     "num_env_steps_trained",
     "num_env_steps_trained_lifetime",
@@ -59,27 +69,26 @@ STOP_KEYS = (*COUNTS, *(f"env_runners/{name}" for name in EPISODES if "num" not 
 def paths() -> list[str]:
     """Every path to a number of a result, but for those of groups."""
     runners = [f"{section}/{name}" for section in _SECTIONS for name in (*EPISODES, *_SAMPLING)]
-    policy = [f"learners/default_policy/{name}" for name in LEARNED]
+    policy = [f"{_LEARNER}{name}" for name in LEARNED]
     modules = [f"learners/__all_modules__/{name}" for name in _ALL_MODULES]
     return [*COUNTS, *_OTHERS, *runners, *policy, *modules]
 
 
-def check_path(path: str, where: str, evaluates: bool | None = None) -> None:
+def check_path(path: str, where: str, run: str) -> None:
     """Refuse a path that no result has.
 
     Args:
-        path: `env_runners/episode_return_mean` and the like; of one group (level, delay, size) of the episodes,
-            `env_runners/groups/GROUP/success_rate`.
+        path: `env_runners/episode_return_mean` and the like; of the episodes of one group (a level, a delay,
+            a size), `env_runners/groups/GROUP/success_rate`.
         where: Dotted path of the section or setting that names it, for errors.
-        evaluates: Whether the experiment evaluates; None: not known yet.
+        run: The algorithm's name.
 
     Raises:
         ExperimentError: names the nearest.
     """
-    if path not in paths() and not _is_of_group(path):
-        raise unknown_key(where, path, paths() if "/" in path else STOP_KEYS)
-    if path.startswith("evaluation/") and evaluates is False:
-        raise ExperimentError(f"{where}.{path}: needs evaluations; config.evaluation_interval is not set")
+    free = run not in _NAMED and path.startswith(_LEARNER) and path != _LEARNER
+    if path not in paths() and not _is_of_group(path) and not free:
+        raise unknown(where, path, paths() if "/" in path else STOP_KEYS)
 
 
 def _is_of_group(path: str) -> bool:

@@ -106,7 +106,7 @@ def make_plan(experiment: Experiment) -> Plan:
 def _variants(
     experiment: Experiment, plain: dict[str, Any], domains: Mapping[search.Path, search.Domain]
 ) -> list[dict[str, Any]]:
-    """The settings to check before anything runs; of seeds, which nothing else depends on, only the values."""
+    """The settings to check before anything runs; of seeds, only the values."""
     seeds = domains.get(("seed",))
     if seeds is not None:
         build.check_values(experiment.run, plain, "seed", seeds.examples())

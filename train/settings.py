@@ -105,7 +105,8 @@ def names(defaults: Any) -> frozenset[str]:
     Args:
         defaults: The algorithm's AlgorithmConfig object.
     """
-    return _names(type(defaults))
+    config_class: Any = type(defaults)
+    return _names(config_class)
 
 
 @cache
@@ -156,7 +157,8 @@ def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dic
         ExperimentError: an unknown key, a wrong type, a value out of range.
     """
     known = names(defaults)
-    annotations = _annotations(type(defaults))
+    config_class: Any = type(defaults)
+    annotations = _annotations(config_class)
     checked = {}
     for key, value in config.items():
         if key not in known:
@@ -166,7 +168,7 @@ def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dic
         elif key in ("model", "env_config"):
             checked[key] = mapping(value, f"{path}.{key}")
         else:
-            legal = _legal(annotations.get(key), getattr(defaults, key), key)
+            legal = _legal(annotations.get(key), default(defaults, key), key)
             checked[key] = _typed(value, legal, f"{path}.{key}")
             _check_value(key, checked[key], f"{path}.{key}")
     return checked
