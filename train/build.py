@@ -1,11 +1,12 @@
 """Experiment -> AlgorithmConfig and trial settings: the only file that knows `engram.agents`."""
 
 import copy
+import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engram.train import settings
+from engram.train import effects, settings
 from engram.train.environments import EnvFacts, Form, with_autoreset
 from engram.train.errors import ExperimentError, reason, unknown, unknown_key
 from engram.train.review import review
@@ -56,7 +57,8 @@ def algorithms() -> dict[str, str]:
     from engram.agents import ALGORITHMS
 
     ours = {name: row.description for name, row in ALGORITHMS.items()}
-    return ours | {name: f"stock RLlib {name}, RLlib's own module" for name in STOCK if name not in ours}
+    others = [name for name in STOCK if name not in ours and name not in effects.OFFLINE]
+    return ours | {name: f"stock RLlib {name}, RLlib's own module" for name in others}
 
 
 def defaults(run: str, model: Mapping[str, Any]) -> Any:
@@ -73,6 +75,11 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
 
     from engram.agents import ALGORITHMS, make_config
 
+    if run in effects.OFFLINE:
+        raise ExperimentError(
+            f"run: {run} learns from recorded data, which an experiment file has no key for; "
+            f"known: {', '.join(sorted(algorithms()))}"
+        )
     if run not in ALGORITHMS and run not in STOCK:
         raise unknown("run", run, algorithms())
     if "core" in model and run not in ALGORITHMS:
@@ -125,6 +132,8 @@ def review_settings(run: str, values: Mapping[str, Any]) -> list[str]:
     """
     config = defaults(run, settings.mapping(values.get("model"), "config.model"))
     findings = list(review(run, settings.check(values, config), config))
+    if values.get("output") and importlib.util.find_spec("msgpack_numpy") is None:
+        raise ExperimentError("config.output: RLlib records with msgpack_numpy; pip install msgpack-numpy")
     refused = next((finding.text for finding in findings if finding.refused), None)
     if refused is not None:
         raise ExperimentError(refused)

@@ -18,9 +18,9 @@ Effect = Literal["honoured", "refused", "idle"]
 COLUMNAR = ("RecurrentPPO", "RecurrentIMPALA", "Supervised")
 ON_POLICY = ("PPO", "IMPALA", "APPO")
 REPLAY = ("DQN", "SAC", "DreamerV3")
-OFFLINE = ("BC", "MARWIL", "IQL", "CQL")
-STOCK = (*ON_POLICY, *REPLAY, *OFFLINE)
+STOCK = (*ON_POLICY, *REPLAY)
 ALL = (*COLUMNAR, *STOCK)
+OFFLINE = ("BC", "MARWIL", "IQL", "CQL")  # they learn from recorded data, which no key here names
 ASYNCHRONOUS = ("RecurrentIMPALA", "IMPALA", "APPO")
 
 
@@ -40,7 +40,8 @@ class Row:
         why: A few words for the message, which say what to use instead where there is something.
         fact: A value that says what is the case anyway, and is taken without a word; the default of the
             algorithm unless given.
-        needs: For honoured keys: settings of which one must be on, else nothing comes of these.
+        needs: For honoured keys: settings (`key`, `key=value`) of which one must be on, else nothing comes of
+            these.
     """
 
     effect: Effect
@@ -66,11 +67,11 @@ _HONOURED = (
         """
         create_env_on_local_worker create_local_env_runner custom_resources_for_main_process env_config
         env_runner_restore_timeout_s evaluation_config evaluation_interval evaluation_num_env_runners explore
-        gym_env_vectorize_mode local_gpu_idx log_level metrics_num_episodes_for_smoothing
+        gym_env_vectorize_mode local_gpu_idx log_level log_sys_usage metrics_num_episodes_for_smoothing
         min_sample_timesteps_per_iteration min_time_s_per_iteration min_train_timesteps_per_iteration model
         num_consecutive_env_runner_failures_tolerance num_cpus_for_main_process num_cpus_per_learner
         num_env_runners num_envs_per_env_runner num_gpus_per_learner num_learners placement_strategy
-        restart_failed_sub_environments seed torch_compile_learner torch_skip_nan_gradients
+        restart_failed_sub_environments rollout_fragment_length seed torch_skip_nan_gradients
         """,
     ),
     Row(
@@ -106,6 +107,12 @@ _HONOURED = (
         """,
         needs=("torch_compile_learner",),
     ),
+    # Ray 2.60 skips the forward passes: it takes the one module for a set of them.
+    Row(
+        "honoured",
+        "torch_compile_learner",
+        needs=("torch_compile_learner_what_to_compile=complete_update",),
+    ),
 )
 
 # Refused or without effect whatever the algorithm.
@@ -133,6 +140,7 @@ _NOWHERE = (
         "algorithm_config_overrides_per_module",
         why="there is one module; set it in config itself",
     ),
+    Row("refused", "count_steps_by", why="there is one agent"),
     Row(
         "refused",
         "off_policy_estimation_methods input_evaluation",
@@ -149,8 +157,7 @@ _NOWHERE = (
     Row(
         "idle",
         """
-        checkpoint_trainable_policies_only count_steps_by policy_map_cache policy_map_capacity
-        policy_states_are_swappable
+        checkpoint_trainable_policies_only policy_map_cache policy_map_capacity policy_states_are_swappable
         """,
         why="there is one agent with one policy",
     ),
@@ -166,13 +173,33 @@ _NOWHERE = (
         broadcast_offline_eval_runner_states collect_metrics_timeout compress_observations
         disable_env_checking enable_connectors export_native_model_files extra_python_environs_for_driver
         extra_python_environs_for_worker fake_sampler input_config input_spaces_jsonable
-        keep_per_episode_custom_metrics learner_config_dict log_sys_usage metrics_episode_collection_timeout_s
+        keep_per_episode_custom_metrics learner_config_dict metrics_episode_collection_timeout_s
         monitor ope_split_batch_by_episode output_config output_max_file_size postprocess_inputs
         prelearner_module_synch_period remote_env_batch_wait_ms remote_worker_envs render_env replay_mode
         replay_sequence_length sampler_perf_stats_ema_coef shuffle_buffer_size simple_optimizer
         torch_compile_worker torch_compile_worker_dynamo_backend torch_compile_worker_dynamo_mode
         """,
         why="nothing in RLlib's new API stack reads it",
+    ),
+    Row(
+        "idle",
+        """
+        dataset_num_iters_per_eval_runner dataset_num_iters_per_learner ignore_final_observation
+        input_compress_columns input_filesystem_kwargs input_read_batch_size input_read_episodes
+        input_read_method input_read_method_kwargs input_read_sample_batches input_read_schema
+        iter_batches_kwargs map_batches_kwargs materialize_data materialize_mapped_data
+        prelearner_buffer_kwargs prelearner_use_recorded_module_states
+        custom_resources_per_offline_eval_runner
+        ignore_offline_eval_runner_failures max_num_offline_eval_runner_restarts
+        max_requests_in_flight_per_offline_eval_runner num_cpus_per_offline_eval_runner
+        num_gpus_per_offline_eval_runner num_offline_eval_runners offline_eval_batch_size_per_runner
+        offline_eval_rl_module_inference_only offline_eval_runner_health_probe_timeout_s
+        offline_eval_runner_restore_timeout_s offline_evaluation_duration offline_evaluation_interval
+        offline_evaluation_parallel_to_training offline_evaluation_timeout_s offline_evaluation_type
+        restart_failed_offline_eval_runners validate_offline_eval_runners_after_construction
+        offline_sampling
+        """,
+        why="it learns from its own steps, not from recorded data",
     ),
     *_old(
         buffer_size="replay_buffer_config.capacity",
@@ -208,8 +235,6 @@ _COLUMNS = (
         COLUMNAR,
         "fragments are equally long; an episode goes on in the next one, and so does the memory",
     ),
-    Row("idle", "batch_mode rollout_fragment_length", OFFLINE, "nothing is sampled for training"),
-    Row("honoured", "rollout_fragment_length", _but(*OFFLINE)),
     Row(
         "honoured",
         """
@@ -239,9 +264,9 @@ _COLUMNS = (
     ),
     Row("honoured", "shuffle_batch_per_epoch", ON_POLICY),
     Row("idle", "shuffle_batch_per_epoch", COLUMNAR, "minibatches are always drawn anew", fact=True),
-    Row("idle", "shuffle_batch_per_epoch", (*REPLAY, *OFFLINE), "each update draws its own batch"),
+    Row("idle", "shuffle_batch_per_epoch", REPLAY, "each update draws its own batch"),
     Row("honoured", "output", (*ON_POLICY, "DQN", "SAC")),
-    Row("refused", "output", (*COLUMNAR, "DreamerV3", *OFFLINE), "its env runners record no episodes"),
+    Row("refused", "output", (*COLUMNAR, "DreamerV3"), "its env runners record no episodes"),
     Row(
         "honoured",
         """
@@ -257,15 +282,15 @@ _COLUMNS = (
         output_compress_columns output_filesystem_kwargs output_max_rows_per_file output_write_episodes
         output_write_method output_write_method_kwargs output_write_remaining_data
         """,
-        (*COLUMNAR, "DreamerV3", *OFFLINE),
+        (*COLUMNAR, "DreamerV3"),
         "its env runners record no episodes",
     ),
 )
 
 # What and how the learners learn.
 _LEARNING = (
-    Row("honoured", "gamma", _but("Supervised", "BC")),
-    Row("idle", "gamma", ("Supervised", "BC"), "it learns from no rewards"),
+    Row("honoured", "gamma", _but("Supervised")),
+    Row("idle", "gamma", ("Supervised",), "it learns from no rewards"),
     Row("honoured", "grad_clip grad_clip_by log_gradients", _but("DreamerV3")),
     Row("idle", "log_gradients", ("DreamerV3",), "gradient norms are always logged"),
     Row(
@@ -274,9 +299,8 @@ _LEARNING = (
         ("DreamerV3",),
         "each network has its own: actor_grad_clip_by_global_norm, critic_..., world_model_...",
     ),
-    Row("honoured", "lr", (*COLUMNAR, *ON_POLICY, "DQN", "BC", "MARWIL")),
-    Row("refused", "lr", ("SAC", "CQL"), "each network has its own: actor_lr, critic_lr, alpha_lr"),
-    Row("refused", "lr", ("IQL",), "each network has its own: actor_lr, critic_lr, value_lr"),
+    Row("honoured", "lr", (*COLUMNAR, *ON_POLICY, "DQN")),
+    Row("refused", "lr", ("SAC",), "each network has its own: actor_lr, critic_lr, alpha_lr"),
     Row("refused", "lr", ("DreamerV3",), "each network has its own: actor_lr, critic_lr, world_model_lr"),
     Row("honoured", "optimizer", ("Supervised",)),
     Row("refused", "optimizer", _but("Supervised"), "the optimizer is Adam; see lr and grad_clip"),
@@ -284,7 +308,7 @@ _LEARNING = (
     Row(
         "refused",
         "num_epochs minibatch_size",
-        ("DQN", "SAC", *OFFLINE),
+        ("DQN", "SAC"),
         "an update is one batch of train_batch_size_per_learner",
     ),
     Row(
@@ -301,15 +325,13 @@ _LEARNING = (
         needs=("num_env_runners",),
     ),
     Row("idle", "sample_timeout_s", ASYNCHRONOUS, "it takes what is ready; see timeout_s_sampler_manager"),
-    Row("idle", "sample_timeout_s", OFFLINE, "nothing is sampled for training"),
     Row("honoured", "entropy_coeff vf_loss_coeff", ("RecurrentPPO", "RecurrentIMPALA", *ON_POLICY)),
     Row("refused", "entropy_coeff_schedule", ASYNCHRONOUS, "an old name; today: entropy_coeff"),
     Row("refused", "entropy_coeff_schedule", ("PPO",), "an old name; today: entropy_coeff"),
     Row("refused", "lr_schedule", (*ASYNCHRONOUS, "PPO", "DQN"), "an old name; today: lr"),
     Row("honoured", "clip_param", ("RecurrentPPO", "PPO", "APPO")),
-    Row("honoured", "lambda_", ("RecurrentPPO", "PPO", "MARWIL")),
+    Row("honoured", "lambda_", ("RecurrentPPO", "PPO")),
     Row("refused", "lambda_", ("APPO",), "V-trace has none"),
-    Row("refused", "lambda_", ("BC", "IQL"), "it estimates no advantages from returns"),
     Row("honoured", "normalize_advantages", ("RecurrentPPO",)),
     Row("honoured", "autocast loss lr_epochs throttle truncation", ("Supervised",)),
     Row("honoured", "use_kl_loss", ("PPO", "APPO")),
@@ -333,7 +355,7 @@ _ASYNCHRONOUS = (
     Row(
         "refused",
         "num_aggregator_actors_per_learner",
-        ("PPO", *REPLAY, *OFFLINE),
+        ("PPO", *REPLAY),
         "they would hold CPUs and do nothing: aggregators are for IMPALA and APPO",
     ),
     Row(
@@ -438,7 +460,7 @@ _REPLAY = (
         """
         actor_lr alpha_lr critic_lr initial_alpha n_step target_entropy target_network_update_freq tau twin_q
         """,
-        ("SAC", "CQL"),
+        ("SAC",),
     ),
     Row(
         "honoured",
@@ -447,30 +469,17 @@ _REPLAY = (
     ),
     Row(
         "idle",
-        "num_steps_sampled_before_learning_starts replay_buffer_config training_intensity",
-        ("CQL",),
-        "it learns from recorded data",
-    ),
-    Row(
-        "idle",
         "store_buffer_in_checkpoints",
-        ("DQN", "SAC", "CQL"),
+        ("DQN", "SAC"),
         "checkpoints of the new API stack hold no replay buffer",
     ),
-    Row("refused", "optimization", ("SAC", "CQL"), "see actor_lr, critic_lr and alpha_lr"),
-    Row("refused", "policy_model_config q_model_config", ("SAC", "CQL"), "see model"),
+    Row("refused", "optimization", ("SAC",), "see actor_lr, critic_lr and alpha_lr"),
+    Row("refused", "policy_model_config q_model_config", ("SAC",), "see model"),
     Row(
         "idle",
         "use_state_preprocessor worker_side_prioritization",
-        ("SAC", "CQL"),
+        ("SAC",),
         "nothing in RLlib's new API stack reads it",
-    ),
-    Row("honoured", "bc_iters deterministic_backup min_q_weight num_actions temperature", ("CQL",)),
-    Row(
-        "refused",
-        "lagrangian lagrangian_thresh",
-        ("CQL",),
-        "the new API stack has no Lagrangian; see min_q_weight",
     ),
     Row(
         "honoured",
@@ -487,51 +496,9 @@ _REPLAY = (
     Row("refused", "use_float16", ("DreamerV3",), "the torch version has full precision only"),
 )
 
-_RECORDED = """
-    dataset_num_iters_per_eval_runner dataset_num_iters_per_learner ignore_final_observation
-    input_compress_columns input_filesystem_kwargs input_read_batch_size input_read_episodes input_read_method
-    input_read_method_kwargs input_read_sample_batches input_read_schema iter_batches_kwargs
-    map_batches_kwargs materialize_data materialize_mapped_data prelearner_buffer_kwargs
-    prelearner_use_recorded_module_states custom_resources_per_offline_eval_runner
-    ignore_offline_eval_runner_failures max_num_offline_eval_runner_restarts
-    max_requests_in_flight_per_offline_eval_runner num_cpus_per_offline_eval_runner
-    num_gpus_per_offline_eval_runner num_offline_eval_runners offline_eval_batch_size_per_runner
-    offline_eval_rl_module_inference_only offline_eval_runner_health_probe_timeout_s
-    offline_eval_runner_restore_timeout_s offline_evaluation_duration offline_evaluation_interval
-    offline_evaluation_parallel_to_training offline_evaluation_timeout_s offline_evaluation_type
-    restart_failed_offline_eval_runners validate_offline_eval_runners_after_construction
-"""
+ROWS = (*_HONOURED, *_NOWHERE, *_COLUMNS, *_LEARNING, *_ASYNCHRONOUS, *_REPLAY)
 
-_OFFLINE = (
-    Row("honoured", _RECORDED, OFFLINE),
-    Row("idle", _RECORDED, _but(*OFFLINE), "it learns from its own steps, not from recorded data"),
-    Row("idle", "offline_sampling", why="nothing in RLlib's new API stack reads it"),
-    Row("honoured", "bc_logstd_coeff burnin_len", ("BC", "MARWIL")),
-    Row("honoured", "beta", ("MARWIL", "IQL")),
-    Row("refused", "beta", ("BC",), "behaviour cloning has 0; see MARWIL"),
-    Row(
-        "honoured",
-        "moving_average_sqd_adv_norm_start moving_average_sqd_adv_norm_update_rate vf_coeff",
-        ("MARWIL",),
-    ),
-    Row(
-        "refused",
-        "moving_average_sqd_adv_norm_start moving_average_sqd_adv_norm_update_rate vf_coeff",
-        ("BC", "IQL"),
-        "its loss has no such term; see MARWIL",
-    ),
-    Row("refused", "bc_logstd_coeff burnin_len", ("IQL",), "its loss has no such term; see MARWIL"),
-    Row(
-        "honoured",
-        "actor_lr critic_lr expectile target_network_update_freq tau twin_q value_lr",
-        ("IQL",),
-    ),
-)
-
-ROWS = (*_HONOURED, *_NOWHERE, *_COLUMNS, *_LEARNING, *_ASYNCHRONOUS, *_REPLAY, *_OFFLINE)
-
-_TAKE_LSTM = (*ON_POLICY, "DQN", "BC", "MARWIL")
-_SAC_NETWORKS = ("SAC", "CQL", "IQL")
+_TAKE_LSTM = (*ON_POLICY, "DQN")
 
 # Keys of `model` under RLlib's own networks (its DefaultModelConfig).
 MODEL_ROWS = (
@@ -561,7 +528,7 @@ MODEL_ROWS = (
         lstm_bias_initializer lstm_bias_initializer_kwargs lstm_cell_size lstm_kernel_initializer
         lstm_kernel_initializer_kwargs max_seq_len use_lstm
         """,
-        _SAC_NETWORKS,
+        ("SAC",),
         "its networks keep no memory",
     ),
     Row(
@@ -572,12 +539,10 @@ MODEL_ROWS = (
     ),
     Row("honoured", "free_log_std log_std_clip_param", _but("DQN", "DreamerV3", of=STOCK)),
     Row("refused", "free_log_std log_std_clip_param", ("DQN",), "it draws no actions from a Gaussian"),
-    Row("honoured", "vf_share_layers", (*ON_POLICY, "MARWIL")),
-    Row("refused", "vf_share_layers", ("DQN", "BC", *_SAC_NETWORKS), "it has no value branch to share with"),
-    Row("honoured", "head_fcnet_use_layernorm", (*ON_POLICY, "MARWIL")),
-    Row(
-        "refused", "head_fcnet_use_layernorm", ("DQN", "BC", *_SAC_NETWORKS), "nothing in RLlib reads it here"
-    ),
+    Row("honoured", "vf_share_layers", ON_POLICY),
+    Row("refused", "vf_share_layers", ("DQN", "SAC"), "it has no value branch to share with"),
+    Row("honoured", "head_fcnet_use_layernorm", ON_POLICY),
+    Row("refused", "head_fcnet_use_layernorm", ("DQN", "SAC"), "nothing in RLlib reads it here"),
     Row(
         "honoured",
         """
@@ -601,7 +566,7 @@ MODEL_ROWS = (
         fusionnet_activation fusionnet_bias_initializer fusionnet_bias_initializer_kwargs fusionnet_hiddens
         fusionnet_kernel_initializer fusionnet_kernel_initializer_kwargs
         """,
-        _SAC_NETWORKS,
+        ("SAC",),
     ),
     Row(
         "refused",
@@ -609,7 +574,7 @@ MODEL_ROWS = (
         fusionnet_activation fusionnet_bias_initializer fusionnet_bias_initializer_kwargs fusionnet_hiddens
         fusionnet_kernel_initializer fusionnet_kernel_initializer_kwargs
         """,
-        (*ON_POLICY, "DQN", "BC", "MARWIL"),
+        (*ON_POLICY, "DQN"),
         "nothing in RLlib reads it here",
     ),
     Row(

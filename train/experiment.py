@@ -180,7 +180,8 @@ def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
 
 def _checked_stop(stop: dict[str, Any], run: str) -> dict[str, float]:
     for key in stop:
-        metrics.check_path(key, f"stop.{key}", run)
+        if not metrics.is_known(key, run):
+            raise unknown_key("stop", key, metrics.alike(key))
     return {key: metrics.check_stop(key, value) for key, value in stop.items()}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engram.train import metrics
-from engram.train.errors import ExperimentError
+from engram.train.errors import ExperimentError, unknown
 from engram.train.experiment import Experiment
 from engram.train.search import Domain, Path
 
@@ -64,7 +64,8 @@ def check_metrics(experiment: Experiment, config: Any) -> None:
     named = {f"stop.{path}": path for path in experiment.stop}
     score = experiment.checkpoint_config.checkpoint_score_attribute
     if score is not None:
-        metrics.check_path(score, SCORE, experiment.run)
+        if not metrics.is_known(score, experiment.run):
+            raise unknown(SCORE, score, metrics.alike(score))
         named[SCORE] = score
     for where, path in named.items():
         if path.startswith("evaluation/") and not config.evaluation_interval:
@@ -78,18 +79,15 @@ def steps_per_report(config: Any) -> int | None:
         config: From `build_config`.
     """
     update = getattr(config, "update_steps", None)
-    trained = int(config.min_train_timesteps_per_iteration or 0)
+    trained = int(config.min_train_timesteps_per_iteration or 0)  # RLlib counts a step once in each epoch
     asynchronous = hasattr(config, "broadcast_interval")
-    if (
-        update is None
-        or config.min_time_s_per_iteration
-        or (asynchronous and (config.num_env_runners or trained))
-    ):
+    if update is None or config.min_time_s_per_iteration or (trained and config.num_learners > 1):
+        return None
+    if asynchronous and (config.num_env_runners or trained):
         return None
     sampled = int(config.round_steps if asynchronous else update)
-    return sampled * max(
-        1, math.ceil(max(trained, int(config.min_sample_timesteps_per_iteration or 0)) / sampled)
-    )
+    rounds = math.ceil(int(config.min_sample_timesteps_per_iteration or 0) / sampled)
+    return sampled * max(1, rounds, math.ceil(trained / (sampled * config.num_epochs)))
 
 
 def last_step(path: str, value: float, config: Any) -> int | None:

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from engram.train.errors import ExperimentError, unknown
+from engram.train.errors import ExperimentError
 
 # Beside the sections; each grows from result to result.
 COUNTS = (
@@ -74,21 +74,25 @@ def paths() -> list[str]:
     return [*COUNTS, *_OTHERS, *runners, *policy, *modules]
 
 
-def check_path(path: str, where: str, run: str) -> None:
-    """Refuse a path that no result has.
+def is_known(path: str, run: str) -> bool:
+    """Whether results have such a number.
 
     Args:
         path: `env_runners/episode_return_mean` and the like; of the episodes of one group (a level, a delay,
             a size), `env_runners/groups/GROUP/success_rate`.
-        where: Dotted path of the section or setting that names it, for errors.
         run: The algorithm's name.
-
-    Raises:
-        ExperimentError: names the nearest.
     """
     free = run not in _NAMED and path.startswith(_LEARNER) and path != _LEARNER
-    if path not in paths() and not _is_of_group(path) and not free:
-        raise unknown(where, path, paths() if "/" in path else STOP_KEYS)
+    return path in paths() or _is_of_group(path) or free
+
+
+def alike(path: str) -> list[str]:
+    """Paths to choose from in place of one that is not known.
+
+    Args:
+        path: What the user wrote.
+    """
+    return paths() if "/" in path else list(STOP_KEYS)
 
 
 def _is_of_group(path: str) -> bool:
@@ -101,7 +105,7 @@ def check_stop(path: str, value: Any, where: str = "stop") -> float:
     """A condition's value as a number.
 
     Args:
-        path: What is measured, checked by `check_path`.
+        path: What is measured.
         value: What the user wrote.
         where: Dotted path of the section, for errors.
 

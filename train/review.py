@@ -35,8 +35,10 @@ class _Section(NamedTuple):
     defaults: Mapping[str, Any]
     outer: Mapping[str, Any]
 
-    def is_on(self, name: str) -> bool:
-        return bool(self.outer.get(name, self.defaults.get(name)))
+    def is_on(self, need: str) -> bool:
+        name, _, wanted = need.partition("=")
+        value = self.outer.get(name, self.defaults.get(name))
+        return bool(value == wanted) if wanted else bool(value)
 
 
 def review(run: str, config: Mapping[str, Any], defaults: Any) -> Iterator[Finding]:

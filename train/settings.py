@@ -96,6 +96,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "num_cpus_per_learner": ("auto",),
     "num_gpus_per_learner": ("auto",),
     "rollout_fragment_length": ("auto",),
+    "torch_compile_learner_what_to_compile": ("forward_train", "complete_update"),
 }
 
 
