@@ -217,7 +217,7 @@ def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:
     nullable = default is None or key in _NULLABLE
     kinds = set(legal - {None}) | ({None} if nullable else set())
     if isinstance(default, _SIMPLE):
-        kinds.add(type(default))
+        kinds.add(next(kind for kind in _SIMPLE if isinstance(default, kind)))  # an enumeration's is text
     if key in _SCHEDULES:
         kinds.add(list)
     return frozenset(kinds)

@@ -276,8 +276,12 @@ def test_gradient_window_is_the_shorter_of_fragment_and_block(bptt_steps, expect
     assert gradient_window(config(core=LSTM | {"bptt_steps": bptt_steps})) == expected
 
 
-# Honoured, but not asked for by one process that learns for itself on a CPU and evaluates there.
+# Honoured, but not asked for by one process that learns for itself on a CPU and evaluates there; or asked for
+# in the shape of `get_evaluation_config_object()`, `model_config`, `config.get("log_sys_usage")`.
 ELSEWHERE = {
+    "evaluation_config",
+    "log_sys_usage",
+    "model",
     "custom_resources_for_main_process",
     "custom_resources_per_learner",
     "delay_between_env_runner_restarts_s",
