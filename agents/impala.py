@@ -45,8 +45,6 @@ class RecurrentIMPALAConfig(ColumnarConfig, IMPALAConfig):  # type: ignore[misc]
         if self.in_evaluation:
             # Nothing is learned there, and RLlib sets fragments of one step that no minibatch divides.
             self.minibatch_size = None
-        elif self.minibatch_size is not None and self.rollout_fragment_length == "auto":
-            raise ValueError("minibatch_size: needs rollout_fragment_length as a number, not 'auto'")
         super().validate()
         if self.total_train_batch_size < self.round_steps * max(1, self.num_learners):
             raise ValueError(

@@ -179,6 +179,8 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     try:
         config.environment(env.id)
         config.update_from_dict(checked)
+        if run in effects.ASYNCHRONOUS and config.minibatch_size and config.rollout_fragment_length == "auto":
+            raise ValueError("minibatch_size: needs rollout_fragment_length as a number, not 'auto'")
         config.copy(copy_frozen=False).validate()
     except Exception as error:  # RLlib raises many classes here
         text, _, _ = str(error).partition("\nTo suppress all validation errors")

@@ -151,11 +151,11 @@ def train(
     plans = [make_plan(experiment) for experiment in experiments]
     for plan in plans:
         cluster.check_resources(plan, options)
-        if (said := cluster.notice(plan, options)) is not None:
-            print(f"notice: {said}", file=sys.stderr)
     if resume:
         _check_resume(plans)
     for plan in plans:
+        if (said := cluster.notice(plan, options)) is not None:
+            print(f"notice: {said}", file=sys.stderr)
         if dry_run:
             import yaml
 

@@ -78,7 +78,7 @@ def steps_per_report(config: Any) -> int | None:
     Args:
         config: From `build_config`.
     """
-    update = getattr(config, "update_steps", None)
+    update: int | None = getattr(config, "update_steps", None)
     trained = int(config.min_train_timesteps_per_iteration or 0)  # RLlib counts a step once in each epoch
     asynchronous = hasattr(config, "broadcast_interval")
     if update is None or config.min_time_s_per_iteration or (trained and config.num_learners > 1):
@@ -87,7 +87,7 @@ def steps_per_report(config: Any) -> int | None:
         return None
     sampled = int(config.round_steps if asynchronous else update)
     rounds = math.ceil(int(config.min_sample_timesteps_per_iteration or 0) / sampled)
-    return sampled * max(1, rounds, math.ceil(trained / (sampled * config.num_epochs)))
+    return sampled * max(1, rounds, math.ceil(trained / (sampled * int(config.num_epochs))))
 
 
 def last_step(path: str, value: float, config: Any) -> int | None:

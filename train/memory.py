@@ -9,7 +9,7 @@ from gymnasium import spaces
 from engram.train.environments import EnvFacts
 from engram.train.errors import ExperimentError
 
-PROCESS = 150 * 2**20  # bytes of its own that an idle env runner or learner takes
+PROCESS = 150 * 2**20  # bytes of its own that a process takes at least; a trial of a small network: 250 MB
 _ROW = 24  # bytes of one step of one lane beside its observation: rewards, values, log-probabilities, flags
 
 
@@ -31,12 +31,13 @@ def check_lanes(config: Any, env: EnvFacts) -> None:
     Raises:
         ExperimentError: says how much it would take.
     """
-    rows = int(config.num_envs_per_env_runner) * (int(config.get_rollout_fragment_length()) + 1)
-    needed = rows * (_ROW + _bytes(env.observation_space))
+    lanes, length = int(config.num_envs_per_env_runner), int(config.get_rollout_fragment_length())
+    needed = lanes * (length + 1) * (_ROW + _bytes(env.observation_space))
     if needed > total():
+        key = "num_envs_per_env_runner" if lanes >= length else "rollout_fragment_length"
         raise ExperimentError(
-            f"config.num_envs_per_env_runner: one fragment of {config.num_envs_per_env_runner:,} lanes takes "
-            f"{in_words(needed)} at least, this machine has {in_words(total())}"
+            f"config.{key}: fragments of {length:,} steps of {lanes:,} lanes take {in_words(needed)} at least, "
+            f"this machine has {in_words(total())}"
         )
 
 

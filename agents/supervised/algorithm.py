@@ -108,10 +108,15 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
             check_sequence_loss(self.loss)
             self._check_streams()
 
+    def _check_minibatches(self) -> None:
+        """Checks that a minibatch fits into its batch; sequences have none."""
+        if not answers_at_once(self.model_config):
+            self._refuse("minibatch_size", "null", "of sequences, all lanes make up one update")
+        super()._check_minibatches()
+
     def _check_streams(self) -> None:
         """Checks what sequences add; a step of one follows the other, each seen once."""
         self._refuse("throttle", "false", "it is for cores that think")
-        self._refuse("minibatch_size", "null", "of sequences, all lanes make up one update")
         if self.num_epochs != 1:
             raise ValueError(f"num_epochs: sequences are seen once, expected 1, got {self.num_epochs!r}")
         fragments = self.lanes * self.get_rollout_fragment_length()

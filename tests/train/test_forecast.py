@@ -238,7 +238,7 @@ def test_many_variants_say_that_they_are_checked(monkeypatch, capsys):
 def test_lanes_that_no_memory_holds():
     big = plan({"num_envs_per_env_runner": 10**12})
     with pytest.raises(
-        ExperimentError, match=r"config\.num_envs_per_env_runner: one fragment of 1,000,000,000,000"
+        ExperimentError, match=r"config\.num_envs_per_env_runner: fragments of 5 steps of 1,000,000"
     ):
         cluster.check_resources(big, cluster.RayOptions())
     cluster.check_resources(big, cluster.RayOptions(address="there:1"))
@@ -248,7 +248,7 @@ def test_what_observations_take(monkeypatch):
     monkeypatch.setattr(memory, "total", lambda: 6 * 4 * (24 + 100 * 4 + 8) - 1)
     space = gym.spaces.Dict({"seen": gym.spaces.Box(0, 1, (10, 10)), "told": gym.spaces.Discrete(3)})
     facts = type("Facts", (), {"observation_space": space})
-    with pytest.raises(ExperimentError, match=r"takes 10\.1 KB at least"):
+    with pytest.raises(ExperimentError, match=r"take 10\.1 KB at least"):
         memory.check_lanes(config(), facts)
 
 
