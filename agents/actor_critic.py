@@ -18,6 +18,7 @@ from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch import Tensor
 
+from engram.agents.columnar import count_minibatches
 from engram.agents.estimators import Transitions
 from engram.agents.fragment import Fragment
 from engram.agents.learner import Batch, ColumnarLearner, as_tensors
@@ -104,8 +105,7 @@ class ActorCriticLearner(ColumnarLearner):
         self, columns: Fragment, num_epochs: int, minibatch_size: int | None
     ) -> Iterator[ColumnBatch]:
         """Whole lanes, shuffled anew in each epoch; lanes that were dropped leave the number of batches."""
-        lanes_each = max(1, minibatch_size // columns.length) if minibatch_size else columns.lanes
-        minibatches = max(1, columns.lanes // lanes_each)
+        minibatches = count_minibatches(columns.lanes, columns.length, minibatch_size)
         batch = self.prepare_batch(self._kept(columns))
         for _epoch in range(num_epochs):
             if minibatches == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import ray
@@ -73,6 +74,26 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         """Lanes over all runners."""
         return int(self.num_envs_per_env_runner) * max(1, self.num_env_runners)
 
+    @property
+    def round_steps(self) -> int:
+        """Environment steps of one fragment of every lane, the least that is sampled."""
+        return self.lanes * int(self.get_rollout_fragment_length())
+
+    @property
+    def update_steps(self) -> int:
+        """Environment steps that one update learns from, over all learners.
+
+        Fragments are never cut: it is `total_train_batch_size`, rounded up to whole rounds of sampling.
+        """
+        return math.ceil(self.total_train_batch_size / self.round_steps) * self.round_steps
+
+    def minibatch_steps(self) -> list[int]:
+        """Environment steps of each minibatch that one learner makes of an update: whole lanes."""
+        length = int(self.get_rollout_fragment_length())
+        lanes = self.update_steps // length // max(1, self.num_learners)
+        minibatches = count_minibatches(lanes, length, self.minibatch_size)
+        return [(lanes + index) // minibatches * length for index in reversed(range(minibatches))]
+
     def get_default_rl_module_spec(self) -> RLModuleSpec:
         """The module that `rl_module(model_config=...)` asks for by its core."""
         return RLModuleSpec(module_class=module_class(self.model_config))
@@ -84,18 +105,54 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         """Checks the settings against each other.
 
         Raises:
-            ValueError: Lanes that cannot be shared among the learners, or another setting out of range.
+            ValueError: Lanes that cannot be shared among the learners, a minibatch larger than the batch, or
+                another setting out of range.
         """
+        if not self.in_evaluation:
+            self._check_fragments()
+            self._check_minibatches()
         super().validate()
         if self.on_non_finite not in ON_NON_FINITE:
             raise ValueError(unknown_message("on_non_finite", self.on_non_finite, ON_NON_FINITE))
-        if self.rollout_fragment_length == "auto" and self._train_batch_size_per_learner is None:
-            raise ValueError("rollout_fragment_length: 'auto' needs train_batch_size_per_learner to be set")
         if self.num_learners and self.lanes % self.num_learners:
             raise ValueError(
                 f"num_learners: {self.lanes} lanes (num_env_runners * num_envs_per_env_runner) cannot be "
                 f"shared equally among {self.num_learners} learners"
             )
+
+    def _check_fragments(self) -> None:
+        """Checks that `auto` gives every runner fragments of one length."""
+        if self.rollout_fragment_length != "auto":
+            return
+        if self._train_batch_size_per_learner is None:
+            raise ValueError("rollout_fragment_length: 'auto' needs train_batch_size_per_learner to be set")
+        if self.total_train_batch_size % self.lanes:
+            raise ValueError(
+                f"train_batch_size_per_learner: {self.total_train_batch_size} env steps in all are not the "
+                f"same number for each of {self.lanes} lanes, as rollout_fragment_length: auto needs"
+            )
+
+    def _check_minibatches(self) -> None:
+        most = self.update_steps // max(1, self.num_learners)
+        if self.minibatch_size is not None and self.minibatch_size > most:
+            raise ValueError(
+                f"minibatch_size: {self.minibatch_size} is more than a learner's batch of {most} env steps "
+                f"({self.lanes} lanes x {self.get_rollout_fragment_length()} steps make a round); "
+                f"legal: 1 to {most}, or null for all of it"
+            )
+
+
+def count_minibatches(lanes: int, length: int, minibatch_size: int | None) -> int:
+    """Into how many minibatches of whole lanes a batch is cut.
+
+    Args:
+        lanes: Lanes of the batch.
+        length: Environment steps of each lane.
+        minibatch_size: Environment steps wanted of a minibatch, rounded down to whole lanes but never to
+            none; None: all of them.
+    """
+    lanes_each = max(1, minibatch_size // length) if minibatch_size else lanes
+    return max(1, lanes // lanes_each)
 
 
 class ColumnarState(Algorithm):  # type: ignore[misc]

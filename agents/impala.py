@@ -31,6 +31,11 @@ class RecurrentIMPALAConfig(ColumnarConfig, IMPALAConfig):  # type: ignore[misc]
         self.use_env_runner_state_server = False
         self.set_columnar_defaults()
 
+    @property
+    def round_steps(self) -> int:
+        """Environment steps of one runner's fragment: no runner waits for another."""
+        return int(self.num_envs_per_env_runner) * int(self.get_rollout_fragment_length())
+
     def validate(self) -> None:
         """Checks the settings against each other.
 
@@ -41,11 +46,10 @@ class RecurrentIMPALAConfig(ColumnarConfig, IMPALAConfig):  # type: ignore[misc]
             # Nothing is learned there, and RLlib sets fragments of one step that no minibatch divides.
             self.minibatch_size = None
         super().validate()
-        per_runner = self.num_envs_per_env_runner * int(self.get_rollout_fragment_length())
-        if self.total_train_batch_size < per_runner * max(1, self.num_learners):
+        if self.total_train_batch_size < self.round_steps * max(1, self.num_learners):
             raise ValueError(
                 f"train_batch_size_per_learner: {self.total_train_batch_size} steps in all do not hold one "
-                f"fragment ({per_runner} steps) for each of {self.num_learners} learners"
+                f"fragment ({self.round_steps} steps) for each of {self.num_learners} learners"
             )
 
     def get_default_learner_class(self) -> type[Learner]:

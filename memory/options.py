@@ -178,9 +178,10 @@ def _integer(value: Any, low: int, high: int, or_none: bool = False) -> int:
 
 def _number(value: Any, low: float, high: float, closed: bool = False) -> float:
     real = isinstance(value, int | float) and not isinstance(value, bool)
-    if not real or math.isnan(value) or not low <= value <= high or (value == low and not closed):
+    if not real or not math.isfinite(value) or not low <= value <= high or (value == low and not closed):
         sign = ">=" if closed else ">"
-        raise ValueError(f"expected a number {sign} {low:g} and <= {high:g}, got {value!r}")
+        most = f" and <= {high:g}" if math.isfinite(high) else ", finite"
+        raise ValueError(f"expected a number {sign} {low:g}{most}, got {value!r}")
     return float(value)
 
 

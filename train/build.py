@@ -1,13 +1,15 @@
 """Experiment -> AlgorithmConfig and trial settings: the only file that knows `engram.agents`."""
 
 import copy
-from collections.abc import Mapping
+import importlib.util
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engram.train import settings
+from engram.train import effects, settings
 from engram.train.environments import EnvFacts, Form, with_autoreset
 from engram.train.errors import ExperimentError, reason, unknown, unknown_key
+from engram.train.review import review
 from engram.train.search import Domain, Path, put
 
 
@@ -59,7 +61,8 @@ def algorithms() -> dict[str, str]:
     from engram.agents import ALGORITHMS
 
     ours = {name: row.description for name, row in ALGORITHMS.items()}
-    return ours | {name: f"stock RLlib {name}, RLlib's own module" for name in STOCK if name not in ours}
+    others = [name for name in STOCK if name not in ours and name not in effects.OFFLINE]
+    return ours | {name: f"stock RLlib {name}, RLlib's own module" for name in others}
 
 
 _SAMPLING = ("DQN", "SAC")  # further ones that play episodes with RLlib's usual runners
@@ -81,8 +84,16 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
     from engram.agents.results import ResultCallbacks
     from engram.agents.stock_runner import StockEnvRunner
 
+    if run in effects.OFFLINE:
+        raise ExperimentError(
+            f"run: {run} learns from recorded data, which an experiment file has no key for; "
+            f"known: {', '.join(sorted(algorithms()))}"
+        )
     if run not in ALGORITHMS and run not in STOCK:
         raise unknown("run", run, algorithms())
+    if "core" in model and run not in ALGORITHMS:
+        takers = ", ".join(ALGORITHMS)
+        raise ExperimentError(f"config.model.core: {run} has networks of its own; a core is for: {takers}")
     if "core" not in model and not (run in ALGORITHMS and ALGORITHMS[run].columnar):
         _check_stock_model(model)
     if run not in ALGORITHMS:
@@ -120,6 +131,44 @@ def env_form(run: str, vectorize_mode: Any) -> Form:
     return "batched" if vectorize_mode == "vector_entry_point" else "copies"
 
 
+def review_settings(run: str, values: Mapping[str, Any]) -> list[str]:
+    """Notices about settings that nothing would come of.
+
+    Args:
+        run: The algorithm's name.
+        values: `config` of the experiment, search spaces replaced by examples.
+
+    Raises:
+        ExperimentError: a setting is not known, of the wrong type, or out of range, or what is learned would
+            not be what it asks for.
+    """
+    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
+    findings = list(review(run, settings.check(values, config), config))
+    if values.get("output") and importlib.util.find_spec("msgpack_numpy") is None:
+        raise ExperimentError("config.output: RLlib records with msgpack_numpy; pip install msgpack-numpy")
+    refused = next((finding.text for finding in findings if finding.refused), None)
+    if refused is not None:
+        raise ExperimentError(refused)
+    return [finding.text for finding in findings]
+
+
+def check_values(run: str, values: Mapping[str, Any], key: str, examples: Iterable[Any]) -> None:
+    """Check values of one setting on their own; far cheaper than a config for each.
+
+    Args:
+        run: The algorithm's name.
+        values: `config` of the experiment, search spaces replaced by examples.
+        key: The setting.
+        examples: Its values.
+
+    Raises:
+        ExperimentError: one is of the wrong type, or out of range.
+    """
+    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
+    for example in examples:
+        settings.check({key: example}, config)
+
+
 def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     """Check settings against an algorithm and put them into its AlgorithmConfig.
 
@@ -148,6 +197,8 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     try:
         config.environment(env.id)
         config.update_from_dict(checked)
+        if run in effects.ASYNCHRONOUS and config.minibatch_size and config.rollout_fragment_length == "auto":
+            raise ValueError("minibatch_size: needs rollout_fragment_length as a number, not 'auto'")
         config.copy(copy_frozen=False).validate()
     except Exception as error:  # RLlib raises many classes here
         text, _, _ = str(error).partition("\nTo suppress all validation errors")

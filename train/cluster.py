@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from engram.train import build
+from engram.train import build, memory
 from engram.train.errors import ExperimentError, reason
 from engram.train.plan import Plan
 
@@ -44,16 +44,39 @@ def check_resources(plan: Plan, options: RayOptions) -> None:
     """
     if options.address is not None:
         return
-    gpus = build.per_trial(plan.config, "GPU")
+    for config in (plan.config, *plan.others):
+        _check_counts(config, options)
+        memory.check_lanes(config, plan.env)
+        memory.check_processes(config)
+
+
+def _check_counts(config: Any, options: RayOptions) -> None:
+    gpus = build.per_trial(config, "GPU")
     if gpus > 0 and gpus > (have := _gpus(options)):
         raise ExperimentError(
             f"config.num_gpus_per_learner: a trial asks for {gpus:g} GPUs, there are {have}"
         )
-    cpus = build.per_trial(plan.config, "CPU")
+    cpus = build.per_trial(config, "CPU")
     if options.cpus is not None and cpus > options.cpus:
         raise ExperimentError(
             f"--ray-num-cpus {options.cpus}: one trial asks for {cpus:g} CPUs; legal: that or more"
         )
+
+
+def notice(plan: Plan, options: RayOptions) -> str | None:
+    """A remark where one trial asks for more CPUs than this machine has; Ray is told that it has them.
+
+    Args:
+        plan: A checked experiment.
+        options: How Ray will be started.
+    """
+    cpus, have = build.per_trial(plan.config, "CPU"), os.cpu_count() or 1
+    if options.address is not None or options.cpus is not None or cpus <= have:
+        return None
+    return (
+        f"{plan.experiment.name}: one trial asks for {cpus:g} CPUs, this machine has {have}: its processes "
+        "will share them, and trials run one by one"
+    )
 
 
 def _gpus(options: RayOptions) -> int:

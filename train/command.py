@@ -76,7 +76,11 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     if request.file is None and not {"run", "env"} & request.overrides.keys():
         raise ExperimentError("train: expected an experiment file (-f FILE), or --run ALGORITHM --env ID")
     name = request.name
-    document = {name or "default": {}} if request.file is None else read_whole_document(request.file)
+    document = (
+        {"default" if name is None else name: {}}
+        if request.file is None
+        else read_whole_document(request.file)
+    )
     if request.only:
         document = _chosen(document, request.only)
     if name is not None and isinstance(document, dict):
@@ -158,6 +162,8 @@ def train(
     with Claims() as claims:
         plans = _place(plans, request, resume, None if dry_run else claims)
         for plan in plans:
+            if (said := cluster.notice(plan, options)) is not None:
+                print(f"notice: {said}", file=sys.stderr)
             if dry_run:
                 import yaml
 

@@ -7,21 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from engram.train import renames
+from engram.train import metrics, renames
 from engram.train.errors import ExperimentError, unknown_key
-
-STOP_KEYS = (
-    "timesteps_total",  # env steps
-    "time_total_s",  # s of training, resumed parts included
-    "training_iteration",
-    "num_env_steps_sampled_lifetime",  # env steps
-    "env_runners/episode_return_mean",
-    "env_runners/episode_return_min",
-    "env_runners/episode_return_max",
-    "env_runners/episode_len_mean",
-    "env_runners/success_rate",
-)
-METRIC_PREFIXES = ("env_runners/", "evaluation/", "learners/")
+from engram.train.loading import quotes_hint
 
 
 def _whole(value: Any) -> Any:
@@ -137,7 +125,10 @@ def _read_one(name: str, raw: Any, overrides: Overrides) -> tuple[Experiment, li
     _add_seeds(config, overrides.seeds)
     stop, old_stop = renames.rename(_mapping(section, "stop", name), renames.METRICS, "stop")
     more, old_more = renames.rename(dict(overrides.stop), renames.METRICS, "--stop")
-    experiment = _validate(section | {"config": config, "stop": _checked_stop(stop | more), "name": name})
+    experiment = _validate(
+        section
+        | {"config": config, "stop": _checked_stop(stop | more, str(section.get("run"))), "name": name}
+    )
     return experiment, old + old_stop + old_more
 
 
@@ -187,16 +178,11 @@ def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
     config["seed"] = {"grid_search": [first + index for index in range(seeds)]}
 
 
-def _checked_stop(stop: dict[str, Any]) -> dict[str, float]:
-    for key, value in stop.items():
-        if key not in STOP_KEYS and not key.startswith(METRIC_PREFIXES):
-            raise unknown_key("stop", key, STOP_KEYS)
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ExperimentError(f"stop.{key}: expected a number, got {value!r}")
-    return {
-        key: float(value) if isinstance(value, int) and abs(value) < 2**53 else value
-        for key, value in stop.items()
-    }
+def _checked_stop(stop: dict[str, Any], run: str) -> dict[str, float]:
+    for key in stop:
+        if not metrics.is_known(key, run):
+            raise unknown_key("stop", key, metrics.alike(key))
+    return {key: metrics.check_stop(key, value) for key, value in stop.items()}
 
 
 def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
@@ -232,6 +218,8 @@ def _validate(section: dict[str, Any]) -> Experiment:
     for key in section["checkpoint_config"]:
         if key not in CheckpointSection.model_fields:
             raise unknown_key("checkpoint_config", key, CheckpointSection.model_fields)
+    if not str(section.get("storage_path", "x")).strip():
+        raise ExperimentError("storage_path: empty; leave it out for ~/ray_results")
     if section.get("run") is None:
         raise ExperimentError(f"{section['name']}.run: missing; see `rllib list algorithms`")
     try:
@@ -239,4 +227,5 @@ def _validate(section: dict[str, Any]) -> Experiment:
     except ValidationError as error:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
-        raise ExperimentError(f"{path}: {first['msg'].lower()}, got {first['input']!r}") from None
+        hint = quotes_hint(first["input"]) if first["type"] == "string_type" else ""
+        raise ExperimentError(f"{path}: {first['msg'].lower()}, got {first['input']!r}{hint}") from None

@@ -4,8 +4,10 @@ from typing import Any
 
 from rich.console import Console
 
-from engram.train import build
+from engram.train import build, forecast
 from engram.train.plan import Plan
+
+MANY_SEEDS = 20  # more are not written out
 
 
 def rows(plan: Plan) -> list[tuple[str, str]]:
@@ -109,6 +111,8 @@ def print_header(plan: Plan, console: Console) -> None:
     ):
         if said is not None:
             console.print(f"{kind}: {said}", style="yellow", highlight=False)
+    for said in plan.notices:
+        console.print(f"notice: {said}", style="yellow", markup=False, highlight=False)
 
 
 def _space(space: Any) -> str:
@@ -152,9 +156,16 @@ def _location(plan: Plan) -> str:
 
 
 def _seeds(seeds: list[Any]) -> str:
-    return ", ".join("not set" if seed is None else str(seed) for seed in seeds)
+    texts = ["not set" if seed is None else str(seed) for seed in seeds]
+    return ", ".join(texts if len(texts) <= MANY_SEEDS else [*texts[:3], "...", texts[-1]])
 
 
 def _stop(plan: Plan) -> str:
-    conditions = [f"{key} >= {value:,.10g}" for key, value in plan.experiment.stop.items()]
+    conditions = []
+    for key, value in plan.experiment.stop.items():
+        last = forecast.last_step(key, value, plan.config)
+        rounded = (
+            f" ({last:,}: a report is {forecast.steps_per_report(plan.config):,} env steps)" if last else ""
+        )
+        conditions.append(f"{key} >= {value:,.10g}{rounded}")
     return " or ".join(conditions) or "never (until Ctrl-C)"

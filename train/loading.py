@@ -1,7 +1,13 @@
-"""YAML as experiments use it: `1e-4` is a number, keys are text and stand once, values are plain data."""
+"""YAML as experiments use it: `1e-4` is a number, keys are text and stand once, values are plain data.
+
+It is YAML 1.1, as PyYAML reads it: `yes`, `no`, `on` and `off` are true and false unless in quotes, and
+`1_000`, `0x10` and `0b11` are numbers. What that version reads in base 60 (`1:30:00`) or, for a leading zero,
+in base 8 (`010`) is refused: hardly anyone means 5400 and 8.
+"""
 
 import math
 import re
+import sys
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,8 +21,27 @@ MAX_DEPTH = 40  # levels of nesting
 MAX_VALUES = 100_000  # values in one document; aliases count each time
 
 
+class _Ambiguous(yaml.constructor.ConstructorError):
+    """A number that YAML reads otherwise than people do."""
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader that reads `1e-4` as a float and refuses a key that stands twice."""
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        """Build a number; raises `yaml.YAMLError` where its base is 60 or, by a leading zero, 8."""
+        text = node.value
+        whole = node.tag.endswith(":int")
+        number: int | float = self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
+        base = 60 if ":" in text else 8 if whole and re.fullmatch(r"[-+]?0[0-7_]+", text) else 10
+        if base == 10:
+            return number
+        raise _Ambiguous(
+            None,
+            None,
+            f"{text} is {number:g} to YAML, read in base {base}; write {number:g}, or put it in quotes",
+            node.start_mark,
+        )
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """Build a mapping; raises `yaml.YAMLError` where a key stands twice."""
@@ -28,6 +53,9 @@ class _Loader(yaml.SafeLoader):
             )
         return super().construct_mapping(node, deep)
 
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_number)
 
 # YAML 1.1 wants a dot and a signed exponent in a float, so PyYAML reads 1e-4 as text.
 _Loader.add_implicit_resolver(
@@ -55,7 +83,8 @@ def parse_yaml(text: str, source: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise ExperimentError(f"{source}{where}: not valid YAML: {error.problem or error.context}") from None
+        what = "" if isinstance(error, _Ambiguous) else "not valid YAML: "
+        raise ExperimentError(f"{source}{where}: {what}{error.problem or error.context}") from None
     except Exception as error:  # PyYAML leaks ValueError, TypeError, RecursionError, ... for broken scalars
         raise ExperimentError(f"{source}: not valid YAML: {reason(error)}") from None
     return _Plain(source).copy(document, source, 0)
@@ -111,11 +140,14 @@ def read_document(name: str) -> Any:
     """Read an experiment file; a name that is no path but a shipped config's means that config.
 
     Args:
-        name: A path, or a shipped config such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`.
+        name: A path, or a shipped config such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`; `-` for
+            standard input.
 
     Raises:
         ExperimentError: no such file, not readable, not YAML.
     """
+    if name == "-":
+        return parse_yaml(_standard_input(), "standard input")
     path = typed_path(name)
     try:
         text = path.read_text(encoding="utf-8") if path.is_file() else _shipped_text(name)
@@ -124,6 +156,26 @@ def read_document(name: str) -> Any:
             raise
         raise ExperimentError(f"{name}: cannot be read: {reason(error)}") from None
     return parse_yaml(text, name)
+
+
+def _standard_input() -> str:
+    """What was piped into the command; raises ExperimentError where nothing was."""
+    try:
+        text = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise ExperimentError(f"standard input: cannot be read: {reason(error)}") from None
+    if not text.strip():
+        raise ExperimentError("standard input: empty; expected an experiment file: rllib train -f - < FILE")
+    return text
+
+
+def quotes_hint(value: Any) -> str:
+    """What to add to an error where text was due and YAML made true or false of it.
+
+    Args:
+        value: What was found.
+    """
+    return " (yes, no, on and off are true and false unless in quotes)" if isinstance(value, bool) else ""
 
 
 def read_shipped(name: str) -> Any:

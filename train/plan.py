@@ -1,18 +1,21 @@
 """Everything that is checked before anything starts: an experiment becomes a plan, or one clear error."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.train import build, search, settings, storage
+from engram.train import build, forecast, search, settings, storage
 from engram.train.changes import Resumed
 from engram.train.checkpoints import check_fits, check_unfinished, find_checkpoint
 from engram.train.environments import EnvFacts, info_keys, probe
 from engram.train.errors import ExperimentError
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
+
+MANY = 500  # variants; to check more takes long enough to say so
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Plan:
         domains: Search spaces by their path in `config`.
         asked: The experiment's name in its file, where its folder has got a number; else empty.
         resumed: The stored run that goes on; None: a new one.
+        notices: What will be otherwise than a reader of the settings would think.
+        others: AlgorithmConfigs of the further variants that were checked.
     """
 
     experiment: Experiment
@@ -36,6 +41,8 @@ class Plan:
     domains: Mapping[search.Path, search.Domain]
     asked: str = ""
     resumed: Resumed | None = None
+    notices: tuple[str, ...] = ()
+    others: tuple[Any, ...] = ()
 
     @property
     def storage(self) -> str:
@@ -61,10 +68,7 @@ class Plan:
     @property
     def trials(self) -> int:
         """Number of trials."""
-        count = self.experiment.num_samples
-        for domain in self.domains.values():
-            count *= len(domain.arguments) if domain.kind == "grid_search" else 1
-        return count
+        return forecast.count_trials(self.experiment.num_samples, self.domains)
 
 
 def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
@@ -78,9 +82,11 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         ExperimentError: what is wrong.
     """
     plain, domains = search.split(experiment.config, "config")
-    variants = list(search.variants(plain, domains))
+    forecast.check_trials(experiment, domains)
+    variants = _variants(experiment, plain, domains)
     envs = _probe_all(experiment, variants)
     quiet()
+    idle = [text for values in variants for text in build.review_settings(experiment.run, values)]
     configs = [
         build.build_config(experiment.run, env, values) for env, values in zip(envs, variants, strict=True)
     ]
@@ -89,16 +95,32 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
         if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
     ]
+    forecast.check_metrics(experiment, configs[0])
     _check_info(experiment, configs)
     _check_evaluations(experiment, configs, envs)
     if experiment.restore is not None and not resume:
         restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
         check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})
-    plan = Plan(experiment, configs[0], envs[0], described[0], domains)
+    notices = dict.fromkeys([*idle, *forecast.notices(experiment, configs[0], domains)])
+    plan = Plan(experiment, configs[0], envs[0], described[0], domains, tuple(notices), tuple(configs[1:]))
     if plan.folder is not None:
         storage.check_writable(plan.folder)
     return plan
+
+
+def _variants(
+    experiment: Experiment, plain: dict[str, Any], domains: Mapping[search.Path, search.Domain]
+) -> list[dict[str, Any]]:
+    """The settings to check before anything runs; of seeds, only the values."""
+    seeds = domains.get(("seed",))
+    if seeds is not None:
+        build.check_values(experiment.run, plain, "seed", seeds.examples())
+    others = {place: domain for place, domain in domains.items() if place != ("seed",)}
+    variants = list(search.variants(plain, others))
+    if len(variants) > MANY:
+        print(f"{experiment.name}: checking {len(variants):,} variants ...", file=sys.stderr, flush=True)
+    return variants
 
 
 def _probe_all(experiment: Experiment, variants: list[dict[str, Any]]) -> list[EnvFacts]:

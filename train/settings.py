@@ -1,12 +1,15 @@
 """`config` against the algorithm's own settings: does the key exist, has the value its type and range."""
 
 import inspect
+import math
 import types
 import typing
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from engram.train.errors import ExperimentError, unknown, unknown_key
+from engram.train.loading import quotes_hint
 
 _SIMPLE = (bool, int, float, str, list, dict)
 _KINDS: dict[Any, str] = {
@@ -31,6 +34,9 @@ _BUILDERS = (
 )
 _NULLABLE = ("minibatch_size", "train_batch_size_per_learner")  # null has a meaning, the default is a number
 _SCHEDULES = ("lr", "entropy_coeff")  # also [[env step, value], ...]
+
+# Limits, of time and of clipping, that may be infinite: none.
+_LIMITS = ("_s", "timeout", "clip_param", "grad_clip", "_threshold", "clip_rewards", "_by_global_norm")
 
 _CODE_ENDINGS = ("_class", "_cls", "_fn", "_filesystem", "_evaluation_function")
 _HIDDEN = (
@@ -91,20 +97,39 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "num_gpus_per_learner": ("auto",),
     "on_non_finite": ("stop", "skip"),
     "rollout_fragment_length": ("auto",),
+    "torch_compile_learner_what_to_compile": ("forward_train", "complete_update"),
 }
 
 
-def names(defaults: Any) -> set[str]:
+def names(defaults: Any) -> frozenset[str]:
     """The keys `config` may hold.
 
     Args:
         defaults: The algorithm's AlgorithmConfig object.
     """
+    config_class: Any = type(defaults)
+    return _names(config_class)
+
+
+@cache
+def _names(config_class: type) -> frozenset[str]:
+    defaults = config_class()
     stored = set(vars(defaults))
     # A property without a stored value is an old name that RLlib refuses.
-    properties = {name[1:] for name in stored if _is_settable(type(defaults), name[1:])}
+    properties = {name[1:] for name in stored if _is_settable(config_class, name[1:])}
     public = {name for name in stored if not name.startswith("_")} | properties
-    return {name for name in public if not _is_hidden(name, getattr(defaults, name))} | {"model"}
+    return frozenset({name for name in public if not _is_hidden(name, default(defaults, name))} | {"model"})
+
+
+def default(defaults: Any, name: str) -> Any:
+    """The default of a setting as it is stored: to read a property may fail, as of DreamerV3's batch size.
+
+    Args:
+        defaults: The algorithm's AlgorithmConfig object.
+        name: A key that `config` may hold.
+    """
+    values = vars(defaults)
+    return values.get(name, values.get(f"_{name}"))
 
 
 def _is_settable(config_class: type, name: str) -> bool:
@@ -134,7 +159,8 @@ def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dic
         ExperimentError: an unknown key, a wrong type, a value out of range.
     """
     known = names(defaults)
-    annotations = _annotations(type(defaults))
+    config_class: Any = type(defaults)
+    annotations = _annotations(config_class)
     checked = {}
     for key, value in config.items():
         if key == "on_non_finite" and key not in known and getattr(defaults.callbacks_class, "guards", False):
@@ -147,7 +173,7 @@ def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dic
         elif key in ("model", "env_config"):
             checked[key] = mapping(value, f"{path}.{key}")
         else:
-            legal = _legal(annotations.get(key), getattr(defaults, key), key)
+            legal = _legal(annotations.get(key), default(defaults, key), key)
             checked[key] = _typed(value, legal, f"{path}.{key}")
             _check_value(key, checked[key], f"{path}.{key}")
     return checked
@@ -168,7 +194,8 @@ def mapping(value: Any, path: str) -> dict[str, Any]:
     return value or {}
 
 
-def _annotations(config_class: type) -> dict[str, Any]:
+@cache
+def _annotations(config_class: type) -> Mapping[str, Any]:
     """Annotated types of the settings, from the signatures of AlgorithmConfig.training() and its sisters."""
     found: dict[str, Any] = {}
     for cls in reversed(config_class.__mro__):
@@ -194,7 +221,7 @@ def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:
     nullable = default is None or key in _NULLABLE
     kinds = set(legal - {None}) | ({None} if nullable else set())
     if isinstance(default, _SIMPLE):
-        kinds.add(type(default))
+        kinds.add(next(kind for kind in _SIMPLE if isinstance(default, kind)))  # an enumeration's is text
     if key in _SCHEDULES:
         kinds.add(list)
     return frozenset(kinds)
@@ -225,7 +252,8 @@ def _typed(value: Any, legal: frozenset[Any] | None, path: str) -> Any:
     if type(value) is float and int in legal and value.is_integer():
         return int(value)
     expected = " or ".join(sorted(_KINDS[kind] for kind in legal))
-    raise ExperimentError(f"{path}: expected {expected}, got {value!r}")
+    hint = quotes_hint(value) if str in legal else ""
+    raise ExperimentError(f"{path}: expected {expected}, got {value!r}{hint}")
 
 
 def _check_value(key: str, value: Any, path: str) -> None:
@@ -233,11 +261,18 @@ def _check_value(key: str, value: Any, path: str) -> None:
         raise unknown(path, value, CHOICES[key])
     if isinstance(value, list) and key in _SCHEDULES:
         _check_schedule(key, value, path)
+    if isinstance(value, float) and math.isinf(value) and not _may_be_infinite(key):
+        raise ExperimentError(f"{path}: {value!r} is out of range; expected a finite number")
     if key in RANGES and isinstance(value, int | float) and not isinstance(value, bool):
         low, high = RANGES[key]
         if not low <= value <= high:
             legal = f"{low:g} to {high:g}" if high < float("inf") else f"{low:g} or more"
             raise ExperimentError(f"{path}: {value!r} is out of range; legal: {legal}")
+
+
+def _may_be_infinite(key: str) -> bool:
+    """Whether `.inf` has a meaning: a limit that is never met."""
+    return key.endswith(_LIMITS)
 
 
 def _check_stops(value: Any, path: str) -> None:
@@ -253,8 +288,10 @@ def _check_schedule(key: str, points: list[Any], path: str) -> None:
         raise ExperimentError(f"{form}, got {points!r}")
     numbers = [_typed(number, frozenset({int, float}), path) for point in points for number in point]
     steps = numbers[::2]
-    if steps[0] != 0 or steps != sorted(set(steps)):
+    if steps[0] != 0 or steps != sorted(set(steps)) or math.isinf(steps[-1]):
         raise ExperimentError(f"{form}, got {points!r}")
+    if len(points) == 1:
+        raise ExperimentError(f"{form}; one point is a constant: {numbers[1]!r}")
     for value in numbers[1::2]:
         _check_value(key, value, path)
 

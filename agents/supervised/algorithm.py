@@ -87,6 +87,14 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         )
         return self
 
+    def minibatch_steps(self) -> list[int]:
+        """Environment steps of each minibatch that one learner makes of an update: puzzles, or all lanes."""
+        steps = self.update_steps // max(1, self.num_learners)
+        if not answers_at_once(self.model_config):
+            return [steps]
+        size = self.minibatch_size or self.lanes // max(1, self.num_learners)
+        return [min(size, steps - start) for start in range(0, steps, size)]
+
     def validate(self) -> None:
         """Checks the settings against each other.
 
@@ -111,10 +119,15 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         """Raises ValueError where nobody can say what is right in the module's action space."""
         make_objective(module, self.loss)
 
+    def _check_minibatches(self) -> None:
+        """Checks that a minibatch fits into its batch; sequences have none."""
+        if not answers_at_once(self.model_config):
+            self._refuse("minibatch_size", "null", "of sequences, all lanes make up one update")
+        super()._check_minibatches()
+
     def _check_streams(self) -> None:
         """Checks what sequences add; a step of one follows the other, each seen once."""
         self._refuse("throttle", "false", "it is for cores that think")
-        self._refuse("minibatch_size", "null", "of sequences, all lanes make up one update")
         if self.num_epochs != 1:
             raise ValueError(f"num_epochs: sequences are seen once, expected 1, got {self.num_epochs!r}")
         fragments = self.lanes * self.get_rollout_fragment_length()

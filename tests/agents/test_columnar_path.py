@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import gradient_window, make_config
 from engram.agents.results import ResultCallbacks
+from engram.train import effects
 
 LSTM = {"type": "lstm", "size": 32}
 MLP_CORE = {"type": "mlp", "hidden": [32]}
@@ -261,3 +263,102 @@ def test_older_weights_can_be_restored_in_place(ray_cluster, tmp_path):
 @pytest.mark.parametrize(("bptt_steps", "expected"), [(None, 20), (7, 7), (50, 20)])
 def test_gradient_window_is_the_shorter_of_fragment_and_block(bptt_steps, expected):
     assert gradient_window(config(core=LSTM | {"bptt_steps": bptt_steps})) == expected
+
+
+# Honoured, but not asked for by one process that learns for itself on a CPU and evaluates there; or asked for
+# in the shape of `get_evaluation_config_object()`, `model_config`, `config.get("log_sys_usage")`.
+ELSEWHERE = {
+    "evaluation_config",
+    "log_sys_usage",
+    "model",
+    "custom_resources_for_main_process",
+    "custom_resources_per_learner",
+    "delay_between_env_runner_restarts_s",
+    "env_runner_restore_timeout_s",
+    "evaluation_auto_duration_max_env_steps_per_sample",
+    "evaluation_auto_duration_min_env_steps_per_sample",
+    "evaluation_error_after_n_consecutive_skips",
+    "evaluation_force_reset_envs_before_iteration",
+    "evaluation_sample_timeout_s",
+    "local_gpu_idx",
+    "max_requests_in_flight_per_learner",
+    "num_cpus_for_main_process",
+    "num_cpus_per_learner",
+    "placement_strategy",
+    "restart_failed_sub_environments",
+    "timeout_s_sampler_manager",
+    "torch_compile_learner_dynamo_backend",
+    "torch_compile_learner_dynamo_mode",
+    "torch_compile_learner_what_to_compile",
+    "torch_ddp_kwargs",
+    "train_batch_size_per_learner",
+}
+
+
+@pytest.mark.parametrize("run", ["RecurrentPPO", "RecurrentIMPALA"])
+def test_settings_that_the_table_calls_honoured_are_asked_for(ray_cluster, run):
+    settings = config(run, min_sample_timesteps_per_iteration=0, evaluation_interval=1, evaluation_duration=2)
+    asked = set()
+    parent = type(settings)
+
+    class Listening(parent):
+        def __getattribute__(self, name):
+            asker = sys._getframe(1).f_code.co_filename
+            if not asker.endswith(("algorithm_config.py", "copy.py")):
+                asked.add(name)
+            return super().__getattribute__(name)
+
+    settings.__class__ = Listening
+    train(settings, 2)
+    honoured = {key for (name, key), row in effects.pairs() if name == run and row.effect == "honoured"}
+    assert honoured - asked - ELSEWHERE == set()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"minibatch_size": 641}, "minibatch_size: 641 is more than a learner's batch of 640 env steps"),
+        (
+            {"minibatch_size": 400, "num_learners": 2},
+            "minibatch_size: 400 is more than a learner's batch of 320 env steps",
+        ),
+        ({"rollout_fragment_length": "auto"}, "rollout_fragment_length: 'auto' needs"),
+        (
+            {"rollout_fragment_length": "auto", "train_batch_size_per_learner": 100, "minibatch_size": None},
+            "train_batch_size_per_learner: 100 env steps in all are not the same number for each of 32 lanes",
+        ),
+    ],
+)
+def test_sizes_that_do_not_fit(settings, message):
+    with pytest.raises(ValueError, match=message):
+        config(**settings).validate()
+
+
+@pytest.mark.parametrize(
+    ("settings", "update", "minibatches"),
+    [
+        ({"minibatch_size": None}, 640, [640]),
+        ({}, 640, [160] * 4),
+        ({"minibatch_size": 8}, 640, [20] * 32),  # one lane at least
+        ({"minibatch_size": 250}, 640, [320, 320]),  # 12 lanes go into 32 twice
+        ({"minibatch_size": 200}, 640, [220, 220, 200]),
+        ({"train_batch_size_per_learner": 700}, 1280, [160] * 8),
+        ({"num_learners": 2, "minibatch_size": None}, 640, [320]),
+    ],
+)
+def test_sizes_are_whole_lanes_and_whole_fragments(settings, update, minibatches):
+    settings = config(**settings)
+    assert settings.update_steps == update
+    assert settings.minibatch_steps() == minibatches
+
+
+def test_the_learner_makes_the_minibatches_that_the_settings_foretell(ray_cluster):
+    settings = config(minibatch_size=200, num_epochs=1, min_sample_timesteps_per_iteration=0)
+    algorithm = settings.build_algo()
+    try:
+        learner = algorithm.learner_group._learner
+        columns = algorithm.env_runner.sample()[0]
+        sizes = [len(batch) for batch in learner.batches(columns, 1, settings.minibatch_size)]
+    finally:
+        algorithm.stop()
+    assert sizes == settings.minibatch_steps()

@@ -250,6 +250,10 @@ def test_optimisers(options, kind, expected):
         ({"optimizer": {"momentu": 1}}, r"optimizer\.momentu: unknown key; did you mean 'momentum'\?"),
         ({"lr_epochs": {"size": 9, "warmpu": 1}}, r"lr_epochs\.warmpu: unknown key; did you mean 'warmup'\?"),
         ({"lr_epochs": {"warmup": 1}}, r"lr_epochs\.size: missing"),
+        (
+            {"optimizer": {"type": "adam", "eps": math.inf}},
+            r"optimizer\.eps: expected a number >= 0, finite, got inf",
+        ),
         ({"autocast": "bfloat"}, r"autocast: unknown 'bfloat'; did you mean 'bfloat16'\?"),
         ({"truncation": 5}, r"truncation: expected null, got 5; a core that thinks"),
     ],
