@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from engram.train import settings
+from engram.train import gone, settings
 from engram.train.environments import EnvFacts, Form, with_autoreset
-from engram.train.errors import ExperimentError, reason, unknown, unknown_key
+from engram.train.errors import Errors, ExperimentError, reason, unknown, unknown_key
+from engram.train.models import complaints
 from engram.train.search import Domain, Path, put
 
 
@@ -73,6 +74,9 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
     from engram.agents import ALGORITHMS, make_config
 
     if run not in ALGORITHMS and run not in STOCK:
+        if run in gone.ALGORITHMS:
+            nearest = " or ".join(gone.ALGORITHMS[run])
+            raise ExperimentError(f"run: RLlib has no {run} any more; nearest: {nearest}")
         raise unknown("run", run, algorithms())
     if "core" not in model and not (run in ALGORITHMS and ALGORITHMS[run].columnar):
         _check_stock_model(model)
@@ -89,9 +93,11 @@ def _check_stock_model(model: Mapping[str, Any]) -> None:
     from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
     known = DefaultModelConfig.__dataclass_fields__
+    errors = Errors()
     for key in model:
         if key not in known:
-            raise unknown_key("config.model", key, ["core", *known])
+            errors.add(unknown_key("config.model", key, ["core", *known]))
+    errors.check()
 
 
 def env_form(run: str, vectorize_mode: Any) -> Form:
@@ -108,6 +114,54 @@ def env_form(run: str, vectorize_mode: Any) -> Form:
     return "batched" if vectorize_mode == "vector_entry_point" else "copies"
 
 
+def check_settings(run: str, values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Check settings against an algorithm, each by itself.
+
+    Args:
+        run: The algorithm's name.
+        values: `config` of the experiment, search spaces replaced by examples.
+
+    Returns:
+        A fresh AlgorithmConfig that knows the model, and the other settings.
+
+    Raises:
+        ExperimentError: all that is wrong, with the settings of the nearest algorithm where there is none of
+            that name.
+    """
+    errors = Errors()
+    with errors.kept():
+        model = settings.mapping(values.get("model"), "config.model")
+        config = defaults(run, model)
+    if errors.lines:
+        nearest = _nearest(run)
+        if nearest is None:
+            errors.check()
+        config = _without_model(nearest, values.get("model"), errors)
+    rest = {key: value for key, value in values.items() if key != "model"}
+    with errors.kept():
+        checked = settings.check(rest, config)
+    errors.check()
+    return config, checked
+
+
+def _nearest(run: str) -> str | None:
+    """An algorithm with these settings: the one of that name, or what took the place of one that is gone."""
+    known = algorithms()
+    return next((name for name in (run, *gone.ALGORITHMS.get(run, ())) if name in known), None)
+
+
+def _without_model(run: str, model: Any, errors: Errors) -> Any:
+    """Settings of an algorithm for which a model was refused; keeps all that is wrong with the model."""
+    from engram.agents import ALGORITHMS
+
+    if isinstance(model, Mapping):
+        with errors.kept():
+            defaults(run, model)
+        if "core" in model or (run in ALGORITHMS and ALGORITHMS[run].columnar):
+            errors.lines += complaints(model, "config.model")
+    return defaults(run, {})
+
+
 def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     """Check settings against an algorithm and put them into its AlgorithmConfig.
 
@@ -122,9 +176,7 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     Raises:
         ExperimentError: anything the algorithm or the model refuses.
     """
-    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
-    checked = settings.check(values, config)
-    checked.pop("model", None)
+    config, checked = check_settings(run, values)
     if "env_config" in checked:
         checked["env_config"] = with_autoreset(checked["env_config"])
     try:

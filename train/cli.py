@@ -89,15 +89,22 @@ UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
-    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
+    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: a line for each thing to mend."""
     sys.path.append(os.getcwd())  # last, so that a user's own classes are found and nothing is hidden by them
     try:
         code = app(standalone_mode=False) if len(sys.argv) > 1 else app(["--help"], standalone_mode=False)
-    except (ExperimentError, UsageError) as error:
-        text = error if isinstance(error, ExperimentError) else error.format_message()  # type: ignore[attr-defined]
-        print(f"error: {' '.join(str(text).split())}", file=sys.stderr)
-        code = 2
+    except ExperimentError as error:
+        code = _complain(*error.lines)
+    except UsageError as error:
+        code = _complain(error.format_message())  # type: ignore[attr-defined]
     sys.exit(code)
+
+
+def _complain(*messages: str) -> int:
+    """Print errors, a line for each; the exit code."""
+    for message in messages:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    return 2
 
 
 @app.command(epilog=TRAIN_EPILOG)

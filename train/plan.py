@@ -9,7 +9,7 @@ from typing import Any
 from engram.train import build, search, settings, storage
 from engram.train.checkpoints import check_fits, check_unfinished, find_checkpoint
 from engram.train.environments import EnvFacts, info_keys, probe
-from engram.train.errors import ExperimentError
+from engram.train.errors import Errors, ExperimentError
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
 
@@ -35,17 +35,17 @@ class Plan:
     @property
     def storage(self) -> str:
         """Absolute path (or URI) that holds the experiment's folder."""
-        return storage.resolve(self.experiment.storage_path)
+        return _storage(self.experiment)
 
     @property
     def location(self) -> str:
         """Absolute path (or URI) of the experiment's folder."""
-        return f"{self.storage.rstrip('/')}/{self.experiment.name}"
+        return _location(self.experiment)
 
     @property
     def folder(self) -> Path | None:
         """The experiment's folder; None where results go to a URI."""
-        return None if storage.is_uri(self.storage) else Path(self.location)
+        return _folder(self.experiment)
 
     @property
     def seeds(self) -> list[Any]:
@@ -58,8 +58,20 @@ class Plan:
         """Number of trials."""
         count = self.experiment.num_samples
         for domain in self.domains.values():
-            count *= len(domain.arguments) if domain.kind == "grid_search" else 1
+            count *= domain.points()
         return count
+
+
+def _storage(experiment: Experiment) -> str:
+    return storage.resolve(experiment.storage_path)
+
+
+def _location(experiment: Experiment) -> str:
+    return f"{_storage(experiment).rstrip('/')}/{experiment.name}"
+
+
+def _folder(experiment: Experiment) -> Path | None:
+    return None if storage.is_uri(_storage(experiment)) else Path(_location(experiment))
 
 
 def make_plan(experiment: Experiment) -> Plan:
@@ -69,42 +81,66 @@ def make_plan(experiment: Experiment) -> Plan:
         experiment: From `read_experiments`.
 
     Raises:
-        ExperimentError: what is wrong.
+        ExperimentError: all that is wrong, as far as one check does not need another's result.
     """
-    plain, domains = search.split(experiment.config, "config")
-    variants = list(search.variants(plain, domains))
-    envs = _probe_all(experiment, variants)
-    quiet()
-    configs = [
-        build.build_config(experiment.run, env, values) for env, values in zip(envs, variants, strict=True)
-    ]
-    described = [
-        build.describe_module(config, env)
-        for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
-        if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
-    ]
-    _check_info(experiment, configs)
-    _check_evaluations(experiment, configs, envs)
+    errors = Errors()
+    with errors.kept():
+        if (folder := _folder(experiment)) is not None:
+            storage.check_writable(folder)
+    with errors.kept():
+        plain, domains = search.split(experiment.config, "config", errors)
+        variants = list(search.variants(plain, domains))
+        envs, configs = _build_all(experiment, variants)
+    errors.check()
+    with errors.kept():
+        described = [
+            build.describe_module(config, env)
+            for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
+            if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
+        ]
+    with errors.kept():
+        _check_info(experiment, configs)
+    with errors.kept():
+        _check_evaluations(experiment, configs, envs)
+    errors.check()
     if experiment.restore is not None:
         restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
         check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})
-    plan = Plan(experiment, configs[0], envs[0], described[0], domains)
-    if plan.folder is not None:
-        storage.check_writable(plan.folder)
-    return plan
+    return Plan(experiment, configs[0], envs[0], described[0], domains)
 
 
-def _probe_all(experiment: Experiment, variants: list[dict[str, Any]]) -> list[EnvFacts]:
-    """Facts of each variant's environment; equal settings are probed once."""
-    probed: dict[str, EnvFacts] = {}
+def _build_all(experiment: Experiment, variants: list[dict[str, Any]]) -> tuple[list[EnvFacts], list[Any]]:
+    """Facts of each variant's environment, and its AlgorithmConfig."""
+    errors = Errors()
+    found = _probe_all(experiment, variants, errors)
+    quiet()
+    envs, configs = [], []
+    for env, values in zip(found, variants, strict=True):
+        with errors.kept():
+            if env is None:
+                build.check_settings(experiment.run, values)
+            else:
+                configs.append(build.build_config(experiment.run, env, values))
+                envs.append(env)
+    errors.check()
+    return envs, configs
+
+
+def _probe_all(
+    experiment: Experiment, variants: list[dict[str, Any]], errors: Errors
+) -> list[EnvFacts | None]:
+    """Facts of each variant's environment, None where there are none; equal settings are probed once."""
+    probed: dict[str, EnvFacts | None] = {}
     found = []
     for values in variants:
-        section = settings.mapping(values.get("env_config"), "config.env_config")
         form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
-        key = json.dumps([section, form])
+        key = json.dumps([values.get("env_config"), form])
         if key not in probed:
-            probed[key] = probe(experiment.env, section, form)
+            probed[key] = None
+            with errors.kept():
+                section = settings.mapping(values.get("env_config"), "config.env_config")
+                probed[key] = probe(experiment.env, section, form)
         found.append(probed[key])
     return found
 

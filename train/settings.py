@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engram.train.errors import ExperimentError, unknown, unknown_key
+from engram.train.errors import Errors, ExperimentError, unknown, unknown_key
 
 _SIMPLE = (bool, int, float, str, list, dict)
 _KINDS: dict[Any, str] = {
@@ -130,22 +130,24 @@ def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dic
         The settings, whole floats made integers where an integer is due.
 
     Raises:
-        ExperimentError: an unknown key, a wrong type, a value out of range.
+        ExperimentError: unknown keys, wrong types, values out of range, all at once.
     """
     known = names(defaults)
     annotations = _annotations(type(defaults))
-    checked = {}
+    checked, errors = {}, Errors()
     for key, value in config.items():
-        if key not in known:
-            raise unknown_key(path, key, known)
-        if key == "evaluation_config":
-            checked[key] = check(mapping(value, f"{path}.{key}"), defaults, f"{path}.{key}")
-        elif key in ("model", "env_config"):
-            checked[key] = mapping(value, f"{path}.{key}")
-        else:
-            legal = _legal(annotations.get(key), getattr(defaults, key), key)
-            checked[key] = _typed(value, legal, f"{path}.{key}")
-            _check_value(key, checked[key], f"{path}.{key}")
+        with errors.kept():
+            if key not in known:
+                raise unknown_key(path, key, known)
+            if key == "evaluation_config":
+                checked[key] = check(mapping(value, f"{path}.{key}"), defaults, f"{path}.{key}")
+            elif key in ("model", "env_config"):
+                checked[key] = mapping(value, f"{path}.{key}")
+            else:
+                legal = _legal(annotations.get(key), getattr(defaults, key), key)
+                checked[key] = _typed(value, legal, f"{path}.{key}")
+                _check_value(key, checked[key], f"{path}.{key}")
+    errors.check()
     return checked
 
 

@@ -90,7 +90,6 @@ def test_wrong_config(config, message):
         "enable_rl_module_and_learner",
         "env_runner_cls",
         "env_task_fn",
-        "ignore_worker_failures",
         "in_evaluation",
         "input_",
         "input_filesystem",

@@ -84,7 +84,7 @@ def test_env_may_stand_inside_config():
             BASE | {"config": {"num_workers": 1, "num_env_runners": 2}},
             "config.num_env_runners: the same setting",
         ),
-        (BASE | {"config": {"framework": "tf2"}}, "config.framework: 'tf2'; legal: torch"),
+        (BASE | {"config": {"framework": "keras"}}, "config.framework: 'keras'; legal: torch"),
         ({"env": "CartPole-v1"}, "e.run: missing"),
         ({"run": "PPO"}, "e.env: missing"),
         ({"run": 3, "env": "CartPole-v1"}, "run: "),

@@ -1,0 +1,214 @@
+"""Swapping a core, an encoder or a loss by one word: what of the other keys still holds.
+
+A section's `type` decides which of its keys mean something. Where a user changes that one word, keys of the
+old type are left behind. What the new type knows is kept; what only another one knows is dropped, with a
+notice; what none knows stays, and is refused where the section is checked.
+"""
+
+import dataclasses
+import json
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from engram.train.search import LISTS, kind_of
+
+Table = Mapping[str, type[Any]]
+Former = Mapping[str, Sequence[str]]
+"""Section -> types that it had before the command line changed it."""
+
+
+def _cores() -> Table:
+    from engram.memory import CORES
+    from engram.memory.thinking import THINKERS
+
+    return {**CORES, **THINKERS}
+
+
+def _encoders() -> Table:
+    from engram.agents.encoders import ENCODERS
+
+    return ENCODERS
+
+
+def _losses() -> Table:
+    from engram.memory.thinking import LOSSES
+
+    return LOSSES
+
+
+SECTIONS: dict[str, tuple[tuple[str, ...], Callable[[], Table]]] = {
+    "core": (("model", "core"), _cores),
+    "encoder": (("model", "encoder"), _encoders),
+    "loss": (("loss",), _losses),
+}
+"""Name of a section -> its place in `config`, and the types that have a name."""
+
+
+def types_of(config: Any) -> dict[str, list[str]]:
+    """The types that the sections of a `config` name, those of search spaces included.
+
+    Args:
+        config: As written.
+    """
+    return {name: _types(_at(config, place)) for name, (place, _) in SECTIONS.items()}
+
+
+def fitted(config: Mapping[str, Any], former: Former) -> tuple[dict[str, Any], list[str]]:
+    """An experiment's `config` without the keys that belong to other types than its sections name.
+
+    A search space over types becomes one over whole sections, so that each trial holds what its type knows.
+
+    Args:
+        config: As written, overrides applied, search spaces included.
+        former: From `types_of`, before the overrides.
+
+    Returns:
+        The settings, and a notice for each section that lost keys.
+    """
+    fit, notices = dict(config), []
+    if "loss" in config:
+        fit["loss"], said = _fit_section("loss", config["loss"], former)
+        notices += said
+    if "model" in config:
+        fit["model"], said = _fit_model(config["model"], former)
+        notices += said
+    return fit, list(dict.fromkeys(notices))
+
+
+def _fit_model(model: Any, former: Former) -> tuple[Any, list[str]]:
+    if not isinstance(model, dict):
+        return model, []
+    space = kind_of(model)
+    if space in LISTS and isinstance(models := model[next(iter(model))], list):
+        fits = [_fit_model(each, former) for each in models]
+        said = [text for _, texts in fits for text in texts]
+        return ({space: [each for each, _ in fits]} if said else model), said
+    fit, notices = dict(model), []
+    for name in ("core", "encoder"):
+        if name in model:
+            fit[name], said = _fit_section(name, model[name], former)
+            notices += said
+    return _fit_kind(fit, notices)
+
+
+def _fit_kind(model: dict[str, Any], notices: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Drop what only recurrent cores, or only thinking ones, have beside them in `model:`."""
+    space, cores = _alternatives(model.get("core"))
+    fits = [_fit_beside(model | {"core": core}) for core in cores] if "core" in model else []
+    if not any(dropped for _, dropped in fits):
+        return model, notices
+    for fit, dropped in fits:
+        if dropped:
+            notices.append(f"model with core {fit['core']['type']}: drops {', '.join(dropped)}")
+    return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+
+
+def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    from engram.agents.models import thinks
+    from engram.agents.module import ModelConfig
+    from engram.agents.thinking import ThinkingConfig
+
+    if not _types(model["core"]) or _load(_types(model["core"])[0], _cores()) is None:
+        return model, []
+    one, other = (ThinkingConfig, ModelConfig) if thinks(model) else (ModelConfig, ThinkingConfig)
+    known, foreign = one.__dataclass_fields__, other.__dataclass_fields__
+    dropped = [key for key in model if key in foreign and key not in known]
+    return {key: value for key, value in model.items() if key not in dropped}, dropped
+
+
+def _fit_section(name: str, section: Any, former: Former) -> tuple[Any, list[str]]:
+    """A section, or a search space over sections or their types, and what is said about it."""
+    space, sections = _alternatives(section)
+    table = dict(SECTIONS[name][1]())
+    for other in [*former.get(name, ()), *_types(section)]:  # classes of the user's own
+        if (found := _load(other, table)) is not None:
+            table[other] = found
+    fits = [_fit_one(each, table) for each in sections]
+    if not any(dropped for _, dropped in fits):
+        return section, []
+    first = [each for each in former.get(name, ()) if each in table]
+    owners = {each: _keys(table[each], {}) for each in [*first, *table]}
+    notices = [
+        f"{name} {fit['type']}: {_taken(fit, table)}drops {_owned(dropped, owners, len(first))}"
+        for fit, dropped in fits
+        if dropped
+    ]
+    return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+
+
+def _alternatives(section: Any) -> tuple[str, list[Any]]:
+    """The kind of a search space over sections, or over the types of one, and the sections it holds."""
+    if not isinstance(section, dict):
+        return "", [section]
+    for value, make in (
+        (section, lambda each: each),
+        (section.get("type"), lambda name: section | {"type": name}),
+    ):
+        kind = kind_of(value)
+        if kind in LISTS and isinstance(listed := next(iter(value.values())), list):
+            return kind, [make(each) for each in listed]
+    return "", [section]
+
+
+def _fit_one(section: Any, table: Table) -> tuple[Any, list[str]]:
+    names = _types(section)
+    found = _load(names[0], table) if len(names) == 1 else None
+    if found is None:
+        return section, []
+    known = _keys(found, section)
+    foreign = {key for each in table.values() for key in _keys(each, section)}
+    dropped = [key for key in section if key in foreign and key not in known and key != "type"]
+    return {key: value for key, value in section.items() if key not in dropped}, dropped
+
+
+def _types(section: Any) -> list[str]:
+    named = [each.get("type") for each in _alternatives(section)[1] if isinstance(each, dict)]
+    return [name for name in named if isinstance(name, str)]
+
+
+def _load(name: str, table: Table) -> type[Any] | None:
+    """The class of a name; None where there is none, which is refused where the section is checked."""
+    if name in table or ":" not in name:
+        return table.get(name)
+    try:
+        found = pkgutil.resolve_name(name)
+    except Exception:  # whatever a foreign module does when imported
+        return None
+    return found if isinstance(found, type) else None
+
+
+def _keys(type_: type[Any], section: Mapping[str, Any]) -> set[str]:
+    """Keys that a type knows; `preset` only where it has one of that name."""
+    options = getattr(type_, "Options", type_)
+    known = (
+        {field.name for field in dataclasses.fields(options)} if dataclasses.is_dataclass(options) else set()
+    )
+    presets, preset = getattr(type_, "PRESETS", {}), section.get("preset")
+    return known | {"preset"} if presets and (not isinstance(preset, str) or preset in presets) else known
+
+
+def _taken(section: Mapping[str, Any], table: Table) -> str:
+    known = _keys(table[section["type"]], section)
+    kept = [f"{key} {json.dumps(value, default=str)}" for key, value in section.items() if key in known]
+    return f"takes {', '.join(kept)} (kept); " if kept else ""
+
+
+def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -> str:
+    """`pools, base (of low_pass)`: whose the dropped keys are, the old type's before anyone else's."""
+    left, parts = list(dropped), []
+    while left:
+        most = max(len(keys.intersection(left)) for keys in owners.values())
+        names = [name for name, keys in owners.items() if len(keys.intersection(left)) == most]
+        group = [key for key in left if key in owners[names[0]]]
+        alike = [name for name in names if owners[name].issuperset(group)]
+        alike = alike[:1] if names[0] in list(owners)[:first] else alike
+        parts.append(f"{', '.join(group)} (of {', '.join(alike[:3])}{', ...' if len(alike) > 3 else ''})")
+        left = [key for key in left if key not in group]
+    return ", ".join(parts)
+
+
+def _at(config: Any, place: tuple[str, ...]) -> Any:
+    for key in place:
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return config
