@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engram.train.errors import Errors, ExperimentError
+from engram.train.renames import FRAMEWORKS
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,22 @@ class Gone:
     today: str
     harmless: tuple[Any, ...] | None = ()
 
+    def is_harmless(self, value: Any) -> bool:
+        """Whether an experiment without this value stays what it was."""
+        return self.harmless is None or any(value == one for one in self.harmless)
+
 
 _RESOURCES = (
     "a trial's CPUs and GPUs follow from num_env_runners, num_cpus_per_env_runner, num_gpus_per_learner"
 )
 _NO_CODE = "a file holds no code, and the results need none"
-_SCHEDULER = "trials run to their ends, first come, first served"
+_SCHEDULER = "trials run to their ends, first come, first served (FIFO)"
 _REPLAY = (
     "today: replay_buffer_config: {type: PrioritizedEpisodeReplayBuffer, capacity: N, alpha: A, beta: B}"
 )
 _EPSILON = "today: epsilon: [[0, first value], [env step, last value]], of run: DQN"
 _ONE_AGENT = "an environment has one agent here"
+_TORCH = "PyTorch is used"
 _NONE: tuple[Any, ...] = (None, False, {}, [])
 
 # Beside `run`.
@@ -52,12 +58,28 @@ EXPERIMENT = {
     "verbose": Gone("see rllib train -v", None),
 }
 
+# Options of `train`.
+OPTIONS = {
+    "eager": Gone(_TORCH, None),
+    "framework": Gone(_TORCH, FRAMEWORKS),
+    "local_mode": Gone("for everything in a trial's process: --set config.num_env_runners=0", None),
+    "queue_trials": EXPERIMENT["queue_trials"],
+    "ray_nodes": Gone("a cluster is reached by --ray-address"),
+    "ray_object_store_memory": Gone("Ray measures its object store itself", None),
+    "ray_ui": Gone("Ray's dashboard does not start; see tensorboard", None),
+    "resources_per_trial": EXPERIMENT["resources_per_trial"],
+    "scheduler": EXPERIMENT["scheduler"],
+    "scheduler_config": Gone(_SCHEDULER, ("{}", "null", "")),
+    "torch": Gone(_TORCH, None),
+    "trace": Gone(_TORCH, None),
+}
+
 # Inside `config`.
 CONFIG = {
     "buffer_size": Gone(_REPLAY),
     "callbacks": Gone(_NO_CODE, _NONE),
     "custom_eval_function": Gone(_NO_CODE, _NONE),
-    "eager": Gone("PyTorch is used", None),
+    "eager": Gone(_TORCH, None),
     "exploration_final_eps": Gone(_EPSILON),
     "exploration_fraction": Gone(_EPSILON),
     "final_prioritized_replay_beta": Gone(_REPLAY),
@@ -83,7 +105,7 @@ CONFIG = {
     "schedule_max_timesteps": Gone(_EPSILON),
     "simple_optimizer": Gone("every learner splits its batches", None),
     "soft_horizon": Gone("an episode ends where its environment says so", _NONE),
-    "use_pytorch": Gone("PyTorch is used", None),
+    "use_pytorch": Gone(_TORCH, None),
     "vf_share_layers": Gone("today: model: {vf_share_layers: true}, of RLlib's own modules"),
 }
 
@@ -146,6 +168,15 @@ ALGORITHMS = {
     "TD3": ("SAC",),
 }
 
+_ATARI = """
+    Alien Amidar Assault Asterix Asteroids Atlantis BankHeist BattleZone BeamRider Berzerk Bowling Boxing
+    Breakout Centipede ChopperCommand CrazyClimber DemonAttack DoubleDunk Enduro FishingDerby Freeway
+    Frostbite Gopher Gravitar Hero IceHockey Jamesbond Kangaroo Krull KungFuMaster MontezumaRevenge MsPacman
+    NameThisGame Phoenix Pitfall Pong PrivateEye Qbert Riverraid RoadRunner Robotank Seaquest Skiing Solaris
+    SpaceInvaders StarGunner Tennis TimePilot Tutankham UpNDown Venture VideoPinball WizardOfWor YarsRevenge
+    Zaxxon
+"""
+
 
 def take_out(
     section: Mapping[str, Any], table: Mapping[str, Gone], path: str, errors: Errors
@@ -166,11 +197,36 @@ def take_out(
         gone = table.get(key)
         if gone is None:
             rest[key] = value
-        elif gone.harmless is None or any(value is one or value == one for one in gone.harmless):
+        elif gone.is_harmless(value):
             notices.append(f"{path}.{key} has no effect: {gone.today}")
         else:
             errors.add(ExperimentError(f"{path}.{key}: not used; {gone.today}"))
     return rest, notices
+
+
+def check_options(given: Mapping[str, Any]) -> list[str]:
+    """What the options of RLlib's own command come to.
+
+    Args:
+        given: Value of each option by the name of its parameter; None and False: not given.
+
+    Returns:
+        A notice for each one without effect.
+
+    Raises:
+        ExperimentError: options that a run would not be the same without, all at once.
+    """
+    errors, notices = Errors(), []
+    for name, gone in OPTIONS.items():
+        value, option = given.get(name), f"--{name.replace('_', '-')}"
+        if value is None or (value is False and name != "ray_ui"):
+            continue
+        if gone.is_harmless(value):
+            notices.append(f"{option} has no effect: {gone.today}")
+        else:
+            errors.add(ExperimentError(f"{option}: not used; {gone.today}"))
+    errors.check()
+    return notices
 
 
 def in_model(run: Any, model: Mapping[str, Any]) -> dict[str, Gone]:
@@ -193,9 +249,12 @@ def old_env(env_id: str) -> str | None:
     Args:
         env_id: As the user wrote it.
     """
-    atari = re.fullmatch(r"([A-Z][A-Za-z]+?)(-ram)?(NoFrameskip|Deterministic)(-v[0-9])", env_id)
-    if atari is None:
+    atari = re.fullmatch(r"([A-Z][A-Za-z]+?)(-ram)?(NoFrameskip|Deterministic)?-v[0-4]", env_id)
+    if atari is None or (atari[3] is None and atari[1] not in _ATARI.split()):
         return None
-    settings = "obs_type: ram, " if atari[2] else ""
-    settings += f"frameskip: {4 if atari[3] == 'Deterministic' else 1}, repeat_action_probability: 0.0"
-    return f"ale_py:ALE/{atari[1]}-v5 today (pip install ale-py), with env_config: {{{settings}}}"
+    settings = ["obs_type: ram"] if atari[2] else []
+    if atari[3] is not None:
+        skipped = 1 if atari[3] == "NoFrameskip" else 4
+        settings += [f"frameskip: {skipped}", "repeat_action_probability: 0.0"]
+    given = f", with env_config: {{{', '.join(settings)}}}" if settings else ""
+    return f"ale_py:ALE/{atari[1]}-v5 today (pip install ale-py){given}"

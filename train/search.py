@@ -109,9 +109,11 @@ def _find(section: dict[str, Any], path: str, place: Path, errors: Errors) -> It
         if not isinstance(value, dict):
             continue
         if kind := kind_of(value):
-            del section[key]  # its first example takes its place
+            before = len(errors.lines)
             with errors.kept():
                 yield (*place, key), _domain(kind, next(iter(value.values())), f"{path}.{key}.{kind}")
+            if len(errors.lines) > before:
+                del section[key]
         else:
             yield from _find(value, f"{path}.{key}", (*place, key), errors)
 
