@@ -148,7 +148,8 @@ def _read_one(
         table = gone.in_model(section.get("run"), config["model"])
         config["model"], said_of_model = gone.take_out(config["model"], table, "config.model", errors)
         more += said_of_model
-    config, swapped = swap.fitted(config, former)
+    fixed = [path.removeprefix("config.") for path in overrides.settings]
+    config, swapped = swap.fitted(config, former, fixed)
     with errors.kept():
         _add_seeds(config, overrides.seeds)
     stop, old_stop = renames.rename(_mapping(section, "stop", name, errors), renames.METRICS, "stop", errors)

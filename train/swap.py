@@ -8,10 +8,10 @@ notice; what none knows stays, and is refused where the section is checked.
 import dataclasses
 import json
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from engram.train.search import LISTS, kind_of
+from engram.train.search import LISTS, kind_of, split
 
 Table = Mapping[str, type[Any]]
 Former = Mapping[str, Sequence[str]]
@@ -54,7 +54,9 @@ def types_of(config: Any) -> dict[str, list[str]]:
     return {name: _types(_at(config, place)) for name, (place, _) in SECTIONS.items()}
 
 
-def fitted(config: Mapping[str, Any], former: Former) -> tuple[dict[str, Any], list[str]]:
+def fitted(
+    config: Mapping[str, Any], former: Former, fixed: Collection[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
     """An experiment's `config` without the keys that belong to other types than its sections name.
 
     A search space over types becomes one over whole sections, so that each trial holds what its type knows.
@@ -62,32 +64,33 @@ def fitted(config: Mapping[str, Any], former: Former) -> tuple[dict[str, Any], l
     Args:
         config: As written, overrides applied, search spaces included.
         former: From `types_of`, before the overrides.
+        fixed: Dotted paths in `config` that the overrides set: their values are not left behind by anything.
 
     Returns:
         The settings, and a notice for each section that lost keys.
     """
     fit, notices = dict(config), []
     if "loss" in config:
-        fit["loss"], said = _fit_section("loss", config["loss"], former)
+        fit["loss"], said = _fit_section("loss", config["loss"], former, fixed)
         notices += said
     if "model" in config:
-        fit["model"], said = _fit_model(config["model"], former)
+        fit["model"], said = _fit_model(config["model"], former, fixed)
         notices += said
     return fit, list(dict.fromkeys(notices))
 
 
-def _fit_model(model: Any, former: Former) -> tuple[Any, list[str]]:
+def _fit_model(model: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
     if not isinstance(model, dict):
         return model, []
     space = kind_of(model)
     if space in LISTS and isinstance(models := model[next(iter(model))], list):
-        fits = [_fit_model(each, former) for each in models]
+        fits = [_fit_model(each, former, fixed) for each in models]
         said = [text for _, texts in fits for text in texts]
         return ({space: [each for each, _ in fits]} if said else model), said
     fit, notices = dict(model), []
     for name in ("core", "encoder"):
         if name in model:
-            fit[name], said = _fit_section(name, model[name], former)
+            fit[name], said = _fit_section(name, model[name], former, fixed)
             notices += said
     return _fit_kind(fit, notices)
 
@@ -114,27 +117,92 @@ def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     one, other = (ThinkingConfig, ModelConfig) if thinks(model) else (ModelConfig, ThinkingConfig)
     known, foreign = one.__dataclass_fields__, other.__dataclass_fields__
     dropped = [key for key in model if key in foreign and key not in known]
+    if "encoder" in dropped and not _types(model["encoder"]):
+        dropped.remove("encoder")  # left behind by nothing, as no encoder is without a type
     return {key: value for key, value in model.items() if key not in dropped}, dropped
 
 
-def _fit_section(name: str, section: Any, former: Former) -> tuple[Any, list[str]]:
+def _fit_section(name: str, section: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
     """A section, or a search space over sections or their types, and what is said about it."""
+    place, rows = SECTIONS[name]
+    path = ".".join(place)
+    swap = _Swap(name, rows(), former.get(name, ()), {key.removeprefix(f"{path}.") for key in fixed})
     space, sections = _alternatives(section)
-    table = dict(SECTIONS[name][1]())
-    for other in [*former.get(name, ()), *_types(section)]:  # classes of the user's own
-        if (found := _load(other, table)) is not None:
-            table[other] = found
-    fits = [_fit_one(each, table) for each in sections]
-    if not any(dropped for _, dropped in fits):
+    swap.learn(_types(section))
+    fits = [swap.fit(each) for each in sections]
+    notices = [said for _, said in fits if said]
+    if not notices:
         return section, []
-    first = [each for each in former.get(name, ()) if each in table]
-    owners = {each: _keys(table[each], {}) for each in [*first, *table]}
-    notices = [
-        f"{name} {fit['type']}: {_taken(fit, table)}drops {_owned(dropped, owners, len(first))}"
-        for fit, dropped in fits
-        if dropped
-    ]
     return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+
+
+class _Swap:
+    """Takes the keys of other types out of sections of one name.
+
+    Args:
+        name: What a section is called.
+        table: The types that have a name.
+        former: Types that the section had before.
+        fixed: Keys that the user has just set, whose values are never dropped.
+    """
+
+    def __init__(self, name: str, table: Table, former: Sequence[str], fixed: Collection[str]) -> None:
+        self.name, self.fixed = name, fixed
+        self.table = dict(table)
+        self.learn(former)
+        self.former = [each for each in former if each in self.table]
+
+    def learn(self, names: Sequence[str]) -> None:
+        """Take in classes of the user's own."""
+        self.table |= {each: found for each in names if (found := _load(each, self.table)) is not None}
+
+    def fit(self, section: Any) -> tuple[Any, str]:
+        """A section without the keys of other types, and what is said about it."""
+        names = _types(section)
+        if len(names) != 1 or names[0] not in self.table:
+            return section, ""
+        type_ = self.table[names[0]]
+        owners = {each: _keys(self.table[each], section) for each in [*self.former, *self.table]}
+        known, foreign = owners[names[0]], set().union(*owners.values())
+        dropped = [key for key in section if key in foreign and key not in known and key != "type"]
+        if not dropped and not any(each != names[0] for each in self.former):
+            return section, ""
+        fit = {key: value for key, value in section.items() if key not in dropped}
+        parts = _owned(dropped, owners, len(self.former))
+        givers = self.former or [each for each, keys in owners.items() if keys.intersection(dropped)]
+        if refused := self._refused(type_, fit, givers):
+            key, why = refused
+            parts.append(f"{key} {json.dumps(fit.pop(key), default=str)} ({why})")
+        kept = [f"{key} {json.dumps(value, default=str)}" for key, value in fit.items() if key in known]
+        taken = f"takes {', '.join(kept)} (kept); " if kept else ""
+        return fit, f"{self.name} {names[0]}: {taken}drops {', '.join(parts)}" if parts else ""
+
+    def _refused(
+        self, type_: type[Any], section: Mapping[str, Any], givers: Sequence[str]
+    ) -> tuple[str, str] | None:
+        """A key whose value suits the type that it was written for, but not this one, and why."""
+        why = _complaint(type_, section)
+        for key, value in section.items() if why else ():
+            others = [self.table[each] for each in givers if key in _keys(self.table[each], section)]
+            right = any(not _complaint(other, {key: value}) for other in others)
+            rest = {one: section[one] for one in section if one != key}
+            if key not in self.fixed and right and not _complaint(type_, rest):
+                return key, why
+        return None
+
+
+def _complaint(type_: type[Any], section: Mapping[str, Any]) -> str:
+    """What a type has against a section; empty: nothing."""
+    from engram.memory.options import parse_options
+    from engram.memory.registry import expand_preset
+
+    try:
+        values, _ = split({key: value for key, value in section.items() if key != "type"}, "")
+        written_out = expand_preset(getattr(type_, "PRESETS", {}), values, "")
+        parse_options(getattr(type_, "Options", type_), written_out, "")
+    except (TypeError, ValueError) as error:  # TypeError: options of a user's own that are no dataclass
+        return str(error).removeprefix(".")
+    return ""
 
 
 def _alternatives(section: Any) -> tuple[str, list[Any]]:
@@ -149,17 +217,6 @@ def _alternatives(section: Any) -> tuple[str, list[Any]]:
         if kind in LISTS and isinstance(listed := next(iter(value.values())), list):
             return kind, [make(each) for each in listed]
     return "", [section]
-
-
-def _fit_one(section: Any, table: Table) -> tuple[Any, list[str]]:
-    names = _types(section)
-    found = _load(names[0], table) if len(names) == 1 else None
-    if found is None:
-        return section, []
-    known = _keys(found, section)
-    foreign = {key for each in table.values() for key in _keys(each, section)}
-    dropped = [key for key in section if key in foreign and key not in known and key != "type"]
-    return {key: value for key, value in section.items() if key not in dropped}, dropped
 
 
 def _types(section: Any) -> list[str]:
@@ -188,13 +245,7 @@ def _keys(type_: type[Any], section: Mapping[str, Any]) -> set[str]:
     return known | {"preset"} if presets and (not isinstance(preset, str) or preset in presets) else known
 
 
-def _taken(section: Mapping[str, Any], table: Table) -> str:
-    known = _keys(table[section["type"]], section)
-    kept = [f"{key} {json.dumps(value, default=str)}" for key, value in section.items() if key in known]
-    return f"takes {', '.join(kept)} (kept); " if kept else ""
-
-
-def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -> str:
+def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -> list[str]:
     """`pools, base (of low_pass)`: whose the dropped keys are, the old type's before anyone else's."""
     left, parts = list(dropped), []
     while left:
@@ -205,7 +256,7 @@ def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -
         alike = alike[:1] if names[0] in list(owners)[:first] else alike
         parts.append(f"{', '.join(group)} (of {', '.join(alike[:3])}{', ...' if len(alike) > 3 else ''})")
         left = [key for key in left if key not in group]
-    return ", ".join(parts)
+    return parts
 
 
 def _at(config: Any, place: tuple[str, ...]) -> Any:
