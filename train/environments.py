@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec, find_highest_version, load_env_creator
+from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode
 
 from engram.train.errors import Errors, ExperimentError, reason, unknown, unknown_key
-from engram.train.gone import old_env
 
 NAMESPACE = "engram/"
 MODULE = "engram.envs:"  # what makes a Ray worker import our registrations
@@ -76,26 +75,8 @@ def find_spec(env_id: str) -> EnvSpec:
                 f"env: {env_id!r}: module {module!r} cannot be imported: {reason(error)}"
             ) from None
     if name not in gym.registry:
-        if today := old_env(name):
-            raise ExperimentError(f"env: {name!r} is {today}")
         raise unknown("env", name, gym.registry, limit=8)
     return gym.registry[name]
-
-
-def newer_version(env_id: str) -> str | None:
-    """The newest version of an environment that has a newer one than the one named, else None.
-
-    Args:
-        env_id: As the user wrote it.
-
-    Raises:
-        ExperimentError: as `find_spec`.
-    """
-    spec = find_spec(env_id)
-    newest = find_highest_version(spec.namespace, spec.name)
-    if spec.version is None or newest is None or newest <= spec.version:
-        return None
-    return f"{env_id.removesuffix(f'-v{spec.version}')}-v{newest}"
 
 
 @contextmanager

@@ -143,7 +143,7 @@ def _read_one(
     config = _mapping(section, "config", name, errors)
     _take_env(section, config, name, errors)
     config, more = gone.take_out(config, gone.CONFIG, "config", errors)
-    more += _drop_framework(config, errors)
+    more += _drop_framework(config, "config", errors)
     if isinstance(config.get("model"), dict):
         table = gone.in_model(section.get("run"), config["model"])
         config["model"], said_of_model = gone.take_out(config["model"], table, "config.model", errors)
@@ -180,7 +180,7 @@ def _todays_config(
     if isinstance(inner, dict):
         inner, older, _ = _todays_config(inner, f"{path}.evaluation_config", errors)
         inner, said = gone.take_out(inner, gone.CONFIG, f"{path}.evaluation_config", errors)
-        said += _drop_framework(inner, errors)
+        said += _drop_framework(inner, f"{path}.evaluation_config", errors)
         config["evaluation_config"], old, notices = inner, [*old, *older], [*notices, *said]
     return config, old, notices
 
@@ -229,12 +229,12 @@ def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors
             errors.add(ExperimentError(f"{name}.{key}: missing; see `rllib list {kind}`"))
 
 
-def _drop_framework(config: dict[str, Any], errors: Errors) -> list[str]:
+def _drop_framework(config: dict[str, Any], path: str, errors: Errors) -> list[str]:
     framework = config.pop("framework", "torch")
     if framework not in renames.FRAMEWORKS:
-        errors.add(ExperimentError(f"config.framework: {framework!r}; legal: torch"))
+        errors.add(ExperimentError(f"{path}.framework: {framework!r}; legal: torch"))
     elif framework != "torch":
-        return [f"config.framework {framework!r} has no effect: PyTorch is used"]
+        return [f"{path}.framework {framework!r} has no effect: PyTorch is used"]
     return []
 
 

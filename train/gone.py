@@ -1,6 +1,5 @@
 """What older experiment files say and no table of new names can mend: what is used today."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -154,7 +153,6 @@ ALGORITHMS = {
     "ARS": ("PPO",),
     "ApexDDPG": ("SAC",),
     "ApexDQN": ("DQN",),
-    "CRR": ("IQL",),
     "DDPG": ("SAC",),
     "DDPPO": ("PPO",),
     "DREAMER": ("DreamerV3",),
@@ -167,15 +165,6 @@ ALGORITHMS = {
     "SimpleQ": ("DQN",),
     "TD3": ("SAC",),
 }
-
-_ATARI = """
-    Alien Amidar Assault Asterix Asteroids Atlantis BankHeist BattleZone BeamRider Berzerk Bowling Boxing
-    Breakout Centipede ChopperCommand CrazyClimber DemonAttack DoubleDunk Enduro FishingDerby Freeway
-    Frostbite Gopher Gravitar Hero IceHockey Jamesbond Kangaroo Krull KungFuMaster MontezumaRevenge MsPacman
-    NameThisGame Phoenix Pitfall Pong PrivateEye Qbert Riverraid RoadRunner Robotank Seaquest Skiing Solaris
-    SpaceInvaders StarGunner Tennis TimePilot Tutankham UpNDown Venture VideoPinball WizardOfWor YarsRevenge
-    Zaxxon
-"""
 
 
 def take_out(
@@ -241,20 +230,3 @@ def in_model(run: Any, model: Mapping[str, Any]) -> dict[str, Gone]:
     if isinstance(run, str) and run in ALGORITHMS and ALGORITHMS[run].columnar:
         return MODEL | BESIDE_CORE | {"max_seq_len": Gone("today: rollout_fragment_length")}
     return MODEL | BESIDE_CORE if "core" in model else MODEL
-
-
-def old_env(env_id: str) -> str | None:
-    """What an environment of Gym or of Atari's older ids is called today, or None.
-
-    Args:
-        env_id: As the user wrote it.
-    """
-    atari = re.fullmatch(r"([A-Z][A-Za-z]+?)(-ram)?(NoFrameskip|Deterministic)?-v[0-4]", env_id)
-    if atari is None or (atari[3] is None and atari[1] not in _ATARI.split()):
-        return None
-    settings = ["obs_type: ram"] if atari[2] else []
-    if atari[3] is not None:
-        skipped = 1 if atari[3] == "NoFrameskip" else 4
-        settings += [f"frameskip: {skipped}", "repeat_action_probability: 0.0"]
-    given = f", with env_config: {{{', '.join(settings)}}}" if settings else ""
-    return f"ale_py:ALE/{atari[1]}-v5 today (pip install ale-py){given}"

@@ -5,7 +5,6 @@ from typing import Any
 from rich.console import Console
 
 from engram.train import build
-from engram.train.environments import newer_version
 from engram.train.plan import Plan
 
 
@@ -70,16 +69,6 @@ def notice(plan: Plan) -> str | None:
     )
 
 
-def old_version(plan: Plan) -> str | None:
-    """A remark where there is a newer version of the environment, with other rules.
-
-    Args:
-        plan: A checked experiment.
-    """
-    newest = newer_version(plan.experiment.env)
-    return f"env: {plan.experiment.env} is played by its old rules; today's is {newest}" if newest else None
-
-
 def print_header(plan: Plan, console: Console) -> None:
     """Print it.
 
@@ -90,11 +79,7 @@ def print_header(plan: Plan, console: Console) -> None:
     for label, text in rows(plan):
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)
-    for kind, said in (
-        ("warning", warning(plan)),
-        ("notice", notice(plan)),
-        ("notice", old_version(plan)),
-    ):
+    for kind, said in (("warning", warning(plan)), ("notice", notice(plan))):
         if said is not None:
             console.print(f"{kind}: {said}", style="yellow", highlight=False)
 

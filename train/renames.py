@@ -101,13 +101,16 @@ def rename(
         The section under today's names, and a list of `old -> new`.
     """
     renamed: dict[str, Any] = {}
+    written: dict[str, str] = {}
     notices = []
     for key, value in section.items():
         name = table.get(key, key)
         if name in renamed:
-            errors.add(ExperimentError(f"{path}.{key}: the same setting as {path}.{name}; keep {name!r}"))
+            errors.add(
+                ExperimentError(f"{path}.{key}: the same setting as {path}.{written[name]}; keep {name!r}")
+            )
             continue
-        renamed[name] = value
+        renamed[name], written[name] = value, key
         if name != key:
             notices.append(f"{key} -> {name}")
     return renamed, notices
