@@ -135,7 +135,7 @@ def check_settings(run: str, values: Mapping[str, Any]) -> tuple[Any, dict[str, 
     if errors.lines:
         nearest = _nearest(run)
         if nearest is None:
-            errors.check()
+            raise ExperimentError(*errors.lines)
         config = _without_model(nearest, values.get("model"), errors)
     rest = {key: value for key, value in values.items() if key != "model"}
     with errors.kept():

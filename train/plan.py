@@ -123,6 +123,8 @@ def _build_all(experiment: Experiment, variants: list[dict[str, Any]]) -> tuple[
             else:
                 configs.append(build.build_config(experiment.run, env, values))
                 envs.append(env)
+    if errors.lines:
+        _probe_evaluations(experiment, variants, errors)
     errors.check()
     return envs, configs
 
@@ -143,6 +145,17 @@ def _probe_all(
                 probed[key] = probe(experiment.env, section, form)
         found.append(probed[key])
     return found
+
+
+def _probe_evaluations(experiment: Experiment, variants: list[dict[str, Any]], errors: Errors) -> None:
+    """Look at evaluations' own settings of the environment where there is no config to look at."""
+    for values in variants:
+        inner = values.get("evaluation_config")
+        section = inner.get("env_config") if isinstance(inner, dict) else None
+        if isinstance(section, dict) and section:
+            form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
+            with errors.kept():
+                probe(experiment.env, section, form, "config.evaluation_config.env_config")
 
 
 def _check_info(experiment: Experiment, configs: list[Any]) -> None:

@@ -82,8 +82,8 @@ def fitted(
 def _fit_model(model: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
     if not isinstance(model, dict):
         return model, []
-    space = kind_of(model)
-    if space in LISTS and isinstance(models := model[next(iter(model))], list):
+    space, models = _listed(model)
+    if space:
         fits = [_fit_model(each, former, fixed) for each in models]
         said = [text for _, texts in fits for text in texts]
         return ({space: [each for each, _ in fits]} if said else model), said
@@ -209,14 +209,18 @@ def _alternatives(section: Any) -> tuple[str, list[Any]]:
     """The kind of a search space over sections, or over the types of one, and the sections it holds."""
     if not isinstance(section, dict):
         return "", [section]
-    for value, make in (
-        (section, lambda each: each),
-        (section.get("type"), lambda name: section | {"type": name}),
-    ):
-        kind = kind_of(value)
-        if kind in LISTS and isinstance(listed := next(iter(value.values())), list):
-            return kind, [make(each) for each in listed]
-    return "", [section]
+    space, listed = _listed(section)
+    if space:
+        return space, listed
+    space, types = _listed(section.get("type"))
+    return space, [section | {"type": each} for each in types] if space else [section]
+
+
+def _listed(value: Any) -> tuple[str, list[Any]]:
+    """The kind of a search space that lists its values, and these; empty where it is none."""
+    kind = kind_of(value)
+    listed = next(iter(value.values())) if kind in LISTS else None
+    return (kind, listed) if isinstance(listed, list) else ("", [])
 
 
 def _types(section: Any) -> list[str]:

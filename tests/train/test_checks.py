@@ -106,6 +106,7 @@ def test_all_that_is_wrong_is_said_at_once():
         "config.evaluation_config.gamma",
         "config.entropy_coeff",
         "config.entropy_coeff",
+        "config.evaluation_config.env_config.delai",
     ]
     assert "\n" not in str(caught.value)
 
