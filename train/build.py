@@ -4,11 +4,12 @@ import copy
 import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from engram.train import effects, settings
+from engram.train import effects, gone, settings
 from engram.train.environments import EnvFacts, Form, with_autoreset
-from engram.train.errors import ExperimentError, reason, unknown, unknown_key
+from engram.train.errors import Errors, ExperimentError, reason, unknown, unknown_key
+from engram.train.models import complaints
 from engram.train.review import review
 from engram.train.search import Domain, Path, put
 
@@ -90,6 +91,9 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
             f"known: {', '.join(sorted(algorithms()))}"
         )
     if run not in ALGORITHMS and run not in STOCK:
+        if run in gone.ALGORITHMS:
+            nearest = " or ".join(gone.ALGORITHMS[run])
+            raise ExperimentError(f"run: RLlib has no {run} any more; nearest: {nearest}")
         raise unknown("run", run, algorithms())
     if "core" in model and run not in ALGORITHMS:
         takers = ", ".join(ALGORITHMS)
@@ -112,9 +116,11 @@ def _check_stock_model(model: Mapping[str, Any]) -> None:
     from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
     known = DefaultModelConfig.__dataclass_fields__
+    errors = Errors()
     for key in model:
         if key not in known:
-            raise unknown_key("config.model", key, ["core", *known])
+            errors.add(unknown_key("config.model", key, ["core", *known]))
+    errors.check()
 
 
 def env_form(run: str, vectorize_mode: Any) -> Form:
@@ -131,25 +137,50 @@ def env_form(run: str, vectorize_mode: Any) -> Form:
     return "batched" if vectorize_mode == "vector_entry_point" else "copies"
 
 
-def review_settings(run: str, values: Mapping[str, Any]) -> list[str]:
-    """Notices about settings that nothing would come of.
+class Checked(NamedTuple):
+    """Settings of an algorithm, each checked by itself.
+
+    Attributes:
+        config: A fresh AlgorithmConfig that knows the model.
+        values: The other settings.
+        notices: What is said about settings that nothing would come of.
+    """
+
+    config: Any
+    values: dict[str, Any]
+    notices: list[str]
+
+
+def check_settings(run: str, values: Mapping[str, Any]) -> Checked:
+    """Check settings against an algorithm, each by itself.
 
     Args:
         run: The algorithm's name.
         values: `config` of the experiment, search spaces replaced by examples.
 
     Raises:
-        ExperimentError: a setting is not known, of the wrong type, or out of range, or what is learned would
+        ExperimentError: all that is wrong, with the settings of the nearest algorithm where there is none of
+            that name: a setting is not known, of the wrong type, or out of range, or what is learned would
             not be what it asks for.
     """
-    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
-    findings = list(review(run, settings.check(values, config), config))
-    if values.get("output") and importlib.util.find_spec("msgpack_numpy") is None:
-        raise ExperimentError("config.output: RLlib records with msgpack_numpy; pip install msgpack-numpy")
-    refused = next((finding.text for finding in findings if finding.refused), None)
-    if refused is not None:
-        raise ExperimentError(refused)
-    return [finding.text for finding in findings]
+    errors = Errors()
+    with errors.kept():
+        model = settings.mapping(values.get("model"), "config.model")
+        config = defaults(run, model)
+    if errors.lines:
+        nearest = _nearest(run)
+        if nearest is None:
+            raise ExperimentError(*errors.lines)
+        config = _without_model(nearest, values.get("model"), errors)
+        run, model = nearest, {}
+    rest = {key: value for key, value in values.items() if key != "model"}
+    checked = settings.check(rest, config, errors=errors)
+    findings = list(review(run, {**checked, "model": model} if model else checked, config))
+    errors.lines += [finding.text for finding in findings if finding.refused]
+    if checked.get("output") and importlib.util.find_spec("msgpack_numpy") is None:
+        errors.lines.append("config.output: RLlib records with msgpack_numpy; pip install msgpack-numpy")
+    errors.check()
+    return Checked(config, checked, [finding.text for finding in findings])
 
 
 def check_values(run: str, values: Mapping[str, Any], key: str, examples: Iterable[Any]) -> None:
@@ -169,6 +200,24 @@ def check_values(run: str, values: Mapping[str, Any], key: str, examples: Iterab
         settings.check({key: example}, config)
 
 
+def _nearest(run: str) -> str | None:
+    """An algorithm with these settings: the one of that name, or what took the place of one that is gone."""
+    known = algorithms()
+    return next((name for name in (run, *gone.ALGORITHMS.get(run, ())) if name in known), None)
+
+
+def _without_model(run: str, model: Any, errors: Errors) -> Any:
+    """Settings of an algorithm for which a model was refused; keeps all that is wrong with the model."""
+    from engram.agents import ALGORITHMS
+
+    if isinstance(model, Mapping):
+        with errors.kept():
+            defaults(run, model)
+        if "core" in model or (run in ALGORITHMS and ALGORITHMS[run].columnar):
+            errors.lines += complaints(model, "config.model")
+    return defaults(run, {})
+
+
 def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     """Check settings against an algorithm and put them into its AlgorithmConfig.
 
@@ -185,9 +234,7 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     """
     from engram.agents.actions import counted_from_zero
 
-    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
-    checked = settings.check(values, config)
-    checked.pop("model", None)
+    config, checked, _ = check_settings(run, values)
     try:
         counted_from_zero(env.action_space)
     except ValueError as error:

@@ -101,12 +101,17 @@ Examples:\n
 """
 
 
+# What the command took in RLlib's days, and does not show any more.
+OldText = Annotated[str | None, typer.Option(hidden=True)]
+OldNumber = Annotated[int | None, typer.Option(hidden=True)]
+OldFlag = Annotated[bool, typer.Option(hidden=True)]
+
 # The class of all wrong uses of options, wherever this version of typer keeps it.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 def main() -> None:
-    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: one line says what to mend."""
+    """Entry point of the scripts `rllib` and `engram`; 2 as exit code: a line for each thing to mend."""
     with contextlib.suppress(OSError):  # the working folder may be gone
         sys.path.append(os.getcwd())  # last, so that a user's own classes are found and hide nothing
     for stream in (sys.stdout, sys.stderr):
@@ -115,9 +120,10 @@ def main() -> None:
     try:
         name = "engram" if Path(sys.argv[0]).stem == "engram" else "rllib"
         code = _command().main(sys.argv[1:] or ["--help"], name, standalone_mode=False)
-    except (ExperimentError, UsageError) as error:
-        text = error if isinstance(error, ExperimentError) else error.format_message()  # type: ignore[attr-defined]
-        code = _complain(str(text))
+    except ExperimentError as error:
+        code = _complain(*error.lines)
+    except UsageError as error:
+        code = _complain(error.format_message())  # type: ignore[attr-defined]
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except (OSError, UnicodeError, RecursionError, MemoryError) as error:  # what no command has foreseen
@@ -134,13 +140,16 @@ def _command() -> Any:
     return command
 
 
-def _complain(text: str) -> int:
-    print(f"error: {' '.join(text.split())}", file=sys.stderr)
+def _complain(*messages: str) -> int:
+    """Print errors, a line for each; the exit code."""
+    for message in messages:
+        print(f"error: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
 
 @app.command(epilog=TRAIN_EPILOG)
 def train(
+    context: typer.Context,
     words: Annotated[
         list[str] | None,
         typer.Argument(
@@ -212,15 +221,38 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and show everything, start nothing.")
     ] = False,
+    keep_checkpoints_num: OldNumber = None,
+    checkpoint_score_attr: OldText = None,
+    max_failures: OldNumber = None,
+    upload_dir: OldText = None,
+    eager: OldFlag = False,
+    framework: OldText = None,
+    local_mode: OldFlag = False,
+    queue_trials: OldFlag = False,
+    ray_nodes: OldNumber = None,
+    ray_object_store_memory: OldNumber = None,
+    ray_ui: Annotated[bool | None, typer.Option("--ray-ui/--no-ray-ui", hidden=True)] = None,
+    resources_per_trial: OldText = None,
+    scheduler: OldText = None,
+    scheduler_config: OldText = None,
+    torch: OldFlag = False,
+    trace: OldFlag = False,
 ) -> None:
     """Train the experiments of a file, or one given by options."""
-    from engram.train import command
+    from engram.train import command, gone
 
+    if None not in (local_dir, upload_dir):
+        raise ExperimentError("--upload-dir: the same setting as --local-dir; keep '--local-dir'")
+    for notice in gone.check_options(context.params):
+        print(f"notice: {notice}", file=sys.stderr)
     overrides: dict[str, Any] = {
         "num_samples": num_samples,
-        "storage_path": local_dir,
+        "storage_path": local_dir if upload_dir is None else upload_dir,
         "checkpoint_config.checkpoint_frequency": checkpoint_freq,
         "checkpoint_config.checkpoint_at_end": checkpoint_at_end,
+        "checkpoint_config.num_to_keep": keep_checkpoints_num,
+        "checkpoint_config.checkpoint_score_attribute": checkpoint_score_attr,
+        "max_failures": max_failures,
         "restore": restore,
         "run": run,
         "env": env,

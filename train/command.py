@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from engram.train.errors import ExperimentError, unknown
+from engram.train.errors import Errors, ExperimentError, unknown
 from engram.train.experiment import Experiment, Overrides, read_experiments
 from engram.train.inheritance import read_whole_document
 from engram.train.loading import parse_mapping, parse_yaml
@@ -61,17 +61,18 @@ def file_name(words: list[str], config_file: str | None) -> str | None:
     return config_file or next(iter(names), None)
 
 
-def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
+def read_request(request: Request, errors: Errors | None = None) -> tuple[list[Experiment], list[str]]:
     """Read the experiments a request names.
 
     Args:
         request: What the command line asks for.
+        errors: Receives what is wrong with the experiments; as in `read_experiments`.
 
     Returns:
         The experiments, and notices for the user.
 
     Raises:
-        ExperimentError: what is wrong with them.
+        ExperimentError: what is wrong with the options or, without `errors`, with the experiments.
     """
     if request.file is None and not {"run", "env"} & request.overrides.keys():
         raise ExperimentError("train: expected an experiment file (-f FILE), or --run ALGORITHM --env ID")
@@ -79,7 +80,7 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     document = (
         {"default" if name is None else name: {}}
         if request.file is None
-        else read_whole_document(request.file)
+        else read_whole_document(request.file, errors)
     )
     if request.only:
         document = _chosen(document, request.only)
@@ -92,7 +93,7 @@ def read_request(request: Request) -> tuple[list[Experiment], list[str]]:
     config = parse_mapping(request.config, "--config") if request.config else {}
     settings = {f"config.{key}": value for key, value in config.items()} | _assignments(request.settings)
     overrides = Overrides(settings | request.overrides, _stop(request.stop), request.seeds)
-    return read_experiments(document, overrides, request.file or "train")
+    return read_experiments(document, overrides, request.file or "train", errors)
 
 
 def _chosen(document: Any, names: list[str]) -> dict[str, Any]:
@@ -141,22 +142,23 @@ def train(
     Raises:
         ExperimentError: anything that is wrong before Ray starts.
     """
-    experiments, notices = read_request(request)
+    from engram.train import cluster
+
+    options = cluster.RayOptions(*ray)
+    cluster.set_environment(options)  # reading a model's section imports Ray
+    errors = Errors()
+    experiments, notices = read_request(request, errors)
     for notice in notices:
         print(f"notice: {notice}", file=sys.stderr)
     from rich.console import Console
 
-    from engram.train import cluster
-
-    options = cluster.RayOptions(*ray)
-    cluster.set_environment(options)
     from engram.train import runner
     from engram.train.folders import Claims
     from engram.train.header import print_header
-    from engram.train.plan import make_plan, resolved
+    from engram.train.plan import resolved
 
     console = Console(soft_wrap=True, emoji=False)
-    plans = [make_plan(experiment, resume) for experiment in experiments]
+    plans = _plans(experiments, resume, errors)
     for plan in plans:
         cluster.check_resources(plan, options)
     with Claims() as claims:
@@ -180,6 +182,18 @@ def train(
         words = f"resume with: {shlex.join(['rllib', *again])}" if _left(plans) else "nothing to resume yet"
         console.print(words, markup=False, highlight=False)
     return code
+
+
+def _plans(experiments: list[Experiment], resume: bool, errors: Errors) -> list[Plan]:
+    """Check experiments to the end; raises all errors at once, those of reading them included."""
+    from engram.train.plan import make_plan
+
+    plans = []
+    for experiment in experiments:
+        with errors.kept():
+            plans.append(make_plan(experiment, resume))
+    errors.check()
+    return plans
 
 
 def _left(plans: list[Plan]) -> bool:

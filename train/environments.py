@@ -14,7 +14,7 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode
 
-from engram.train.errors import ExperimentError, reason, unknown, unknown_key
+from engram.train.errors import Errors, ExperimentError, reason, unknown, unknown_key
 
 NAMESPACE = "engram/"
 MODULE = "engram.envs:"  # what makes a Ray worker import our registrations
@@ -197,9 +197,11 @@ def _check_keys(
     if form == "lanes" and batched is not None:
         taken = _parameters(batched)
         extra = extra if taken is None else extra & taken
+    errors = Errors()
     for key in env_config:
         if key not in known | extra:
-            raise unknown_key(path, key, known)
+            errors.add(unknown_key(path, key, known))
+    errors.check()
 
 
 def _parameters(creator: Any) -> set[str] | None:

@@ -1,20 +1,66 @@
-"""The one error a user sees: a single line that names the offender, the legal values and the nearest one."""
+"""The one error a user sees: a line for each thing that is wrong, the legal values and the nearest one."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class ExperimentError(ValueError):
     """Something the user wrote is wrong: a file, a key, a value, an option or a checkpoint.
 
-    The command prints it as one line on stderr and ends with exit code 2.
+    The command prints a line for each message on stderr and ends with exit code 2.
 
     Args:
-        message: What is wrong, starting with the dotted path of the offender. Line breaks become spaces.
+        messages: What is wrong, each starting with the dotted path of the offender. Line breaks become
+            spaces, and what is said twice is kept once.
+
+    Attributes:
+        lines: The messages.
     """
 
-    def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))
+    def __init__(self, *messages: str) -> None:
+        self.lines = tuple(dict.fromkeys(" ".join(message.split()) for message in messages))
+        super().__init__("; ".join(self.lines))
+
+
+class Errors:
+    """Collects what is wrong, so that a user sees all of it at once.
+
+    Example:
+        errors = Errors()
+        for key, value in section.items():
+            with errors.kept():
+                check(key, value)
+        errors.check()
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, error: ExperimentError) -> None:
+        """Keep an error instead of raising it.
+
+        Args:
+            error: What is wrong.
+        """
+        self.lines += error.lines
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the error that is raised inside, and go on behind."""
+        try:
+            yield
+        except ExperimentError as error:
+            self.add(error)
+
+    def check(self) -> None:
+        """Raise all that was kept as one error, if there is any.
+
+        Raises:
+            ExperimentError: with a line for each.
+        """
+        if self.lines:
+            raise ExperimentError(*self.lines)
 
 
 def unknown(path: str, name: object, known: Iterable[str], limit: int = 30) -> ExperimentError:

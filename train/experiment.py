@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from engram.train import metrics, renames
-from engram.train.errors import ExperimentError, unknown_key
+from engram.train import gone, metrics, renames, swap
+from engram.train.errors import Errors, ExperimentError, unknown_key
 from engram.train.loading import quotes_hint
 
 
@@ -76,7 +76,7 @@ class Overrides:
 
 
 def read_experiments(
-    document: Any, overrides: Overrides, source: str = "file"
+    document: Any, overrides: Overrides, source: str = "file", errors: Errors | None = None
 ) -> tuple[list[Experiment], list[str]]:
     """Turn a document into checked experiments.
 
@@ -84,89 +84,146 @@ def read_experiments(
         document: What `parse_yaml` returned.
         overrides: Changes from the command line.
         source: What to call the document in an error.
+        errors: Receives what is wrong, if it is to be shown together with what later checks find; the
+            experiments then lack what was refused.
 
     Returns:
-        The experiments in file order, and notices about names of older RLlib versions.
+        The experiments in file order, and notices: names of older RLlib versions, keys without effect, keys
+        of another core than the one that is named.
 
     Raises:
-        ExperimentError: anything that is not an experiment.
+        ExperimentError: anything that is not an experiment, all of it at once; only without `errors`.
     """
-    if not isinstance(document, dict) or not document:
-        raise ExperimentError(
-            f"{source}: expected `name: {{env: ..., run: ..., stop: ..., config: ...}}`, found no experiment"
-        )
+    found = Errors() if errors is None else errors
     experiments, notices = [], []
-    for name, raw in document.items():
-        experiment, renamed = _read_one(name, raw, overrides)
-        experiments.append(experiment)
-        if renamed:
-            notices.append(f"{name}: names of older RLlib versions taken as: {', '.join(renamed)}")
+    if isinstance(document, dict) and document:
+        for name, raw in document.items():
+            experiment, said = _read_one(name, raw, overrides, found)
+            experiments += [] if experiment is None else [experiment]
+            notices += [f"{name}: {text}" for text in said]
+    else:
+        expected = "expected `name: {env: ..., run: ..., stop: ..., config: ...}`, found no experiment"
+        found.add(ExperimentError(f"{source}: {expected}"))
+    if errors is None:
+        found.check()
     return experiments, notices
 
 
-def _read_one(name: str, raw: Any, overrides: Overrides) -> tuple[Experiment, list[str]]:
+def _read_one(
+    name: str, raw: Any, overrides: Overrides, errors: Errors
+) -> tuple[Experiment | None, list[str]]:
     if not re.fullmatch(r"\w[\w.+-]*", name) or len(name) > 100:
-        raise ExperimentError(
-            f"{name!r}: an experiment's name is its folder; legal: letters, digits, . _ + -"
-        )
+        legal = "an experiment's name is its folder; legal: letters, digits, . _ + -"
+        errors.add(ExperimentError(f"{name!r}: {legal}"))
+        name = "experiment"
     if not isinstance(raw, dict):
-        raise ExperimentError(f"{name}: expected {{env: ..., run: ..., config: ...}}, got {raw!r}")
-    section, _ = renames.rename(raw, {k: v for k, v in renames.EXPERIMENT.items() if "." not in v}, name)
-    section = _spread(section, name)
-    section["config"], old = renames.rename(_mapping(section, "config", name), renames.CONFIG, "config")
+        errors.add(ExperimentError(f"{name}: expected {{env: ..., run: ..., config: ...}}, got {raw!r}"))
+        return None, []
+    section, notices = _todays_section(raw, name, errors)
+    config, old, said = _todays_config(_mapping(section, "config", name, errors), "config", errors)
+    section, former = section | {"config": config}, swap.types_of(config)
     for path, value in overrides.settings.items():
-        set_dotted(section, path, value)
+        with errors.kept():
+            set_dotted(section, path, value)
+    section = _known_keys(section, name, errors)
+    checkpoint = _mapping(section, "checkpoint_config", name, errors)
+    _name_score(checkpoint)
+    config = _mapping(section, "config", name, errors)
+    _take_env(section, config, name, errors)
+    config, more = gone.take_out(config, gone.CONFIG, "config", errors)
+    more += _drop_framework(config, "config", errors)
+    if isinstance(config.get("model"), dict):
+        table = gone.in_model(section.get("run"), config["model"])
+        config["model"], said_of_model = gone.take_out(config["model"], table, "config.model", errors)
+        more += said_of_model
+    fixed = [path.removeprefix("config.") for path in overrides.settings]
+    config, swapped = swap.fitted(config, former, fixed)
+    with errors.kept():
+        _add_seeds(config, overrides.seeds)
+    stop, old_stop = renames.rename(_mapping(section, "stop", name, errors), renames.METRICS, "stop", errors)
+    asked, old_asked = renames.rename(dict(overrides.stop), renames.METRICS, "--stop", errors)
+    section |= {"name": name, "config": config, "checkpoint_config": checkpoint}
+    section["stop"] = _checked_stop(stop | asked, str(section.get("run")), errors)
+    if renamed := [*old, *old_stop, *old_asked]:
+        notices.insert(0, f"names of older RLlib versions taken as: {', '.join(renamed)}")
+    experiment = _validate(section, errors)
+    return experiment, [*notices, *said, *more, *swapped]
+
+
+def _todays_section(raw: dict[str, Any], name: str, errors: Errors) -> tuple[dict[str, Any], list[str]]:
+    """The experiment as written, under today's names, and notices about what has no effect."""
+    plain = {old: new for old, new in renames.EXPERIMENT.items() if "." not in new}
+    section, _ = renames.rename(raw, plain, name, errors)
+    section, notices = gone.take_out(section, gone.EXPERIMENT, name, errors)
+    return _spread(section, name, errors), notices
+
+
+def _todays_config(
+    config: dict[str, Any], path: str, errors: Errors
+) -> tuple[dict[str, Any], list[str], list[str]]:
+    """`config` under today's names, a list of `old -> new`, and notices."""
+    config, notices = renames.schedules(config)
+    config, old = renames.rename(config, renames.CONFIG, path, errors)
+    inner = config.get("evaluation_config")
+    if isinstance(inner, dict):
+        inner, older, _ = _todays_config(inner, f"{path}.evaluation_config", errors)
+        inner, said = gone.take_out(inner, gone.CONFIG, f"{path}.evaluation_config", errors)
+        said += _drop_framework(inner, f"{path}.evaluation_config", errors)
+        config["evaluation_config"], old, notices = inner, [*old, *older], [*notices, *said]
+    return config, old, notices
+
+
+def _known_keys(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
     for key in section:
         if key not in KEYS:
-            raise unknown_key(name, key, KEYS)
-    config = _mapping(section, "config", name)
-    _take_env(section, config, name)
-    _drop_framework(config)
-    _add_seeds(config, overrides.seeds)
-    stop, old_stop = renames.rename(_mapping(section, "stop", name), renames.METRICS, "stop")
-    more, old_more = renames.rename(dict(overrides.stop), renames.METRICS, "--stop")
-    experiment = _validate(
-        section
-        | {"config": config, "stop": _checked_stop(stop | more, str(section.get("run"))), "name": name}
-    )
-    return experiment, old + old_stop + old_more
+            errors.add(unknown_key(name, key, KEYS))
+    return {key: value for key, value in section.items() if key in KEYS}
 
 
-def _mapping(section: dict[str, Any], key: str, name: str) -> dict[str, Any]:
+def _mapping(section: dict[str, Any], key: str, name: str, errors: Errors) -> dict[str, Any]:
     value = section.get(key)
     if value is not None and not isinstance(value, dict):
-        raise ExperimentError(f"{name}.{key}: expected a mapping, got {value!r}")
+        errors.add(ExperimentError(f"{name}.{key}: expected a mapping, got {value!r}"))
+        return {}
     return dict(value or {})
 
 
-def _spread(section: dict[str, Any], name: str) -> dict[str, Any]:
-    """Move `checkpoint_freq: 5` and its kin into `checkpoint_config`, and name the score of today."""
-    checkpoint = _mapping(section, "checkpoint_config", name)
+def _spread(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
+    """Move `checkpoint_freq: 5` and its kin into `checkpoint_config`."""
+    checkpoint = _mapping(section, "checkpoint_config", name, errors)
     for old, new in renames.EXPERIMENT.items():
         if old in section and "." in new:
             checkpoint.setdefault(new.split(".")[1], section.pop(old))
+    return section | {"checkpoint_config": checkpoint}
+
+
+def _name_score(checkpoint: dict[str, Any]) -> None:
+    """Give the score of checkpoints today's name."""
     score = checkpoint.get("checkpoint_score_attribute")
     if isinstance(score, str):
         if score.startswith("min-"):
             checkpoint["checkpoint_score_order"] = "min"
         score = score.removeprefix("min-")
         checkpoint["checkpoint_score_attribute"] = renames.METRICS.get(score, score)
-    return section | {"checkpoint_config": checkpoint}
 
 
-def _take_env(section: dict[str, Any], config: dict[str, Any], name: str) -> None:
+def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors: Errors) -> None:
     """`env` may stand beside `run` or inside `config`."""
     inside = config.pop("env", None)
     if inside is not None and section.setdefault("env", inside) != inside:
-        raise ExperimentError(f"config.env: {inside!r} here, {section['env']!r} beside `run`; keep one")
-    if section.get("env") is None:
-        raise ExperimentError(f"{name}.env: missing; see `rllib list envs`")
+        errors.add(ExperimentError(f"config.env: {inside!r} here, {section['env']!r} beside `run`; keep one"))
+    for key, kind in (("env", "envs"), ("run", "algorithms")):
+        if section.get(key) is None:
+            errors.add(ExperimentError(f"{name}.{key}: missing; see `rllib list {kind}`"))
 
 
-def _drop_framework(config: dict[str, Any]) -> None:
+def _drop_framework(config: dict[str, Any], path: str, errors: Errors) -> list[str]:
     framework = config.pop("framework", "torch")
-    if framework != "torch":
-        raise ExperimentError(f"config.framework: {framework!r}; legal: torch")
+    if framework not in renames.FRAMEWORKS:
+        errors.add(ExperimentError(f"{path}.framework: {framework!r}; legal: torch"))
+    elif framework != "torch":
+        return [f"{path}.framework {framework!r} has no effect: PyTorch is used"]
+    return []
 
 
 def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
@@ -178,11 +235,14 @@ def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
     config["seed"] = {"grid_search": [first + index for index in range(seeds)]}
 
 
-def _checked_stop(stop: dict[str, Any], run: str) -> dict[str, float]:
-    for key in stop:
-        if not metrics.is_known(key, run):
-            raise unknown_key("stop", key, metrics.alike(key))
-    return {key: metrics.check_stop(key, value) for key, value in stop.items()}
+def _checked_stop(stop: dict[str, Any], run: str, errors: Errors) -> dict[str, float]:
+    checked = {}
+    for key, value in stop.items():
+        with errors.kept():
+            if not metrics.is_known(key, run):
+                raise unknown_key("stop", key, metrics.alike(key))
+            checked[key] = metrics.check_stop(key, value)
+    return checked
 
 
 def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
@@ -214,18 +274,27 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
     here[keys[-1]] = value
 
 
-def _validate(section: dict[str, Any]) -> Experiment:
-    for key in section["checkpoint_config"]:
+def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
+    """The experiment without what is wrong with it; None where it lacks an algorithm or an environment."""
+    checkpoint = section["checkpoint_config"]
+    for key in checkpoint:
         if key not in CheckpointSection.model_fields:
-            raise unknown_key("checkpoint_config", key, CheckpointSection.model_fields)
+            errors.add(unknown_key("checkpoint_config", key, CheckpointSection.model_fields))
+    section["checkpoint_config"] = {
+        key: value for key, value in checkpoint.items() if key in CheckpointSection.model_fields
+    }
     if not str(section.get("storage_path", "x")).strip():
-        raise ExperimentError("storage_path: empty; leave it out for ~/ray_results")
-    if section.get("run") is None:
-        raise ExperimentError(f"{section['name']}.run: missing; see `rllib list algorithms`")
+        errors.add(ExperimentError("storage_path: empty; leave it out for ~/ray_results"))
     try:
         return Experiment.model_validate(section)
     except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"])
-        hint = quotes_hint(first["input"]) if first["type"] == "string_type" else ""
-        raise ExperimentError(f"{path}: {first['msg'].lower()}, got {first['input']!r}{hint}") from None
+        wrong = set()
+        for each in error.errors():
+            path = ".".join(str(part) for part in each["loc"])
+            hint = quotes_hint(each["input"]) if each["type"] == "string_type" else ""
+            if path not in ("env", "run") or section.get(path) is not None:  # what is missing was said
+                errors.add(ExperimentError(f"{path}: {each['msg'].lower()}, got {each['input']!r}{hint}"))
+            wrong.add(each["loc"][0])
+    if {"env", "run"} & wrong:
+        return None
+    return Experiment.model_validate({key: value for key, value in section.items() if key not in wrong})

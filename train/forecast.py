@@ -22,8 +22,7 @@ def count_trials(samples: int, domains: Mapping[Path, Domain]) -> int:
         samples: `num_samples`.
         domains: The search spaces.
     """
-    grids = (len(domain.arguments) for domain in domains.values() if domain.kind == "grid_search")
-    return samples * math.prod(grids)
+    return samples * math.prod(domain.points() for domain in domains.values())
 
 
 def check_trials(experiment: Experiment, domains: Mapping[Path, Domain]) -> None:
@@ -41,7 +40,7 @@ def check_trials(experiment: Experiment, domains: Mapping[Path, Domain]) -> None
         return
     factors = [f"num_samples {experiment.num_samples:,}"] if experiment.num_samples > 1 else []
     factors += [
-        f"config.{'.'.join(place)} {len(domain.arguments):,} values"
+        f"config.{'.'.join(place)} {domain.points():,} values"
         for place, domain in domains.items()
         if domain.kind == "grid_search"
     ]

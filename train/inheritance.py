@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from engram.train.errors import ExperimentError
+from engram.train.errors import Errors, ExperimentError
 from engram.train.files import is_file, typed_path
 from engram.train.loading import read_document, read_shipped
-from engram.train.search import KINDS
+from engram.train.search import kind_of
 
 MAX_DEPTH = 10  # experiments that build on one another
 
 
-def read_whole_document(name: str) -> Any:
+def read_whole_document(name: str, errors: Errors | None = None) -> Any:
     """Read an experiment file as `read_document` does, and fill in what comes from a base.
 
     A base is a file, named relative to this one, or a shipped config; it holds one experiment. Sections are
@@ -20,12 +20,13 @@ def read_whole_document(name: str) -> Any:
 
     Args:
         name: A path or a shipped config's name.
+        errors: Receives what need not end the reading, as in `read_document`.
 
     Raises:
         ExperimentError: a file cannot be read, a base is not one experiment, or bases go round in a circle.
     """
     path = typed_path(name)
-    return _filled(read_document(name), path.parent if is_file(path) else None, 0)
+    return _filled(read_document(name, errors), path.parent if is_file(path) else None, 0)
 
 
 def _filled(document: Any, folder: Path | None, depth: int) -> Any:
@@ -63,14 +64,10 @@ def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         own: What has the last word.
     """
     types = {section["type"] for section in (base, own) if isinstance(section.get("type"), str)}
-    if _is_search(own) or _is_search(base) or len(types) == 2:
+    if kind_of(own) or kind_of(base) or len(types) == 2:
         return own
     both = dict(base)
     for key, value in own.items():
         inner = base.get(key)
         both[key] = merged(inner, value) if isinstance(inner, dict) and isinstance(value, dict) else value
     return both
-
-
-def _is_search(section: dict[str, Any]) -> bool:
-    return len(section) == 1 and next(iter(section)).removeprefix("tune.") in KINDS

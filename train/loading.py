@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from engram.train.errors import ExperimentError, reason, unknown
+from engram.train.errors import Errors, ExperimentError, reason, unknown
 from engram.train.files import typed_path
 
 MAX_DEPTH = 40  # levels of nesting
@@ -26,7 +26,11 @@ class _Ambiguous(yaml.constructor.ConstructorError):
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads `1e-4` as a float and refuses a key that stands twice."""
+    """SafeLoader that reads `1e-4` as a float and notes keys that stand twice."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.twice: list[str] = []
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
         """Build a number; raises `yaml.YAMLError` where its base is 60 or, by a leading zero, 8."""
@@ -44,13 +48,15 @@ class _Loader(yaml.SafeLoader):
         )
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping; raises `yaml.YAMLError` where a key stands twice."""
-        written = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
-        twice = next((key for key in written if written.count(key) > 1 and key != "<<"), None)
-        if twice is not None:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {twice!r} stands twice", node.start_mark
-            )
+        """Build a mapping; of a key that stands twice, the last value."""
+        lines: dict[str, list[int]] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value != "<<":
+                lines.setdefault(key.value, []).append(key.start_mark.line + 1)
+        for key, at in lines.items():
+            if len(at) > 1:
+                places = f"{', '.join(map(str, at[:-1]))} and {at[-1]}"
+                self.twice.append(f"key {key!r} stands twice, in lines {places}")
         return super().construct_mapping(node, deep)
 
 
@@ -65,12 +71,13 @@ _Loader.add_implicit_resolver(
 )
 
 
-def parse_yaml(text: str, source: str) -> Any:
+def parse_yaml(text: str, source: str, errors: Errors | None = None) -> Any:
     """Read one YAML document of plain data.
 
     Args:
         text: The document.
         source: What to call it in an error: a file name or an option.
+        errors: Receives keys that stand twice, if they are to be shown together with other errors.
 
     Returns:
         None, bool, int, float, str, and lists and mappings (string keys) of these.
@@ -79,7 +86,8 @@ def parse_yaml(text: str, source: str) -> Any:
         ExperimentError: broken YAML, or anything that is no plain data.
     """
     try:
-        document = yaml.load(text, Loader=_Loader)
+        loader = _Loader(text)
+        document = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -87,6 +95,10 @@ def parse_yaml(text: str, source: str) -> Any:
         raise ExperimentError(f"{source}{where}: {what}{error.problem or error.context}") from None
     except Exception as error:  # PyYAML leaks ValueError, TypeError, RecursionError, ... for broken scalars
         raise ExperimentError(f"{source}: not valid YAML: {reason(error)}") from None
+    found = Errors() if errors is None else errors
+    found.lines += dict.fromkeys(f"{source}: {text}" for text in loader.twice)
+    if errors is None:
+        found.check()
     return _Plain(source).copy(document, source, 0)
 
 
@@ -136,18 +148,19 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
     return value
 
 
-def read_document(name: str) -> Any:
+def read_document(name: str, errors: Errors | None = None) -> Any:
     """Read an experiment file; a name that is no path but a shipped config's means that config.
 
     Args:
         name: A path, or a shipped config such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`; `-` for
             standard input.
+        errors: As in `parse_yaml`.
 
     Raises:
         ExperimentError: no such file, not readable, not YAML.
     """
     if name == "-":
-        return parse_yaml(_standard_input(), "standard input")
+        return parse_yaml(_standard_input(), "standard input", errors)
     path = typed_path(name)
     try:
         text = path.read_text(encoding="utf-8") if path.is_file() else _shipped_text(name)
@@ -155,7 +168,7 @@ def read_document(name: str) -> Any:
         if isinstance(error, ExperimentError):
             raise
         raise ExperimentError(f"{name}: cannot be read: {reason(error)}") from None
-    return parse_yaml(text, name)
+    return parse_yaml(text, name, errors)
 
 
 def _standard_input() -> str:

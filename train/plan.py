@@ -11,7 +11,7 @@ from engram.train import build, forecast, search, settings, storage
 from engram.train.changes import Resumed
 from engram.train.checkpoints import check_fits, check_unfinished, find_checkpoint
 from engram.train.environments import EnvFacts, info_keys, probe
-from engram.train.errors import ExperimentError
+from engram.train.errors import Errors, ExperimentError
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
 
@@ -47,17 +47,17 @@ class Plan:
     @property
     def storage(self) -> str:
         """Absolute path (or URI) that holds the experiment's folder."""
-        return storage.resolve(self.experiment.storage_path)
+        return _storage(self.experiment)
 
     @property
     def location(self) -> str:
         """Absolute path (or URI) of the experiment's folder."""
-        return f"{self.storage.rstrip('/')}/{self.experiment.name}"
+        return _location(self.experiment)
 
     @property
     def folder(self) -> Path | None:
         """The experiment's folder; None where results go to a URI."""
-        return None if storage.is_uri(self.storage) else Path(self.location)
+        return _folder(self.experiment)
 
     @property
     def seeds(self) -> list[Any]:
@@ -71,6 +71,18 @@ class Plan:
         return forecast.count_trials(self.experiment.num_samples, self.domains)
 
 
+def _storage(experiment: Experiment) -> str:
+    return storage.resolve(experiment.storage_path)
+
+
+def _location(experiment: Experiment) -> str:
+    return f"{_storage(experiment).rstrip('/')}/{experiment.name}"
+
+
+def _folder(experiment: Experiment) -> Path | None:
+    return None if storage.is_uri(_storage(experiment)) else Path(_location(experiment))
+
+
 def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     """Check an experiment to the end, without starting Ray.
 
@@ -79,34 +91,45 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         resume: Whether it goes on from its own checkpoints, whatever it once was restored from.
 
     Raises:
-        ExperimentError: what is wrong.
+        ExperimentError: all that is wrong, as far as one check does not need another's result.
     """
-    plain, domains = search.split(experiment.config, "config")
-    forecast.check_trials(experiment, domains)
-    variants = _variants(experiment, plain, domains)
-    envs = _probe_all(experiment, variants)
-    quiet()
-    idle = [text for values in variants for text in build.review_settings(experiment.run, values)]
-    configs = [
-        build.build_config(experiment.run, env, values) for env, values in zip(envs, variants, strict=True)
-    ]
-    described = [
-        build.describe_module(config, env)
-        for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
-        if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
-    ]
-    forecast.check_metrics(experiment, configs[0])
-    _check_info(experiment, configs)
-    _check_evaluations(experiment, configs, envs)
+    errors = Errors()
+    with errors.kept():
+        if (folder := _folder(experiment)) is not None:
+            storage.check_writable(folder)
+    with errors.kept():
+        plain, domains = search.split(experiment.config, "config", errors)
+        forecast.check_trials(experiment, domains)
+        variants = _variants(experiment, plain, domains)
+        envs, configs, idle = _build_all(experiment, variants)
+    errors.check()
+    with errors.kept():
+        described = [
+            build.describe_module(config, env)
+            for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
+            if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
+        ]
+    with errors.kept():
+        forecast.check_metrics(experiment, configs[0])
+    with errors.kept():
+        _check_info(experiment, configs)
+    with errors.kept():
+        _check_evaluations(experiment, configs, envs)
+    errors.check()
     if experiment.restore is not None and not resume:
         restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
         check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})
     notices = dict.fromkeys([*idle, *forecast.notices(experiment, configs[0], domains)])
-    plan = Plan(experiment, configs[0], envs[0], described[0], domains, tuple(notices), tuple(configs[1:]))
-    if plan.folder is not None:
-        storage.check_writable(plan.folder)
-    return plan
+    return Plan(
+        experiment,
+        configs[0],
+        envs[0],
+        described[0],
+        domains,
+        notices=tuple(notices),
+        others=tuple(configs[1:]),
+    )
 
 
 def _variants(
@@ -123,18 +146,53 @@ def _variants(
     return variants
 
 
-def _probe_all(experiment: Experiment, variants: list[dict[str, Any]]) -> list[EnvFacts]:
-    """Facts of each variant's environment; equal settings are probed once."""
-    probed: dict[str, EnvFacts] = {}
+def _build_all(
+    experiment: Experiment, variants: list[dict[str, Any]]
+) -> tuple[list[EnvFacts], list[Any], list[str]]:
+    """Facts of each variant's environment, its AlgorithmConfig, and notices about settings of no effect."""
+    errors = Errors()
+    found = _probe_all(experiment, variants, errors)
+    quiet()
+    envs, configs, idle = [], [], []
+    for env, values in zip(found, variants, strict=True):
+        with errors.kept():
+            idle += build.check_settings(experiment.run, values).notices
+            if env is not None:
+                configs.append(build.build_config(experiment.run, env, values))
+                envs.append(env)
+    if errors.lines:
+        _probe_evaluations(experiment, variants, errors)
+    errors.check()
+    return envs, configs, idle
+
+
+def _probe_all(
+    experiment: Experiment, variants: list[dict[str, Any]], errors: Errors
+) -> list[EnvFacts | None]:
+    """Facts of each variant's environment, None where there are none; equal settings are probed once."""
+    probed: dict[str, EnvFacts | None] = {}
     found = []
     for values in variants:
-        section = settings.mapping(values.get("env_config"), "config.env_config")
         form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
-        key = json.dumps([section, form])
+        key = json.dumps([values.get("env_config"), form])
         if key not in probed:
-            probed[key] = probe(experiment.env, section, form)
+            probed[key] = None
+            with errors.kept():
+                section = settings.mapping(values.get("env_config"), "config.env_config")
+                probed[key] = probe(experiment.env, section, form)
         found.append(probed[key])
     return found
+
+
+def _probe_evaluations(experiment: Experiment, variants: list[dict[str, Any]], errors: Errors) -> None:
+    """Look at evaluations' own settings of the environment where there is no config to look at."""
+    for values in variants:
+        inner = values.get("evaluation_config")
+        section = inner.get("env_config") if isinstance(inner, dict) else None
+        if isinstance(section, dict) and section:
+            form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
+            with errors.kept():
+                probe(experiment.env, section, form, "config.evaluation_config.env_config")
 
 
 def _check_info(experiment: Experiment, configs: list[Any]) -> None:

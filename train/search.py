@@ -1,17 +1,18 @@
 """Search spaces in YAML: `lr: {grid_search: [1e-3, 3e-4]}`, and choice, uniform, loguniform, ..."""
 
 import copy
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from engram.train.errors import ExperimentError
+from engram.train.errors import Errors, ExperimentError
 
 Path = tuple[str, ...]
 
-_LISTS = ("grid_search", "choice")
+LISTS = ("grid_search", "choice")
 _RANGES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2}  # name -> number of arguments
-KINDS = (*_LISTS, *_RANGES)
+KINDS = (*LISTS, *_RANGES)
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Domain:
 
     Attributes:
         kind: One of `KINDS`.
-        arguments: The listed values, or lower bound, upper bound (and step).
+        arguments: The listed values, mappings among them with search spaces of their own, or lower bound,
+            upper bound (and step).
     """
 
     kind: str
@@ -28,8 +30,8 @@ class Domain:
 
     def examples(self) -> tuple[Any, ...]:
         """Values to check before anything runs: all that are listed, or both ends of the range."""
-        if self.kind in _LISTS:
-            return self.arguments
+        if self.kind in LISTS:
+            return tuple(example for value in self.arguments for example in _examples(value))
         low, high = self.arguments[:2]
         return (low, high - 1) if self.kind == "randint" else (low, high)
 
@@ -37,47 +39,90 @@ class Domain:
         """The same space as an object of Ray Tune."""
         from ray import tune
 
-        if self.kind in _LISTS:
-            return getattr(tune, self.kind)(list(self.arguments))
+        if self.kind in LISTS:
+            return getattr(tune, self.kind)([_tuned(value) for value in self.arguments])
         return getattr(tune, self.kind)(*self.arguments)
 
+    def points(self) -> int:
+        """How many trials a grid makes of it; what is drawn makes one."""
+        return sum(_points(value) for value in self.arguments) if self.kind == "grid_search" else 1
 
-def split(config: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[Path, Domain]]:
+
+def kind_of(value: Any) -> str:
+    """The kind of search space that a value is; empty where it is none.
+
+    Args:
+        value: What the user wrote.
+    """
+    if not isinstance(value, dict) or len(value) != 1:
+        return ""
+    kind = str(next(iter(value))).removeprefix("tune.")
+    return kind if kind in KINDS else ""
+
+
+def _examples(value: Any) -> Iterator[Any]:
+    return variants(*split(value, "")) if isinstance(value, dict) else iter((value,))
+
+
+def _tuned(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    tuned, domains = split(value, "")
+    for place, domain in domains.items():
+        put(tuned, place, domain.to_tune())
+    return tuned
+
+
+def _points(value: Any) -> int:
+    domains = split(value, "")[1] if isinstance(value, dict) else {}
+    return math.prod(domain.points() for domain in domains.values())
+
+
+def split(
+    config: dict[str, Any], path: str, errors: Errors | None = None
+) -> tuple[dict[str, Any], dict[Path, Domain]]:
     """Take the search spaces out of a section.
 
     Args:
         config: The section as written.
         path: Its dotted path, for errors.
+        errors: Receives what is wrong with the arguments of spaces, which are then left out.
 
     Returns:
         The section with the first example in place of each space, and the spaces by their path in it.
 
     Raises:
-        ExperimentError: a space's arguments are wrong.
+        ExperimentError: the arguments of spaces are wrong, all of them at once; only without `errors`.
     """
+    found = Errors() if errors is None else errors
     plain = copy.deepcopy(config)
-    domains = dict(_find(plain, path, ()))
+    domains = dict(_find(plain, path, (), found))
+    if errors is None:
+        found.check()
     for place, domain in domains.items():
         put(plain, place, domain.examples()[0])
     return plain, domains
 
 
-def _find(section: dict[str, Any], path: str, place: Path) -> Iterator[tuple[Path, Domain]]:
-    for key, value in section.items():
+def _find(section: dict[str, Any], path: str, place: Path, errors: Errors) -> Iterator[tuple[Path, Domain]]:
+    for key, value in list(section.items()):
         if not isinstance(value, dict):
             continue
-        kind = next(iter(value), "").removeprefix("tune.") if len(value) == 1 else ""
-        if kind in KINDS:
-            yield (*place, key), _domain(kind, next(iter(value.values())), f"{path}.{key}.{kind}")
+        if kind := kind_of(value):
+            before = len(errors.lines)
+            with errors.kept():
+                yield (*place, key), _domain(kind, next(iter(value.values())), f"{path}.{key}.{kind}")
+            if len(errors.lines) > before:
+                del section[key]
         else:
-            yield from _find(value, f"{path}.{key}", (*place, key))
+            yield from _find(value, f"{path}.{key}", (*place, key), errors)
 
 
 def _domain(kind: str, arguments: Any, path: str) -> Domain:
     if not isinstance(arguments, list) or not arguments:
         raise ExperimentError(f"{path}: expected a list of values, got {arguments!r}")
-    if kind in _LISTS:
-        return Domain(kind, tuple(arguments))
+    if kind in LISTS:
+        return Domain(kind, tuple(_listed(value, kind, f"{path}[{i}]") for i, value in enumerate(arguments)))
     count = _RANGES[kind]
     if len(arguments) != count or not all(_is_number(value) for value in arguments):
         form = "[lower, upper, step]" if count == 3 else "[lower, upper]"
@@ -88,6 +133,16 @@ def _domain(kind: str, arguments: Any, path: str) -> Domain:
     if kind == "randint" and not all(float(value).is_integer() for value in arguments):
         raise ExperimentError(f"{path}: bounds must be whole numbers, got {arguments!r}")
     return Domain(kind, tuple(int(v) for v in arguments) if kind == "randint" else tuple(arguments))
+
+
+def _listed(value: Any, kind: str, path: str) -> Any:
+    """A listed value; raises ExperimentError where a search space inside it cannot be."""
+    inner = split(value, path)[1] if isinstance(value, dict) else {}
+    if kind == "choice" and any(domain.points() > 1 for domain in inner.values()):
+        raise ExperimentError(
+            f"{path}: a grid_search inside what is drawn; use grid_search for both, or neither"
+        )
+    return value
 
 
 def _is_number(value: Any) -> bool:

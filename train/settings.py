@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from engram.train.errors import ExperimentError, unknown, unknown_key
+from engram.train.errors import Errors, ExperimentError, unknown, unknown_key
 from engram.train.loading import quotes_hint
 
 _SIMPLE = (bool, int, float, str, list, dict)
@@ -143,7 +143,9 @@ def _is_hidden(name: str, default: Any) -> bool:
     return of_code or name in _HIDDEN
 
 
-def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dict[str, Any]:
+def check(
+    config: Mapping[str, Any], defaults: Any, path: str = "config", errors: Errors | None = None
+) -> dict[str, Any]:
     """Check an experiment's `config` key by key.
 
     Args:
@@ -151,31 +153,39 @@ def check(config: Mapping[str, Any], defaults: Any, path: str = "config") -> dic
             be mappings here.
         defaults: The algorithm's AlgorithmConfig object.
         path: Dotted path of the section, for errors.
+        errors: Receives what is wrong, which is then left out.
 
     Returns:
         The settings, whole floats made integers where an integer is due.
 
     Raises:
-        ExperimentError: an unknown key, a wrong type, a value out of range.
+        ExperimentError: unknown keys, wrong types, values out of range, all at once; only without `errors`.
     """
     known = names(defaults)
     config_class: Any = type(defaults)
     annotations = _annotations(config_class)
+    found = Errors() if errors is None else errors
     checked = {}
     for key, value in config.items():
         if key == "on_non_finite" and key not in known and getattr(defaults.callbacks_class, "guards", False):
-            _check_stops(value, f"{path}.{key}")
+            with found.kept():
+                _check_stops(value, f"{path}.{key}")
             continue
-        if key not in known:
-            raise unknown_key(path, key, known)
-        if key == "evaluation_config":
-            checked[key] = check(mapping(value, f"{path}.{key}"), defaults, f"{path}.{key}")
-        elif key in ("model", "env_config"):
-            checked[key] = mapping(value, f"{path}.{key}")
-        else:
-            legal = _legal(annotations.get(key), default(defaults, key), key)
-            checked[key] = _typed(value, legal, f"{path}.{key}")
-            _check_value(key, checked[key], f"{path}.{key}")
+        with found.kept():
+            if key not in known:
+                raise unknown_key(path, key, known)
+            if key == "evaluation_config":
+                inner = mapping(value, f"{path}.{key}")
+                checked[key] = check(inner, defaults, f"{path}.{key}", found)
+            elif key in ("model", "env_config"):
+                checked[key] = mapping(value, f"{path}.{key}")
+            else:
+                legal = _legal(annotations.get(key), default(defaults, key), key)
+                typed = _typed(value, legal, f"{path}.{key}")
+                _check_value(key, typed, f"{path}.{key}")
+                checked[key] = typed
+    if errors is None:
+        found.check()
     return checked
 
 

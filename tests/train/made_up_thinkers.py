@@ -70,8 +70,13 @@ def make_checkpoint(trial, env_id, env_config, **core):
     Returns:
         The trial's folder, as text.
     """
+    return write_checkpoint(trial, module_for(env_id, env_config, {**SMALL, **core}), env_id, env_config)
+
+
+def write_checkpoint(trial, module, env_id, env_config):
+    """A trial's folder with a checkpoint of a module; as `make_checkpoint`."""
     checkpoint = trial / "checkpoint_000000"
-    module_for(env_id, env_config, {**SMALL, **core}).save_to_path(checkpoint / MODULE)
+    module.save_to_path(checkpoint / MODULE)
     for part in (checkpoint, *(checkpoint / parent for parent in MODULE.parents[:3])):
         description = "rllib_checkpoint.json" if part == checkpoint else "metadata.json"
         names = {"class_and_ctor_args_file": "class_and_ctor_args.pkl", "state_file": "state"}

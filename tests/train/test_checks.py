@@ -103,6 +103,46 @@ def test_wrong_config(config, message):
     assert not ray.is_initialized()
 
 
+def test_all_that_is_wrong_is_said_at_once():
+    with pytest.raises(ExperimentError) as caught:
+        plan(
+            {
+                "lrr": 1,
+                "gamma": 2.0,
+                "evaluation_config": {"explor": True, "gamma": -1, "env_config": {"delai": 3}},
+                "env_config": {"delai": 3, "dela": 4},
+                "model": {"cor": 1, "encoder": {"type": "mlp", "hidden": 3, "hiden": 4}, "head": {"hid": 1}},
+                "entropy_coeff": {"grid_search": [0.1, "x", -1]},
+                "clip_param": {"uniform": [1]},
+            }
+        )
+    assert [line.partition(":")[0] for line in caught.value.lines] == [
+        "config.clip_param.uniform",
+        "config.env_config.delai",
+        "config.env_config.dela",
+        "config.model.cor",
+        "config.model.encoder.hidden",
+        "config.model.encoder.hiden",
+        "config.model.head.hid",
+        "config.lrr",
+        "config.gamma",
+        "config.evaluation_config.explor",
+        "config.evaluation_config.gamma",
+        "config.entropy_coeff",
+        "config.entropy_coeff",
+        "config.evaluation_config.env_config.delai",
+    ]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", sorted(settings.RANGES))
+def test_true_is_no_number(key):
+    for run in ("RecurrentPPO", "PPO"):
+        if key in settings.names(build.defaults(run, {})):
+            with pytest.raises(ExperimentError, match=rf"^config\.{key}: expected .*, got True$"):
+                plan({key: True}, run=run)
+
+
 @pytest.mark.parametrize(
     "key",
     [
@@ -114,7 +154,6 @@ def test_wrong_config(config, message):
         "enable_rl_module_and_learner",
         "env_runner_cls",
         "env_task_fn",
-        "ignore_worker_failures",
         "in_evaluation",
         "input_",
         "input_filesystem",

@@ -235,4 +235,4 @@ def test_a_core_is_refused_where_nothing_takes_it(run):
 def test_recording_needs_its_package(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ExperimentError, match=r"config\.output: RLlib records with msgpack_numpy"):
-        build.review_settings("PPO", {"output": "/x", "batch_mode": "complete_episodes"})
+        build.check_settings("PPO", {"output": "/x", "batch_mode": "complete_episodes"})

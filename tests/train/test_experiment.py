@@ -1,7 +1,7 @@
 import pytest
 
 from engram.train.command import Request, file_name, read_request
-from engram.train.errors import ExperimentError
+from engram.train.errors import Errors, ExperimentError
 from engram.train.experiment import Overrides, read_experiments
 from engram.train.loading import parse_yaml
 
@@ -84,7 +84,7 @@ def test_env_may_stand_inside_config():
             BASE | {"config": {"num_workers": 1, "num_env_runners": 2}},
             "config.num_env_runners: the same setting",
         ),
-        (BASE | {"config": {"framework": "tf2"}}, "config.framework: 'tf2'; legal: torch"),
+        (BASE | {"config": {"framework": "keras"}}, "config.framework: 'keras'; legal: torch"),
         ({"env": "CartPole-v1"}, "e.run: missing"),
         ({"run": "PPO"}, "e.env: missing"),
         ({"run": 3, "env": "CartPole-v1"}, "run: "),
@@ -95,6 +95,73 @@ def test_wrong_experiments(section, message):
     with pytest.raises(ExperimentError) as caught:
         read(section)
     assert str(caught.value).startswith(message)
+
+
+def test_all_that_is_wrong_is_said_at_once():
+    section = {
+        "run": 3,
+        "stopp": {},
+        "num_samples": True,
+        "checkpoint_config": {"num_to_kep": 1, "checkpoint_frequency": -1},
+        "stop": {"time": 3, "timesteps_total": "many", "training_iteration": 4},
+        "config": {"framework": "keras", "num_workers": 1, "num_env_runners": 2},
+    }
+    with pytest.raises(ExperimentError) as caught:
+        read_experiments({"a b": section, "c": 3, "d": BASE}, Overrides({"lr": 3, "config.x.y": 1}))
+    assert [line.partition(": ")[0] for line in caught.value.lines] == [
+        "'a b'",
+        "config.num_env_runners",
+        "--set lr",
+        "experiment.stopp",
+        "experiment.env",
+        "config.framework",
+        "stop.time",
+        "stop.timesteps_total",
+        "checkpoint_config.num_to_kep",
+        "run",
+        "checkpoint_config.checkpoint_frequency",
+        "num_samples",
+        "c",
+    ]
+
+
+def test_what_is_right_is_kept_for_further_checks():
+    errors = Errors()
+    section = BASE | {"stopp": {}, "num_samples": True, "stop": {"time": 3, "training_iteration": 4}}
+    (experiment,), _ = read_experiments({"e": section}, Overrides(), errors=errors)
+    assert (experiment.num_samples, experiment.stop) == (1, {"training_iteration": 4})
+    assert len(errors.lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("config", "kept", "notices"),
+    [
+        (
+            {"lr": 1, "lr_schedule": [[0, 2]]},
+            {"lr": [[0, 2]]},
+            ["config.lr has no effect: lr_schedule has the"],
+        ),
+        ({"lr": 1, "lr_schedule": None}, {"lr": 1}, []),
+        ({"soft_horizon": False}, {}, ["config.soft_horizon has no effect: an episode ends where its"]),
+        ({"framework": "tf"}, {}, ["config.framework 'tf' has no effect: PyTorch is used"]),
+        (
+            {"evaluation_config": {"num_workers": 0, "framework": "tf", "input": "sampler"}},
+            {"evaluation_config": {"num_env_runners": 0}},
+            ["config.evaluation_config.input has no", "config.evaluation_config.framework 'tf' has no"],
+        ),
+        (
+            {"model": {"use_attention": False, "fcnet_hiddens": [8]}},
+            {"model": {"fcnet_hiddens": [8]}},
+            ["config.model.use_attention has no effect: today: model: {core: {type: gtrxl}}"],
+        ),
+    ],
+)
+def test_keys_of_old_without_effect(config, kept, notices):
+    experiment, said = read(BASE | {"config": config})
+    assert experiment.config == kept
+    said = [text for text in said if "names of older" not in text]
+    for text, expected in zip(said, notices, strict=True):
+        assert text.startswith(f"e: {expected}")
 
 
 @pytest.mark.parametrize("document", [None, [], 3, "text", {}, {"a/b": BASE}, {"..": BASE}, {"": BASE}])

@@ -1,6 +1,6 @@
 import pytest
 
-from engram.train.errors import ExperimentError
+from engram.train.errors import Errors, ExperimentError
 from engram.train.loading import parse_mapping, parse_yaml, read_document
 
 
@@ -41,7 +41,9 @@ def test_scalars(text, value):
     ("text", "part"),
     [
         ("a: [1", "line 1"),
-        ("a: 1\na: 2", "'a' stands twice"),
+        ("a: 1\na: 2", "x: key 'a' stands twice, in lines 1 and 2"),
+        ("b:\n  a: 1\n  c: {d: 1, d: 2}\n  a: 2\n  a: 3", "x: key 'd' stands twice, in lines 3 and 3"),
+        ("b:\n  a: 1\n  c: {d: 1, d: 2}\n  a: 2\n  a: 3", "x: key 'a' stands twice, in lines 2, 4 and 5"),
         ("on: 1", "key True is no text"),
         (
             "a: 1:30:00",
@@ -65,6 +67,13 @@ def test_broken_documents_are_one_error(text, part):
         parse_yaml(text, "x")
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_doubled_keys_need_not_end_the_reading():
+    errors = Errors()
+    assert parse_yaml("a: 1\nb: {c: 1}\na: 2", "x", errors) == {"a": 2, "b": {"c": 1}}
+    assert errors.lines == ["x: key 'a' stands twice, in lines 1 and 3"]
+    assert parse_yaml("a: &x {b: 1}\nc: {<<: *x, b: 2}", "x") == {"a": {"b": 1}, "c": {"b": 2}}
 
 
 def test_aliases_are_copies():

@@ -1,6 +1,6 @@
 import pytest
 
-from engram.train.errors import ExperimentError
+from engram.train.errors import Errors, ExperimentError
 from engram.train.search import Domain, split, variants
 
 
@@ -32,6 +32,27 @@ def test_variants_show_every_example_once():
         {"a": 1, "b": 4, "c": 0},
         {"a": 1, "b": 3, "c": 4},
     ]
+
+
+def test_spaces_inside_listed_sections():
+    plain, domains = split(
+        {"core": {"grid_search": [{"size": {"choice": [4, 8]}}, {"pools": {"grid_search": [1, 2, 3]}}, "x"]}},
+        "c",
+    )
+    assert plain == {"core": {"size": 4}}
+    (domain,) = domains.values()
+    assert domain.examples() == ({"size": 4}, {"size": 8}, {"pools": 1}, {"pools": 2}, {"pools": 3}, "x")
+    assert domain.points() == 5
+    tuned = domain.to_tune()["grid_search"]
+    assert tuned[0]["size"].categories == [4, 8]
+    assert tuned[1:] == [{"pools": {"grid_search": [1, 2, 3]}}, "x"]
+
+
+def test_broken_spaces_are_left_out_where_errors_are_kept():
+    errors = Errors()
+    plain, domains = split({"a": {"grid_search": 3}, "b": {"c": {"uniform": [2, 1]}, "d": 1}}, "c", errors)
+    assert (plain, domains) == ({"b": {"d": 1}}, {})
+    assert [line.partition(":")[0] for line in errors.lines] == ["c.a.grid_search", "c.b.c.uniform"]
 
 
 @pytest.mark.parametrize(
