@@ -8,6 +8,7 @@ from typing import Any, Literal
 from engram.train import settings
 from engram.train.environments import EnvFacts, Form, with_autoreset
 from engram.train.errors import ExperimentError, reason, unknown, unknown_key
+from engram.train.guard import alarm
 from engram.train.search import Domain, Path, put
 
 
@@ -80,7 +81,10 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         config = STOCK[run]()[1]
         return config.rl_module(model_config=dict(model)) if model else config
     try:
-        return make_config(run, model)
+        with alarm("the model: the import of its classes"):
+            return make_config(run, model)
+    except ExperimentError:
+        raise
     except ValueError as error:
         raise ExperimentError(f"config.{error}") from None
 
@@ -122,11 +126,14 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     Raises:
         ExperimentError: anything the algorithm or the model refuses.
     """
+    from engram.agents.env_specs import register_own
+
     config = defaults(run, settings.mapping(values.get("model"), "config.model"))
     checked = settings.check(values, config)
     checked.pop("model", None)
     if "env_config" in checked:
         checked["env_config"] = with_autoreset(checked["env_config"])
+    register_own(env.id)
     try:
         config.environment(env.id)
         config.update_from_dict(checked)
@@ -187,10 +194,15 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         ExperimentError: the model cannot be built for these spaces.
     """
     from engram.agents import gradient_window
+    from engram.agents.first_run import check_own_classes
     from engram.agents.thinking import ThinkingModule
 
     try:
-        module = build_module(config, env)
+        with alarm("the model: its constructor or first run"):
+            module = build_module(config, env)
+            check_own_classes(module, env.observation_space)
+    except ExperimentError:
+        raise
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
         separator = "." if text.startswith(("core", "encoder", "readout")) else ": "

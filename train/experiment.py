@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from engram.train import renames
 from engram.train.errors import ExperimentError, unknown_key
+from engram.train.search import split_env
 
 STOP_KEYS = (
     "timesteps_total",  # env steps
@@ -52,14 +53,14 @@ class Experiment(_Section):
     Attributes:
         name: Its key in the file, and its folder in the results.
         run: The algorithm's name.
-        env: The environment's Gymnasium id.
+        env: The environment's Gymnasium id or class path, or a search space of some.
         stop: Result key -> value; training ends when one is reached.
         config: The algorithm's settings, search spaces included, not yet checked.
     """
 
     name: str
     run: str
-    env: str
+    env: str | dict[str, Any]
     stop: dict[str, float] = {}
     config: dict[str, Any] = {}
     checkpoint_config: CheckpointSection = CheckpointSection()
@@ -234,6 +235,11 @@ def _validate(section: dict[str, Any]) -> Experiment:
             raise unknown_key("checkpoint_config", key, CheckpointSection.model_fields)
     if section.get("run") is None:
         raise ExperimentError(f"{section['name']}.run: missing; see `rllib list algorithms`")
+    if isinstance(section["run"], dict):
+        raise ExperimentError(
+            f"run: expected one algorithm, got {section['run']!r}; write an experiment for each into the file"
+        )
+    split_env(section["env"])
     try:
         return Experiment.model_validate(section)
     except ValidationError as error:

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from engram.train import build
 from engram.train.plan import Plan
+from engram.train.search import split_env
 
 
 def rows(plan: Plan) -> list[tuple[str, str]]:
@@ -17,7 +18,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
     config, env, module = plan.config, plan.env, plan.module
     lines = [
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
-        ("environment", plan.experiment.env),
+        ("environment", _env(plan)),
         ("observation", _space(env.observation_space)),
         ("actions", _space(env.action_space)),
         ("core", _core(module)),
@@ -79,9 +80,15 @@ def print_header(plan: Plan, console: Console) -> None:
     for label, text in rows(plan):
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)
-    for kind, said in (("warning", warning(plan)), ("notice", notice(plan))):
+    remarks = [("notice", remark) for remark in plan.env.remarks]
+    for kind, said in (("warning", warning(plan)), ("notice", notice(plan)), *remarks):
         if said is not None:
             console.print(f"{kind}: {said}", style="yellow", highlight=False)
+
+
+def _env(plan: Plan) -> str:
+    names, searched = split_env(plan.experiment.env)
+    return names[0] if searched is None else f"{searched.kind} of {', '.join(names)}; shown is the first"
 
 
 def _space(space: Any) -> str:

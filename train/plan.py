@@ -1,14 +1,15 @@
 """Everything that is checked before anything starts: an experiment becomes a plan, or one clear error."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engram.train import build, search, settings, storage
 from engram.train.checkpoints import check_fits, check_unfinished, find_checkpoint
-from engram.train.environments import EnvFacts, info_keys, probe
+from engram.train.environments import EnvFacts, info_keys, probe, qualified, written
 from engram.train.errors import ExperimentError
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
@@ -72,18 +73,23 @@ def make_plan(experiment: Experiment) -> Plan:
         ExperimentError: what is wrong.
     """
     plain, domains = search.split(experiment.config, "config")
-    variants = list(search.variants(plain, domains))
-    envs = _probe_all(experiment, variants)
+    names, searched = search.split_env(experiment.env)
+    cases = [(name, values) for name in names for values in search.variants(plain, domains)]
+    variants = [values for _, values in cases]
+    if searched is not None:
+        ids = tuple(qualified(name) for name in names)
+        domains = {("env",): search.Domain(searched.kind, ids), **domains}
+    envs = _probe_all(experiment.run, cases)
     quiet()
     configs = [
         build.build_config(experiment.run, env, values) for env, values in zip(envs, variants, strict=True)
     ]
-    described = [
-        build.describe_module(config, env)
-        for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
-        if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
-    ]
-    _check_info(experiment, configs)
+    described = []
+    for config, env, (name, values) in zip(configs, envs, cases, strict=True):
+        if not described or values.get("model") != plain.get("model") or env is not envs[0]:
+            with _told_of(name, len(names) > 1):
+                described.append(build.describe_module(config, env))
+    _check_info(experiment.run, configs)
     _check_evaluations(experiment, configs, envs)
     if experiment.restore is not None:
         restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
@@ -95,32 +101,43 @@ def make_plan(experiment: Experiment) -> Plan:
     return plan
 
 
-def _probe_all(experiment: Experiment, variants: list[dict[str, Any]]) -> list[EnvFacts]:
-    """Facts of each variant's environment; equal settings are probed once."""
+@contextmanager
+def _told_of(env: str, several: bool) -> Iterator[None]:
+    """Says of which environment an error is, where an experiment has several."""
+    try:
+        yield
+    except ExperimentError as error:
+        raise (ExperimentError(f"{error} (env: {env})") if several else error) from None
+
+
+def _probe_all(run: str, cases: list[tuple[str, dict[str, Any]]]) -> list[EnvFacts]:
+    """Facts of the environment of each case, a name and settings; equal ones are probed once."""
     probed: dict[str, EnvFacts] = {}
     found = []
-    for values in variants:
+    for env, values in cases:
         section = settings.mapping(values.get("env_config"), "config.env_config")
-        form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
-        key = json.dumps([section, form])
+        form = build.env_form(run, values.get("gym_env_vectorize_mode"))
+        key = json.dumps([env, section, form])
         if key not in probed:
-            probed[key] = probe(experiment.env, section, form)
+            with _told_of(env, len({name for name, _ in cases}) > 1):
+                probed[key] = probe(env, section, form)
         found.append(probed[key])
     return found
 
 
-def _check_info(experiment: Experiment, configs: list[Any]) -> None:
+def _check_info(run: str, configs: list[Any]) -> None:
     """Raises ExperimentError where an environment does not tell what the algorithm has to know."""
     needed = getattr(configs[0], "needed_info", ())
     if not needed:
         return
-    for env_config in {json.dumps(config.env_config): config.env_config for config in configs}.values():
-        told = info_keys(experiment.env, env_config)
+    distinct = {json.dumps([config.env, config.env_config]): config for config in configs}
+    for config in distinct.values():
+        told = info_keys(config.env, config.env_config)
         missing = [key for key in needed if key not in told]
         if missing:
             raise ExperimentError(
-                f"env: {experiment.env} does not tell {' and '.join(missing)} in its info, which holds "
-                f"{', '.join(sorted(told)) or 'nothing'}; run: {experiment.run} needs {' and '.join(needed)}"
+                f"env: {written(config.env)} does not tell {' and '.join(missing)} in its info, which holds "
+                f"{', '.join(sorted(told)) or 'nothing'}; run: {run} needs {' and '.join(needed)}"
             )
 
 
@@ -133,9 +150,9 @@ def _check_evaluations(experiment: Experiment, configs: list[Any], envs: list[En
             continue
         env_config = config.get_evaluation_config_object().env_config
         form = build.env_form(experiment.run, config.gym_env_vectorize_mode)
-        key = json.dumps([env_config, str(config.model_config)])
+        key = json.dumps([env.id, env_config, str(config.model_config)])
         if key not in seen:
-            build.check_plays(config, env, probe(experiment.env, env_config, form, path), path)
+            build.check_plays(config, env, probe(env.id, env_config, form, path), path)
             seen.add(key)
 
 

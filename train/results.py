@@ -70,7 +70,7 @@ def _read_trial(folder: Path) -> Trial | None:
     if not isinstance(config, dict):
         return None
     experiment = record["experiment"]
-    env = str(experiment.get("env")).rpartition(":")[2]
+    env = str(config.get("env", experiment.get("env"))).rpartition(":")[2]
     return Trial(folder, str(experiment.get("name")), env, config, read_reports(folder))
 
 

@@ -62,13 +62,36 @@ def split(config: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[Path,
     return plain, domains
 
 
+def split_env(env: Any) -> tuple[list[str], Domain | None]:
+    """The environments that an experiment names, one or a search space of several.
+
+    Args:
+        env: Its `env`: an id or a class path, or `{grid_search: [A, B]}`, or the same with `choice`.
+
+    Returns:
+        The environments, and their search space where there is one.
+
+    Raises:
+        ExperimentError: it is something else.
+    """
+    domain = dict(_find({"env": env}, "", ())).get(("env",)) if isinstance(env, dict) else None
+    values = [env] if domain is None else list(domain.arguments)
+    if (domain is not None and domain.kind not in _LISTS) or not all(
+        isinstance(each, str) for each in values
+    ):
+        raise ExperimentError(
+            f"env: expected an id, a class path, or {{grid_search: [A, B]}} of these, got {env!r}"
+        )
+    return values, domain
+
+
 def _find(section: dict[str, Any], path: str, place: Path) -> Iterator[tuple[Path, Domain]]:
     for key, value in section.items():
         if not isinstance(value, dict):
             continue
         kind = next(iter(value), "").removeprefix("tune.") if len(value) == 1 else ""
         if kind in KINDS:
-            yield (*place, key), _domain(kind, next(iter(value.values())), f"{path}.{key}.{kind}")
+            yield (*place, key), _domain(kind, next(iter(value.values())), f"{path}.{key}.{kind}".lstrip("."))
         else:
             yield from _find(value, f"{path}.{key}", (*place, key))
 

@@ -13,6 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
 
 from engram.train.build import space_path
+from engram.train.environments import written
 from engram.train.progress import env_steps, lookup
 from engram.train.record import write_record
 from engram.train.search import Path as Place
@@ -99,6 +100,8 @@ class RecordTrials(Callback):  # type: ignore[misc]
         config = copy.deepcopy(self.record["experiment"]["config"])
         for place in self.searched:
             put(config, place, lookup(trial.config, "/".join(space_path(place))))
+        if "env" in config:
+            config["env"] = written(config["env"])
         record = self.record | {"trial_id": trial.trial_id, "trial_config": config}
         record["seeds"] = [trial.config.get("seed")]
         write_record(Path(trial.storage.trial_fs_path), record)
