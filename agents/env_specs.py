@@ -67,7 +67,7 @@ def find_spec(env: str, worker_index: int = 0) -> EnvSpec:
 
 def _own_spec(creator: Any, path: str, worker_index: int) -> EnvSpec:
     if not callable(creator):
-        raise ValueError(f"env: {path!r} is a {type(creator).__name__}; {_EXPECTED}")
+        raise ValueError(f"env: {path!r} is {creator!r:.60}, no environment; {_EXPECTED}")
     if isinstance(creator, type):
         _check_class(creator, path)
     parameters = _parameters(creator)

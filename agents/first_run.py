@@ -65,7 +65,8 @@ def _check_encoder(encoder: Encoder, space: gym.Space[Any]) -> None:
     if not isinstance(features, Tensor) or features.shape != (STEPS, size):
         found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
         raise ValueError(
-            f"{name} gives features {found} for {STEPS} observations, expected a tensor ({STEPS}, output_size = {size})"
+            f"{name} gives features {found} for {STEPS} observations, expected a tensor "
+            f"({STEPS}, output_size = {size})"
         )
 
 

@@ -61,7 +61,7 @@ def vectorize(
         mode = gym.VectorizeMode.SYNC
     if spec.entry_point is None:
         raise ValueError(
-            f"{env_id} has a batched form only, which is to have metadata['autoreset_mode'] SAME_STEP: a lane "
+            f"{env_id} has a batched form only; its metadata['autoreset_mode'] is to be SAME_STEP, as a lane "
             "resets in the step that ends its episode"
         )
     return gym.make_vec(

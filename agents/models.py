@@ -28,7 +28,7 @@ def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | 
     if thinks(model):
         return check_thinking_model(model, path)
     name = _core_name(model)
-    if isinstance(name, str) and ":" not in name and name not in CORES:
+    if isinstance(name, str) and not {":", "."} & set(name) and name not in CORES:
         raise ValueError(unknown_message(f"{path}.core.type", name, [*CORES, *THINKERS]))
     return check_recurrent_model(model, path)
 

@@ -100,9 +100,5 @@ def _name(hint: Any) -> str:
         return _NAMES[origin]
     if origin in _SEQUENCES:
         items = [each for each in arguments if each is not Ellipsis]
-        return "a list" + (f" of {', '.join(dict.fromkeys(map(_plain, items)))}" if items else "")
+        return "a list" + (f", each entry {' or '.join(dict.fromkeys(map(_name, items)))}" if items else "")
     return "a mapping" if origin in _MAPPINGS else str(hint)
-
-
-def _plain(hint: Any) -> str:
-    return _name(hint).removeprefix("an ").removeprefix("a ")

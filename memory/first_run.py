@@ -87,10 +87,14 @@ def _unroll(core: Core, inputs: Tensor, state: dict[str, Tensor], resets: Tensor
     given = {key: leaf.clone() for key, leaf in state.items()}
     said = f"{name} over {len(inputs)} steps of {LANES} lanes"
     try:
-        result: Any = core(inputs, state, resets)
+        result: Any = core.unroll(inputs, state, resets, False)
     except Exception as error:
         raise ValueError(f"{said} raises {explain(error)}") from error
-    outputs, after = result  # `Core.forward` makes a pair of what `unroll` returns, or raises
+    if not isinstance(result, tuple) or len(result) != 3:
+        raise ValueError(
+            f"{said}: unroll gives {_kind(result)}, expected (outputs, state, info), info a dict"
+        )
+    outputs, after, _ = result
     expected = (len(inputs), LANES, core.output_size)
     if not isinstance(outputs, Tensor) or outputs.shape != expected:
         raise ValueError(f"{said} gives outputs {_kind(outputs)}, expected a tensor {expected}")

@@ -92,6 +92,9 @@ def check_output_size(built: Any, path: str, name: object) -> None:
 def _find(name: object, path: str, table: Mapping[str, type[Class]], base: type[Any]) -> type[Class]:
     if isinstance(name, str) and ":" in name:
         return _load(name, path, base)
+    if isinstance(name, str) and "." in name and name not in table:
+        module, _, attribute = name.rpartition(".")
+        raise ValueError(f"{path}: unknown {name!r}; a class of your own is written {module}:{attribute}")
     if not isinstance(name, str) or name not in table:
         raise ValueError(unknown_message(path, name, table))
     return table[name]

@@ -81,7 +81,7 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         config = STOCK[run]()[1]
         return config.rl_module(model_config=dict(model)) if model else config
     try:
-        with alarm("the model: the import of its classes"):
+        with alarm("config.model: the import of its classes"):
             return make_config(run, model)
     except ExperimentError:
         raise
@@ -198,7 +198,7 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     from engram.agents.thinking import ThinkingModule
 
     try:
-        with alarm("the model: its constructor or first run"):
+        with alarm("config.model: building it, or its first run,"):
             module = build_module(config, env)
             check_own_classes(module, env.observation_space)
     except ExperimentError:

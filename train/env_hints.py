@@ -1,4 +1,4 @@
-"""Ids of environments that are not registered yet: of which package they are, what to import or to install."""
+"""Ids of environments that nobody has registered: of which package they are, what to import or to install."""
 
 import importlib.util
 import re
@@ -24,16 +24,19 @@ class Package(NamedTuple):
     note: str = ""
 
 
-_ATARI = """Adventure AirRaid Alien Amidar Assault Asterix Asteroids Atlantis BankHeist BattleZone BeamRider
-Berzerk Bowling Boxing Breakout Carnival Centipede ChopperCommand CrazyClimber Defender DemonAttack DoubleDunk
-ElevatorAction Enduro FishingDerby Freeway Frostbite Gopher Gravitar Hero IceHockey Jamesbond JourneyEscape
-Kangaroo Krull KungFuMaster MontezumaRevenge MsPacman NameThisGame Phoenix Pitfall Pong Pooyan PrivateEye Qbert
-Riverraid RoadRunner Robotank Seaquest Skiing Solaris SpaceInvaders StarGunner Tennis TimePilot Tutankham
-UpNDown Venture VideoPinball WizardOfWor YarsRevenge Zaxxon""".split()
+_ATARI = (
+    r"Adventure|AirRaid|Alien|Amidar|Assault|Asterix|Asteroids|Atlantis|BankHeist|BattleZone|BeamRider"
+    r"|Berzerk|Bowling|Boxing|Breakout|Carnival|Centipede|ChopperCommand|CrazyClimber|Defender"
+    r"|DemonAttack|DoubleDunk|ElevatorAction|Enduro|FishingDerby|Freeway|Frostbite|Gopher|Gravitar|Hero"
+    r"|IceHockey|Jamesbond|JourneyEscape|Kangaroo|Krull|KungFuMaster|MontezumaRevenge|MsPacman"
+    r"|NameThisGame|Phoenix|Pitfall|Pong|Pooyan|PrivateEye|Qbert|Riverraid|RoadRunner|Robotank|Seaquest"
+    r"|Skiing|Solaris|SpaceInvaders|StarGunner|Tennis|TimePilot|Tutankham|UpNDown|Venture|VideoPinball"
+    r"|WizardOfWor|YarsRevenge|Zaxxon"
+)
 
 PACKAGES = (
     Package("minigrid", "minigrid", r"(MiniGrid|BabyAI)-.*"),
-    Package("ale_py", "ale-py", rf"ALE/.*|({'|'.join(_ATARI)})(-ram)?(NoFrameskip|Deterministic)?-v\d"),
+    Package("ale_py", "ale-py", rf"ALE/.*|({_ATARI})(-ram)?(NoFrameskip|Deterministic)?-v\d"),
     Package(
         "gymnasium_robotics",
         "gymnasium-robotics",
@@ -83,7 +86,24 @@ def hint(env_id: str) -> str | None:
     Args:
         env_id: An id without `module:`.
     """
-    return _newest_version(env_id) or next((_advice(each, env_id) for each in _owners(env_id)), None)
+    return newest_version(env_id) or next((_advice(each, env_id) for each in _owners(env_id)), None)
+
+
+def newest_version(env_id: str) -> str | None:
+    """What to say about an id without its version, or with one that is no more; None where it is neither.
+
+    Args:
+        env_id: An id that is not registered.
+    """
+    try:
+        namespace, name, version = parse_env_id(env_id)
+    except gym.error.Error:
+        return None
+    newest = find_highest_version(namespace, name)
+    if newest is None or (version is not None and version > newest):
+        return None
+    kind = "names no version" if version is None else "is a version that Gymnasium has given up"
+    return f"it {kind}; the newest is {get_env_id(namespace, name, newest)}"
 
 
 def newer_version(env_id: str) -> str | None:
@@ -118,18 +138,6 @@ def _advice(package: Package, env_id: str) -> str:
     if _installed(package.module):
         return f"import it: {package.module}:{env_id}{note}"
     return f"pip install {_quoted(package.install)}, then import it: {package.module}:{env_id}{note}"
-
-
-def _newest_version(env_id: str) -> str | None:
-    try:
-        namespace, name, version = parse_env_id(env_id)
-    except gym.error.Error:
-        return None
-    newest = find_highest_version(namespace, name)
-    if newest is None or (version is not None and version > newest):
-        return None
-    kind = "names no version" if version is None else "is a version that Gymnasium has given up"
-    return f"it {kind}; the newest is {get_env_id(namespace, name, newest)}"
 
 
 def _installed(module: str) -> bool:

@@ -1,4 +1,4 @@
-"""Environments by id or class path: does it exist, does it take these settings, what does it know about itself.
+"""Environments by id or class path: do they exist, take these settings, what do they know of themselves.
 
 What is neither ours nor Gymnasium's is tried out in a process of its own (`guard`), its first steps included.
 """
@@ -98,7 +98,7 @@ def find_spec(env_id: str) -> EnvSpec:
         env_id: A Gymnasium id, with or without `module:`, or a class path.
 
     Raises:
-        ExperimentError: no such module or environment; names the nearest, or the package to import or install.
+        ExperimentError: no such module or environment; names the nearest, or what to import or install.
     """
     importlib.import_module("engram.envs")
     module, name = _split(qualified(env_id))
@@ -114,7 +114,8 @@ def find_spec(env_id: str) -> EnvSpec:
         with _quiet():
             return env_specs.find_spec(qualified(env_id))
     except gym.error.Error:
-        return _registered(name)
+        hint = env_hints.newest_version(name)
+        raise _unregistered(name, hint) from None
     except ValueError as error:
         install = env_hints.how_to_install(module)
         raise ExperimentError(f"{error}{f'; {install}' if install else ''}") from None
@@ -123,10 +124,13 @@ def find_spec(env_id: str) -> EnvSpec:
 def _registered(name: str) -> EnvSpec:
     if name in gym.registry:
         return gym.registry[name]
-    hint = env_hints.hint(name)
+    raise _unregistered(name, env_hints.hint(name))
+
+
+def _unregistered(name: str, hint: str | None) -> ExperimentError:
     if hint is not None:
-        raise ExperimentError(f"env: {name!r} is not registered; {hint}")
-    raise unknown("env", name, gym.registry, limit=8)
+        return ExperimentError(f"env: {name!r} is not registered; {hint}")
+    return unknown("env", name, gym.registry, limit=8)
 
 
 def _is_foreign(env_id: str) -> bool:
@@ -199,8 +203,8 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
     say("its constructor")
     if form == "copies" and not single:
         raise ExperimentError(
-            f"{subject} has a batched form only; set config.gym_env_vectorize_mode: vector_entry_point, or run "
-            "an algorithm on columns (`rllib list algorithms`) without that key"
+            f"{subject} has a batched form only; set config.gym_env_vectorize_mode: vector_entry_point, or "
+            "run an algorithm on columns (`rllib list algorithms`) without that key"
         )
     if form == "batched":
         env = _attempt(lambda: _stock_batched(spec, env_config), path)
@@ -303,28 +307,40 @@ def _check_keys(
             "config.gym_env_vectorize_mode: 'vector_entry_point' needs a batched form, "
             f"{spec.id} has none; legal: sync, async"
         )
-    known = _parameters(batched if form == "batched" else spec.entry_point or batched)
-    if known is None:
+    parameters = _parameters(batched if form == "batched" else spec.entry_point or batched)
+    _check_required(parameters, {*spec.kwargs, *env_config, "num_envs"}, path)
+    if _takes_any(parameters):
         return
-    known -= {"self", "num_envs"}
+    known = parameters.keys() - {"self", "num_envs"}
     extra = set(_MAKE_KEYS) if form != "batched" else set()
     if form == "lanes" and batched is not None:
         taken = _parameters(batched)
-        extra = extra if taken is None else extra & taken
+        extra = extra if _takes_any(taken) else extra & taken.keys()
     for key in env_config:
         if key not in known | extra:
             raise unknown_key(path, key, known)
 
 
-def _parameters(creator: Any) -> set[str] | None:
-    """Names of the arguments that make an environment; None: it takes any."""
+def _parameters(creator: Any) -> Mapping[str, inspect.Parameter]:
+    """The arguments that make an environment."""
     if isinstance(creator, str):
         name = creator
         creator = _attempt(lambda: load_env_creator(name), "env")
-    parameters = inspect.signature(creator).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return {parameter.name for parameter in parameters}
+    try:
+        return inspect.signature(creator).parameters
+    except (TypeError, ValueError):  # of a class that is not written in Python
+        return {"any": inspect.Parameter("any", inspect.Parameter.VAR_KEYWORD)}
+
+
+def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def _check_required(parameters: Mapping[str, inspect.Parameter], given: set[str], path: str) -> None:
+    for name, each in parameters.items():
+        variable = each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
+        if each.default is each.empty and not variable and name not in given:
+            raise ExperimentError(f"{path}.{name}: missing; the environment cannot be made without it")
 
 
 def make_batched(

@@ -222,7 +222,8 @@ def _misfit_array(value: Any, space: gym.Space[Any], name: str) -> str:
         outside = (array < low - slack) | (array > high + slack)
         if outside.any():
             where = tuple(np.argwhere(outside)[0].tolist())
-            return f"{name} is {array[where]:g} at {list(where)}, its space says {low[where]:g} to {high[where]:g}"
+            legal = f"{low[where]:g} to {high[where]:g}"
+            return f"{name} is {array[where]:g} at {list(where)}, its space says {legal}"
         return ""
     inside = space.contains(array.astype(space.dtype))
     return "" if inside else f"{name} {array.tolist()} is outside its space {space}"

@@ -125,14 +125,14 @@ def run_guarded(task: Callable[..., Any], arguments: tuple[Any, ...], subject: s
 def _await_answer(receiver: Connection, process: Any, folder: Path, subject: str, limit: float) -> Any:
     deadline, doing = time.monotonic() + limit, "its import"
     while connection.wait([receiver, process.sentinel], max(0.0, deadline - time.monotonic())):
-        if not receiver.poll():
-            raise ExperimentError(f"{subject}: {_death(process, doing)}{_last_words(folder)}")
         try:
-            kind, value = receiver.recv()
+            kind, value = receiver.recv() if receiver.poll() else ("dead", None)
         except EOFError:
-            continue  # it is about to end
+            kind, value = "dead", None
         except Exception as error:  # a class of its spaces that cannot be imported here, say
             raise ExperimentError(f"{subject}: what it tells cannot be read: {reason(error)}") from None
+        if kind == "dead":
+            raise ExperimentError(f"{subject}: {_death(process, doing)}{_last_words(folder)}")
         if kind == "doing":
             doing = value
         elif kind == "done":
