@@ -107,7 +107,9 @@ def _told_of(env: str, several: bool) -> Iterator[None]:
     try:
         yield
     except ExperimentError as error:
-        raise (ExperimentError(f"{error} (env: {env})") if several and env not in str(error) else error) from None
+        raise (
+            ExperimentError(f"{error} (env: {env})") if several and env not in str(error) else error
+        ) from None
 
 
 def _probe_all(run: str, cases: list[tuple[str, dict[str, Any]]]) -> list[EnvFacts]:
