@@ -73,7 +73,7 @@ def _check_encoder(encoder: Encoder, space: gym.Space[Any]) -> None:
 @torch.no_grad()
 def _check_module(module: ColumnarModule, space: gym.Space[Any]) -> None:
     training = module.training
-    observations = _seen(space, STEPS * LANES).unflatten(0, (STEPS, LANES))
+    observations = _seen(space, STEPS * LANES).view(STEPS, LANES, *(space.shape or ()))
     try:
         outputs = module.eval().forward_columns(observations, module.initial_state(LANES))
     except Exception as error:

@@ -403,7 +403,7 @@ def make_rendered(
 def _try_rendered(say: guard.Say, env_id: str, *arguments: Any) -> None:
     if _is_foreign(env_id):
         say("its constructor")
-        env = _make_rendered(env_id, *arguments)
+        env: Any = _make_rendered(env_id, *arguments)
         _try_out(env, say, f"env: {env_id}")
         env.close()
 

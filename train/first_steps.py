@@ -184,7 +184,7 @@ def misfit(value: Any, space: gym.Space[Any], name: str = "observation") -> str:
         number = np.asarray(value)
         if number.ndim or not np.issubdtype(number.dtype, np.integer):
             return f"{name} is {_told(value)}, its space {space} says a whole number"
-        inside = space.start <= number < space.start + space.n
+        inside = int(space.start) <= int(number) < int(space.start) + int(space.n)
         return "" if inside else f"{name} {number} is outside its space {space}"
     return "" if space.contains(value) else f"{name} {_told(value)} is not in its space {space}"
 
@@ -200,11 +200,13 @@ def _misfit_inside(value: Any, space: spaces.Dict | spaces.Tuple, name: str) -> 
         parts = dict(enumerate(space.spaces))
         if not isinstance(value, tuple | list) or len(value) != len(parts):
             return f"{name} is {_told(value)}, its space says a tuple of {len(parts)}"
-    found = (misfit(value[key], part, f"{name}[{key!r}]") for key, part in parts.items())
-    return next(filter(None, found), "")
+    wrong = (misfit(value[key], part, f"{name}[{key!r}]") for key, part in parts.items())
+    return next(filter(None, wrong), "")
 
 
-def _misfit_array(value: Any, space: gym.Space[Any], name: str) -> str:
+def _misfit_array(
+    value: Any, space: spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary, name: str
+) -> str:
     try:
         array = np.asarray(value)
     except ValueError:  # rows of unequal lengths

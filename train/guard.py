@@ -124,6 +124,8 @@ def run_guarded(task: Callable[..., Any], arguments: tuple[Any, ...], subject: s
 
 def _await_answer(receiver: Connection, process: Any, folder: Path, subject: str, limit: float) -> Any:
     deadline, doing = time.monotonic() + limit, "its import"
+    kind: str
+    value: Any
     while connection.wait([receiver, process.sentinel], max(0.0, deadline - time.monotonic())):
         try:
             kind, value = receiver.recv() if receiver.poll() else ("dead", None)

@@ -84,7 +84,7 @@ def make_plan(experiment: Experiment) -> Plan:
     configs = [
         build.build_config(experiment.run, env, values) for env, values in zip(envs, variants, strict=True)
     ]
-    described = []
+    described: list[build.ModuleFacts] = []
     for config, env, (name, values) in zip(configs, envs, cases, strict=True):
         if not described or values.get("model") != plain.get("model") or env is not envs[0]:
             with _told_of(name, len(names) > 1):

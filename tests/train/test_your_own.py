@@ -56,19 +56,20 @@ def test_checks_and_probes(importable, typed, monkeypatch):
 
 
 def test_training_by_processes_that_import_the_files(files, importable, rllib, typed, monkeypatch):
-    """One start of Ray for our runner, RLlib's runner, and the single and the batched form."""
+    """One start of Ray for our runner in the batched form, and RLlib's runner in the single one."""
     document = yaml.safe_load((files / "own.yaml").read_text())
-    stock = {**document["own"], "run": "PPO", "env": "my_env.Echo", "stop": {"training_iteration": 1}}
-    stock["config"] = {**stock["config"], "train_batch_size_per_learner": 128}
-    (files / "all.yaml").write_text(yaml.safe_dump({**document, "stock": stock}))
-    done = rllib("train", "-f", "all.yaml", "--local-dir", "results", cwd=files)
+    config = document["own"]["config"] | {"train_batch_size_per_learner": 128}
+    own = document["own"] | {"env": "my_env:EchoLanes", "config": config, "stop": {"training_iteration": 1}}
+    stock = own | {"run": "PPO", "env": {"grid_search": ["my_env.Echo"]}}
+    (files / "both.yaml").write_text(yaml.safe_dump({"own": own, "stock": stock}))
+    done = rllib("train", "-f", "both.yaml", "--local-dir", "results", cwd=files)
     assert done.returncode == 0, done.stdout + done.stderr
-    (trial,) = (files / "results" / "own").glob("*_EchoLanes_*")
     _, results, evaluate = commands()[3:]
-    for words in (results, evaluate, ["evaluate", str(trial), "--episodes", "5"]):
+    (trial,) = (files / "results" / "stock").glob("PPO_Echo_*")
+    drawn = ["evaluate", trial, "--episodes", "5", "--gif", "echo.gif"]
+    for words, told in ((results, "own"), (evaluate, "my_env:EchoLanes {"), (drawn, "my_env:Echo {")):
         monkeypatch.chdir(files)
         code, out, err = typed(*words)
         assert (code, err) == (0, ""), words
-    assert "environment: my_env:EchoLanes" in out
+        assert told in out
     assert (files / "echo.gif").exists()
-    assert len(list((files / "results" / "stock").glob("PPO_*Echo_*/checkpoint_*"))) == 1
