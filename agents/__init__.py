@@ -5,7 +5,7 @@
 """
 
 from engram.agents.algorithms import ALGORITHMS, make_config
-from engram.agents.encoders import ENCODERS, make_encoder
+from engram.agents.encoders import ENCODERS, Encoder, make_encoder
 from engram.agents.impala import RecurrentIMPALA, RecurrentIMPALAConfig
 from engram.agents.models import check_model
 from engram.agents.module import ColumnarModule, ModelConfig, RecurrentModule
@@ -16,6 +16,7 @@ __all__ = [
     "ALGORITHMS",
     "ENCODERS",
     "ColumnarModule",
+    "Encoder",
     "ModelConfig",
     "RecurrentIMPALA",
     "RecurrentIMPALAConfig",

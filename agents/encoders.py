@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from engram.agents.observations import SCALES, Reader, make_reader
-from engram.memory.options import Options, choice, integer, integers, parse_options, unknown_message
+from engram.memory.options import Options, choice, integer, integers, parse_options
+from engram.memory.registry import build_class, check_output_size, choose_class
 from engram.memory.windows.mlp import relu_layers
 
 
@@ -132,7 +133,8 @@ def make_encoder(space: gym.Space[Any], options: Mapping[str, Any], path: str = 
 
     Args:
         space: The observation space of one lane.
-        options: `{"type": name, ...}`, the `encoder:` section of an experiment.
+        options: `{"type": name, ...}`, the `encoder:` section of an experiment. A name is a row of `ENCODERS`
+            or, for a class of your own, `package.module:Class`.
         path: Where the options were written, dotted; only used in messages.
 
     Raises:
@@ -140,18 +142,15 @@ def make_encoder(space: gym.Space[Any], options: Mapping[str, Any], path: str = 
             its path.
     """
     encoder_class, parsed = encoder_options(options, path)
-    return encoder_class(make_reader(space, parsed.scale, path), parsed)
+    reader = make_reader(space, getattr(parsed, "scale", "auto"), path)
+    encoder = build_class(encoder_class, path, options["type"], reader, parsed)
+    check_output_size(encoder, path, options["type"])
+    return encoder
 
 
 def encoder_options(
     options: Mapping[str, Any], path: str = "encoder"
 ) -> tuple[type[Encoder], EncoderOptions]:
     """Checks the options of an encoder without building it; arguments and errors as in `make_encoder`."""
-    if not isinstance(options, Mapping):
-        raise ValueError(f"{path}: expected a mapping with the key 'type', got {options!r}")
-    name = options.get("type")
-    if not isinstance(name, str) or name not in ENCODERS:
-        raise ValueError(unknown_message(f"{path}.type", name, ENCODERS))
-    encoder_class = ENCODERS[name]
-    values = {key: value for key, value in options.items() if key != "type"}
+    encoder_class, values = choose_class(options, path, ENCODERS, Encoder)
     return encoder_class, parse_options(encoder_class.Options, values, path)

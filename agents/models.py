@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from engram.agents.module import ColumnarModule, ModelConfig, RecurrentModule, c
 from engram.agents.thinking import ThinkingConfig, ThinkingModule, check_thinking_model
 from engram.memory import CORES
 from engram.memory.options import unknown_message
+from engram.memory.registry import load_object
 from engram.memory.thinking import THINKERS, Thinker
 
 
@@ -28,7 +28,7 @@ def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | 
     if thinks(model):
         return check_thinking_model(model, path)
     name = _core_name(model)
-    if isinstance(name, str) and ":" not in name and name not in CORES:
+    if isinstance(name, str) and not {":", "."} & set(name) and name not in CORES:
         raise ValueError(unknown_message(f"{path}.core.type", name, [*CORES, *THINKERS]))
     return check_recurrent_model(model, path)
 
@@ -46,8 +46,8 @@ def thinks(model: Mapping[str, Any]) -> bool:
     if ":" not in name:
         return name in THINKERS
     try:
-        found = pkgutil.resolve_name(name)
-    except (ImportError, AttributeError, ValueError):
+        found = load_object(name, "core.type")
+    except ValueError:  # which `check_recurrent_model` reports
         return False
     return isinstance(found, type) and issubclass(found, Thinker)
 

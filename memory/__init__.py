@@ -17,7 +17,7 @@ from engram.memory.linear.min_gru import MinGRU
 from engram.memory.linear.s5 import S5
 from engram.memory.options import parse_options
 from engram.memory.pools.low_pass import LowPass
-from engram.memory.registry import choose_class, expand_preset
+from engram.memory.registry import build_class, check_output_size, choose_class, expand_preset
 from engram.memory.rims.rims import RIMs
 from engram.memory.windows.frame_stack import FrameStack
 from engram.memory.windows.gtrxl import GTrXL
@@ -72,10 +72,9 @@ def make_core(input_size: int, options: Mapping[str, Any], path: str = "core") -
     if isinstance(input_size, bool) or not isinstance(input_size, int) or input_size < 1:
         raise ValueError(f"input_size: expected an integer >= 1, got {input_size!r}")
     core, parsed = core_options(options, path)
-    try:
-        return core(input_size, parsed)
-    except ValueError as error:
-        raise ValueError(f"{path}.{error}") from error
+    built = build_class(core, path, options["type"], input_size, parsed)
+    check_output_size(built, path, options["type"])
+    return built
 
 
 def core_options(options: Mapping[str, Any], path: str = "core") -> tuple[type[Core], CoreOptions]:

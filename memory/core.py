@@ -109,7 +109,7 @@ class Core(nn.Module, abc.ABC):
     def __init__(self, input_size: int, options: CoreOptions) -> None:
         super().__init__()
         self.input_size = input_size
-        self.bptt_steps = options.bptt_steps
+        self.bptt_steps = getattr(options, "bptt_steps", None)  # somebody's own options need not have it
         self.train_input = True
 
     @abc.abstractmethod

@@ -7,12 +7,16 @@ mapping into the dataclass. Every complaint is a `ValueError` that names the off
 
 import dataclasses
 import difflib
+import inspect
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
+from engram.memory.annotations import annotated_checks
+from engram.memory.blame import explain
+
 Check = Callable[[Any], Any]
-Section = TypeVar("Section", bound="Options")
+Section = TypeVar("Section")
 
 
 def unknown_message(path: str, name: object, known: Iterable[str]) -> str:
@@ -193,7 +197,10 @@ def _list(value: Any, check: Check) -> tuple[Any, ...]:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
-    """A section of options; subclasses add fields made by `integer`, `number`, `boolean`, `choice`, ..."""
+    """A section of options; subclasses add fields made by `integer`, `number`, `boolean`, `choice`, ...
+
+    A plain field, `size: int = 64`, does too; what is checked of it is its type.
+    """
 
     def __post_init__(self) -> None:
         """Checks every field on its own and stores the checked value: lists become tuples, numbers floats.
@@ -201,27 +208,67 @@ class Options:
         Raises:
             ValueError: a value has the wrong type or is out of range; the message starts with the key.
         """
-        for field in dataclasses.fields(self):
-            try:
-                checked = field.metadata["check"](getattr(self, field.name))
-            except ValueError as error:
-                raise ValueError(f"{field.name}: {error}") from None
-            object.__setattr__(self, field.name, checked)
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name, checked in check_values(type(self), values).items():
+            object.__setattr__(self, name, checked)
+
+
+def check_values(section: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Checks values of fields of a dataclass, by what a field's maker says or else by its annotation.
+
+    Args:
+        section: the dataclass.
+        values: field name to value.
+
+    Returns:
+        What to store in each field.
+
+    Raises:
+        ValueError: a value has the wrong type or is out of range; the message starts with the key.
+    """
+    made = {f.name: f.metadata["check"] for f in dataclasses.fields(section) if "check" in f.metadata}
+    checks = made if values.keys() <= made.keys() else annotated_checks(section) | made
+    checked = {}
+    for name, value in values.items():
+        try:
+            checked[name] = checks[name](value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    return checked
 
 
 def parse_options(section: type[Section], values: Mapping[str, Any], path: str) -> Section:
     """Turns a plain mapping into `section`; keys that are left out take their defaults.
 
     Args:
-        section: the dataclass.
+        section: the dataclass, derived from `Options` or not.
         values: what the user wrote.
         path: where the user wrote it, dotted (``core``, ``model.core``); only used in messages.
 
     Raises:
-        ValueError: unknown key, wrong type or out of range.
+        ValueError: unknown key, wrong type or out of range; a key without a default is left out; `section` is
+            no dataclass.
     """
-    check_keys(values, [field.name for field in dataclasses.fields(section)], path)
+    fields = {field.name: field for field in _fields(section, path) if field.init}
+    check_keys(values, fields, path)
+    for name, field in fields.items():
+        required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        if required and name not in values:
+            raise ValueError(f"{path}.{name}: missing; it has no default")
     try:
-        return section(**values)
+        return section(**(values if issubclass(section, Options) else check_values(section, values)))
     except ValueError as error:
         raise ValueError(f"{path}.{error}") from None
+    except Exception as error:  # whatever a user's own dataclass does with what it is given
+        raise ValueError(f"{path}: {section.__name__} raises {explain(error)}") from error
+
+
+def _fields(section: type[Any], path: str) -> tuple[dataclasses.Field[Any], ...]:
+    """The fields of a dataclass; ValueError: it is none, or its own fields were never made into some."""
+    name = getattr(section, "__qualname__", repr(section))
+    made = isinstance(section, type) and "__dataclass_fields__" in vars(section)
+    if not made and (not dataclasses.is_dataclass(section) or inspect.get_annotations(section)):
+        raise ValueError(
+            f"{path}: {name} is no dataclass; put @dataclass(frozen=True, kw_only=True) above it"
+        )
+    return dataclasses.fields(section)

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from engram.train import effects, gone, settings
 from engram.train.environments import EnvFacts, Form, with_autoreset
 from engram.train.errors import Errors, ExperimentError, reason, unknown, unknown_key
+from engram.train.guard import alarm
 from engram.train.models import complaints
 from engram.train.review import review
 from engram.train.search import Domain, Path, put
@@ -107,7 +108,10 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
             config.callbacks(ResultCallbacks)
         return config.rl_module(model_config=dict(model)) if model else config
     try:
-        return make_config(run, model)
+        with alarm("config.model: the import of its classes"):
+            return make_config(run, model)
+    except ExperimentError:
+        raise
     except ValueError as error:
         raise ExperimentError(f"config.{error}") from None
 
@@ -233,6 +237,7 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
         ExperimentError: anything the algorithm or the model refuses.
     """
     from engram.agents.actions import counted_from_zero
+    from engram.agents.env_specs import register_own
 
     config, checked, _ = check_settings(run, values)
     try:
@@ -241,6 +246,7 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
         raise ExperimentError(f"env: {error}") from None
     if "env_config" in checked:
         checked["env_config"] = with_autoreset(checked["env_config"])
+    register_own(env.id)
     try:
         config.environment(env.id)
         config.update_from_dict(checked)
@@ -304,12 +310,17 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     """
     from engram.agents import ColumnarModule, gradient_window
     from engram.agents.columnar import ColumnarConfig
+    from engram.agents.first_run import check_own_classes
     from engram.agents.thinking import ThinkingModule
 
     try:
-        module = build_module(config, env)
-        if isinstance(config, ColumnarConfig):
-            config.check_module(module)
+        with alarm("config.model: building it, or its first run,"):
+            module = build_module(config, env)
+            if isinstance(config, ColumnarConfig):
+                config.check_module(module)
+            check_own_classes(module, env.observation_space)
+    except ExperimentError:
+        raise
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
         separator = "." if text.startswith(("core", "encoder", "readout")) else ": "

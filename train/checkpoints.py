@@ -294,8 +294,11 @@ def _first_argument(arguments: Any) -> dict[str, Any]:
 
 def _recorded_source(trial_folder: Path) -> Source | None:
     record = read_record(trial_folder) or {}
-    env, trial = record.get("experiment", {}).get("env"), record.get("trial_config")
-    if not isinstance(env, str) or not isinstance(trial, dict):
+    trial = record.get("trial_config")
+    if not isinstance(trial, dict):
+        return None
+    env = trial.get("env", record.get("experiment", {}).get("env"))  # a trial's own where they are searched
+    if not isinstance(env, str):
         return None
     env_config = trial.get("env_config") or {}
     return Source(env, env_config, _explores(trial)) if isinstance(env_config, dict) else None

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from engram.train import gone, metrics, renames, swap
 from engram.train.errors import Errors, ExperimentError, unknown_key
 from engram.train.loading import quotes_hint
+from engram.train.search import split_env
 
 
 def _whole(value: Any) -> Any:
@@ -40,14 +41,14 @@ class Experiment(_Section):
     Attributes:
         name: Its key in the file, and its folder in the results.
         run: The algorithm's name.
-        env: The environment's Gymnasium id.
+        env: The environment's Gymnasium id or class path, or a search space of some.
         stop: Result key -> value; training ends when one is reached.
         config: The algorithm's settings, search spaces included, not yet checked.
     """
 
     name: str
     run: str
-    env: str
+    env: str | dict[str, Any]
     stop: dict[str, float] = {}
     config: dict[str, Any] = {}
     checkpoint_config: CheckpointSection = CheckpointSection()
@@ -285,6 +286,13 @@ def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
     }
     if not str(section.get("storage_path", "x")).strip():
         errors.add(ExperimentError("storage_path: empty; leave it out for ~/ray_results"))
+    if isinstance(section.get("run"), dict):
+        written = f"run: expected one algorithm, got {section['run']!r}"
+        errors.add(ExperimentError(f"{written}; write an experiment for each into the file"))
+        return None
+    if section.get("env") is not None:
+        with errors.kept():
+            split_env(section["env"])
     try:
         return Experiment.model_validate(section)
     except ValidationError as error:

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from engram.train import build, forecast
 from engram.train.plan import Plan
+from engram.train.search import split_env
 
 MANY_SEEDS = 20  # more are not written out
 
@@ -19,7 +20,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
     config, env, module = plan.config, plan.env, plan.module
     lines = [
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
-        ("environment", plan.experiment.env),
+        ("environment", _env(plan)),
         ("observation", _space(env.observation_space)),
         *([("scaling", module.scaling)] if module.scaling is not None else []),
         ("actions", _space(env.action_space)),
@@ -102,7 +103,7 @@ def print_header(plan: Plan, console: Console) -> None:
     for label, text in rows(plan):
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)
-    remarks = [("notice", remark) for remark in plan.module.remarks]
+    remarks = [("notice", remark) for remark in (*plan.env.remarks, *plan.module.remarks)]
     for kind, said in (
         ("warning", warning(plan)),
         ("warning", lost_values(plan)),
@@ -113,6 +114,11 @@ def print_header(plan: Plan, console: Console) -> None:
             console.print(f"{kind}: {said}", style="yellow", highlight=False)
     for said in plan.notices:
         console.print(f"notice: {said}", style="yellow", markup=False, highlight=False)
+
+
+def _env(plan: Plan) -> str:
+    names, searched = split_env(plan.experiment.env)
+    return names[0] if searched is None else f"{searched.kind} of {', '.join(names)}; shown is the first"
 
 
 def _space(space: Any) -> str:

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from engram.train import build, forecast, search, settings, storage
 from engram.train.changes import Resumed
 from engram.train.checkpoints import check_fits, check_unfinished, find_checkpoint
-from engram.train.environments import EnvFacts, info_keys, probe
+from engram.train.environments import EnvFacts, info_keys, probe, qualified, written
 from engram.train.errors import Errors, ExperimentError
 from engram.train.experiment import Experiment
 from engram.train.noise import quiet
@@ -99,20 +100,23 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
             storage.check_writable(folder)
     with errors.kept():
         plain, domains = search.split(experiment.config, "config", errors)
+        names, searched = search.split_env(experiment.env)
+        if searched is not None:
+            ids = tuple(qualified(name) for name in names)
+            domains = {("env",): search.Domain(searched.kind, ids), **domains}
         forecast.check_trials(experiment, domains)
-        variants = _variants(experiment, plain, domains)
-        envs, configs, idle = _build_all(experiment, variants)
+        cases = _cases(experiment, names, plain, domains)
+        envs, configs, idle = _build_all(experiment.run, cases)
     errors.check()
-    with errors.kept():
-        described = [
-            build.describe_module(config, env)
-            for index, (config, env, values) in enumerate(zip(configs, envs, variants, strict=True))
-            if index == 0 or values.get("model") != plain.get("model") or env is not envs[0]
-        ]
+    described: list[build.ModuleFacts] = []
+    for config, env, (name, values) in zip(configs, envs, cases, strict=True):
+        if not described or values.get("model") != plain.get("model") or env is not envs[0]:
+            with errors.kept(), _told_of(name, len(names) > 1):
+                described.append(build.describe_module(config, env))
     with errors.kept():
         forecast.check_metrics(experiment, configs[0])
     with errors.kept():
-        _check_info(experiment, configs)
+        _check_info(experiment.run, configs)
     with errors.kept():
         _check_evaluations(experiment, configs, envs)
     errors.check()
@@ -132,81 +136,95 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     )
 
 
-def _variants(
-    experiment: Experiment, plain: dict[str, Any], domains: Mapping[search.Path, search.Domain]
-) -> list[dict[str, Any]]:
-    """The settings to check before anything runs; of seeds, only the values."""
+def _cases(
+    experiment: Experiment,
+    names: list[str],
+    plain: dict[str, Any],
+    domains: Mapping[search.Path, search.Domain],
+) -> list[tuple[str, dict[str, Any]]]:
+    """Environments and settings to check before anything runs; of seeds, only the values."""
     seeds = domains.get(("seed",))
     if seeds is not None:
         build.check_values(experiment.run, plain, "seed", seeds.examples())
-    others = {place: domain for place, domain in domains.items() if place != ("seed",)}
-    variants = list(search.variants(plain, others))
-    if len(variants) > MANY:
-        print(f"{experiment.name}: checking {len(variants):,} variants ...", file=sys.stderr, flush=True)
-    return variants
+    others = {place: domain for place, domain in domains.items() if place not in (("seed",), ("env",))}
+    cases = [(name, values) for name in names for values in search.variants(plain, others)]
+    if len(cases) > MANY:
+        print(f"{experiment.name}: checking {len(cases):,} variants ...", file=sys.stderr, flush=True)
+    return cases
+
+
+@contextmanager
+def _told_of(env: str, several: bool) -> Iterator[None]:
+    """Says of which environment an error is, where an experiment has several."""
+    try:
+        yield
+    except ExperimentError as error:
+        if not several:
+            raise
+        lines = (line if env in line else f"{line} (env: {env})" for line in error.lines)
+        raise ExperimentError(*lines) from None
 
 
 def _build_all(
-    experiment: Experiment, variants: list[dict[str, Any]]
+    run: str, cases: list[tuple[str, dict[str, Any]]]
 ) -> tuple[list[EnvFacts], list[Any], list[str]]:
-    """Facts of each variant's environment, its AlgorithmConfig, and notices about settings of no effect."""
+    """Facts of each case's environment, its AlgorithmConfig, and notices about settings of no effect."""
     errors = Errors()
-    found = _probe_all(experiment, variants, errors)
+    found = _probe_all(run, cases, errors)
     quiet()
     envs, configs, idle = [], [], []
-    for env, values in zip(found, variants, strict=True):
+    for env, (_, values) in zip(found, cases, strict=True):
         with errors.kept():
-            idle += build.check_settings(experiment.run, values).notices
+            idle += build.check_settings(run, values).notices
             if env is not None:
-                configs.append(build.build_config(experiment.run, env, values))
+                configs.append(build.build_config(run, env, values))
                 envs.append(env)
     if errors.lines:
-        _probe_evaluations(experiment, variants, errors)
+        _probe_evaluations(run, cases, errors)
     errors.check()
     return envs, configs, idle
 
 
-def _probe_all(
-    experiment: Experiment, variants: list[dict[str, Any]], errors: Errors
-) -> list[EnvFacts | None]:
-    """Facts of each variant's environment, None where there are none; equal settings are probed once."""
+def _probe_all(run: str, cases: list[tuple[str, dict[str, Any]]], errors: Errors) -> list[EnvFacts | None]:
+    """Facts of each case's environment, None where there are none; equal ones are probed once."""
     probed: dict[str, EnvFacts | None] = {}
     found = []
-    for values in variants:
-        form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
-        key = json.dumps([values.get("env_config"), form])
+    for env, values in cases:
+        form = build.env_form(run, values.get("gym_env_vectorize_mode"))
+        key = json.dumps([env, values.get("env_config"), form])
         if key not in probed:
             probed[key] = None
-            with errors.kept():
+            with errors.kept(), _told_of(env, len({name for name, _ in cases}) > 1):
                 section = settings.mapping(values.get("env_config"), "config.env_config")
-                probed[key] = probe(experiment.env, section, form)
+                probed[key] = probe(env, section, form)
         found.append(probed[key])
     return found
 
 
-def _probe_evaluations(experiment: Experiment, variants: list[dict[str, Any]], errors: Errors) -> None:
+def _probe_evaluations(run: str, cases: list[tuple[str, dict[str, Any]]], errors: Errors) -> None:
     """Look at evaluations' own settings of the environment where there is no config to look at."""
-    for values in variants:
+    for env, values in cases:
         inner = values.get("evaluation_config")
         section = inner.get("env_config") if isinstance(inner, dict) else None
         if isinstance(section, dict) and section:
-            form = build.env_form(experiment.run, values.get("gym_env_vectorize_mode"))
+            form = build.env_form(run, values.get("gym_env_vectorize_mode"))
             with errors.kept():
-                probe(experiment.env, section, form, "config.evaluation_config.env_config")
+                probe(env, section, form, "config.evaluation_config.env_config")
 
 
-def _check_info(experiment: Experiment, configs: list[Any]) -> None:
+def _check_info(run: str, configs: list[Any]) -> None:
     """Raises ExperimentError where an environment does not tell what the algorithm has to know."""
     needed = getattr(configs[0], "needed_info", ())
     if not needed:
         return
-    for env_config in {json.dumps(config.env_config): config.env_config for config in configs}.values():
-        told = info_keys(experiment.env, env_config)
+    distinct = {json.dumps([config.env, config.env_config]): config for config in configs}
+    for config in distinct.values():
+        told = info_keys(config.env, config.env_config)
         missing = [key for key in needed if key not in told]
         if missing:
             raise ExperimentError(
-                f"env: {experiment.env} does not tell {' and '.join(missing)} in its info, which holds "
-                f"{', '.join(sorted(told)) or 'nothing'}; run: {experiment.run} needs {' and '.join(needed)}"
+                f"env: {written(config.env)} does not tell {' and '.join(missing)} in its info, which holds "
+                f"{', '.join(sorted(told)) or 'nothing'}; run: {run} needs {' and '.join(needed)}"
             )
 
 
@@ -219,9 +237,9 @@ def _check_evaluations(experiment: Experiment, configs: list[Any], envs: list[En
             continue
         env_config = config.get_evaluation_config_object().env_config
         form = build.env_form(experiment.run, config.gym_env_vectorize_mode)
-        key = json.dumps([env_config, str(config.model_config)])
+        key = json.dumps([env.id, env_config, str(config.model_config)])
         if key not in seen:
-            build.check_plays(config, env, probe(experiment.env, env_config, form, path), path)
+            build.check_plays(config, env, probe(env.id, env_config, form, path), path)
             seen.add(key)
 
 

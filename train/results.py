@@ -119,7 +119,7 @@ def _settings(folder: Path) -> tuple[str, str, dict[str, Any]] | str | None:
     config = mapping_at(record, "trial_config")
     if not experiment or not isinstance(config.get("env_config") or {}, Mapping):
         return f"{folder / RECORD}: broken, not as `rllib train` writes it"
-    env = str(experiment.get("env")).rpartition(":")[2]
+    env = str(config.get("env", experiment.get("env"))).rpartition(":")[2]
     return str(experiment.get("name")), env, config
 
 

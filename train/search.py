@@ -104,6 +104,27 @@ def split(
     return plain, domains
 
 
+def split_env(env: Any) -> tuple[list[str], Domain | None]:
+    """The environments that an experiment names, one or a search space of several.
+
+    Args:
+        env: Its `env`: an id or a class path, or `{grid_search: [A, B]}`, or the same with `choice`.
+
+    Returns:
+        The environments, and their search space where there is one.
+
+    Raises:
+        ExperimentError: it is something else.
+    """
+    domain = split({"env": env}, "")[1].get(("env",)) if isinstance(env, dict) else None
+    values = [env] if domain is None else list(domain.arguments)
+    if (domain is not None and domain.kind not in LISTS) or not all(isinstance(each, str) for each in values):
+        raise ExperimentError(
+            f"env: expected an id, a class path, or {{grid_search: [A, B]}} of these, got {env!r}"
+        )
+    return values, domain
+
+
 def _find(section: dict[str, Any], path: str, place: Path, errors: Errors) -> Iterator[tuple[Path, Domain]]:
     for key, value in list(section.items()):
         if not isinstance(value, dict):
@@ -111,7 +132,8 @@ def _find(section: dict[str, Any], path: str, place: Path, errors: Errors) -> It
         if kind := kind_of(value):
             before = len(errors.lines)
             with errors.kept():
-                yield (*place, key), _domain(kind, next(iter(value.values())), f"{path}.{key}.{kind}")
+                where = f"{path}.{key}.{kind}".lstrip(".")
+                yield (*place, key), _domain(kind, next(iter(value.values())), where)
             if len(errors.lines) > before:
                 del section[key]
         else:

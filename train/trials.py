@@ -13,6 +13,7 @@ from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
 
 from engram.train.build import space_path
+from engram.train.environments import short_name, written
 from engram.train.labels import safe
 from engram.train.progress import env_steps, lookup
 from engram.train.record import write_record
@@ -35,7 +36,7 @@ def env_name(trial: Trial) -> str:
     Args:
         trial: A Ray Tune trial.
     """
-    return safe(str(trial.config.get("env", "")).rpartition("/")[2].rpartition(":")[2])
+    return safe(short_name(str(trial.config.get("env", ""))))
 
 
 class StopConditions(Stopper):  # type: ignore[misc]
@@ -102,6 +103,8 @@ def trial_config(config: Mapping[str, Any], searched: list[Place], trial: Trial)
     own = copy.deepcopy(dict(config))
     for place in searched:
         put(own, place, lookup(trial.config, "/".join(space_path(place))))
+    if "env" in own:
+        own["env"] = written(own["env"])
     return own
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engram.memory.options import parse_options
-from engram.memory.registry import choose_class, expand_preset
+from engram.memory.registry import build_class, choose_class, expand_preset
 from engram.memory.thinking.conv_net import ConvNet
 from engram.memory.thinking.deep_thinking import DeepThinking
 from engram.memory.thinking.exit_sweep import ExitSweep, drop_after_best, steps_to_best
@@ -68,10 +68,7 @@ def make_thinker(
             range; the message names the key.
     """
     thinker, parsed = thinker_options(options, path)
-    try:
-        built = thinker(shape, outputs, parsed)
-    except ValueError as error:
-        raise ValueError(f"{path}.{error}") from error
+    built = build_class(thinker, path, options["type"], shape, outputs, parsed)
     built.lay_out()
     return built
 

@@ -19,7 +19,11 @@ ERRORS: list[tuple[Any, str]] = [
     ({"type": "zebra"}, f"core.type: unknown 'zebra'; known: {KNOWN}"),
     ({"type": 3}, f"core.type: unknown 3; known: {KNOWN}"),
     ({"type": ["lstm"]}, f"core.type: unknown ['lstm']; did you mean 'lstm'? known: {KNOWN}"),
-    ({"type": "no.such.module:Core"}, "core.type: cannot load 'no.such.module:Core': No module named 'no'"),
+    (
+        {"type": "no.such.module:Core"},
+        "core.type: cannot load 'no.such.module:Core': No module named 'no'; modules are looked for in the "
+        "working directory and on PYTHONPATH",
+    ),
     ({"type": "torch:nope"}, "core.type: cannot load 'torch:nope': module 'torch' has no attribute 'nope'"),
     ({"type": "torch.nn:LSTM"}, "core.type: 'torch.nn:LSTM' is no subclass of engram.memory.Core"),
     ({"type": "lstm", "preset": "paper"}, "core.preset: unknown key; known: bptt_steps, horizon, size"),

@@ -1,0 +1,155 @@
+"""Ids of environments that nobody has registered: of which package they are, what to import or to install."""
+
+import importlib.util
+import re
+from typing import NamedTuple
+
+import gymnasium as gym
+from gymnasium.envs.registration import find_highest_version, get_env_id, parse_env_id
+
+
+class Package(NamedTuple):
+    """A package that registers environments when it is imported.
+
+    Attributes:
+        module: What to import.
+        install: What `pip install` is given.
+        ids: Pattern of the ids that it registers.
+        note: What else to know.
+    """
+
+    module: str
+    install: str
+    ids: str
+    note: str = ""
+
+
+_ATARI = (
+    r"Adventure|AirRaid|Alien|Amidar|Assault|Asterix|Asteroids|Atlantis|BankHeist|BattleZone|BeamRider"
+    r"|Berzerk|Bowling|Boxing|Breakout|Carnival|Centipede|ChopperCommand|CrazyClimber|Defender"
+    r"|DemonAttack|DoubleDunk|ElevatorAction|Enduro|FishingDerby|Freeway|Frostbite|Gopher|Gravitar|Hero"
+    r"|IceHockey|Jamesbond|JourneyEscape|Kangaroo|Krull|KungFuMaster|MontezumaRevenge|MsPacman"
+    r"|NameThisGame|Phoenix|Pitfall|Pong|Pooyan|PrivateEye|Qbert|Riverraid|RoadRunner|Robotank|Seaquest"
+    r"|Skiing|Solaris|SpaceInvaders|StarGunner|Tennis|TimePilot|Tutankham|UpNDown|Venture|VideoPinball"
+    r"|WizardOfWor|YarsRevenge|Zaxxon"
+)
+
+PACKAGES = (
+    Package("minigrid", "minigrid", r"(MiniGrid|BabyAI)-.*"),
+    Package("ale_py", "ale-py", rf"ALE/.*|({_ATARI})(-ram)?(NoFrameskip|Deterministic)?-v\d"),
+    Package(
+        "gymnasium_robotics",
+        "gymnasium-robotics",
+        r"(Fetch|Hand(Reach|Manipulate)|AntMaze|PointMaze|AdroitHand|FrankaKitchen).*",
+    ),
+    Package(
+        "highway_env",
+        "highway-env",
+        r"(highway|merge|roundabout|parking|intersection|racetrack|exit|two-way|u-turn|lane-keeping)(-.*)?-v\d",
+    ),
+    Package("mo_gymnasium", "mo-gymnasium", r"mo-.*|deep-sea-treasure.*", "its rewards are vectors"),
+    Package("shimmy", "shimmy[dm-control]", r"dm_control/.*"),
+    Package("shimmy", "shimmy[bsuite]", r"bsuite/.*"),
+    Package("popgym", "popgym", r"popgym-.*"),
+    Package(
+        "neurogym",
+        "neurogym",
+        r"(PerceptualDecisionMaking|ContextDecisionMaking|DelayMatchSample|DelayComparison|GoNogo|ReadySetGo"
+        r"|MultiSensoryIntegration|ProbabilisticReasoning|ReachingDelayResponse|IntervalDiscrimination).*",
+    ),
+    Package(
+        "memory_gym", "memory-gym", r"(Endless-)?(SearingSpotlights|MortarMayhemB?|MysteryPath)(-Grid)?-v\d"
+    ),
+    Package("miniworld", "miniworld", r"MiniWorld-.*"),
+    Package("metaworld", "metaworld", r"Meta-World/.*"),
+    Package("vizdoom.gymnasium_wrapper", "vizdoom", r"Vizdoom.*"),
+    Package("nle.env", "nle", r"NetHack.*"),
+    Package("minihack", "minihack", r"MiniHack-.*"),
+    Package("panda_gym", "panda-gym", r"Panda.*"),
+    Package("pybullet_envs_gymnasium", "pybullet-envs-gymnasium", r".*BulletEnv-v\d"),
+    Package(
+        "safety_gymnasium", "safety-gymnasium", r"Safety\w+-v\d", "its steps give a cost beside the reward"
+    ),
+    Package("flappy_bird_gymnasium", "flappy-bird-gymnasium", r"FlappyBird-.*"),
+    Package(
+        "procgen",
+        "procgen",
+        r"procgen-.*",
+        "it speaks the older interface of gym: wrap it in a class of your own",
+    ),
+)
+
+
+def hint(env_id: str) -> str | None:
+    """What to do about an id that nobody has registered; None where nothing is known about it.
+
+    Args:
+        env_id: An id without `module:`.
+    """
+    return newest_version(env_id) or next((_advice(each, env_id) for each in _owners(env_id)), None)
+
+
+def newest_version(env_id: str) -> str | None:
+    """What to say about an id without its version, or with one that is no more; None where it is neither.
+
+    Args:
+        env_id: An id that is not registered.
+    """
+    try:
+        namespace, name, version = parse_env_id(env_id)
+    except gym.error.Error:
+        return None
+    newest = find_highest_version(namespace, name)
+    if newest is None or (version is not None and version > newest):
+        return None
+    kind = "names no version" if version is None else "is a version that Gymnasium has given up"
+    return f"it {kind}; the newest is {get_env_id(namespace, name, newest)}"
+
+
+def newer_version(env_id: str) -> str | None:
+    """The newest version of a registered environment, where it is not this one.
+
+    Args:
+        env_id: A registered id.
+    """
+    spec = gym.registry[env_id]
+    newest = find_highest_version(spec.namespace, spec.name)
+    if spec.version is None or newest is None or newest <= spec.version:
+        return None
+    return get_env_id(spec.namespace, spec.name, newest)
+
+
+def how_to_install(module: str) -> str | None:
+    """`pip install ale-py` for `ale_py`; None where the module is of no package known here, or is there.
+
+    Args:
+        module: A module that could not be imported.
+    """
+    found = next((each for each in PACKAGES if _top(each.module) == _top(module)), None)
+    return None if found is None or _installed(found.module) else f"pip install {_quoted(found.install)}"
+
+
+def _owners(env_id: str) -> list[Package]:
+    return [package for package in PACKAGES if re.fullmatch(package.ids, env_id)]
+
+
+def _advice(package: Package, env_id: str) -> str:
+    note = f"; {package.note}" if package.note else ""
+    if _installed(package.module):
+        return f"import it: {package.module}:{env_id}{note}"
+    return f"pip install {_quoted(package.install)}, then import it: {package.module}:{env_id}{note}"
+
+
+def _installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(_top(module)) is not None
+    except (ImportError, ValueError):  # a module without a spec
+        return False
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _quoted(distribution: str) -> str:
+    return f'"{distribution}"' if "[" in distribution else distribution
