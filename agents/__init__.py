@@ -5,10 +5,11 @@
 """
 
 from engram.agents.algorithms import ALGORITHMS, make_config
-from engram.agents.encoders import ENCODERS, Encoder, make_encoder
+from engram.agents.encoders import ENCODERS, Encoder, EncoderOptions, make_encoder
 from engram.agents.impala import RecurrentIMPALA, RecurrentIMPALAConfig
 from engram.agents.models import check_model
 from engram.agents.module import ColumnarModule, ModelConfig, RecurrentModule
+from engram.agents.observations import Reader
 from engram.agents.ppo import RecurrentPPO, RecurrentPPOConfig
 from engram.agents.results import gradient_window
 
@@ -17,7 +18,9 @@ __all__ = [
     "ENCODERS",
     "ColumnarModule",
     "Encoder",
+    "EncoderOptions",
     "ModelConfig",
+    "Reader",
     "RecurrentIMPALA",
     "RecurrentIMPALAConfig",
     "RecurrentModule",
