@@ -100,7 +100,7 @@ def test_the_first_number_that_is_not_finite_is_named(env_config, first):
     fragment = shell.sample()
     found = finding(shell.told()[NON_FINITE])
     assert found.message.startswith(first)
-    assert found.count == LANES
+    assert found.left_out == LANES
     assert fragment.dropped.all()
 
 
@@ -235,7 +235,7 @@ def test_a_gradient_names_its_parameter_and_makes_no_step():
     with pytest.raises(FloatingPointError, match=message):
         stopping.update(stopping.sample())
     told = skipping.update(skipping.sample())
-    assert finding(told[NON_FINITE]).count == 1
+    assert finding(told[NON_FINITE]).left_out == 1
     assert told[STEPS_TAKEN] == 0
     for shell in (stopping, skipping):
         torch.testing.assert_close(shell.weights(), before, rtol=0, atol=0)
