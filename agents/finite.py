@@ -34,11 +34,11 @@ class Finding(NamedTuple):
 
     Attributes:
         message: What it is, its value, where it was first.
-        count: How much is left out for it: fragments of a lane, or minibatches.
+        left_out: How much is left out for it: fragments of a lane, or minibatches.
     """
 
     message: str
-    count: int
+    left_out: int
 
 
 def shown(what: str, value: float) -> str:
@@ -193,16 +193,18 @@ class GuardedVectorEnv(VectorWrapper):
 
     def reset(self, **settings: Any) -> Any:
         """See Gymnasium's `VectorEnv`."""
+        observations: Any
         observations, infos = super().reset(**settings)
         return self.guard.observe(observations), infos
 
     def step(self, actions: Any) -> Any:
         """See Gymnasium's `VectorEnv`."""
-        observations, rewards, terminateds, truncateds, infos = super().step(actions)
+        results: tuple[Any, ...] = super().step(actions)
+        observations, rewards, *others = results
         self._steps += 1
         self.guard.step += 1
         self.guard.look({"reward": rewards[None]}, self.guard.step)
-        return self.guard.observe(observations), zeroed(rewards), terminateds, truncateds, infos
+        return self.guard.observe(observations), zeroed(rewards), *others
 
     def take_finding(self) -> Finding | None:
         """What was found since the last call."""

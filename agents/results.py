@@ -130,7 +130,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         findings: list[Finding] = []
         for section in (learned, *_played(result)):
             findings += as_records(section.pop(NON_FINITE, ()), Finding)
-        self._skipped += sum(found.count for found in findings)
+        self._skipped += sum(found.left_out for found in findings)
         result["non_finite_skipped"] = self._skipped
         trouble = findings[0].message if findings else _stock_trouble(learned)
         if trouble is None:

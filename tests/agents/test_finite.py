@@ -38,7 +38,7 @@ class Shell:
 
     def __init__(self, *arguments, **settings):
         torch.manual_seed(0)
-        self.config = config(*arguments, **settings)
+        self.config = settings.pop("made", None) or config(*arguments, **settings)
         self.runner = self.config.env_runner_cls(config=self.config)
         spaces = (self.runner.env.single_observation_space, self.runner.env.single_action_space)
         self.learner = self.config.build_learner(spaces={DEFAULT_MODULE_ID: spaces})
@@ -100,7 +100,7 @@ def test_the_first_number_that_is_not_finite_is_named(env_config, first):
     fragment = shell.sample()
     found = finding(shell.told()[NON_FINITE])
     assert found.message.startswith(first)
-    assert found.count == LANES
+    assert found.left_out == LANES
     assert fragment.dropped.all()
 
 
@@ -218,6 +218,61 @@ def test_evaluations_look_too():
     assert finding(told[NON_FINITE]).message.startswith("reward: nan at env step 60 (step 15 of the fragment")
 
 
+# Supervised: what is seen counts for nothing, and a stream goes on.
+
+
+def supervised(env, env_config, model):
+    made = make_config("Supervised", model).environment(f"engram.envs:engram/{env}-v0", env_config=env_config)
+    made.num_envs_per_env_runner, made.rollout_fragment_length, made.on_non_finite = LANES, STEPS, "skip"
+    return Shell(made=made)
+
+
+def copying():
+    model = {"encoder": {"type": "mlp", "hidden": [6]}, "core": {"type": "lstm", "size": 7}}
+    return supervised("Copying", {"span": 1, "length": 2, "symbols": 3}, model)
+
+
+def test_of_a_stream_with_such_an_observation_no_answer_counts(monkeypatch):
+    shell = copying()
+    step = shell.runner.env.step
+
+    def broken(actions):
+        observations, *others = step(actions)
+        observations = observations.astype(np.float32)
+        observations[1, 0] = np.nan
+        return observations, *others
+
+    monkeypatch.setattr(shell.runner.env, "step", broken)
+    lesson = shell.sample()
+    assert finding(shell.told()[NON_FINITE]).message.startswith(
+        "observation[0]: nan at env step 4 (step 1 of"
+    )
+    assert lesson.dropped.tolist() == lesson.masks.any(0).__invert__().tolist() == [False, True, False, False]
+    assert np.isfinite(lesson.observations).all()
+    assert shell.update(lesson)[STEPS_TAKEN] == 1
+
+
+def test_a_stream_begins_anew_behind_a_loss_that_is_not_finite():
+    shell = copying()
+    lesson = shell.sample()
+    lesson.observations = np.full(lesson.observations.shape, np.nan, np.float32)
+    assert shell.update(lesson)[STEPS_TAKEN] == 0
+    assert shell.learner._state == {}
+    assert shell.update(shell.sample())[STEPS_TAKEN] == 1
+
+
+def test_puzzles_of_which_nothing_counts_make_no_step():
+    shell = supervised(
+        "PrefixSums", {"bits": 4}, {"core": {"type": "deep_thinking", "width": 8, "thinking_steps": 3}}
+    )
+    lesson, before = shell.sample(), shell.weights()
+    lesson.masks[:], lesson.dropped[:] = False, True
+    assert shell.update(lesson)[STEPS_TAKEN] == 0
+    torch.testing.assert_close(shell.weights(), before, rtol=0, atol=0)
+    lesson.masks[:, 1:], lesson.dropped[1:] = True, False
+    assert shell.update(lesson)[STEPS_TAKEN] == STEPS
+
+
 # Losses, gradients, parameters.
 
 
@@ -235,7 +290,7 @@ def test_a_gradient_names_its_parameter_and_makes_no_step():
     with pytest.raises(FloatingPointError, match=message):
         stopping.update(stopping.sample())
     told = skipping.update(skipping.sample())
-    assert finding(told[NON_FINITE]).count == 1
+    assert finding(told[NON_FINITE]).left_out == 1
     assert told[STEPS_TAKEN] == 0
     for shell in (stopping, skipping):
         torch.testing.assert_close(shell.weights(), before, rtol=0, atol=0)
