@@ -29,7 +29,7 @@ _BUILDERS = (
     "resources",
     "debugging",
 )
-_NULLABLE = ("minibatch_size", "train_batch_size_per_learner")  # null has a meaning, the default is a number
+_NULLABLE = ("autocast", "minibatch_size", "train_batch_size_per_learner")  # null has a meaning of its own
 _SCHEDULES = ("lr", "entropy_coeff")  # also [[env step, value], ...]
 
 _CODE_ENDINGS = ("_class", "_cls", "_fn", "_filesystem", "_evaluation_function")
