@@ -362,6 +362,32 @@ def _count(module: Any) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
+def precision(config: Any) -> tuple[str, str | None] | None:
+    """What a trial's products are computed in on this machine, and a warning or None; None: nothing is asked.
+
+    Args:
+        config: From `build_config`.
+    """
+    if not hasattr(config, "autocast"):
+        return None
+    from engram.agents.models import thinks
+    from engram.agents.supervised.precision import described, warning
+
+    asked = config.autocast, device(config), thinks(config.model_config)
+    return described(*asked), warning(*asked)
+
+
+def device(config: Any) -> str:
+    """Where a trial learns: `cuda` or `cpu`.
+
+    Args:
+        config: From `build_config`.
+    """
+    asked = config.num_gpus_per_learner
+    gpus = per_trial(config, "GPU") if asked == "auto" else asked
+    return "cuda" if gpus > 0 else "cpu"
+
+
 def build_module(config: Any, env: EnvFacts) -> Any:
     """The RLModule of a config, with fresh weights.
 

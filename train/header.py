@@ -35,7 +35,8 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
     lines += [
         ("trials", f"{plan.trials}, seeds {_seeds(plan.seeds)}"),
         ("stop", _stop(plan)),
-        ("device", "cuda" if build.per_trial(config, "GPU") > 0 else "cpu"),
+        ("device", build.device(config)),
+        *_precision(config),
         *_resumed(plan),
         ("results", _location(plan)),
         ("TensorBoard", f"tensorboard --logdir {plan.location}"),
@@ -104,10 +105,12 @@ def print_header(plan: Plan, console: Console) -> None:
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)
     remarks = [("notice", remark) for remark in (*plan.env.remarks, *plan.module.remarks)]
+    _, slow = build.precision(plan.config) or (None, None)
     for kind, said in (
         ("warning", warning(plan)),
         ("warning", lost_values(plan)),
         ("notice", notice(plan)),
+        ("warning", slow),
         *remarks,
     ):
         if said is not None:
@@ -141,6 +144,11 @@ def _thinking(facts: build.ThinkingFacts | None) -> list[tuple[str, str]]:
     depths = [f"{layers} layers in {n} iterations" for n, (layers, _) in facts.depths.items()]
     tables = " and ".join(str(layers) for _, layers in facts.depths.values())
     return [("thinking", steps), ("depth", f"{', '.join(depths)}; {tables} as the paper's tables count")]
+
+
+def _precision(config: Any) -> list[tuple[str, str]]:
+    asked = build.precision(config)
+    return [] if asked is None else [("precision", asked[0])]
 
 
 def _lanes(config: Any) -> str:

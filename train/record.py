@@ -39,15 +39,30 @@ def host_class() -> dict[str, Any]:
     """What kind of machine this is; no name, nothing that tells which one."""
     import torch
 
+    from engram.memory.precision import has_bfloat16
+
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     return {
         "system": platform.system(),
         "machine": platform.machine(),
+        "processor": _processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "bfloat16": has_bfloat16("cpu"),
         "cpus": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "memory_gib": round(memory / 2**30, 1),
         "gpus": gpus,
     }
+
+
+def _processor() -> str:
+    """The model of the processor as the system names it, such as `AMD EPYC`; empty where it does not."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "cpu model")))
+    return next(named, platform.processor())
 
 
 def command_line() -> str:

@@ -32,7 +32,7 @@ _BUILDERS = (
     "resources",
     "debugging",
 )
-_NULLABLE = ("minibatch_size", "train_batch_size_per_learner")  # null has a meaning, the default is a number
+_NULLABLE = ("autocast", "minibatch_size", "train_batch_size_per_learner")  # null has a meaning of its own
 _SCHEDULES = ("lr", "entropy_coeff")  # also [[env step, value], ...]
 
 # Limits, of time and of clipping, that may be infinite: none.

@@ -18,12 +18,9 @@ from engram.agents.results import ResultCallbacks
 from engram.agents.supervised.learner import JUDGED, SOLVED, SupervisedLearner
 from engram.agents.supervised.objectives import check_sequence_loss, make_objective
 from engram.agents.supervised.optimizers import epoch_options, optimizer_options
+from engram.agents.supervised.precision import check_precision
 from engram.agents.supervised.runner import NEEDED_INFO, SupervisedEnvRunner
-from engram.memory.options import unknown_message
 from engram.memory.thinking import make_loss
-
-PRECISIONS = ("bfloat16",)
-
 
 class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     """Settings of `Supervised`; everything else as in any `AlgorithmConfig`.
@@ -33,7 +30,8 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         optimizer: See `engram.agents.supervised.optimizers.OptimizerOptions`.
         lr_epochs: Warm-up and decay by epochs on top of `lr`; see `EpochOptions` there.
         throttle: Whether the step size of a thinker's recurrent parameters is divided by the iterations.
-        autocast: Precision of the network's products, None for that of its weights.
+        autocast: Precision of the network's products: `bfloat16`; None, or `none`, for that of its weights;
+            `auto`: see `engram.agents.supervised.precision`.
         truncation: Env steps of one update on sequences, which gradients do not leave; None: the fragment.
         needed_info: What an environment's info must hold.
     """
@@ -46,7 +44,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         self.optimizer: dict[str, Any] = {"type": "adam"}
         self.lr_epochs: dict[str, Any] = {}
         self.throttle = False
-        self.autocast: str | None = None
+        self.autocast: str | None = "auto"
         self.truncation: int | None = None
         self.lr = 1e-3
         self.grad_clip = None
@@ -104,8 +102,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         super().validate()
         optimizer_options(self.optimizer)
         epoch_options(self.lr_epochs)
-        if self.autocast is not None and self.autocast not in PRECISIONS:
-            raise ValueError(unknown_message("autocast", self.autocast, ("null", *PRECISIONS)))
+        check_precision(self.autocast)
         if self.truncation is not None and self.truncation < 1:
             raise ValueError(f"truncation: expected an integer >= 1, or null, got {self.truncation!r}")
         if answers_at_once(self.model_config):

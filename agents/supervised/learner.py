@@ -17,6 +17,7 @@ from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
 from engram.agents.learner import Batch, ColumnarLearner, as_tensors
+from engram.agents.models import thinks
 from engram.agents.module import OBJECTIVE, RESETS, ColumnarModule
 from engram.agents.supervised.lesson import Lesson
 from engram.agents.supervised.objectives import MASKS, TARGETS, Objective, make_objective
@@ -26,6 +27,7 @@ from engram.agents.supervised.optimizers import (
     make_optimizer,
     optimizer_options,
 )
+from engram.agents.supervised.precision import precision
 from engram.agents.thinking import ThinkingModule
 from engram.memory.core import State
 from engram.memory.thinking import make_loss
@@ -88,9 +90,10 @@ class SupervisedLearner(ColumnarLearner):
         self._streams: NDArray[Any] = np.empty(0)
 
     def _with_precision(self, objective: Objective) -> Objective:
-        if self.config.autocast is None:
+        kind = self._device.type
+        dtype = precision(self.config.autocast, kind, thinks(self.config.model_config))
+        if dtype is None:
             return objective
-        dtype, kind = getattr(torch, self.config.autocast), self._device.type
 
         def cast(module: ColumnarModule, batch: Any) -> dict[str, Any]:
             with torch.autocast(kind, dtype):
