@@ -36,8 +36,8 @@ def check_lanes(config: Any, env: EnvFacts) -> None:
     if needed > total():
         key = "num_envs_per_env_runner" if lanes >= length else "rollout_fragment_length"
         raise ExperimentError(
-            f"config.{key}: fragments of {length:,} steps of {lanes:,} lanes take {in_words(needed)} at least, "
-            f"this machine has {in_words(total())}"
+            f"config.{key}: fragments of {length:,} steps of {lanes:,} lanes take {in_words(needed)} at "
+            f"least, this machine has {in_words(total())}"
         )
 
 
