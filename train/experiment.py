@@ -7,10 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from engram.train import gone, metrics, renames, swap
+from engram.train import metrics, renames, swap
 from engram.train.errors import Errors, ExperimentError, unknown_key
 from engram.train.loading import quotes_hint
 from engram.train.search import split_env
+from engram.train.todays import mapping, name_score, todays_config, todays_section, without_gone
 
 
 def _whole(value: Any) -> Any:
@@ -120,28 +121,23 @@ def _read_one(
     if not isinstance(raw, dict):
         errors.add(ExperimentError(f"{name}: expected {{env: ..., run: ..., config: ...}}, got {raw!r}"))
         return None, []
-    section, notices = _todays_section(raw, name, errors)
-    config, old, said = _todays_config(_mapping(section, "config", name, errors), "config", errors)
+    section, notices = todays_section(raw, name, errors)
+    config, old, said = todays_config(mapping(section, "config", name, errors), "config", errors)
     section, former = section | {"config": config}, swap.types_of(config)
     for path, value in overrides.settings.items():
         with errors.kept():
             set_dotted(section, path, value)
     section = _known_keys(section, name, errors)
-    checkpoint = _mapping(section, "checkpoint_config", name, errors)
-    _name_score(checkpoint)
-    config = _mapping(section, "config", name, errors)
+    checkpoint = mapping(section, "checkpoint_config", name, errors)
+    name_score(checkpoint)
+    config = mapping(section, "config", name, errors)
     _take_env(section, config, name, errors)
-    config, more = gone.take_out(config, gone.CONFIG, "config", errors)
-    more += _drop_framework(config, "config", errors)
-    if isinstance(config.get("model"), dict):
-        table = gone.in_model(section.get("run"), config["model"])
-        config["model"], said_of_model = gone.take_out(config["model"], table, "config.model", errors)
-        more += said_of_model
+    config, more = without_gone(config, section.get("run"), errors)
     fixed = [path.removeprefix("config.") for path in overrides.settings]
     config, swapped = swap.fitted(config, former, fixed)
     with errors.kept():
         _add_seeds(config, overrides.seeds)
-    stop, old_stop = renames.rename(_mapping(section, "stop", name, errors), renames.METRICS, "stop", errors)
+    stop, old_stop = renames.rename(mapping(section, "stop", name, errors), renames.METRICS, "stop", errors)
     asked, old_asked = renames.rename(dict(overrides.stop), renames.METRICS, "--stop", errors)
     section |= {"name": name, "config": config, "checkpoint_config": checkpoint}
     section["stop"] = _checked_stop(stop | asked, str(section.get("run")), errors)
@@ -151,61 +147,11 @@ def _read_one(
     return experiment, [*notices, *said, *more, *swapped]
 
 
-def _todays_section(raw: dict[str, Any], name: str, errors: Errors) -> tuple[dict[str, Any], list[str]]:
-    """The experiment as written, under today's names, and notices about what has no effect."""
-    plain = {old: new for old, new in renames.EXPERIMENT.items() if "." not in new}
-    section, _ = renames.rename(raw, plain, name, errors)
-    section, notices = gone.take_out(section, gone.EXPERIMENT, name, errors)
-    return _spread(section, name, errors), notices
-
-
-def _todays_config(
-    config: dict[str, Any], path: str, errors: Errors
-) -> tuple[dict[str, Any], list[str], list[str]]:
-    """`config` under today's names, a list of `old -> new`, and notices."""
-    config, notices = renames.schedules(config)
-    config, old = renames.rename(config, renames.CONFIG, path, errors)
-    inner = config.get("evaluation_config")
-    if isinstance(inner, dict):
-        inner, older, _ = _todays_config(inner, f"{path}.evaluation_config", errors)
-        inner, said = gone.take_out(inner, gone.CONFIG, f"{path}.evaluation_config", errors)
-        said += _drop_framework(inner, f"{path}.evaluation_config", errors)
-        config["evaluation_config"], old, notices = inner, [*old, *older], [*notices, *said]
-    return config, old, notices
-
-
 def _known_keys(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
     for key in section:
         if key not in KEYS:
             errors.add(unknown_key(name, key, KEYS))
     return {key: value for key, value in section.items() if key in KEYS}
-
-
-def _mapping(section: dict[str, Any], key: str, name: str, errors: Errors) -> dict[str, Any]:
-    value = section.get(key)
-    if value is not None and not isinstance(value, dict):
-        errors.add(ExperimentError(f"{name}.{key}: expected a mapping, got {value!r}"))
-        return {}
-    return dict(value or {})
-
-
-def _spread(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
-    """Move `checkpoint_freq: 5` and its kin into `checkpoint_config`."""
-    checkpoint = _mapping(section, "checkpoint_config", name, errors)
-    for old, new in renames.EXPERIMENT.items():
-        if old in section and "." in new:
-            checkpoint.setdefault(new.split(".")[1], section.pop(old))
-    return section | {"checkpoint_config": checkpoint}
-
-
-def _name_score(checkpoint: dict[str, Any]) -> None:
-    """Give the score of checkpoints today's name."""
-    score = checkpoint.get("checkpoint_score_attribute")
-    if isinstance(score, str):
-        if score.startswith("min-"):
-            checkpoint["checkpoint_score_order"] = "min"
-        score = score.removeprefix("min-")
-        checkpoint["checkpoint_score_attribute"] = renames.METRICS.get(score, score)
 
 
 def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors: Errors) -> None:
@@ -216,15 +162,6 @@ def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors
     for key, kind in (("env", "envs"), ("run", "algorithms")):
         if section.get(key) is None:
             errors.add(ExperimentError(f"{name}.{key}: missing; see `rllib list {kind}`"))
-
-
-def _drop_framework(config: dict[str, Any], path: str, errors: Errors) -> list[str]:
-    framework = config.pop("framework", "torch")
-    if framework not in renames.FRAMEWORKS:
-        errors.add(ExperimentError(f"{path}.framework: {framework!r}; legal: torch"))
-    elif framework != "torch":
-        return [f"{path}.framework {framework!r} has no effect: PyTorch is used"]
-    return []
 
 
 def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
