@@ -66,7 +66,11 @@ def find_checkpoint(path: str) -> Path:
         broken = (fault(candidates[0]) or candidates[0]).relative_to(folder)
         more = f" (and so are {len(candidates) - 1} older ones)" if len(candidates) > 1 else ""
         raise ExperimentError(f"{path}: no whole checkpoint in it: {broken} is missing or broken{more}")
-    raise ExperimentError(f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*)")
+    closed = [inner.name for inner in subfolders(folder) if not os.access(inner, os.R_OK | os.X_OK)]
+    unseen = f"; it may not be looked into: {', '.join(closed[:3])}" if closed else ""
+    raise ExperimentError(
+        f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*){unseen}"
+    )
 
 
 def newest_whole(candidates: Iterable[Path]) -> Path | None:
