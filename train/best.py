@@ -10,6 +10,7 @@ from engram.train.files import mapping_at, typed_path
 from engram.train.progress import number_at
 from engram.train.record import read_record
 from engram.train.results import read_reports
+from engram.train.wholeness import fault, is_whole
 
 
 def best_checkpoint(path: str) -> Path:
@@ -34,7 +35,7 @@ def best_checkpoint(path: str) -> Path:
         return newest
     best = max(reversed(scored), key=lambda pair: pair[0])[1]
     older = candidates[candidates.index(newest) :]  # of newer ones has been told
-    checkpoints.tell_damaged([file for each in older if (file := checkpoints.fault(each))], best)
+    checkpoints.tell_damaged([file for each in older if (file := fault(each))], best)
     return best
 
 
@@ -48,7 +49,7 @@ def _scored(trial: Path, newest_first: Iterator[Path]) -> Iterator[tuple[float, 
     reports = {report.get("training_iteration"): report for report in read_reports(trial)}
     claimed = math.inf
     for checkpoint in newest_first:
-        if not checkpoints.is_whole(checkpoint):
+        if not is_whole(checkpoint):
             continue
         iteration = checkpoints.training_iteration(checkpoint)
         # One that went on from an older state has made some iterations anew: reports are of the newer ones.

@@ -1,11 +1,10 @@
 """Checkpoints on disk: which is the newest, is it whole, what does it belong to."""
 
-import itertools
 import math
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,11 @@ from typing import Any
 from engram.train import build, pickles
 from engram.train.environments import EnvFacts
 from engram.train.errors import ExperimentError, reason
-from engram.train.files import is_file, mapping_at, naming, read_bytes, read_json, subfolders, typed_path
+from engram.train.files import is_file, mapping_at, naming, read_bytes, subfolders, typed_path
 from engram.train.record import read_record
+from engram.train.wholeness import MODULE, ROOT_MARK, fault, is_whole
 
-MODULE = Path("learner_group/learner/rl_module/default_policy")
 _STEPS = "num_env_steps_sampled_lifetime"
-_ROOT_MARK = "rllib_checkpoint.json"
-_PARTS = (*reversed(MODULE.parents[:3]), MODULE)  # every algorithm has these
-_MOST_PARTS = 10_000
 
 
 @dataclass(frozen=True)
@@ -56,17 +52,26 @@ def find_checkpoint(path: str) -> Path:
             os.listdir(folder)  # raises where it must not be looked into
     if is_whole(folder):
         return folder
-    if _is_named(folder) or is_file(folder / _ROOT_MARK):
-        raise ExperimentError(f"{path}: not a whole checkpoint: {next(_broken(folder))} is missing or broken")
+    if _is_named(folder) or is_file(folder / ROOT_MARK):
+        raise ExperimentError(f"{path}: not a whole checkpoint: {_inner(folder)} is missing or broken")
     candidates = inside(folder)
     found = newest_whole(candidates)
     if found is not None:
         return found
     if candidates:
-        broken = (fault(candidates[0]) or candidates[0]).relative_to(folder)
+        broken = candidates[0].relative_to(folder) / _inner(candidates[0])
         more = f" (and so are {len(candidates) - 1} older ones)" if len(candidates) > 1 else ""
         raise ExperimentError(f"{path}: no whole checkpoint in it: {broken} is missing or broken{more}")
-    raise ExperimentError(f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*)")
+    closed = [inner.name for inner in subfolders(folder) if not os.access(inner, os.R_OK | os.X_OK)]
+    unseen = f"; it may not be looked into: {', '.join(closed[:3])}" if closed else ""
+    raise ExperimentError(
+        f"{path}: no checkpoint of an RLlib algorithm in it (looked for checkpoint_*){unseen}"
+    )
+
+
+def _inner(checkpoint: Path) -> Path:
+    """The damaged file of a checkpoint, relative to it."""
+    return (fault(checkpoint) or checkpoint).relative_to(checkpoint)
 
 
 def newest_whole(candidates: Iterable[Path]) -> Path | None:
@@ -98,16 +103,6 @@ def tell_damaged(files: Sequence[Path], used: Path) -> None:
             f"notice: a checkpoint is damaged: {files[0]} is missing or broken{more}; whole is {used}",
             file=sys.stderr,
         )
-
-
-def fault(checkpoint: Path) -> Path | None:
-    """A file of a checkpoint that is missing or cut off; None where it is whole.
-
-    Args:
-        checkpoint: Its folder.
-    """
-    broken = next(_broken(checkpoint), None)
-    return None if broken is None else checkpoint / broken
 
 
 def inside(folder: Path) -> list[Path]:
@@ -142,55 +137,6 @@ def _changed(folder: Path) -> float:
         return folder.stat().st_mtime
     except OSError:  # deleted meanwhile
         return 0.0
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether all that a restart needs is there to its last byte; a killed process leaves halves behind.
-
-    Nothing is loaded: to load a pickle is to run what it says.
-
-    Args:
-        folder: A folder that may be a checkpoint.
-    """
-    return folder.is_dir() and next(_broken(folder), None) is None
-
-
-def _broken(folder: Path) -> Iterator[Path]:
-    """Files that are missing or cut off, relative to the checkpoint.
-
-    RLlib saves each part of an algorithm as a folder of three files: a description that names the other two,
-    how to build the part, and its state. Tune makes all folders of a copy before it fills them.
-    """
-    if not is_file(folder / _ROOT_MARK):
-        yield Path(_ROOT_MARK)
-        return  # any folder, perhaps one that it takes days to walk through
-    for part in dict.fromkeys((Path(), *_PARTS, *_parts(folder))):
-        description = part / ("metadata.json" if part.parts else _ROOT_MARK)
-        try:
-            names = read_json(folder / description)
-            files = [f"{names['class_and_ctor_args_file']}", f"{names['state_file']}.pkl"]
-        except (OSError, ValueError, KeyError, TypeError):
-            yield description
-            continue
-        if any(Path(file).name != file for file in files):
-            yield description  # it names what lies elsewhere
-            continue
-        yield from (part / file for file in files if not _is_whole_pickle(folder / part / file))
-
-
-def _parts(folder: Path) -> Iterator[Path]:
-    """The folders inside a checkpoint, relative to it."""
-    walk = os.walk(folder)
-    for here, inner, _ in itertools.islice(walk, _MOST_PARTS):
-        inner.sort()
-        yield Path(here).relative_to(folder)
-
-
-def _is_whole_pickle(file: Path) -> bool:
-    try:
-        return pickles.is_whole(read_bytes(file))
-    except OSError:
-        return False
 
 
 def load_module(checkpoint: Path) -> Any:

@@ -38,7 +38,8 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("device", build.device(config)),
         *_precision(config),
         *_resumed(plan),
-        ("results", _location(plan)),
+        ("results", plan.location),
+        *_remarks(plan),
         ("TensorBoard", f"tensorboard --logdir {plan.location}"),
     ]
     return lines
@@ -161,12 +162,13 @@ def _resumed(plan: Plan) -> list[tuple[str, str]]:
     return [] if plan.resumed is None else [("resuming", str(plan.resumed))]
 
 
-def _location(plan: Plan) -> str:
+def _remarks(plan: Plan) -> list[tuple[str, str]]:
+    """What there is to say about where the results go."""
     if plan.folder is None:
-        return f"{plan.location} (whether a run is there already, or trains there now, is not checked)"
+        return [("", "(whether a run is there already, or trains there now, is not checked)")]
     if plan.asked and plan.resumed is None:
-        return f"{plan.location} (new: {plan.asked} holds another run)"
-    return plan.location
+        return [("", f"(a new folder: {plan.asked} holds another run)")]
+    return []
 
 
 def _seeds(seeds: list[Any]) -> str:

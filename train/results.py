@@ -13,9 +13,9 @@ from engram.train.progress import env_steps
 from engram.train.record import FILE as RECORD
 from engram.train.record import read_record
 from engram.train.runner import last_words
+from engram.train.wholeness import ROOT_MARK
 
 REPORTS, FAILURE = "result.json", "error.txt"
-_CHECKPOINT = "rllib_checkpoint.json"
 _COUNTS = ("training_iteration", "timesteps_total", "num_env_steps_sampled_lifetime", "time_total_s")
 
 
@@ -97,7 +97,7 @@ def damaged_trials(folder: Path) -> list[str]:
 
 
 def _trial_folders(folder: Path) -> list[Path]:
-    if folder.name.startswith("checkpoint_") or (folder / _CHECKPOINT).is_file():
+    if folder.name.startswith("checkpoint_") or (folder / ROOT_MARK).is_file():
         folder = folder.absolute().parent
     inner = "trial_config" in (read_record(folder) or {}) or (folder / REPORTS).is_file()
     return [folder] if inner else sorted(subfolders(folder), key=lambda each: natural(each.name))

@@ -77,7 +77,8 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     from engram.train.naming import TagTrials, TrialNames
     from engram.train.progress import Progress
     from engram.train.progress_csv import SameColumns
-    from engram.train.resume import KeepState, scheduler, tune_options
+    from engram.train.resume import scheduler, tune_options
+    from engram.train.stored import KeepState
     from engram.train.trials import KeepBest, RecordTrials, StopConditions, trial_name
 
     experiment = plan.experiment

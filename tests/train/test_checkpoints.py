@@ -15,8 +15,9 @@ from engram.train import checkpoints
 from engram.train.best import best_checkpoint
 from engram.train.errors import ExperimentError
 from engram.train.record import read_record
-from engram.train.resume import adopt_newest, keep_state, mend_state, unfinished_trials
+from engram.train.resume import adopt_newest
 from engram.train.runner import changed_settings, last_words
+from engram.train.stored import keep_state, mend_state, unfinished_trials
 from engram.train.trials import ScoredCheckpoints
 
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint

@@ -102,7 +102,7 @@ def test_the_header_says_which_folder(typed, tmp_path):
     code, out, _ = typed(*PPO, "--local-dir", tmp_path / "results", "--dry-run")
     assert code == 0
     where = tmp_path / "results" / "default_2"
-    assert f"results      {where} (new: default holds another run)\n" in out
+    assert f"results      {where}\n             (a new folder: default holds another run)\n" in out
     assert f"TensorBoard  tensorboard --logdir {where}\n" in out
     assert out.startswith("default:\n")  # what is printed is a file, under the name that was asked for
     assert not where.exists()
@@ -112,5 +112,5 @@ def test_results_elsewhere_are_not_checked_and_the_header_says_so(typed):
     code, out, _ = typed(*PPO, "--local-dir", "s3://bucket/x", "--dry-run")
     assert code == 0
     assert (
-        "results      s3://bucket/x/default (whether a run is there already, or trains there now, is" in out
+        "results      s3://bucket/x/default\n             (whether a run is there already, or trains" in out
     )
