@@ -33,8 +33,8 @@ Sequences of symbols with a target per step (`sequences`), batched, and one lane
 | `engram/SequentialDigits-v0` | the pixels of a digit, seen one by one |
 | `engram/TemporalOrder-v0` | which markers came, in which order |
 
-Every environment, in both forms, can be copied and pickled at any step, and the copy plays on alike, by itself
-(`engram.envs.copies`).
+Every environment, in both forms, can be copied and pickled at any step, and the copy plays on alike, by
+itself (`engram.envs.copies`).
 
 Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports this package first.
 """
