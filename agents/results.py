@@ -20,6 +20,7 @@ from ray.rllib.utils.metrics import (
     LEARNER_RESULTS,
     NUM_ENV_STEPS_SAMPLED,
     NUM_ENV_STEPS_SAMPLED_LIFETIME,
+    NUM_MODULE_STEPS_TRAINED,
 )
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
@@ -132,12 +133,14 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
             findings += as_records(section.pop(NON_FINITE, ()), Finding)
         self._skipped += sum(found.left_out for found in findings)
         result["non_finite_skipped"] = self._skipped
-        trouble = findings[0].message if findings else _stock_trouble(learned)
+        # An asynchronous learner may not have answered: RLlib then repeats its metrics, as NaN.
+        updated = learned.get(NUM_MODULE_STEPS_TRAINED, 0) > 0
+        trouble = findings[0].message if findings else (_stock_trouble(learned) if updated else None)
         if trouble is None:
             return
         if getattr(config, "on_non_finite", "stop") == "stop":
             raise FloatingPointError(trouble)
-        if learned and not taken:
+        if updated and taken == 0:
             raise FloatingPointError(f"{trouble}; nothing else was left to learn from")
         result["non_finite"] = trouble
         # An infinite loss: JSON has no such number, and TensorBoard says so each time on the screen.

@@ -358,8 +358,8 @@ class Judge:
         self.algorithm = type("Algorithm", (), {"config": config(on_non_finite=policy)})()
         self.callbacks = ResultCallbacks()
 
-    def __call__(self, steps=1, played=(), learned=(), evaluated=()):
-        module = {STEPS_TAKEN: steps, "vf_loss": math.inf, NON_FINITE: list(learned)}
+    def __call__(self, steps=1, played=(), learned=(), evaluated=(), **more):
+        module = {STEPS_TAKEN: steps, "num_module_steps_trained": 20, NON_FINITE: list(learned), **more}
         result = {
             "env_runners": {NON_FINITE: list(played)},
             "learners": {DEFAULT_MODULE_ID: module},
@@ -378,14 +378,34 @@ def test_stop_ends_the_trial_wherever_it_was_found(part):
 def test_skip_counts_and_goes_on_while_there_is_something_to_learn_from():
     judge = Judge("skip")
     judge.callbacks.set_state({"episodes": [], "evaluated": {}, "skipped": 5})
-    result = judge(played=[("reward: nan", 2), ("reward: inf", 1)], learned=[("loss: nan", 1)])
+    found = [("reward: nan", 2), ("reward: inf", 1)]
+    result = judge(played=found, learned=[("loss: nan", 1)], vf_loss=math.inf)
     assert (result["non_finite_skipped"], result["non_finite"]) == (9, "loss: nan")
     assert NON_FINITE not in result["env_runners"]
-    assert set(result["learners"][DEFAULT_MODULE_ID]) == {"vf_loss"}
+    assert not {NON_FINITE, STEPS_TAKEN} & set(result["learners"][DEFAULT_MODULE_ID])
     assert math.isnan(result["learners"][DEFAULT_MODULE_ID]["vf_loss"])
     assert judge.callbacks.get_state()["skipped"] == 9
     with pytest.raises(FloatingPointError, match="reward: nan; nothing else was left to learn from"):
         judge(steps=0, played=[("reward: nan", 4)])
+
+
+@pytest.mark.parametrize(
+    ("loss", "trained", "stops"),
+    [(math.nan, 20, True), (math.inf, 20, True), (1.0, 20, False), (math.nan, math.nan, False)],
+)
+def test_a_loss_of_a_stock_learner_stops_where_it_has_learned(loss, trained, stops):
+    """Where an asynchronous learner has not answered, RLlib repeats its metrics, as NaN."""
+    judge = Judge("stop")
+    if not stops:
+        assert judge(vf_loss=loss, num_module_steps_trained=trained)["non_finite_skipped"] == 0
+        return
+    with pytest.raises(FloatingPointError, match=r"learners/default_policy/vf_loss: (nan|inf); a smaller lr"):
+        judge(vf_loss=loss, num_module_steps_trained=trained)
+
+
+def test_what_was_skipped_by_a_learner_that_has_not_answered_is_no_reason_to_stop():
+    idle = {"steps": math.nan, "num_module_steps_trained": math.nan}
+    assert Judge("skip")(played=[("reward: nan", 4)], **idle)["non_finite_skipped"] == 4
 
 
 def iterate(algorithm):
