@@ -124,7 +124,8 @@ def play(module: Any, env_id: str, env_config: Mapping[str, Any], request: Reque
         )
     elif env.single_action_space != module.action_space:
         raise ExperimentError(
-            f"{request.path}: made for actions {module.action_space}, {env_id} takes {env.single_action_space}"
+            f"{request.path}: made for actions {module.action_space}, "
+            f"{env_id} takes {env.single_action_space}"
         )
     torch.manual_seed(request.seed)
     policy = make_policy(module, lanes, bool(request.greedy))

@@ -21,6 +21,7 @@ from engram.agents.supervised.precision import check_precision
 from engram.agents.supervised.runner import NEEDED_INFO, SupervisedEnvRunner
 from engram.memory.thinking import make_loss
 
+
 class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     """Settings of `Supervised`; everything else as in any `AlgorithmConfig`.
 
