@@ -63,7 +63,8 @@ class Counted(gym.Env):
     def _told(self):
         space, counts = self.action_space, self._t < STEPS - 1
         if not isinstance(space, spaces.Discrete):
-            return {"target": np.zeros(space.shape, space.dtype), "mask": counts}
+            first = getattr(space, "start", np.zeros(space.shape, space.dtype))
+            return {"target": first, "mask": counts}
         right = space.start + space.dtype.type(self._t % 3) if counts else space.dtype.type(0)
         return {"target": right, "mask": counts}
 

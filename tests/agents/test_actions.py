@@ -11,6 +11,9 @@ from ray.rllib.core.learner.training_data import TrainingData
 from engram.agents import make_config
 from engram.agents.actions import actions_in, counted_from_zero
 from engram.agents.stock_runner import StockEnvRunner
+from engram.train.answers import AnswerLog
+from engram.train.environments import make_batched
+from engram.train.policy import make_policy
 
 MODEL = {"encoder": {"type": "mlp", "hidden": [16]}, "core": {"type": "lstm", "size": 8}}
 LANES, STEPS = 6, 12
@@ -161,3 +164,36 @@ def test_observations_that_do_not_start_at_zero(observations):
 def test_stock_runner_shows_symbols_to_our_module(observations):
     episodes = runner_of(config("PPO", observations=observations)).sample()
     assert sum(len(episode) for episode in episodes) == LANES * STEPS
+
+
+@pytest.mark.parametrize(
+    ("run", "model"),
+    [("RecurrentPPO", MODEL), ("PPO", MODEL), ("PPO", {"use_lstm": True})],
+    ids=["columns", "stock", "own"],
+)
+@pytest.mark.parametrize("name", ["start", "negative", "uint8", "several_int16"])
+def test_policies_that_are_evaluated_act_in_the_environments_own_actions(run, model, name):
+    """The environment refuses others; what is said of the right answers is their likelihood."""
+    module = runner_of(config(run, name, model=model)).module
+    env = make_batched("counted:engram_tests/Counted-v0", 3, {"actions": name})
+    for greedy in (True, False):
+        policy = make_policy(module, 3, greedy)
+        seen, infos = env.reset(seed=0)
+        resets = np.ones(3, bool)
+        for _ in range(7):
+            actions = policy.act(seen, resets)
+            assert actions.dtype == counted.ACTIONS[name].dtype
+            if infos["mask"].all():
+                assert np.exp(policy.log_likelihood(infos["target"])).max() < 0.9
+            seen, _, resets, _, infos = env.step(actions)
+
+
+def test_answers_that_do_not_count_need_not_be_actions():
+    env = make_batched("counted:engram_tests/Counted-v0", 3, {"actions": "start"})
+    policy, log = make_policy(runner_of(config("RecurrentPPO")).module, 3, True), AnswerLog(env)
+    seen, infos = env.reset(seed=0)
+    for _ in range(counted.STEPS):
+        actions = policy.act(seen, np.zeros(3, bool))
+        log.step(policy, infos, np.ones(3, bool))
+        seen, _, _, _, infos = env.step(actions)
+    assert log.summary()["cross_entropy"] == pytest.approx(np.log(3), abs=0.05)

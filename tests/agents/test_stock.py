@@ -2,6 +2,7 @@
 
 import math
 
+import counted  # noqa: F401  registers the task
 import pytest
 import recall  # noqa: F401  registers the task
 
@@ -73,5 +74,25 @@ def test_what_follows_a_fragment_is_worth(ray_cluster, run, loss, of_one_target)
         expected = 0.5 * (1.0 - of_one_target) ** 2
         mended = f"RLlib has mended {run}: drop its warning, `lost_values` in train/header.py"
         assert float(learned[loss]) == pytest.approx(expected, abs=1e-3), mended
+    finally:
+        algorithm.stop()
+
+
+@pytest.mark.parametrize("run", ["PPO", "APPO"])
+def test_stock_algorithms_train_where_actions_do_not_start_at_zero(ray_cluster, run):
+    """The environment refuses other actions than its own, of another dtype, too."""
+    config = make_config(run, MODEL)
+    config.environment(
+        "counted:engram_tests/Counted-v0",
+        env_config={"actions": "several_int16", "observations": "symbols"},
+    )
+    config.env_runners(num_env_runners=0, num_envs_per_env_runner=8).learners(num_learners=0)
+    config.min_time_s_per_iteration, config.num_epochs = None, 1
+    config.train_batch_size_per_learner = config.min_sample_timesteps_per_iteration = 400
+    algorithm = config.build_algo()
+    try:
+        result = algorithm.train()
+        assert result["timesteps_total"] >= 400
+        assert result["env_runners"]["episode_len_mean"] == 5
     finally:
         algorithm.stop()

@@ -43,6 +43,7 @@ def config(model=THINKER, env=PREFIX_SUMS, env_config=None, **settings):
     defaults = {PREFIX_SUMS: {"bits": 6}, COPYING: COPY}.get(env, {})
     result.environment(env, env_config=env_config or defaults).debugging(seed=0)
     result.num_envs_per_env_runner = LANES
+    result.autocast = None  # the same numbers on any hardware
     for name, value in settings.items():
         setattr(result, name, value)
     result.validate()
