@@ -15,7 +15,7 @@ from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
 from engram.memory.blame import explain
 from engram.train.errors import ExperimentError
-from engram.train.guard import Say
+from engram.train.guard import VARIABLE, Say
 
 STEPS = 10  # at most
 PATIENCE = 2.0  # s after which no further step is begun
@@ -70,7 +70,7 @@ def play_first_steps(env: gym.Env[Any, Any], say: Say, subject: str) -> None:
         _check_observation(observation, env.observation_space, said)
         _check_reward(reward, said)
         for name, flag in zip(("terminated", "truncated"), flags[:2], strict=True):
-            if not isinstance(flag, bool | np.bool_):
+            if not isinstance(_single(flag), bool | np.bool_):
                 raise ExperimentError(f"{said}: {name} is {_told(flag)}, expected true or false, a bool")
         if flags[0] or flags[1]:
             _check_observation(_reset(env, say, subject), env.observation_space, f"{subject}: reset()")
@@ -145,11 +145,16 @@ def _check_info(info: Any, said: str) -> None:
 
 
 def _check_reward(reward: Any, said: str) -> None:
-    number = np.asarray(reward)
+    number = np.asarray(_single(reward))
     if number.ndim or not (np.issubdtype(number.dtype, np.number) or number.dtype == bool):
         raise ExperimentError(f"{said}: reward is {_told(reward)}, expected a number")
     if not np.isfinite(number):
         raise ExperimentError(f"{said}: reward is {number}, expected a finite number")
+
+
+def _single(value: Any) -> Any:
+    """The number in an array of one: what is computed from an action of one number often is such an array."""
+    return value.reshape(())[()] if isinstance(value, np.ndarray) and value.size == 1 else value
 
 
 def _check_column(column: Any, lanes: int, kind: Any, name: str, said: str) -> None:
@@ -213,7 +218,7 @@ def _misfit_array(
         return f"{name} is {_told(value)}, no array"
     if array.shape != space.shape:
         return f"{name} has shape {array.shape}, its space says {space.shape}"
-    if not np.can_cast(array.dtype, space.dtype, "same_kind"):
+    if not np.can_cast(array.dtype, np.dtype(space.dtype), "same_kind"):
         return f"{name} is {array.dtype}, its space says {space.dtype}, which cannot hold it"
     if not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))[0].tolist()
@@ -225,7 +230,8 @@ def _misfit_array(
         if outside.any():
             where = tuple(np.argwhere(outside)[0].tolist())
             legal = f"{low[where]:g} to {high[where]:g}"
-            return f"{name} is {array[where]:g} at {list(where)}, its space says {legal}"
+            found = f"{name} is {array[where]:g} at {list(where)}, its space says {legal}"
+            return f"{found}; if it is not yours to mend, {VARIABLE}=0 trains without this check"
         return ""
     inside = space.contains(array.astype(space.dtype))
     return "" if inside else f"{name} {array.tolist()} is outside its space {space}"

@@ -6,6 +6,7 @@ milliseconds.
 """
 
 import faulthandler
+import importlib
 import multiprocessing
 import os
 import signal
@@ -27,6 +28,8 @@ from engram.train.errors import ExperimentError, reason
 
 VARIABLE = "ENGRAM_ENV_SECONDS"
 DEFAULT = 60.0  # s
+PRINTED, STACK = "printed", "stack"
+_START = 120.0  # s for a process to start in, where it has to import everything anew
 _FORKS = sys.platform == "linux"  # elsewhere a forked process may not use what its parent has loaded
 
 _MORE = f"{VARIABLE}=600 waits ten minutes, {VARIABLE}=0 for ever, without this check"
@@ -109,6 +112,8 @@ def run_guarded(task: Callable[..., Any], arguments: tuple[Any, ...], subject: s
     limit = seconds()
     context: Any = multiprocessing.get_context("fork" if _FORKS else "spawn")
     with tempfile.TemporaryDirectory(prefix="engram_") as folder:
+        for name in (PRINTED, STACK):
+            (Path(folder) / name).touch()
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_trial, args=(sender, folder, task, arguments))
         with warnings.catch_warnings():
@@ -123,7 +128,7 @@ def run_guarded(task: Callable[..., Any], arguments: tuple[Any, ...], subject: s
 
 
 def _await_answer(receiver: Connection, process: Any, folder: Path, subject: str, limit: float) -> Any:
-    deadline, doing = time.monotonic() + limit, "its import"
+    deadline, doing = time.monotonic() + max(limit, _START), ""
     kind: str
     value: Any
     while connection.wait([receiver, process.sentinel], max(0.0, deadline - time.monotonic())):
@@ -134,8 +139,9 @@ def _await_answer(receiver: Connection, process: Any, folder: Path, subject: str
         except Exception as error:  # a class of its spaces that cannot be imported here, say
             raise ExperimentError(f"{subject}: what it tells cannot be read: {reason(error)}") from None
         if kind == "dead":
-            raise ExperimentError(f"{subject}: {_death(process, doing)}{_last_words(folder)}")
+            raise ExperimentError(f"{subject}: {_death(process, doing)}{_place(folder)}{_last_words(folder)}")
         if kind == "doing":
+            deadline = deadline if doing else time.monotonic() + limit
             doing = value
         elif kind == "done":
             return value
@@ -157,21 +163,25 @@ def _death(process: Any, doing: str) -> str:
 
 def _last_words(folder: Path) -> str:
     """What was printed last, where there is anything."""
-    text = (folder / "printed").read_text(encoding="utf-8", errors="replace")
+    text = (folder / PRINTED).read_text(encoding="utf-8", errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return f"; it printed: {lines[-1][:200]}" if lines else ""
 
 
 def _stuck_at(process: Any, folder: Path) -> str:
     """The line of a user's own file in which a process hangs, even in C code."""
+    if hasattr(signal, "SIGUSR1"):
+        os.kill(process.pid, signal.SIGUSR1)
+        time.sleep(0.2)
+    return _place(folder)
+
+
+def _place(folder: Path) -> str:
+    """The line of a user's own file in what Python has told of the stack, in brackets."""
     from engram.memory.blame import innermost
 
-    if not hasattr(signal, "SIGUSR1") or not (folder / "stack").exists():
-        return ""
-    os.kill(process.pid, signal.SIGUSR1)
-    time.sleep(0.2)
     frames = []
-    for line in (folder / "stack").read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in (folder / STACK).read_text(encoding="utf-8", errors="replace").splitlines():
         _, quote, rest = line.partition('File "')
         file, _, rest = rest.partition('", line ')
         number = rest.partition(" ")[0]
@@ -195,15 +205,19 @@ def _trial(sender: Connection, folder: str, task: Callable[..., Any], arguments:
     """The process of a trial."""
     if hasattr(os, "setsid"):
         os.setsid()  # a group of its own, to be killed as a whole; and Ctrl-C is for the parent
-    printed = os.open(Path(folder) / "printed", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    printed = os.open(Path(folder) / PRINTED, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(printed, 1)
     os.dup2(printed, 2)
     sys.stdout = sys.stderr = open(printed, "w", buffering=1, encoding="utf-8")  # noqa: SIM115
+    stack = open(Path(folder) / STACK, "w")  # noqa: SIM115
+    faulthandler.enable(stack, all_threads=False)
     if hasattr(faulthandler, "register"):
-        stack = open(Path(folder) / "stack", "w")  # noqa: SIM115
         faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)  # a pool of threads does not survive a fork
+    if not _FORKS:
+        importlib.import_module("engram.agents")  # which is not the environment's fault
+    sender.send(("doing", "its import"))
     _answer(sender, task, arguments)
     sys.stdout.flush()
     os._exit(0)  # threads that do not end, and what is to run at exit, stay behind

@@ -229,6 +229,14 @@ class NumberFlag(Good):
         return seen, reward, 0, *rest
 
 
+class ArraysOfOne(Good):
+    """As they come of an action that is an array of one number."""
+
+    def step(self, action):
+        seen, reward, ended, *rest = super().step(action)
+        return seen, np.array([reward]), np.array([ended]), *rest
+
+
 class NoInfo(Good):
     def step(self, action):
         *rest, _ = super().step(action)

@@ -43,6 +43,7 @@ BOTH = {"grid_search": ["own_envs:Good", "engram/CuedCatch-v0"]}
         ("own_envs:Prints", {}, (3,)),
         ("own_envs:Threads", {}, (3,)),
         ("own_envs:Forks", {}, (3,)),
+        ("own_envs:ArraysOfOne", {}, (3,)),
     ],
 )
 def test_a_class_path_is_an_environment(env, config, shape, capfd):
@@ -112,7 +113,7 @@ def test_info_of_a_class_path():
     [
         ("Exits", "its constructor calls sys.exit(3); it printed: no licence found"),
         ("RaisesBase", "its constructor raises BaseException: odd (tests/train/own_envs.py:"),
-        ("Crashes", "its constructor ends the process by SIGSEGV"),
+        ("Crashes", "its constructor ends the process by SIGSEGV (in tests/train/own_envs.py:"),
         ("Interrupts", "reset() raises KeyboardInterrupt (tests/train/own_envs.py:"),
         ("ResetsToArray", "reset() returns an array of float32 (3,), expected a tuple (observation, info)"),
         ("NoSeed", "reset() takes no `seed`"),
