@@ -1,8 +1,8 @@
 """Actions on their way from a distribution to the environment and back: the only place that says how.
 
-A distribution counts from 0: of `Discrete(n, start=k)`, its index i is the environment's action k + i. What is
-sampled, stored, judged and learned are indices, and log-probabilities are theirs; an environment is given,
-and tells of, actions of its own space.
+A distribution counts from 0: its index i of `Discrete(n, start=k)` is the environment's action k + i. What is
+sampled, stored, judged and learned are indices, and log-probabilities are theirs; an environment is given
+actions of its own space, and tells of them.
 
 B stands for any leading axes, A for the numbers that describe a distribution.
 """
@@ -81,18 +81,19 @@ class _Bits(Actions):
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
         return indices.astype(self.space.dtype, copy=False)
 
-    from_env = to_env
+    def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(actions, np.int8)
 
 
 class _Numbers(Actions):
-    """`Box` of floats, of one dimension; a Gaussian's draws may lie outside the bounds, where they are cut."""
+    """`Box` of floats, of one dimension; a Gaussian's draws may lie outside the bounds, and are cut."""
 
     def __init__(self, space: spaces.Box) -> None:
         super().__init__(space)
         self.size, self.distribution = 2 * int(space.shape[0]), TorchDiagGaussian
 
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
-        cut = np.clip(indices, self.space.low, self.space.high)
+        cut: NDArray[Any] = np.clip(indices, self.space.low, self.space.high)
         return cut.astype(self.space.dtype, copy=False)
 
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
@@ -118,8 +119,8 @@ def actions_in(space: gym.Space[Any]) -> Actions:
     drawable = not isinstance(space, spaces.Box) or np.issubdtype(space.dtype, np.floating)
     if kind is None or not flat or not drawable:
         raise ValueError(
-            f"cannot act in the action space {named(space)}; known: Discrete, and of one dimension MultiDiscrete, "
-            "MultiBinary and Box of floats"
+            f"cannot act in the action space {named(space)}; known: Discrete, and of one dimension "
+            "MultiDiscrete, MultiBinary and Box of floats"
         )
     return kind(space)
 
@@ -129,16 +130,17 @@ def named(space: gym.Space[Any]) -> str:
     return " ".join(str(space).split())
 
 
-def counted_from_zero(space: gym.Space[Any]) -> gym.Space[Any]:
+def counted_from_zero(space: Any) -> Any:
     """The space of a distribution's draws: that of the environment, without its `start`.
 
     Raises:
         ValueError: There is a `start` inside of a `Dict` or `Tuple`.
     """
+    untyped: Any = space
     if isinstance(space, spaces.Discrete):
-        return spaces.Discrete(space.n, dtype=space.dtype.type) if space.start else space
+        return spaces.Discrete(untyped.n, dtype=untyped.dtype) if untyped.start else space
     if isinstance(space, spaces.MultiDiscrete):
-        return spaces.MultiDiscrete(space.nvec, dtype=space.dtype.type) if space.start.any() else space
+        return spaces.MultiDiscrete(untyped.nvec, dtype=untyped.dtype) if untyped.start.any() else space
     parts: Any = ()
     if isinstance(space, spaces.Dict | spaces.Tuple):
         parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces

@@ -246,7 +246,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         return steps
 
     def _act(self, explore: bool, random_actions: bool) -> tuple[Nest, Nest, Nest]:
-        """Actions as the distribution counts them, their log-probabilities and the values seen, each (B, ...).
+        """Actions as the distribution counts them, their log-probabilities and the values seen, (B, ...).
 
         Moves the state on.
         """

@@ -131,13 +131,13 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
         if lost:
             named = ", ".join(f"{name} {value}" for name, value in lost.items())
             said.append(
-                f"{named} of core {core}: without effect under {algorithm}, a policy gradient, whose policy must "
-                "be the one that acted"
+                f"{named} of core {core}: without effect under {algorithm}, a policy gradient, whose policy "
+                "must be the one that acted"
             )
         if normalises_by_batch(self):
             said.append(
-                f"core {core} normalises by the batch where it learns and by running statistics where it acts: "
-                f"{algorithm} does not start from the policy that acted"
+                f"core {core} normalises by the batch where it learns and by running statistics where it "
+                f"acts: {algorithm} does not start from the policy that acted"
             )
         return said
 

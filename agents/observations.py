@@ -1,6 +1,6 @@
 """Observations as floats, the first step of every encoder: the only place that says how.
 
-Whole numbers are scaled element by element, so that no element drowns in the bounds of another; symbols become
+Whole numbers are scaled element by element, so that none drowns in the bounds of another; symbols become
 one-hot. N stands for any number of observations at once.
 """
 
@@ -106,12 +106,14 @@ class Symbols(Reader):
     element: Tensor  # (columns,), which one a column belongs to
     value: Tensor  # (columns,), the value that it stands for
 
-    def __init__(self, space: spaces.Discrete[Any] | spaces.MultiDiscrete, path: str) -> None:
+    def __init__(self, space: Any, path: str) -> None:
         super().__init__()
-        counts = np.atleast_1d(getattr(space, "nvec", getattr(space, "n", None))).reshape(-1).astype(np.int64)
+        several = isinstance(space, spaces.MultiDiscrete)
+        counts = np.atleast_1d(space.nvec if several else space.n).reshape(-1).astype(np.int64)
         if counts.sum() > MOST_SYMBOLS:
             raise ValueError(
-                f"{path}: cannot encode {named(space)} as one-hot of {counts.sum():,} columns; at most {MOST_SYMBOLS:,}"
+                f"{path}: cannot encode {named(space)} as one-hot of {counts.sum():,} columns; "
+                f"at most {MOST_SYMBOLS:,}"
             )
         starts = np.atleast_1d(space.start).reshape(-1).astype(np.int64)
         values = [start + np.arange(count) for start, count in zip(starts, counts, strict=True)]

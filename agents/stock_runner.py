@@ -34,6 +34,8 @@ class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
 class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     """RLlib's runner; modules are built for the environment's own spaces and draw from 0."""
 
+    env: VectorEnv[Any, Any, Any]
+
     def make_env(self) -> None:
         """Builds the lanes, counted from 0."""
         super().make_env()

@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/precision.py [mazes_delta_small] [--problems 500]
 
 Trains a shipped experiment of `run: Supervised` from its start in full precision and in bfloat16, each for so
-many problems, runner and learner in this process; times are of its processor. Without bfloat16 in hardware the
-second takes a minute where the first takes five seconds.
+many problems, runner and learner in this process; times are of its processor. Without bfloat16 in hardware,
+the second takes a minute where the first takes five seconds.
 """
 
 from __future__ import annotations

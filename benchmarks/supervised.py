@@ -5,8 +5,8 @@
 First table: a training step of the whole shell (runner, learner, metrics, weights handed back) beside the
 plainest loop around the same network, loss, optimiser and generator of problems; the smallest network shows
 what the shell costs in itself. Second table: the shell with
-half precision (where the processor has it), channels last and random numbers of iterations, alone and together,
-beside none of them.
+half precision (where the processor has it), channels last and random numbers of iterations, alone and
+together, beside none of them.
 
 All contenders of a table take turns in one process of one thread, so that whatever else the machine does hits
 them alike; times are of this process's processor. The first table shows medians over rounds, the second one

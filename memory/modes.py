@@ -7,13 +7,15 @@ from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.dropout import _DropoutNd
 
+from engram.memory.core import Core
+
 
 def without_chance(network: nn.Module) -> None:
     """Puts a network into training mode, but for what is drawn at random there.
 
     Dropout hangs on `training`, of `nn.Dropout` and of any module that calls `functional.dropout`; and so do
     running statistics, which must go on. Statistics are buffers: a module that holds buffers of its own stays
-    in training mode, all others are in evaluation mode, which makes no difference to their gradients. A module
+    in training mode, all others are in evaluation mode, which makes no difference to gradients. A module
     of which that is not true says so by an attribute `keeps_statistics`, true or false. Layers of PyTorch's
     recurrent kind stay in training mode (cuDNN asks for it) and lose their dropout for good. So does a core
     its random initial states, which it keeps under `random_start`.
@@ -22,11 +24,11 @@ def without_chance(network: nn.Module) -> None:
         network: A core, an encoder, or what is made of them.
     """
     for part in network.modules():
-        recurrent = isinstance(part, nn.RNNBase)
-        part.training = recurrent or keeps_statistics(part)
-        if recurrent:
-            part.dropout = 0.0
-        if getattr(part, "random_start", False):
+        if isinstance(part, nn.RNNBase):
+            part.training, part.dropout = True, 0.0
+        else:
+            part.training = keeps_statistics(part)
+        if isinstance(part, Core):
             part.random_start = False
 
 

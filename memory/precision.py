@@ -1,4 +1,4 @@
-"""Which precision a device multiplies in, asked of PyTorch: bfloat16 halves the traffic where it is built in."""
+"""Which precision a device multiplies in, asked of PyTorch: bfloat16 pays where it is built in."""
 
 import platform
 

@@ -62,7 +62,7 @@ BOXES = {
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("name", BOXES)
 def test_different_observations_have_different_features(name, encoder):
-    """One step of each element, from its lower bound or zero: seen in that element alone, and sane in size."""
+    """A step of each element, from its lower bound or zero: seen in that element alone, and sane in size."""
     space = BOXES[name]
     made = make_encoder(space, {"type": encoder})
     low, high = space.low.astype(object), space.high.astype(object)
@@ -213,14 +213,14 @@ def test_conv_refuses_symbols():
         (
             BOXES["int32"],
             "auto",
-            "each element by its bounds to 0 to 1, its logarithm, since bounds more than 1,000 apart do not tell "
-            "what occurs",
+            "each element by its bounds to 0 to 1, its logarithm, since bounds more than 1,000 apart do not "
+            "tell what occurs",
         ),
         (
             BOXES["flag_and_counter"],
             "auto",
-            "each element by its bounds to 0 to 1; of 8 of 12 the logarithm, since bounds more than 1,000 apart "
-            "do not tell what occurs",
+            "each element by its bounds to 0 to 1; of 8 of 12 the logarithm, since bounds more than 1,000 "
+            "apart do not tell what occurs",
         ),
         (BOXES["bytes"], "symlog", "sign(x) log(1 + |x|) of each element"),
         (spaces.MultiDiscrete([3, 2]), "auto", "one-hot, 5 columns"),

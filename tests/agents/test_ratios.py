@@ -89,7 +89,7 @@ class Shell:
 
 
 def assert_ones(shell):
-    """With episodes that begin inside of the fragment and a state carried into it, before and after a step."""
+    """With episodes that begin inside of the fragment and a state carried in, before and after a step."""
     for _ in range(2):
         (fragment,) = shell.runner.sample()
         assert fragment.resets[1:].any()
