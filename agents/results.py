@@ -25,7 +25,7 @@ from ray.rllib.utils.metrics import (
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
 from engram.agents.episodes import EPISODES, UNFINISHED, Episode, EpisodeWindow, Unfinished, as_records
-from engram.agents.finite import NON_FINITE, Finding, GuardedVectorEnv, shown
+from engram.agents.finite import NON_FINITE, Finding, shown
 from engram.agents.learner import STEPS_TAKEN
 
 
@@ -63,10 +63,6 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
     def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
         """Sizes the window as configured."""
         self._window = EpisodeWindow(algorithm.config.metrics_num_episodes_for_smoothing)
-
-    def on_environment_created(self, *, env_runner: Any, **_: Any) -> None:
-        """Guards the lanes of a stock RLlib runner; ours guard their own."""
-        env_runner.env = GuardedVectorEnv(env_runner.env, env_runner.worker_index or 0)
 
     def on_episode_end(
         self,

@@ -1,4 +1,4 @@
-"""StockEnvRunner: RLlib's own runner, in environments whose actions may start at any number."""
+"""StockEnvRunner: RLlib's own runner, with actions that start at any number and numbers that are looked at."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
 from engram.agents.actions import Actions, actions_in, counted_from_zero
+from engram.agents.finite import GuardedVectorEnv
 
 
 class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
@@ -32,21 +33,25 @@ class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
 
 
 class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
-    """RLlib's runner; modules are built for the environment's own spaces and draw from 0."""
+    """RLlib's runner; modules are built for the environment's own spaces and draw from 0.
+
+    What lanes see and earn is guarded, as by our own runner.
+    """
 
     env: VectorEnv[Any, Any, Any]
 
     def make_env(self) -> None:
-        """Builds the lanes, counted from 0."""
+        """Builds the lanes, counted from 0 and guarded."""
         super().make_env()
         space = self.env.single_action_space
         if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
             self.env = CountsFromZero(self.env, actions_in(space))
+        self.env = GuardedVectorEnv(self.env, self.worker_index or 0)
 
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
         """The spaces of all lanes, of one lane, and of the module."""
         counted: dict[str, tuple[gym.Space[Any], gym.Space[Any]]] = super().get_spaces()
-        if not isinstance(self.env, CountsFromZero):
+        if self.env is None:
             return counted
         own = self.env.unwrapped.single_action_space
         return {
