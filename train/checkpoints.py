@@ -13,6 +13,7 @@ from engram.train import build, pickles
 from engram.train.environments import EnvFacts
 from engram.train.errors import ExperimentError, reason
 from engram.train.files import is_file, mapping_at, naming, read_bytes, subfolders, typed_path
+from engram.train.noise import quiet
 from engram.train.record import read_record
 from engram.train.wholeness import MODULE, ROOT_MARK, fault, is_whole
 
@@ -150,6 +151,7 @@ def load_module(checkpoint: Path) -> Any:
     """
     from ray.rllib.core.rl_module.rl_module import RLModule
 
+    quiet()
     try:
         return RLModule.from_checkpoint(str(checkpoint / MODULE))
     except Exception as error:  # a foreign class, other versions, broken files
