@@ -84,8 +84,9 @@ def short_name(env_id: str) -> str:
 
 def _split(env_id: str) -> tuple[str, str]:
     """The module that has to be imported, or an empty text, and the name that it makes known."""
-    if ":" not in env_id and ("." not in env_id or env_id in gym.registry):
-        return "", env_id
+    if ":" in env_id or "." not in env_id or env_id in gym.registry:
+        module, _, name = env_id.rpartition(":")
+        return module, name
     from engram.agents.env_specs import split_module
 
     return split_module(env_id)

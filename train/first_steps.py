@@ -13,7 +13,6 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
-from engram.memory.blame import explain
 from engram.train.errors import ExperimentError
 from engram.train.guard import VARIABLE, Say
 
@@ -115,7 +114,7 @@ def _reset(env: Any, say: Say, subject: str) -> Any:
             raise ExperimentError(
                 f"{said} takes no `seed`; Gymnasium's is reset(self, *, seed=None, options=None)"
             ) from None
-        raise ExperimentError(f"{said} raises {explain(error)}") from None
+        raise ExperimentError(f"{said} raises {_explained(error)}") from None
     if not isinstance(result, tuple) or len(result) != 2:
         raise ExperimentError(f"{said} returns {_told(result)}, expected a tuple (observation, info)")
     _check_info(result[1], said)
@@ -129,7 +128,7 @@ def _step(env: Any, action: Any, number: int, say: Say, subject: str) -> tuple[A
     try:
         result = env.step(action)
     except Exception as error:
-        raise ExperimentError(f"{said} raises {explain(error)}") from None
+        raise ExperimentError(f"{said} raises {_explained(error)}") from None
     expected = "expected a tuple (observation, reward, terminated, truncated, info)"
     if isinstance(result, tuple) and len(result) == 4:
         raise ExperimentError(f"{said} returns 4 values, as in the older package gym; {expected}")
@@ -137,6 +136,12 @@ def _step(env: Any, action: Any, number: int, say: Say, subject: str) -> tuple[A
         raise ExperimentError(f"{said} returns {_told(result)}, {expected}")
     _check_info(result[4], said)
     return result
+
+
+def _explained(error: Exception) -> str:
+    from engram.memory.blame import explain  # here, because it imports torch
+
+    return explain(error)
 
 
 def _check_info(info: Any, said: str) -> None:
