@@ -1,4 +1,4 @@
-"""StockEnvRunner: RLlib's own runner, with actions that start at any number and numbers that are looked at."""
+"""StockEnvRunner: RLlib's own runner, with lanes that are guarded and actions that start at any number."""
 
 from __future__ import annotations
 
