@@ -35,7 +35,7 @@ class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
 class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     """RLlib's runner; modules are built for the environment's own spaces and draw from 0.
 
-    What lanes see and earn is guarded, as by our own runner.
+    What lanes see and earn is guarded, as by our own runner, where the callbacks ask for it.
     """
 
     env: VectorEnv[Any, Any, Any]
@@ -46,7 +46,8 @@ class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         space = self.env.single_action_space
         if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
             self.env = CountsFromZero(self.env, actions_in(space))
-        self.env = GuardedVectorEnv(self.env, self.worker_index or 0)
+        if getattr(self.config.callbacks_class, "guards", False):  # who takes what a guard has found
+            self.env = GuardedVectorEnv(self.env, self.worker_index or 0)
 
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
         """The spaces of all lanes, of one lane, and of the module."""

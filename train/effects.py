@@ -302,6 +302,7 @@ _LEARNING = (
     Row("honoured", "lr", (*COLUMNAR, *ON_POLICY, "DQN")),
     Row("refused", "lr", ("SAC",), "each network has its own: actor_lr, critic_lr, alpha_lr"),
     Row("refused", "lr", ("DreamerV3",), "each network has its own: actor_lr, critic_lr, world_model_lr"),
+    Row("honoured", "on_non_finite", COLUMNAR),
     Row("honoured", "optimizer", ("Supervised",)),
     Row("refused", "optimizer", _but("Supervised"), "the optimizer is Adam; see lr and grad_clip"),
     Row("honoured", "num_epochs minibatch_size", (*COLUMNAR, *ON_POLICY)),

@@ -146,7 +146,7 @@ def _await_answer(receiver: Connection, process: Any, folder: Path, subject: str
         elif kind == "done":
             return value
         elif kind == "wrong":
-            raise ExperimentError(value)
+            raise ExperimentError(*value)
         else:
             raise ExperimentError(f"{subject}: {doing} {value}{_last_words(folder)}")
     where = _stuck_at(process, folder)
@@ -229,7 +229,7 @@ def _answer(sender: Connection, task: Callable[..., Any], arguments: tuple[Any, 
     try:
         answer = "done", task(lambda doing: sender.send(("doing", doing)), *arguments)
     except ExperimentError as error:
-        answer = "wrong", str(error)
+        answer = "wrong", error.lines
     except SystemExit as error:
         answer = "raised", f"calls sys.exit({error.code!r})"
     except BaseException as error:  # whatever somebody's environment raises, KeyboardInterrupt among it

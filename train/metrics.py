@@ -12,7 +12,13 @@ COUNTS = (
     "training_iteration",
     "num_env_steps_sampled_lifetime",  # env steps
 )
-_OTHERS = ("steps_per_second", "time_this_iter_s", "time_since_restore", "iterations_since_restore")
+_OTHERS = (
+    "non_finite_skipped",
+    "steps_per_second",
+    "time_this_iter_s",
+    "time_since_restore",
+    "iterations_since_restore",
+)
 
 # Of the episodes in a section of episodes: `env_runners`, `evaluation/env_runners`, a group of either.
 EPISODES = (
@@ -37,6 +43,7 @@ _SAMPLING = (
     "num_episodes",
     "num_episodes_lifetime",
     "sample",
+    "unfinished_episode_len_max",
     "weights_seq_no",
 )
 _SECTIONS = ("env_runners", "evaluation/env_runners")

@@ -135,20 +135,20 @@ def test_json_of_errors_is_never_printed(typed):
     ],
 )
 def test_what_no_command_foresees_is_one_line_too(typed, monkeypatch, error, message):
-    def fail(kind):
+    def fail(kind, as_json):
         raise error
 
-    monkeypatch.setattr(catalog, "entries", fail)
+    monkeypatch.setattr(catalog, "show", fail)
     code, out, err = typed("list", "envs")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"error: {type(error).__name__}: {message}")
 
 
 def test_ctrl_c_is_no_traceback(typed, monkeypatch):
-    def fail(kind):
+    def fail(kind, as_json):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(catalog, "entries", fail)
+    monkeypatch.setattr(catalog, "show", fail)
     assert typed("list", "envs")[0] == 130
 
 
