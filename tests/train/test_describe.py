@@ -306,7 +306,7 @@ def test_lists_are_grouped_and_never_cut(typed):
 
 def test_in_a_terminal_texts_wrap_inside_their_column(monkeypatch, capsys):
     narrow = Console(width=60, force_terminal=True, color_system=None)
-    monkeypatch.setattr(tables, "Console", lambda: narrow)
+    monkeypatch.setattr(tables, "Console", lambda **options: narrow)
     monkeypatch.setattr("engram.train.describe.show.Console", lambda **options: narrow)
     show(core("linear_attention"))
     lines = capsys.readouterr().out.splitlines()
