@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
+import gymnasium as gym
 import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
 
-from engram.agents.actions import actions_in
+from engram.agents.actions import actions_in, named
 from engram.agents.encoders import encoder_options, make_encoder
 from engram.memory import core_options, make_core
 from engram.memory.core import State
@@ -203,6 +204,10 @@ class RecurrentModule(ColumnarModule):
         config = check_recurrent_model(
             {key: value for key, value in self.model_config.items() if key in known}
         )
+        if isinstance(self.action_space, gym.spaces.MultiBinary):
+            raise ValueError(
+                f"cannot act in the action space {named(self.action_space)}; that takes a core that thinks"
+            )
         actions = actions_in(self.action_space)
         self.action_dist_cls = actions.distribution
         self.encoder = make_encoder(self.observation_space, config.encoder)
