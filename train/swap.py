@@ -7,10 +7,11 @@ notice; what none knows stays, and is refused where the section is checked.
 
 import dataclasses
 import json
-import pkgutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from engram.train.errors import ExperimentError
+from engram.train.guard import alarm
 from engram.train.search import LISTS, kind_of, split
 
 Table = Mapping[str, type[Any]]
@@ -232,9 +233,14 @@ def _load(name: str, table: Table) -> type[Any] | None:
     """The class of a name; None where there is none, which is refused where the section is checked."""
     if name in table or ":" not in name:
         return table.get(name)
+    from engram.memory.registry import load_object
+
     try:
-        found = pkgutil.resolve_name(name)
-    except Exception:  # whatever a foreign module does when imported
+        with alarm(f"{name}: its import"):
+            found = load_object(name, name)
+    except ExperimentError:  # it hangs
+        raise
+    except ValueError:
         return None
     return found if isinstance(found, type) else None
 

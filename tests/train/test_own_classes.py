@@ -58,7 +58,7 @@ def test_plain_fields_take_the_types_of_their_annotations():
         ({"label": 3}, "label: expected text or none, got 3"),
         ({"sise": 3}, "sise: unknown key; did you mean 'size'?"),
         ({"type": "own_cores:PlainClass", "size": "x"}, "size: expected an integer, got 'x'"),
-        ({"type": "own_cores:PlainClass", "bptt_steps": 3}, "bptt_steps: unknown key; known: size"),
+        ({"type": "own_cores:PlainClass", "bptt_stepz": 3}, "bptt_stepz: unknown key; known: size"),
         ({"type": "own_cores:NeedsSize"}, "size: missing; it has no default"),
         ({"type": "own_cores:KeyMade"}, "size: too small"),
         (
