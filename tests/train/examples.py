@@ -23,6 +23,7 @@ PLACEHOLDERS = {
     "CHECKPOINT": "SUBJECT",
     "TYPE": "low_pass",
     "NAME": "prefix_sums_delta",
+    "NAME_2": "tmaze_concrete_2",
     "CORE": "lstm",
     "ENV_ID": "engram/TMaze-v0",
     "SEED": "3",
@@ -104,10 +105,10 @@ def mentioned(commands):
 
 
 def words(command):
-    """The words of each command that a line stands for: remarks and pipes cut, `a|b` one after the other."""
+    """The words of each command that a line stands for: remarks, pipes and inputs cut, `a|b` one by one."""
     line = re.sub(r"\s{2,}\(.*\)\s*$", "", command)
     split = shlex.split(line, comments=True)
-    split = split[: split.index("|")] if "|" in split else split
+    split = split[: min(split.index(sign) for sign in "|<" if sign in split)] if {*"|<"} & {*split} else split
     choices = [word.split("|") if re.fullmatch(r"[\w-]+(\|[\w-]+)+", word) else [word] for word in split[1:]]
     return [list(choice) for choice in product(*choices)]
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import glob
+import io
 import json
 import re
 from pathlib import Path
@@ -21,9 +22,12 @@ from engram.train.experiment import Overrides, read_experiments
 from engram.train.inheritance import read_whole_document
 from engram.train.loading import shipped_configs
 from engram.train.pictures.rim_activation import RIMS
+from engram.train.plan import make_plan, resolved
+from engram.train.record import make_record, write_record
 
 ROOT = Path(__file__).parent.parent.parent
-TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OWN = "your_own.md"  # a page whose files and commands `test_your_own.py` runs
+TEXTS = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != OWN)]
 SMALL_TASKS = {
     "engram/TMaze-v0": {"level": 0, "limbo_time": 5, "teleport_delay": 2, "timeout_frames": 60},
     "engram/Copying-v0": {"span": 5},
@@ -110,12 +114,16 @@ def desk(home, tmp_path, monkeypatch):
     return tmp_path
 
 
-def interrupt(experiment, home):
-    """The state of Tune that a run leaves which Ctrl-C ended, so that there is something to resume."""
-    folder = home / "ray_results" / experiment
+def interrupt(split, home):
+    """The state that a run leaves which Ctrl-C ended, so that there is something to resume."""
+    experiment = split[split.index("-f") + 1]
+    name = split[split.index("--experiment-name") + 1] if "--experiment-name" in split else experiment
+    folder = home / "ray_results" / name
     folder.mkdir(exist_ok=True, parents=True)
-    (folder / "tuner.pkl").touch()
-    trials = {"trial_data": [[json.dumps({"status": "PENDING"}), ""]]}
+    ((asked,), _) = read_experiments({name: read_whole_document(experiment)[experiment]}, Overrides())
+    plan = make_plan(asked)
+    write_record(folder, make_record(resolved(plan), plan.seeds))
+    trials = {"trial_data": [[json.dumps({"status": "PENDING", "trial_id": "a"}), ""]]}
     (folder / "experiment_state-1.json").write_text(json.dumps(trials))
 
 
@@ -126,10 +134,12 @@ def expanded(split, home):
 
 
 @pytest.mark.parametrize("split", LIGHT, ids=" ".join)
-def test_an_example_runs(typed, desk, home, split):
+def test_an_example_runs(typed, desk, home, split, monkeypatch):
     assert "nobody says" not in split[0], split[0]
     if "--resume" in split:
-        interrupt(split[split.index("-f") + 1], home)
+        interrupt(split, home)
+    if "-" in split:
+        monkeypatch.setattr("sys.stdin", io.StringIO(shipped_configs()["tmaze_concrete"]))
     code, out, err = typed(*expanded(split, home))
     assert code == 0, f"{LIGHT[split]}\n{err}"
     assert out or split[0] == "play"
@@ -203,8 +213,12 @@ def test_a_python_block_runs(block):
 
 
 def test_shipped_names_of_examples_exist():
-    """What an example calls a run is a shipped experiment, or two networks that are compared."""
-    assert {name for name in RUNS if name not in shipped_configs()} <= {"delta", "progressive"}
+    """What an example calls a run is a shipped experiment, or has a name that an example gave."""
+    assert {name for name in RUNS if name not in shipped_configs()} <= {
+        "delta",
+        "progressive",
+        "tmaze_with_lstm",
+    }
     for name in RUNS:
         if name in shipped_configs():
             read_experiments(read_whole_document(name), Overrides())
