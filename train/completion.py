@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from engram.train.describe import KINDS
+from engram.train.effects import OFFLINE
 
 Names = list[str]
 
@@ -38,7 +39,8 @@ def envs(incomplete: str) -> Names:
 def algorithms(incomplete: str) -> Names:
     """What `run` may hold; arguments as in `configs`."""
     ours = _keys("engram.agents", "algorithms.py", "ALGORITHMS")
-    return _begin([*ours, *_keys("ray", "rllib/algorithms/registry.py", "ALGORITHMS")], incomplete)
+    stock = _keys("ray", "rllib/algorithms/registry.py", "ALGORITHMS")
+    return _begin([*ours, *(name for name in stock if name not in OFFLINE)], incomplete)
 
 
 def exit_rules(incomplete: str) -> Names:

@@ -310,4 +310,4 @@ def test_a_table_that_cannot_be_written(typed, runs, tmp_path):
     (tmp_path / "delays.csv").mkdir()
     code, _, err = typed("picture", "delays", "--options", f"{{runs: [{folder}]}}")
     assert code == 2
-    assert err.startswith("error: delays.csv: cannot be written: ")
+    assert err.startswith("error: --out delays.csv: is a folder, expected a file")
