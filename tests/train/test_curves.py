@@ -70,8 +70,8 @@ def test_a_trial_a_run_named_twice_and_a_folder_without_runs(tmp_path):
     result = found(one, one, tmp_path / "empty")
     assert [(line.name, line.trials) for line in result.means] == [("lstm", 1)]
     assert result.notes == [
-        f"left out: {tmp_path}/empty: no trial of `rllib train` in it; expected the folder of an experiment or "
-        "a trial"
+        f"left out: {tmp_path}/empty: no trial of `rllib train` in it; expected the folder of an "
+        "experiment or a trial"
     ]
     assert found(tmp_path / "lstm", one).means[0].trials == 2
     with pytest.raises(ExperimentError, match="empty: no trial of"):
