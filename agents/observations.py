@@ -160,10 +160,12 @@ class Numbers(Reader):
         gain[logarithms] = 1.0 / np.log1p(reach[logarithms])
         moved = (by_bounds | (logarithms & ~signed)) & (low != 0)
         self.factor: float | None = None
-        if not moved.any() and not compressed.any() and len(np.unique(gain)) <= 1:
+        fits = not gain.size or gain.max() <= np.finfo(np.float32).max
+        if fits and not moved.any() and not compressed.any() and len(np.unique(gain)) <= 1:
             self.factor = float(gain.flat[0]) if gain.size else 1.0
             return
-        offset = low.astype(np.int64) if self._whole else low
+        offset = low.astype(np.int64 if self._whole else np.float64)
+        self._wraps = self._whole and bool((span >= 2.0**63).any())
         _constant(self, "low", np.where(moved, offset, 0))
         _constant(self, "gain", gain)
         _constant(self, "shift", shift)
@@ -202,25 +204,27 @@ class Numbers(Reader):
         if self.factor is not None:
             scaled = observations.to(dtype)
             return scaled if self.factor == 1.0 else scaled * self.factor
-        raised = self._raised(observations, dtype)
-        scaled = raised * self.gain.to(dtype) + self.shift.to(dtype)
-        if not self._compresses:
-            return scaled
-        return torch.where(self.compressed, symlog(raised) * self.gain.to(dtype), scaled)
+        exact = dtype if self._whole else torch.float64  # of floats, bounds may be of any size
+        raised = self._raised(observations, exact)
+        scaled = raised * self.gain.to(exact) + self.shift.to(exact)
+        if self._compresses:
+            scaled = torch.where(self.compressed, symlog(raised) * self.gain.to(exact), scaled)
+        return scaled.to(dtype)
 
     def _raised(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
         """Less what they are counted from, subtracted as they are: float32 would lose the difference."""
         difference = observations.to(self.low.dtype) - self.low
         raised = difference.to(dtype)
-        if observations.dtype == torch.uint64:  # differences that int64 does not hold have wrapped around
+        if self._wraps:  # differences that int64 does not hold have wrapped around
             raised = torch.where(difference < 0, raised + 2.0**64, raised)
         return raised
 
     def described(self) -> str | None:
         """See `Reader`."""
+        if self.factor == 1.0:
+            return None
         if self.factor is not None:
-            high = float(np.max(self._space.high))
-            return None if self.factor == 1.0 else f"0 to {high:g} by their bounds to 0 to 1"
+            return f"0 to {float(np.max(self._space.high)):g} by their bounds to 0 to 1"
         compressed, count = int(self.compressed.sum()), self.compressed.numel()
         if self._scale == "symlog":
             return "sign(x) log(1 + |x|) of each element"

@@ -13,6 +13,7 @@ Path = tuple[str, ...]
 LISTS = ("grid_search", "choice")
 _RANGES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2}  # name -> number of arguments
 KINDS = (*LISTS, *_RANGES)
+BETWEEN = 0.6180339887  # of a range: a place that is hardly ever a whole number
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,17 @@ class Domain:
     arguments: tuple[Any, ...]
 
     def examples(self) -> tuple[Any, ...]:
-        """Values to check before anything runs: all that are listed, or both ends of the range."""
+        """Values to check before anything runs: all that are listed, or of a range both ends and one between.
+
+        A setting that takes whole numbers alone may take both ends, and no other of a continuous range.
+        """
         if self.kind in LISTS:
             return tuple(example for value in self.arguments for example in _examples(value))
         low, high = self.arguments[:2]
-        return (low, high - 1) if self.kind == "randint" else (low, high)
+        if self.kind == "randint":
+            return (low, high - 1)
+        step = self.arguments[2] if self.kind == "quniform" else (high - low) * BETWEEN
+        return (low, low + step, high) if low + step < high else (low, high)
 
     def to_tune(self) -> Any:
         """The same space as an object of Ray Tune."""

@@ -256,3 +256,22 @@ def test_described(space, scale, described):
 def test_remark(space, scale, remark):
     said = make_reader(space, scale, "encoder").remark()
     assert said == remark or remark in said
+
+
+@pytest.mark.parametrize(
+    ("space", "observations", "expected"),
+    [
+        (spaces.Box(-(2**63), 2**63 - 1, (1,), np.int64), [-(2**63), 0, 2**63 - 1], [-1.0, 0.0, 1.0]),
+        (spaces.Box(-(2**63), 0, (1,), np.int64), [-(2**63), 0], [-1.0, 1.0]),
+        (spaces.Box(-6e4, 6e4, (1,), np.float16), [-6e4, 0.0, 6e4], [-1.0, 0.0, 1.0]),
+        (spaces.Box(0.0, 1e-40, (1,), np.float32), [0.0, 1e-40], [0.0, 1.0]),
+    ],
+)
+def test_bounds_of_any_size_are_minus_one_or_zero_and_one(space, observations, expected):
+    reader = make_reader(space, "bounds", "encoder")
+    seen = torch.from_numpy(np.array(observations, space.dtype)[:, None])
+    assert reader(seen, torch.float32).flatten().tolist() == pytest.approx(expected, abs=1e-3)
+
+
+def test_nothing_to_see_is_described_as_nothing():
+    assert make_reader(spaces.Box(0, 1, (0,), np.float32), "auto", "encoder").described() is None

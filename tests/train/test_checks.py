@@ -92,6 +92,8 @@ def core(**options):
         ({"env_config": 3}, "config.env_config: expected a mapping, got 3"),
         ({"lr": {"grid_search": [1e-3, "x"]}}, "config.lr: expected a list or a number, got 'x'"),
         ({"env_config": {"delay": {"randint": [0, 3]}}}, "config.env_config: delay: 0"),
+        ({"num_epochs": {"uniform": [1, 3]}}, "config.num_epochs: expected a whole number, got 2.23"),
+        (core(type="lstm", size={"loguniform": [4, 8]}), "config.model.core.size: expected an integer >= 1"),
         ({"model": {"grid_search": [MODEL, {"core": {"type": "x"}}]}}, "config.model.core.type: unknown 'x'"),
     ],
 )

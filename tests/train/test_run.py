@@ -220,7 +220,8 @@ def test_only_finished_episodes_stop_a_trial_and_a_reward_that_is_no_number_ends
     done = rllib("train", "-f", tmp_path / "toll.yaml", "--local-dir", tmp_path)
     assert done.returncode == 1
     assert "0: return - (episodes at step 10), success -, env steps 40, " in done.stdout
-    last = done.stdout.splitlines()[-1]
+    last, results_line = done.stdout.splitlines()[-2:]
+    assert results_line.startswith("results: ")
     where = "(step 10 of the fragment, lane 0, env runner 0)"
     assert last.startswith(f"failed: FloatingPointError: reward: nan at env step 360 {where} (all of it: ")
     (trial,) = (tmp_path / "toll").glob("RecurrentPPO_*")
