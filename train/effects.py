@@ -66,8 +66,8 @@ _HONOURED = (
         "honoured",
         """
         create_env_on_local_worker create_local_env_runner custom_resources_for_main_process env_config
-        env_runner_restore_timeout_s evaluation_config evaluation_interval evaluation_num_env_runners explore
-        gym_env_vectorize_mode local_gpu_idx log_level log_sys_usage metrics_num_episodes_for_smoothing
+        env_runner_restore_timeout_s evaluation_config evaluation_interval explore
+        gym_env_vectorize_mode log_level log_sys_usage metrics_num_episodes_for_smoothing
         min_sample_timesteps_per_iteration min_time_s_per_iteration min_train_timesteps_per_iteration model
         num_consecutive_env_runner_failures_tolerance num_cpus_for_main_process num_cpus_per_learner
         num_env_runners num_envs_per_env_runner num_gpus_per_learner num_learners placement_strategy
@@ -84,6 +84,7 @@ _HONOURED = (
         """,
         needs=("num_env_runners", "evaluation_num_env_runners"),
     ),
+    Row("honoured", "local_gpu_idx", needs=("num_gpus_per_learner",)),
     Row(
         "honoured",
         "custom_resources_per_learner max_requests_in_flight_per_learner torch_ddp_kwargs",
@@ -96,6 +97,7 @@ _HONOURED = (
         evaluation_force_reset_envs_before_iteration evaluation_parallel_to_training
         evaluation_sample_timeout_s evaluation_unhealthy_workers_timeout_s
         evaluation_auto_duration_max_env_steps_per_sample evaluation_auto_duration_min_env_steps_per_sample
+        evaluation_num_env_runners
         """,
         needs=("evaluation_interval",),
     ),

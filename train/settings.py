@@ -60,6 +60,12 @@ _AT_LEAST_ZERO = (0.0, float("inf"))
 _AT_LEAST_ONE = (1.0, float("inf"))
 RANGES: dict[str, tuple[float, float]] = {
     "clip_param": _AT_LEAST_ZERO,
+    "delay_between_env_runner_restarts_s": _AT_LEAST_ZERO,
+    "env_runner_health_probe_timeout_s": _AT_LEAST_ZERO,
+    "env_runner_restore_timeout_s": _AT_LEAST_ZERO,
+    "evaluation_sample_timeout_s": _AT_LEAST_ZERO,
+    "max_num_env_runner_restarts": _AT_LEAST_ZERO,
+    "sample_timeout_s": _AT_LEAST_ZERO,
     "entropy_coeff": _AT_LEAST_ZERO,
     "evaluation_duration": _AT_LEAST_ONE,
     "evaluation_interval": _AT_LEAST_ZERO,
@@ -91,6 +97,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "evaluation_duration": ("auto",),
     "evaluation_duration_unit": ("episodes", "timesteps"),
     "grad_clip_by": ("value", "norm", "global_norm"),
+    "log_level": ("DEBUG", "INFO", "WARN", "WARNING", "ERROR", "CRITICAL"),
+    "placement_strategy": ("PACK", "SPREAD", "STRICT_PACK", "STRICT_SPREAD"),
     "gym_env_vectorize_mode": ("sync", "async", "vector_entry_point"),
     "merge_env_runner_states": ("training_only",),
     "num_cpus_per_learner": ("auto",),

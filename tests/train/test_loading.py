@@ -47,7 +47,7 @@ def test_scalars(text, value):
         ("on: 1", "key True is no text"),
         (
             "a: 1:30:00",
-            "x, line 1, column 4: 1:30:00 is 5400 to YAML, read in base 60; write 5400, or put it in",
+            "x, line 1, column 4: 1:30:00 is 5400 to YAML, read in base 60; write 5400 (or put it in",
         ),
         ("a: 1:30.5", "1:30.5 is 90.5 to YAML, read in base 60"),
         ("b: 1\na: -010", "x, line 2, column 4: -010 is -8 to YAML, read in base 8"),

@@ -71,7 +71,11 @@ def collect(runs: Sequence[str], path: str) -> tuple[list[Line], list[str]]:
                 curves.append(curve)
         lines += [Line(name, curves)] if curves else []
     if not lines:
-        known = {path for trial in trials.values() for path in _reported(trial)}
+        known = {name for trial in trials.values() for name in _reported(trial)}
+        if path in known:
+            raise ExperimentError(
+                f"--options.metric: {path} was never a number: no episode had ended, it seems"
+            )
         raise unknown("--options.metric: never reported", path, [*METRICS, *known], limit=len(METRICS))
     return lines, notes
 
