@@ -43,8 +43,8 @@ class _Loader(yaml.SafeLoader):
         raise _Ambiguous(
             None,
             None,
-            f"{text} is {number:g} to YAML, read in base {base}; write {number:g} (or put it in quotes, if text "
-            "is meant)",
+            f"{text} is {number:g} to YAML, read in base {base}; write {number:g} (or put it in quotes, if "
+            "text is meant)",
             node.start_mark,
         )
 
