@@ -210,6 +210,7 @@ def _trial(sender: Connection, folder: str, task: Callable[..., Any], arguments:
     os.dup2(printed, 2)
     sys.stdout = sys.stderr = open(printed, "w", buffering=1, encoding="utf-8")  # noqa: SIM115
     stack = open(Path(folder) / STACK, "w")  # noqa: SIM115
+    faulthandler.disable()  # enabled before, it would not take a signal back from who has taken it since
     faulthandler.enable(stack, all_threads=False)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, file=stack, all_threads=False)

@@ -93,7 +93,8 @@ def test_nothing_heavy_is_imported():
         assert heavy == "[]", done.stderr
 
 
-def test_help_says_how_to_install_it_in_one_line(typed):
+def test_help_says_how_to_install_it_in_one_line(typed, monkeypatch):
+    monkeypatch.setattr("shellingham.detect_shell", lambda *arguments, **options: ("bash", "/bin/bash"))
     _, out, _ = typed("--help")
     assert out.count("completion") == 1
     assert "rllib --install-completion" in out

@@ -40,11 +40,11 @@ class Shapeless(LSTM):
 
 @pytest.fixture
 def own_cores(tmp_path, monkeypatch):
-    """The user's own module, importable as `own_cores`."""
-    (tmp_path / "own_cores.py").write_text(LEAKY_CORE)
+    """The user's own module, importable as `leaky_cores`."""
+    (tmp_path / "leaky_cores.py").write_text(LEAKY_CORE)
     monkeypatch.syspath_prepend(tmp_path)
-    yield "own_cores"
-    sys.modules.pop("own_cores", None)
+    yield "leaky_cores"
+    sys.modules.pop("leaky_cores", None)
 
 
 def test_a_sound_core(typed, tmp_path):
@@ -133,7 +133,7 @@ def test_a_core_that_cannot_be_run(typed, own_cores, tmp_path):
     code, out, err = typed("probe-core", f"{own_cores}:Shapeless", "--steps", 20)
     assert (code, err) == (1, "")
     assert "retention: not measured" in out
-    assert list((tmp_path / "probe_own_cores_Shapeless").iterdir()) == []
+    assert list((tmp_path / f"probe_{own_cores}_Shapeless").iterdir()) == []
 
 
 def test_no_memory(typed):
