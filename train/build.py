@@ -222,13 +222,16 @@ def _without_model(run: str, model: Any, errors: Errors) -> Any:
     return defaults(run, {})
 
 
-def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
+def build_config(
+    run: str, env: EnvFacts, values: Mapping[str, Any], settings_checked: Checked | None = None
+) -> Any:
     """Check settings against an algorithm and put them into its AlgorithmConfig.
 
     Args:
         run: The algorithm's name.
         env: The environment, probed with these settings' `env_config`.
         values: `config` of the experiment, search spaces replaced by examples.
+        settings_checked: What `check_settings` has made of them, where it has been asked already; used up.
 
     Returns:
         A validated AlgorithmConfig.
@@ -239,7 +242,7 @@ def build_config(run: str, env: EnvFacts, values: Mapping[str, Any]) -> Any:
     from engram.agents.actions import counted_from_zero
     from engram.agents.env_specs import register_own
 
-    config, checked, _ = check_settings(run, values)
+    config, checked, _ = settings_checked or check_settings(run, values)
     try:
         counted_from_zero(env.action_space)
     except ValueError as error:

@@ -175,9 +175,10 @@ def _build_all(
     envs, configs, idle = [], [], []
     for env, (_, values) in zip(found, cases, strict=True):
         with errors.kept():
-            idle += build.check_settings(run, values).notices
+            checked = build.check_settings(run, values)
+            idle += checked.notices
             if env is not None:
-                configs.append(build.build_config(run, env, values))
+                configs.append(build.build_config(run, env, values, checked))
                 envs.append(env)
     if errors.lines:
         _probe_evaluations(run, cases, errors)
