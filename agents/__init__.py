@@ -4,14 +4,14 @@
 `AlgorithmConfig`.
 """
 
+from engram.agents.actor_critic.impala import RecurrentIMPALA, RecurrentIMPALAConfig
+from engram.agents.actor_critic.ppo import RecurrentPPO, RecurrentPPOConfig
 from engram.agents.algorithms import ALGORITHMS, make_config
-from engram.agents.encoders import ENCODERS, Encoder, EncoderOptions, make_encoder
-from engram.agents.impala import RecurrentIMPALA, RecurrentIMPALAConfig
-from engram.agents.models import check_model
-from engram.agents.module import ColumnarModule, ModelConfig, RecurrentModule
-from engram.agents.observations import Reader
-from engram.agents.ppo import RecurrentPPO, RecurrentPPOConfig
-from engram.agents.results import gradient_window
+from engram.agents.columns.results import gradient_window
+from engram.agents.models.choice import check_model
+from engram.agents.models.encoders import ENCODERS, Encoder, EncoderOptions, make_encoder
+from engram.agents.models.observations import Reader
+from engram.agents.models.recurrent import ColumnarModule, ModelConfig, RecurrentModule
 
 __all__ = [
     "ALGORITHMS",

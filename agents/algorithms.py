@@ -11,12 +11,12 @@ from ray.rllib.algorithms.impala import IMPALAConfig
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
-from engram.agents.impala import RecurrentIMPALAConfig
-from engram.agents.models import check_model
-from engram.agents.ppo import RecurrentPPOConfig
-from engram.agents.results import ResultCallbacks
-from engram.agents.stock import StockRecurrentModule
-from engram.agents.stock_runner import StockEnvRunner
+from engram.agents.actor_critic.impala import RecurrentIMPALAConfig
+from engram.agents.actor_critic.ppo import RecurrentPPOConfig
+from engram.agents.columns.results import ResultCallbacks
+from engram.agents.models.choice import check_model
+from engram.agents.stock.module import StockRecurrentModule
+from engram.agents.stock.runner import StockEnvRunner
 from engram.agents.supervised import SupervisedConfig
 from engram.memory.options import unknown_message
 

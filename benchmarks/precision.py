@@ -21,9 +21,9 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.memory.precision import has_bfloat16
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.inheritance import read_whole_document
-from engram.train.plan import make_plan
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.experiments.inheritance import read_whole_document
+from engram.train.plans.plan import make_plan
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

@@ -15,11 +15,11 @@ import time
 
 import numpy as np
 
-from engram.envs.chess.puzzles import ChessPuzzles
-from engram.envs.image_classification.puzzles import make_images
-from engram.envs.maze.puzzles import Mazes
-from engram.envs.prefix_sums.puzzles import PrefixSums
 from engram.envs.puzzles import Puzzles
+from engram.envs.puzzles.chess.puzzles import ChessPuzzles
+from engram.envs.puzzles.image_classification.puzzles import make_images
+from engram.envs.puzzles.maze.puzzles import Mazes
+from engram.envs.puzzles.prefix_sums.puzzles import PrefixSums
 
 SECONDS = 0.2  # of processor time, per round and generator
 

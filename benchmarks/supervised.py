@@ -31,9 +31,9 @@ from rich.console import Console
 from rich.table import Table
 
 from engram.agents import make_config
-from engram.envs.maze.puzzles import Mazes
-from engram.envs.prefix_sums.puzzles import PrefixSums
 from engram.envs.puzzles import Puzzles
+from engram.envs.puzzles.maze.puzzles import Mazes
+from engram.envs.puzzles.prefix_sums.puzzles import PrefixSums
 from engram.memory.precision import has_bfloat16
 from engram.memory.thinking import Answers, make_loss, make_thinker
 

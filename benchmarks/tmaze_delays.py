@@ -25,10 +25,10 @@ import ray
 import torch
 from training import rllib_steps  # the benchmark beside this one
 
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.inheritance import read_whole_document
-from engram.train.loading import shipped_configs
-from engram.train.plan import make_plan
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.experiments.inheritance import read_whole_document
+from engram.train.experiments.loading import shipped_configs
+from engram.train.plans.plan import make_plan
 
 PREFIX = "tmaze_delays_"
 DELAYS = (20, 70, 140, 280)  # limbo times, env steps

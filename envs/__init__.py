@@ -11,7 +11,7 @@ Games are played step by step:
 Each of these games has a single form on pycolab's engine (`single`) and a batched one in NumPy (`batched`);
 they agree frame for frame. `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point")` makes
 the batched one.
-`engram.envs.oracles` holds a scripted player of the best return for each.
+`engram.envs.games.oracles` holds a scripted player of the best return for each.
 
 Puzzles are episodes of one step, an answer to what is seen; the right one is in `info["target"]`:
 
@@ -34,7 +34,7 @@ Sequences of symbols with a target per step (`sequences`), batched, and one lane
 | `engram/TemporalOrder-v0` | which markers came, in which order |
 
 Every environment, in both forms, can be copied and pickled at any step, and the copy plays on alike, by
-itself (`engram.envs.copies`).
+itself (`engram.envs.forms.copies`).
 
 Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports this package first.
 """
@@ -53,38 +53,38 @@ IDS = (*GAMES, *PUZZLES, *SEQUENCES, "engram/Ponder-v0")
 
 register(
     "engram/CuedCatch-v0",
-    entry_point="engram.envs.cued_catch.single:CuedCatch",
-    vector_entry_point="engram.envs.cued_catch.batched:BatchedCuedCatch",
+    entry_point="engram.envs.games.cued_catch.single:CuedCatch",
+    vector_entry_point="engram.envs.games.cued_catch.batched:BatchedCuedCatch",
 )
 register(
     "engram/SequenceRecall-v0",
-    entry_point="engram.envs.sequence_recall.single:SequenceRecall",
-    vector_entry_point="engram.envs.sequence_recall.batched:BatchedSequenceRecall",
+    entry_point="engram.envs.games.sequence_recall.single:SequenceRecall",
+    vector_entry_point="engram.envs.games.sequence_recall.batched:BatchedSequenceRecall",
 )
 register(
     "engram/TMaze-v0",
-    entry_point="engram.envs.tmaze.single:TMaze",
-    vector_entry_point="engram.envs.tmaze.batched:BatchedTMaze",
+    entry_point="engram.envs.games.tmaze.single:TMaze",
+    vector_entry_point="engram.envs.games.tmaze.batched:BatchedTMaze",
 )
 register(
     "engram/Chess-v0",
-    entry_point="engram.envs.chess.single:Chess",
-    vector_entry_point="engram.envs.chess.batched:BatchedChess",
+    entry_point="engram.envs.puzzles.chess.env:Chess",
+    vector_entry_point="engram.envs.puzzles.chess.batched:BatchedChess",
 )
 register(
     "engram/ImageClassification-v0",
-    entry_point="engram.envs.image_classification.single:ImageClassification",
-    vector_entry_point="engram.envs.image_classification.batched:BatchedImageClassification",
+    entry_point="engram.envs.puzzles.image_classification.env:ImageClassification",
+    vector_entry_point="engram.envs.puzzles.image_classification.batched:BatchedImageClassification",
 )
 register(
     "engram/Maze-v0",
-    entry_point="engram.envs.maze.single:Maze",
-    vector_entry_point="engram.envs.maze.batched:BatchedMaze",
+    entry_point="engram.envs.puzzles.maze.env:Maze",
+    vector_entry_point="engram.envs.puzzles.maze.batched:BatchedMaze",
 )
 register(
     "engram/PrefixSums-v0",
-    entry_point="engram.envs.prefix_sums.single:PrefixSums",
-    vector_entry_point="engram.envs.prefix_sums.batched:BatchedPrefixSums",
+    entry_point="engram.envs.puzzles.prefix_sums.env:PrefixSums",
+    vector_entry_point="engram.envs.puzzles.prefix_sums.batched:BatchedPrefixSums",
 )
 register(
     "engram/Ponder-v0",

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engram.memory.checks import float64_copy
+from engram.memory.conformance import float64_copy
 from engram.memory.core import Core, State
 
 BACKGROUNDS = ("zeros", "noise")

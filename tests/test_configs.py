@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import pytest
 
-from engram.agents.results import gradient_window
+from engram.agents.columns.results import gradient_window
 from engram.agents.supervised.optimizers import epoch_options, optimizer_options
 from engram.memory import CORES
 from engram.memory.thinking import make_loss, thinker_options
-from engram.train.errors import ExperimentError
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.inheritance import read_whole_document
-from engram.train.plan import make_plan
+from engram.train.console.errors import ExperimentError
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.experiments.inheritance import read_whole_document
+from engram.train.plans.plan import make_plan
 
 LICHESS = "there is no lichess_db_puzzle.csv"
 WITH_FILES_OF_THE_USERS = {

@@ -1,1 +1,7 @@
-"""The `rllib` command: experiments from YAML, training on Ray Tune, evaluation of checkpoints."""
+"""The `rllib` command: experiments from YAML, training on Ray Tune, evaluation of checkpoints.
+
+A file becomes an experiment (`experiments`), is checked against what the algorithm and the environment know
+of themselves (`environments`) until it is a plan (`plans`), runs on Ray Tune (`running`) and leaves folders
+behind (`runs`), whose networks can act again (`evaluation`, `thinking`) and be drawn (`pictures`). The files
+at this level are verbs of the command, one each.
+"""

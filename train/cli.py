@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperOption
 
 from engram.train import completion
-from engram.train.errors import ExperimentError, reason
+from engram.train.console.errors import ExperimentError, reason
 
 app = typer.Typer(
     name="rllib",
@@ -239,7 +239,8 @@ def train(
     trace: OldFlag = False,
 ) -> None:
     """Train the experiments of a file, or one given by options."""
-    from engram.train import command, gone
+    from engram.train.experiments import gone
+    from engram.train.running import command
 
     if None not in (local_dir, upload_dir):
         raise ExperimentError("--upload-dir: the same setting as --local-dir; keep '--local-dir'")
@@ -309,8 +310,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Play episodes with a trained policy; its memory is carried along and reset between episodes."""
-    from engram.train import evaluation
-    from engram.train.loading import parse_mapping
+    from engram.train.evaluation import evaluate
+    from engram.train.experiments.loading import parse_mapping
 
     changes = parse_mapping(env_config, "--env-config") if env_config else {}
     if thinking_steps is None:
@@ -318,13 +319,13 @@ def evaluate(
     else:
         _check_unused("not with --thinking-steps", {"--gif": gif, "--stochastic/--greedy": stochastic})
     greedy = None if stochastic is None else not stochastic
-    request = evaluation.Request(checkpoint, episodes, changes, greedy, seed)
+    request = evaluate.Request(checkpoint, episodes, changes, greedy, seed)
     if thinking_steps is not None:
         from engram.train.thinking.command import evaluate_thinking
 
         evaluate_thinking(request, thinking_steps, exit_rule or ["last"], out, as_json)
         return
-    evaluation.evaluate(request, gif, gif_hold, as_json)
+    evaluate.evaluate(request, gif, gif_hold, as_json)
 
 
 def _check_unused(why: str, options: dict[str, object]) -> None:
@@ -353,7 +354,7 @@ def play(
 ) -> None:
     """Play an environment by hand in this terminal; the keys are shown below the board."""
     from engram.train import play as by_hand
-    from engram.train.loading import parse_mapping
+    from engram.train.experiments.loading import parse_mapping
 
     settings = parse_mapping(env_config, "--env-config") if env_config else {}
     by_hand.play(by_hand.Request(env_id, settings, seed, show_hidden, fps))
@@ -383,12 +384,12 @@ def probe_core(
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
 ) -> None:
     """Check a core for leaks and measure how long it remembers; exit code 1 where a check fails."""
-    from engram.train import probe
-    from engram.train.loading import parse_mapping
+    from engram.train import probe_core
+    from engram.train.experiments.loading import parse_mapping
 
     values = parse_mapping(options, "--options") if options else {}
-    request = probe.Request(type_, values, input_size, steps, background, out)
-    raise typer.Exit(probe.probe(request, as_json))
+    request = probe_core.Request(type_, values, input_size, steps, background, out)
+    raise typer.Exit(probe_core.probe(request, as_json))
 
 
 @app.command(name="probe-thinking", epilog=PROBE_THINKING_EPILOG)
@@ -414,7 +415,7 @@ def probe_thinking(
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
 ) -> None:
     """Does a thinking network settle, recover from disturbances, and end alike from anywhere?"""
-    from engram.train.loading import parse_mapping
+    from engram.train.experiments.loading import parse_mapping
     from engram.train.thinking import probe
 
     changes = parse_mapping(env_config, "--env-config") if env_config else {}
@@ -460,23 +461,23 @@ def extrapolate(
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
 ) -> None:
     """Test runs at other sizes than they were trained at: one table, runs by sizes."""
-    from engram.train import extrapolation
-    from engram.train.loading import parse_mapping
+    from engram.train import extrapolate
+    from engram.train.experiments.loading import parse_mapping
 
     if thinking_steps is None:
         _check_unused("needs --thinking-steps", {"--exit-rule": exit_rule})
-    setting, values = extrapolation.parse_sizes(sizes)
-    grid = extrapolation.Grid(
+    setting, values = extrapolate.parse_sizes(sizes)
+    grid = extrapolate.Grid(
         runs,
         setting,
         values,
         parse_mapping(env_config, "--env-config") if env_config else {},
         episodes,
-        extrapolation.parse_budgets(thinking_steps) if thinking_steps else None,
+        extrapolate.parse_budgets(thinking_steps) if thinking_steps else None,
         exit_rule or ("last",),
         seed,
     )
-    extrapolation.extrapolate(grid, out, as_json)
+    extrapolate.extrapolate(grid, out, as_json)
 
 
 @app.command(epilog=RESULTS_EPILOG)
@@ -485,7 +486,7 @@ def results(
     as_json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
 ) -> None:
     """What runs came to: last and best scores, when the best was reached, time."""
-    from engram.train import scores
+    from engram.train.runs import scores
 
     scores.show_results(folders, as_json)
 
@@ -510,8 +511,8 @@ def picture(
 ) -> None:
     """Draw a figure as in the papers: of a memory, of a network that thinks, of what finished runs learnt."""
     from engram.train import pictures
-    from engram.train.files import typed_path
-    from engram.train.loading import parse_mapping
+    from engram.train.console.files import typed_path
+    from engram.train.experiments.loading import parse_mapping
 
     values = pictures.with_subjects(
         kind, parse_mapping(options, "--options") if options else {}, subjects or []
@@ -532,7 +533,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON instead.")] = False,
 ) -> None:
     """List what a configuration may name, one line each."""
-    from engram.train import catalog
+    from engram.train.describe import catalog
 
     catalog.show(kind, as_json)
 
@@ -567,7 +568,7 @@ def describe(
 @app.command()
 def version() -> None:
     """Print the versions that decide about results."""
-    from engram.train.record import versions
+    from engram.train.runs.record import versions
 
     for name, number in versions().items():
         print(f"{name:<10} {number}")

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from engram.train.describe import KINDS
-from engram.train.effects import OFFLINE
+from engram.train.plans.effects import OFFLINE
 
 Names = list[str]
 
@@ -55,7 +55,7 @@ def pictures(incomplete: str) -> Names:
 
 def listed(incomplete: str) -> Names:
     """What `rllib list` lists; arguments as in `configs`."""
-    return _begin(_keys("engram.train", "catalog.py", "KINDS"), incomplete)
+    return _begin(_keys("engram.train", "describe/catalog.py", "KINDS"), incomplete)
 
 
 def described(incomplete: str) -> Names:

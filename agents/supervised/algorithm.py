@@ -11,10 +11,10 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.learner import Learner
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
 
-from engram.agents.columnar import ColumnarConfig, ColumnarState, SynchronousTraining
-from engram.agents.models import answers_at_once
-from engram.agents.module import TAKES_CHANCES, ColumnarModule
-from engram.agents.results import ResultCallbacks
+from engram.agents.columns.config import ColumnarConfig, ColumnarState, SynchronousTraining
+from engram.agents.columns.results import ResultCallbacks
+from engram.agents.models.choice import answers_at_once
+from engram.agents.models.recurrent import TAKES_CHANCES, ColumnarModule
 from engram.agents.supervised.learner import JUDGED, SOLVED, SupervisedLearner
 from engram.agents.supervised.objectives import check_sequence_loss, make_objective
 from engram.agents.supervised.optimizers import epoch_options, optimizer_options

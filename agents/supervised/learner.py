@@ -16,9 +16,10 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
-from engram.agents.learner import Batch, ColumnarLearner, as_tensors
-from engram.agents.models import thinks
-from engram.agents.module import OBJECTIVE, RESETS, ColumnarModule
+from engram.agents.columns.learner import Batch, ColumnarLearner, as_tensors
+from engram.agents.models.choice import thinks
+from engram.agents.models.recurrent import OBJECTIVE, RESETS, ColumnarModule
+from engram.agents.models.thinking import ThinkingModule
 from engram.agents.supervised.lesson import Lesson
 from engram.agents.supervised.objectives import MASKS, TARGETS, Objective, make_objective
 from engram.agents.supervised.optimizers import (
@@ -28,7 +29,6 @@ from engram.agents.supervised.optimizers import (
     optimizer_options,
 )
 from engram.agents.supervised.precision import precision
-from engram.agents.thinking import ThinkingModule
 from engram.memory.core import State
 from engram.memory.thinking import make_loss
 

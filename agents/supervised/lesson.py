@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from engram.agents.fragment import ColumnSet, no_lanes
+from engram.agents.columns.fragment import ColumnSet, no_lanes
 
 
 @dataclass(eq=False)
@@ -20,7 +20,7 @@ class Lesson(ColumnSet):
     Attributes:
         observations: (T, B, ...).
         resets: True where the row is the first of an episode, (T, B).
-        targets: The right actions as the distribution counts them, see `engram.agents.actions`, (T, B, ...).
+        targets: The right actions as the distribution counts them (`models.actions`), (T, B, ...).
         masks: Which parts of them count, bool, the shape of `targets`.
         streams: Which of all runners' lanes each one is, (B,).
         weights_seq_no: Number of the runner's weights; nothing here depends on them.

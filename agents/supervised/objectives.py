@@ -13,9 +13,9 @@ from ray.rllib.core.columns import Columns
 from torch import Tensor
 from torch.nn import functional
 
-from engram.agents.actions import named
-from engram.agents.module import RESETS, ColumnarModule
-from engram.agents.thinking import ThinkingModule
+from engram.agents.models.actions import named
+from engram.agents.models.recurrent import RESETS, ColumnarModule
+from engram.agents.models.thinking import ThinkingModule
 from engram.memory.core import State, detach_state
 from engram.memory.thinking import Loss, make_loss
 from engram.memory.thinking.predictions import exact, predict

@@ -13,8 +13,8 @@ import numpy as np
 from gymnasium import spaces
 from ray.rllib.env.env_runner import ENV_STEP_FAILURE
 
-from engram.agents.env_runner import ColumnarEnvRunner
-from engram.agents.fragment import Nest
+from engram.agents.columns.env_runner import ColumnarEnvRunner
+from engram.agents.columns.fragment import Nest
 from engram.agents.supervised.lesson import Lesson
 
 NEEDED_INFO = ("target", "mask")

@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium
 
-from engram.envs.checks import check_at_least, check_known
+from engram.envs.arguments import check_at_least, check_known
 from engram.envs.conformance import episodes, forms, isolation, lifecycle, seeding
 from engram.envs.conformance.compare import BrokenPromiseError
 from engram.envs.conformance.trial import AnyVectorEnv, Check, Make, Trial

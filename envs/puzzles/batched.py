@@ -13,10 +13,10 @@ from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import create_empty_array
 
+from engram.envs.arguments import check_keys, check_known
 from engram.envs.arrays import Array, Flags, Floats, Ints
-from engram.envs.batched_env import BatchedEnv, Lanes
-from engram.envs.boards import check_render_mode
-from engram.envs.checks import check_keys, check_known
+from engram.envs.forms.batched_env import BatchedEnv, Lanes
+from engram.envs.forms.boards import check_render_mode
 from engram.envs.puzzles.puzzles import Problems, Puzzles
 
 REWARDS = ("exact", "fraction")

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.envs.files.tensors import read_tensor
+from engram.envs.data.files.tensors import read_tensor
+from engram.envs.data.splits import ONLINE, SETS, check_split_sizes, split_rng
 from engram.envs.puzzles.fixed import FixedPuzzles
 from engram.envs.puzzles.puzzles import Problems, Puzzles
-from engram.envs.puzzles.splits import ONLINE, SETS, check_split_sizes, split_rng
 
 TRAIN_SHARE = 0.8  # 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of 600 000 chess puzzles
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from engram.envs.arguments import check_known
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
-from engram.envs.checks import check_known
 from engram.envs.puzzles.puzzles import Problems, Puzzles
 
 ORDERS = ("epochs", "random")

@@ -14,9 +14,9 @@ from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode
 
 from engram.envs import PUZZLES
+from engram.envs.arguments import MOST_STEPS, check_at_least, check_known, check_mapping
 from engram.envs.arrays import Array, Flags, Floats, Ints
-from engram.envs.batched_env import Lanes
-from engram.envs.checks import MOST_STEPS, check_at_least, check_known, check_mapping
+from engram.envs.forms.batched_env import Lanes
 from engram.envs.puzzles.batched import BatchedPuzzle
 from engram.envs.puzzles.puzzles import Puzzles
 from engram.envs.puzzles.single import PuzzleLane

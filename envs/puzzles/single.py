@@ -6,9 +6,9 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.forms.single_lane import SingleLane
 from engram.envs.puzzles.batched import RENDER_MODES, BatchedPuzzle
 from engram.envs.puzzles.puzzles import Puzzles
-from engram.envs.single_lane import SingleLane
 
 
 class PuzzleLane(SingleLane[BatchedPuzzle]):

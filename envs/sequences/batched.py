@@ -12,11 +12,11 @@ import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.arguments import check_flag, check_keys, check_known, check_options
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
-from engram.envs.batched_env import Lanes
-from engram.envs.batched_task import BatchedTask
-from engram.envs.boards import Look
-from engram.envs.checks import check_flag, check_keys, check_known, check_options
+from engram.envs.forms.batched_env import Lanes
+from engram.envs.forms.batched_task import BatchedTask
+from engram.envs.forms.boards import Look
 from engram.envs.sequences.task import Chance, Sequences, SequenceTask, Whole
 
 START = "start"

@@ -15,8 +15,8 @@ from functools import cached_property
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.arguments import check_at_least, check_drawn, check_known, shown
 from engram.envs.arrays import Ints
-from engram.envs.checks import check_at_least, check_drawn, check_known, shown
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole

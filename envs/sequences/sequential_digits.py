@@ -12,10 +12,10 @@ from functools import cached_property
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.arguments import check_drawn
 from engram.envs.arrays import Ints
-from engram.envs.checks import check_drawn
-from engram.envs.digits.sets import DigitSet, open_digits
-from engram.envs.digits.strokes import CLASSES
+from engram.envs.data.digits.sets import DigitSet, open_digits
+from engram.envs.data.digits.strokes import CLASSES
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole

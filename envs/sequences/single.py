@@ -6,12 +6,12 @@ from typing import Any
 
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.arguments import check_flag, check_options
 from engram.envs.arrays import Array, Bytes
-from engram.envs.boards import RENDER_MODES
-from engram.envs.checks import check_flag, check_options
+from engram.envs.forms.boards import RENDER_MODES
+from engram.envs.forms.single_lane import SingleLane
 from engram.envs.sequences.batched import RANDOM, START, BatchedSequences
 from engram.envs.sequences.task import Chance, SequenceTask
-from engram.envs.single_lane import SingleLane
 
 
 class SingleSequence(SingleLane[BatchedSequences]):
@@ -40,7 +40,7 @@ class SingleSequence(SingleLane[BatchedSequences]):
 
     @property
     def memory_delay(self) -> int:
-        """See `engram.envs.rules.Rules`."""
+        """See `engram.envs.forms.rules.Rules`."""
         return self.rules.memory_delay
 
     @property

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from engram.envs.arguments import shown, spread
 from engram.envs.arrays import Bytes, Flags, Floats, Ints
-from engram.envs.checks import shown, spread
 
 Colour = tuple[int, int, int]
 
@@ -135,7 +135,7 @@ class SequenceTask(ABC):
     @property
     @abstractmethod
     def memory_delay(self) -> int:
-        """See `engram.envs.rules.Rules`: the longest `delay` among the facts."""
+        """See `engram.envs.forms.rules.Rules`: the longest `delay` among the facts."""
 
     @property
     @abstractmethod

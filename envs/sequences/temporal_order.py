@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.arguments import check_known, shown
 from engram.envs.arrays import Ints
-from engram.envs.checks import check_known, shown
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole

@@ -62,3 +62,8 @@ class DiagonalCore(BlockedCore):
 def polar(log_modulus: Tensor, phase: Tensor) -> Tensor:
     """The complex numbers exp(log_modulus + i phase), (N,) each, as pairs (2, N)."""
     return log_modulus.exp() * torch.stack([phase.cos(), phase.sin()])
+
+
+def log_spaced_times(low: float, high: float, count: int) -> Tensor:
+    """So many times (count,), spaced evenly on a log scale from `low` to `high`, in steps."""
+    return low * torch.logspace(0, 1, count, base=high / low)

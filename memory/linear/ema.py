@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from engram.memory.core import CoreOptions, Info, State
 from engram.memory.linear.blocks import BlockedCore
+from engram.memory.linear.diagonal import log_spaced_times
 from engram.memory.linear.scan import scan
-from engram.memory.linear.timescales import log_spaced_times
 from engram.memory.options import boolean, integer, number
 
 

@@ -16,9 +16,8 @@ from torch.nn import functional
 
 from engram.memory.core import CoreOptions, Info, State
 from engram.memory.linear.blocks import BlockedCore
-from engram.memory.linear.diagonal import polar
+from engram.memory.linear.diagonal import log_spaced_times, polar
 from engram.memory.linear.scan import scan_pairs
-from engram.memory.linear.timescales import log_spaced_times
 from engram.memory.options import boolean, integer, number
 
 

@@ -14,7 +14,6 @@ from torch import Tensor
 from engram.memory.core import Core, CoreOptions, Info, State
 from engram.memory.options import integer, integers
 from engram.memory.windows.mlp import relu_layers
-from engram.memory.windows.window import episodes, with_past
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,3 +64,20 @@ class FrameStack(Core):
         foreign = episode[steps:] != episode[-1]
         frames = sequence[steps:].masked_fill(foreign.unsqueeze(2), 0.0).transpose(0, 1)
         return outputs, {"frames": frames}, {}
+
+
+def episodes(inputs: Tensor, resets: Tensor | None) -> Tensor:
+    """Numbers the episodes of each lane within a fragment, 0 being the one that came in: (T, B) integers.
+
+    Args:
+        inputs: (T, B, ...), for the shape.
+        resets: (T, B) bool, or None: no resets.
+    """
+    if resets is None:
+        return torch.zeros(inputs.shape[:2], dtype=torch.long, device=inputs.device)
+    return resets.long().cumsum(0)
+
+
+def with_past(episode: Tensor, past: int) -> Tensor:
+    """Puts `past` steps before the fragment in front, as steps of the episode that came in: (W + T, B)."""
+    return torch.cat([episode.new_zeros(past, episode.shape[1]), episode])

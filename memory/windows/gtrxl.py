@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engram.memory.core import Core, CoreOptions, Info, State
 from engram.memory.options import integer
-from engram.memory.windows.window import episodes, with_past
+from engram.memory.windows.frame_stack import episodes, with_past
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

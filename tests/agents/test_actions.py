@@ -9,11 +9,11 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import make_config
-from engram.agents.actions import actions_in, counted_from_zero
-from engram.agents.stock_runner import StockEnvRunner
-from engram.train.answers import AnswerLog
-from engram.train.environments import make_batched
-from engram.train.policy import make_policy
+from engram.agents.models.actions import actions_in, counted_from_zero
+from engram.agents.stock.runner import StockEnvRunner
+from engram.train.environments.facts import make_batched
+from engram.train.evaluation.answers import AnswerLog
+from engram.train.evaluation.policy import make_policy
 
 MODEL = {"encoder": {"type": "mlp", "hidden": [16]}, "core": {"type": "lstm", "size": 8}}
 LANES, STEPS = 6, 12

@@ -13,8 +13,8 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import gradient_window, make_config
-from engram.agents.results import ResultCallbacks
-from engram.train import effects
+from engram.agents.columns.results import ResultCallbacks
+from engram.train.plans import effects
 
 LSTM = {"type": "lstm", "size": 32}
 MLP_CORE = {"type": "mlp", "hidden": [32]}

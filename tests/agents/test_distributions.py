@@ -6,7 +6,7 @@ import gymnasium as gym
 import pytest
 import torch
 
-from engram.agents.distributions import TorchBernoulli
+from engram.agents.models.distributions import TorchBernoulli
 
 LOGITS = torch.tensor([[0.0, 1.5, -2.0], [40.0, -3.0, 0.5]])
 OTHERS = torch.tensor([[0.3, -1.0, 2.0], [30.0, 1.0, 0.0]])

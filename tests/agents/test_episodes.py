@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engram.agents.episodes import EPISODES, UNFINISHED, EpisodeLog, EpisodeWindow
+from engram.agents.columns.episodes import EPISODES, UNFINISHED, EpisodeLog, EpisodeWindow
 
 NAMES = [f"episode_{name}_{stat}" for name in ("return", "len") for stat in ("mean", "min", "max")]
 

@@ -6,7 +6,7 @@ import torch
 from ray.rllib.algorithms.impala.torch.vtrace_torch_v2 import vtrace_torch
 from ray.rllib.utils.postprocessing.value_predictions import compute_value_targets
 
-from engram.agents.estimators import Transitions, gae, vtrace
+from engram.agents.actor_critic.estimators import Transitions, gae, vtrace
 
 GAMMA, LAMBDA = 0.93, 0.8
 

@@ -10,10 +10,10 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import make_config
-from engram.agents.episodes import EPISODES
-from engram.agents.finite import NON_FINITE, Finding, LaneGuard, all_finite
-from engram.agents.learner import STEPS_TAKEN
-from engram.agents.results import ResultCallbacks
+from engram.agents.columns.episodes import EPISODES
+from engram.agents.columns.finite import NON_FINITE, Finding, LaneGuard, all_finite
+from engram.agents.columns.learner import STEPS_TAKEN
+from engram.agents.columns.results import ResultCallbacks
 
 OURS = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
 LANES, STEPS = 4, 5

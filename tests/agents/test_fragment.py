@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engram.agents.fragment import Fragment, concatenate
+from engram.agents.columns.fragment import Fragment, concatenate
 
 
 def numbered(lanes, steps=3, first=0):

@@ -7,7 +7,7 @@ import torch
 from ray.rllib.core.columns import Columns
 
 from engram.agents import RecurrentModule, check_model, make_config
-from engram.agents.stock import StockRecurrentModule
+from engram.agents.stock.module import StockRecurrentModule
 
 BOARD = gym.spaces.Box(0, 1, (7, 11, 5), np.uint8)
 ACTIONS = gym.spaces.Discrete(5)

@@ -8,7 +8,7 @@ import torch
 from gymnasium import spaces
 
 from engram.agents import ENCODERS, make_encoder
-from engram.agents.observations import MOST_SYMBOLS, make_reader
+from engram.agents.models.observations import MOST_SYMBOLS, make_reader
 
 INT32 = 2**31 - 1
 FLOAT32 = float(np.finfo(np.float32).max)

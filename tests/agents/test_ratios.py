@@ -13,9 +13,9 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import make_config
-from engram.agents.actor_critic import ColumnBatch
-from engram.agents.module import RecurrentModule
-from engram.agents.stock import StockRecurrentModule
+from engram.agents.actor_critic.learner import ColumnBatch
+from engram.agents.models.recurrent import RecurrentModule
+from engram.agents.stock.module import StockRecurrentModule
 from engram.memory import CORES
 
 LANES, STEPS = 8, 12

@@ -72,7 +72,7 @@ def test_what_follows_a_fragment_is_worth(ray_cluster, run, loss, of_one_target)
         for _ in range(2):
             learned = algorithm.train()["learners"]["default_policy"]
         expected = 0.5 * (1.0 - of_one_target) ** 2
-        mended = f"RLlib has mended {run}: drop its warning, `lost_values` in train/header.py"
+        mended = f"RLlib has mended {run}: drop its warning, `lost_values` in train/plans/header.py"
         assert float(learned[loss]) == pytest.approx(expected, abs=1e-3), mended
     finally:
         algorithm.stop()

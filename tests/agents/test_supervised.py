@@ -15,8 +15,9 @@ from torch.nn import functional
 
 import engram.envs  # noqa: F401  registers the tasks
 from engram.agents import RecurrentModule, check_model, make_config
-from engram.agents.fragment import concatenate
-from engram.agents.results import gradient_window
+from engram.agents.columns.fragment import concatenate
+from engram.agents.columns.results import gradient_window
+from engram.agents.models.thinking import ThinkingModule
 from engram.agents.supervised.lesson import Lesson
 from engram.agents.supervised.objectives import TARGETS
 from engram.agents.supervised.optimizers import (
@@ -25,7 +26,6 @@ from engram.agents.supervised.optimizers import (
     make_optimizer,
     optimizer_options,
 )
-from engram.agents.thinking import ThinkingModule
 from engram.memory.thinking.deep_thinking import DeepThinking
 
 PREFIX_SUMS = "engram.envs:engram/PrefixSums-v0"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from engram.agents.thinking import ThinkingModule
+from engram.agents.models.thinking import ThinkingModule
 
 BITS, LANES, STEPS = 6, 3, 5
 

@@ -6,7 +6,7 @@ import pytest
 import recall  # noqa: F401  registers the task
 
 from engram.agents import make_config
-from engram.agents.results import ResultCallbacks
+from engram.agents.columns.results import ResultCallbacks
 
 OURS = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
 OF_EPISODES = [f"episode_{name}_{stat}" for name in ("return", "len") for stat in ("mean", "min", "max")]

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import engram.envs
-from engram.envs.checks import MOST_BYTES, shown
+from engram.envs.arguments import MOST_BYTES, shown
 from tests.envs.test_conformance import SHORT
 
 HUGE = 10**20  # limbo_time: 100000000000000000000

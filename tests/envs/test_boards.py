@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from engram.envs.boards import CELL_PIXELS, Look, check_render_mode
+from engram.envs.forms.boards import CELL_PIXELS, Look, check_render_mode
 
 LOOK = Look(rows=1, cols=4, planes="P# ", repaint={"*": "#"}, colours={"P": (0, 255, 255), "#": (9, 8, 7)})
 BOARD = np.frombuffer(b"P#* ", np.uint8).reshape(1, 4)

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 import torch
 
-from engram.envs import chess
-from engram.envs.chess import csv_files
-from engram.envs.chess.batched import BatchedChess
-from engram.envs.chess.generator import random_games, random_placements
-from engram.envs.chess.mates import (
+from engram.envs.puzzles import chess
+from engram.envs.puzzles.chess import csv_files
+from engram.envs.puzzles.chess.batched import BatchedChess
+from engram.envs.puzzles.chess.env import Chess
+from engram.envs.puzzles.chess.generator import random_games, random_placements
+from engram.envs.puzzles.chess.mates import (
     mates_in_two,
     mating_moves,
     unique_mate,
     unique_mate_in_two,
 )
-from engram.envs.chess.moves import count_leaves, is_check, legal_moves, play
-from engram.envs.chess.position import LETTERS, START, read_fen, read_move, write_fen, write_move
-from engram.envs.chess.puzzle import check_orientation, encode, orient
-from engram.envs.chess.puzzles import ChessPuzzles, make_chess, problems_of
-from engram.envs.chess.single import Chess
+from engram.envs.puzzles.chess.moves import count_leaves, is_check, legal_moves, play
+from engram.envs.puzzles.chess.position import LETTERS, START, read_fen, read_move, write_fen, write_move
+from engram.envs.puzzles.chess.puzzle import check_orientation, encode, orient
+from engram.envs.puzzles.chess.puzzles import ChessPuzzles, make_chess, problems_of
 
 KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
 # chessprogramming.org, "Perft Results": the start, Kiwipete, and positions 3 to 6.

@@ -15,10 +15,10 @@ from gymnasium.wrappers import FlattenObservation
 from stable_baselines3.common.env_checker import check_env as check_for_stable_baselines
 
 import engram.envs
-from engram.envs.batched_task import BatchedTask
-from engram.envs.boards import RENDER_MODES
 from engram.envs.conformance import require_vector_env
-from engram.envs.oracles import ORACLES
+from engram.envs.forms.batched_task import BatchedTask
+from engram.envs.forms.boards import RENDER_MODES
+from engram.envs.games.oracles import ORACLES
 from engram.envs.puzzles import BatchedPuzzle
 
 # Arguments that make episodes short, so that ends are met; every id needs a row.

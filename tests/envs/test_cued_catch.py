@@ -5,10 +5,10 @@ import itertools
 import numpy as np
 import pytest
 
-from engram.envs.cued_catch.batched import BatchedCuedCatch
-from engram.envs.cued_catch.rules import LOOK, CuedCatchRules
-from engram.envs.cued_catch.single import CuedCatch
-from engram.envs.oracles import CuedCatchOracle
+from engram.envs.games.cued_catch.batched import BatchedCuedCatch
+from engram.envs.games.cued_catch.rules import LOOK, CuedCatchRules
+from engram.envs.games.cued_catch.single import CuedCatch
+from engram.envs.games.oracles import CuedCatchOracle
 
 from .play import FORMS, drawn, make, play
 

@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
-from engram.envs.digits.sets import SPLIT_SIZES, StrokeDigits, open_digits
-from engram.envs.digits.strokes import NUMBERS, glyphs, rasterise
+from engram.envs.data.digits.sets import SPLIT_SIZES, StrokeDigits, open_digits
+from engram.envs.data.digits.strokes import NUMBERS, glyphs, rasterise
 from engram.envs.sequences.sequential_digits import SequentialDigits
 
 FINITE = ("train", "valid", "test")

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 
-from engram.envs.files.idx import read_idx, read_labelled_images
+from engram.envs.data.files.idx import read_idx, read_labelled_images
 
 CODES = {0x08: "B", 0x09: "b", 0x0B: "h", 0x0C: "i", 0x0D: "f", 0x0E: "d"}
 IMAGES = np.arange(3 * 2 * 4).reshape(3, 2, 4)

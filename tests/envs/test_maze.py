@@ -5,12 +5,12 @@ from functools import partial
 import numpy as np
 import pytest
 
-from engram.envs.maze import trees
-from engram.envs.maze.grids import carve, open_pillars, places
-from engram.envs.maze.puzzles import LARGE_SPLIT_SIZES, SPLIT_SIZES, Mazes, make_mazes
-from engram.envs.maze.render import render
-from engram.envs.maze.solver import count_shortest_paths, search, shortest_path
-from engram.envs.maze.trees import Trees, grow_in_step, grow_one, grow_trees
+from engram.envs.puzzles.maze import trees
+from engram.envs.puzzles.maze.grids import carve, open_pillars, places
+from engram.envs.puzzles.maze.puzzles import LARGE_SPLIT_SIZES, SPLIT_SIZES, Mazes, make_mazes
+from engram.envs.puzzles.maze.render import render
+from engram.envs.puzzles.maze.solver import count_shortest_paths, search, shortest_path
+from engram.envs.puzzles.maze.trees import Trees, grow_in_step, grow_one, grow_trees
 
 PAPER_1 = {9: 5, 11: 6, 13: 7}  # positions: cells
 

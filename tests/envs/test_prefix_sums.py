@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from engram.envs.prefix_sums.puzzles import SPLIT_SIZES, PrefixSums, make_prefix_sums
-from engram.envs.prefix_sums.strings import unpack
-from engram.envs.puzzles.splits import SETS
+from engram.envs.data.splits import SETS
+from engram.envs.puzzles.prefix_sums.puzzles import SPLIT_SIZES, PrefixSums, make_prefix_sums
+from engram.envs.puzzles.prefix_sums.strings import unpack
 
 
 def strings_of(problems):

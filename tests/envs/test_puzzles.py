@@ -6,12 +6,12 @@ import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete, MultiBinary
 
-from engram.envs.maze.batched import BatchedMaze
-from engram.envs.prefix_sums.batched import BatchedPrefixSums
-from engram.envs.prefix_sums.puzzles import PrefixSums
+from engram.envs.data.splits import SETS, split_rng
 from engram.envs.puzzles import BatchedPuzzle, FixedPuzzles, Problems, Puzzle, Puzzles
+from engram.envs.puzzles.maze.batched import BatchedMaze
 from engram.envs.puzzles.ponder import BatchedPonder, Ponder
-from engram.envs.puzzles.splits import SETS, split_rng
+from engram.envs.puzzles.prefix_sums.batched import BatchedPrefixSums
+from engram.envs.puzzles.prefix_sums.puzzles import PrefixSums
 
 
 class Labels(Puzzles):

@@ -6,12 +6,18 @@ from collections import deque
 import numpy as np
 import pytest
 
-from engram.envs.actions import MOVES
-from engram.envs.oracles import SequenceRecallOracle
-from engram.envs.oracles.sequence_recall import moves_to_go
-from engram.envs.sequence_recall.batched import BatchedSequenceRecall
-from engram.envs.sequence_recall.rules import LOOK, START, SequenceRecallRules, lights_by_cell, wall_cells
-from engram.envs.sequence_recall.single import SequenceRecall
+from engram.envs.forms.actions import MOVES
+from engram.envs.games.oracles import SequenceRecallOracle
+from engram.envs.games.oracles.sequence_recall import moves_to_go
+from engram.envs.games.sequence_recall.batched import BatchedSequenceRecall
+from engram.envs.games.sequence_recall.rules import (
+    LOOK,
+    START,
+    SequenceRecallRules,
+    lights_by_cell,
+    wall_cells,
+)
+from engram.envs.games.sequence_recall.single import SequenceRecall
 
 from .play import FORMS, drawn, make, play
 

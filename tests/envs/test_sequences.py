@@ -10,7 +10,7 @@ import pytest
 from gymnasium.error import ResetNeeded
 from scipy.stats import chisquare
 
-from engram.envs.digits.sets import open_digits
+from engram.envs.data.digits.sets import open_digits
 from engram.envs.sequences.copying import (
     BatchedCopying,
     Copying,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from engram.envs.files.tensors import read_tensor
+from engram.envs.data.files.tensors import read_tensor
 
 DTYPES = (
     torch.bool,

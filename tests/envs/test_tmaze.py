@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 
-from engram.envs.oracles import TMazeOracle
-from engram.envs.tmaze.batched import BatchedTMaze
-from engram.envs.tmaze.rules import LOOK, MAZE_WALLS, SIDES, SPECKLE_SHARE, WORLD, TMazeRules, world_masks
-from engram.envs.tmaze.single import TMaze
+from engram.envs.games.oracles import TMazeOracle
+from engram.envs.games.tmaze.batched import BatchedTMaze
+from engram.envs.games.tmaze.rules import (
+    LOOK,
+    MAZE_WALLS,
+    SIDES,
+    SPECKLE_SHARE,
+    WORLD,
+    TMazeRules,
+    world_masks,
+)
+from engram.envs.games.tmaze.single import TMaze
 
 from . import play as playing
 

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 
-from engram.envs.actions import ACTIONS, DOWN, LEFT, RIGHT, STAY, UP
-from engram.envs.tmaze import rules
-from engram.envs.tmaze.batched import BatchedTMaze
-from engram.envs.tmaze.single import TMaze
+from engram.envs.forms.actions import ACTIONS, DOWN, LEFT, RIGHT, STAY, UP
+from engram.envs.games.tmaze import rules
+from engram.envs.games.tmaze.batched import BatchedTMaze
+from engram.envs.games.tmaze.single import TMaze
 
 
 def walk_to_goal(level, side, leg_column, pad_column):

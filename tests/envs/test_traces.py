@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import engram.envs
-from engram.envs.tmaze.rules import WORLD, world_masks
+from engram.envs.games.tmaze.rules import WORLD, world_masks
 
 FOLDER = Path(os.environ.get("ENGRAM_GOLDEN", Path(__file__).parents[3] / "shared" / "golden"))
 IDS = {

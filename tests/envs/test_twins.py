@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engram.envs
-from engram.envs.actions import ACTIONS, LEFT, RIGHT
-from engram.envs.cued_catch.batched import BatchedCuedCatch
-from engram.envs.cued_catch.single import CuedCatch
-from engram.envs.oracles import ORACLES, TMazeOracle
-from engram.envs.sequence_recall.batched import BatchedSequenceRecall
-from engram.envs.sequence_recall.single import SequenceRecall
-from engram.envs.tmaze import rules as tmaze_rules
-from engram.envs.tmaze.batched import BatchedTMaze
-from engram.envs.tmaze.single import TMaze
+from engram.envs.forms.actions import ACTIONS, LEFT, RIGHT
+from engram.envs.games.cued_catch.batched import BatchedCuedCatch
+from engram.envs.games.cued_catch.single import CuedCatch
+from engram.envs.games.oracles import ORACLES, TMazeOracle
+from engram.envs.games.sequence_recall.batched import BatchedSequenceRecall
+from engram.envs.games.sequence_recall.single import SequenceRecall
+from engram.envs.games.tmaze import rules as tmaze_rules
+from engram.envs.games.tmaze.batched import BatchedTMaze
+from engram.envs.games.tmaze.single import TMaze
 
 LANES, STEPS = 3, 150
 TIMEOUTS = st.one_of(st.just(-1), st.integers(1, 40), st.integers(41, 200))

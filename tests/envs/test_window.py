@@ -15,8 +15,8 @@ from gymnasium.error import DependencyNotInstalled
 from gymnasium.utils.env_checker import check_env
 
 import engram.envs
-from engram.envs.boards import CELL_PIXELS
-from engram.envs.window import SIDE_PIXELS, Window, can_open, ppm
+from engram.envs.forms.boards import CELL_PIXELS
+from engram.envs.forms.window import SIDE_PIXELS, Window, can_open, ppm
 
 FPS = 1000
 PICTURE = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
@@ -205,13 +205,13 @@ def test_without_tk_one_line_says_what_to_install(monkeypatch):
 
 
 def test_a_window_can_open_where_there_are_both(monkeypatch, no_display):
-    monkeypatch.setattr("engram.envs.window.find_spec", {"_tkinter": object()}.get)
+    monkeypatch.setattr("engram.envs.forms.window.find_spec", {"_tkinter": object()}.get)
     assert not can_open()
     monkeypatch.setenv("DISPLAY", ":1")
     assert can_open()
-    monkeypatch.setattr("engram.envs.window.find_spec", {}.get)
+    monkeypatch.setattr("engram.envs.forms.window.find_spec", {}.get)
     assert not can_open()
-    monkeypatch.setattr("engram.envs.window.find_spec", {"_tkinter": object()}.get)
+    monkeypatch.setattr("engram.envs.forms.window.find_spec", {"_tkinter": object()}.get)
     monkeypatch.delenv("DISPLAY")
     monkeypatch.setattr(sys, "platform", "darwin")
     assert can_open()

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from engram.memory import Core, CoreOptions, Info, State, make_core
-from engram.memory.checks import check_core, checker
-from engram.memory.checks.trial import LANES
+from engram.memory.conformance import check_core, checker
+from engram.memory.conformance.trial import LANES
 
 from .cases import CASES, label
 

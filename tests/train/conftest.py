@@ -61,8 +61,8 @@ def finished_run(rllib, tmp_path_factory):
 @pytest.fixture
 def typed(monkeypatch, capsys, tmp_path):
     """Runs the command in this process, on a machine of 64 CPUs; (exit code, stdout, stderr)."""
-    monkeypatch.setattr("engram.train.cluster.set_environment", lambda options: None)
-    monkeypatch.setattr("engram.train.cluster.os.cpu_count", lambda: 64)
+    monkeypatch.setattr("engram.train.running.cluster.set_environment", lambda options: None)
+    monkeypatch.setattr("engram.train.running.cluster.os.cpu_count", lambda: 64)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
 

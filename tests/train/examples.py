@@ -11,8 +11,8 @@ from itertools import product
 
 import typer
 
-from engram.train.build import algorithms
 from engram.train.cli import app
+from engram.train.plans.build import algorithms
 
 COMMAND = re.compile(r"^\s*(?:\$ )?((?:rllib|engram) .*)$")
 

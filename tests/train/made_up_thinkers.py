@@ -5,10 +5,10 @@ import pickle
 
 import torch
 
-from engram.agents.thinking import ThinkingModule
+from engram.agents.models.thinking import ThinkingModule
 from engram.memory.thinking import Answers, Thinker, ThinkerOptions
-from engram.train.checkpoints import MODULE
-from engram.train.environments import make_batched
+from engram.train.environments.facts import make_batched
+from engram.train.runs.checkpoints import MODULE
 
 SUMS, MAZE = "engram/PrefixSums-v0", "engram/Maze-v0"
 SMALL = {"type": "deep_thinking", "width": 4, "thinking_steps": 4}

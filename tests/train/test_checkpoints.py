@@ -11,14 +11,14 @@ from ray.train._internal.checkpoint_manager import _CheckpointManager
 from ray.train._internal.session import _TrainingResult
 from ray.tune import Checkpoint, CheckpointConfig
 
-from engram.train import checkpoints
-from engram.train.best import best_checkpoint
-from engram.train.errors import ExperimentError
-from engram.train.record import read_record
-from engram.train.resume import adopt_newest
-from engram.train.runner import changed_settings, last_words
-from engram.train.stored import keep_state, mend_state, unfinished_trials
-from engram.train.trials import ScoredCheckpoints
+from engram.train.console.errors import ExperimentError, last_words
+from engram.train.plans.changes import changed_settings
+from engram.train.running.resume import adopt_newest
+from engram.train.running.trials import ScoredCheckpoints
+from engram.train.runs import checkpoints
+from engram.train.runs.best import best_checkpoint
+from engram.train.runs.record import read_record
+from engram.train.runs.stored import keep_state, mend_state, unfinished_trials
 
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint
     ".": "algorithm_state",

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 import ray
 
-from engram.train import build, header, settings
-from engram.train.cluster import RayOptions, check_resources
-from engram.train.environments import make_batched, make_rendered, probe
-from engram.train.errors import ExperimentError
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.plan import make_plan, resolved
+from engram.train.console.errors import ExperimentError
+from engram.train.environments.facts import make_batched, make_rendered, probe
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.plans import build, header, settings
+from engram.train.plans.plan import make_plan, resolved
+from engram.train.running.cluster import RayOptions, check_resources
 
 MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
 SMALL = {"num_envs_per_env_runner": 4, "rollout_fragment_length": 5, "model": MODEL}

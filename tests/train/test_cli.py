@@ -5,8 +5,8 @@ import sys
 import pytest
 import ray
 
-from engram.train import catalog
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
+from engram.train.describe import catalog
 
 PPO = ("train", "--run", "PPO", "--env", "CartPole-v1")
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from engram.train import catalog, completion
-from engram.train.describe import KINDS
+from engram.train import completion
+from engram.train.describe import KINDS, catalog
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from made_up_runs import make_trial, report
 
 from engram.memory.options import parse_options
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
 from engram.train.pictures import canvas
 from engram.train.pictures.curves import CurveOptions, curves
 from engram.train.pictures.curves import draw as draw_curves

@@ -6,12 +6,12 @@ import pytest
 from made_up_runs import make_trial, report
 
 from engram.memory.options import parse_options
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
 from engram.train.pictures import canvas, draw
 from engram.train.pictures.delay_scores import value_at
 from engram.train.pictures.delays import DelayOptions, scores
 from engram.train.pictures.delays import draw as draw_scores
-from engram.train.results import read_reports, read_trials
+from engram.train.runs.results import read_reports, read_trials
 
 
 @pytest.fixture

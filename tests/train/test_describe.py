@@ -9,24 +9,25 @@ import yaml
 from rich.console import Console
 
 from engram.agents import ALGORITHMS, ENCODERS
-from engram.agents.module import HeadOptions
+from engram.agents.models.recurrent import HeadOptions
+from engram.agents.models.thinking import ReadoutOptions
 from engram.agents.supervised.optimizers import EpochOptions, OptimizerOptions
-from engram.agents.thinking import ReadoutOptions
 from engram.envs import GAMES, IDS
 from engram.memory import CORES
 from engram.memory.options import Options, integer, integers, number, numbers
 from engram.memory.thinking import EXIT_RULES, LOSSES, THINKERS
-from engram.train import build, catalog, settings, tables
-from engram.train.describe import docstrings, kind_of
+from engram.train.console import tables
+from engram.train.console.errors import ExperimentError
+from engram.train.describe import catalog, docstrings, kind_of
 from engram.train.describe.algorithms import algorithm
 from engram.train.describe.configs import config
 from engram.train.describe.cores import core, encoder, exit_rule, loss, picture
 from engram.train.describe.envs import BEST_RETURNS, env
 from engram.train.describe.options import rows, type_name
 from engram.train.describe.show import reflowed, show
-from engram.train.errors import ExperimentError
-from engram.train.loading import shipped_configs
+from engram.train.experiments.loading import shipped_configs
 from engram.train.pictures import KINDS as PICTURES
+from engram.train.plans import build, settings
 
 MADE_OF_OPTIONS = [
     *((core, name) for name in (*CORES, *THINKERS)),

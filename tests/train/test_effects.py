@@ -9,9 +9,9 @@ import ray
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 import engram.agents
-from engram.train import build, effects, settings
-from engram.train.errors import ExperimentError
-from engram.train.review import review
+from engram.train.console.errors import ExperimentError
+from engram.train.plans import build, effects, settings
+from engram.train.plans.review import review
 
 ALGORITHMS = sorted(build.algorithms())
 CORE = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
@@ -40,7 +40,7 @@ def own(run):
 def test_every_key_has_one_row(run):
     known = settings.names(build.defaults(run, {}))
     rows = Counter(key for (algorithm, key), _ in effects.pairs() if algorithm == run)
-    assert known - rows.keys() == set(), "a new setting: decide what it does, and add it to train/effects.py"
+    assert known - rows.keys() == set(), "a new setting: add what it does to train/plans/effects.py"
     assert rows.keys() - known == set(), "a setting that is gone"
     assert {key for key, count in rows.items() if count > 1} == set()
 

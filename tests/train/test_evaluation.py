@@ -9,16 +9,16 @@ from PIL import Image, ImageSequence
 from scipy import stats
 
 from engram.agents import RecurrentModule
-from engram.agents.episodes import Episode
-from engram.train import build
-from engram.train.checkpoints import Source
-from engram.train.environments import make_batched, probe
-from engram.train.errors import ExperimentError
-from engram.train.evaluation import Request, evaluate, play
-from engram.train.gif import Reel, check_gif, write_gif
-from engram.train.policy import ColumnPolicy, Policy, StockPolicy, make_policy
-from engram.train.subject import Subject
-from engram.train.summary import summarise
+from engram.agents.columns.episodes import Episode
+from engram.train.console.errors import ExperimentError
+from engram.train.environments.facts import make_batched, probe
+from engram.train.evaluation.evaluate import Request, evaluate, play
+from engram.train.evaluation.gif import Reel, check_gif, write_gif
+from engram.train.evaluation.policy import ColumnPolicy, Policy, StockPolicy, make_policy
+from engram.train.evaluation.subject import Subject
+from engram.train.evaluation.summary import summarise
+from engram.train.plans import build
+from engram.train.runs.checkpoints import Source
 
 CUE, UNEVEN, TOLD = (f"small_envs:small/{name}-v0" for name in ("Cue", "Uneven", "ToldCue"))
 MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
@@ -42,7 +42,7 @@ class Oracle(Policy):
 
 
 def test_an_oracle_succeeds_always(monkeypatch):
-    monkeypatch.setattr("engram.train.evaluation.make_policy", Oracle)
+    monkeypatch.setattr("engram.train.evaluation.evaluate.make_policy", Oracle)
     summary = summarise(play(module(), CUE, {"delay": 3}, Request("", episodes=37, seed=5)).episodes)
     assert summary["episodes"] == 37
     assert summary["return_mean"] == summary["success_rate"] == 1.0
@@ -54,7 +54,7 @@ def test_an_oracle_succeeds_always(monkeypatch):
 
 def test_long_episodes_count_as_often_as_short_ones(monkeypatch):
     """Stopping at the first N episodes that end would find the short ones nine times as often."""
-    monkeypatch.setattr("engram.train.evaluation.MAX_LANES", 8)
+    monkeypatch.setattr("engram.train.evaluation.evaluate.MAX_LANES", 8)
     summary = summarise(play(module(env=UNEVEN), UNEVEN, {}, Request("", episodes=402)).episodes)
     assert summary["episodes"] == 402
     assert 0.4 < summary["return_mean"] / 9 < 0.6
@@ -80,8 +80,8 @@ class NineSure(Policy):
 @pytest.mark.parametrize("mask", ["recall", "all"])
 def test_cross_entropy_of_answers(monkeypatch, mask):
     """At the steps of the loss and at those that earn reward, of those episodes alone that count."""
-    monkeypatch.setattr("engram.train.evaluation.make_policy", NineSure)
-    monkeypatch.setattr("engram.train.evaluation.MAX_LANES", 8)
+    monkeypatch.setattr("engram.train.evaluation.evaluate.make_policy", NineSure)
+    monkeypatch.setattr("engram.train.evaluation.evaluate.MAX_LANES", 8)
     config = {"span": 3, "length": 2, "mask": mask}
     model = module("Supervised", env="engram/Copying-v0")
     played = play(model, "engram/Copying-v0", config, Request("", episodes=2001, greedy=True, seed=3))
@@ -205,9 +205,9 @@ def test_a_picture_that_cannot_be_written_is_found_out_before_any_episode(
     tmp_path, monkeypatch, name, message
 ):
     (tmp_path / "folder.gif").mkdir()
-    monkeypatch.setattr("engram.train.evaluation.play", None)
+    monkeypatch.setattr("engram.train.evaluation.evaluate.play", None)
     subject = Subject(tmp_path, module(), CUE, {}, False)
-    monkeypatch.setattr("engram.train.evaluation.find_subject", lambda path, changes: subject)
+    monkeypatch.setattr("engram.train.evaluation.evaluate.find_subject", lambda path, changes: subject)
     file = str(tmp_path / name)
     with pytest.raises(ExperimentError) as caught:
         evaluate(Request(str(tmp_path)), gif=file, gif_hold=1.0, as_json=False)
@@ -275,7 +275,7 @@ class Idle:
 
 def test_a_gif_of_the_maze_skips_the_wait(tmp_path, monkeypatch):
     """30 s in which nothing happens but that the teleporter appears: two pictures, 2 s."""
-    monkeypatch.setattr("engram.train.gif.make_policy", lambda module, lanes, greedy: Idle())
+    monkeypatch.setattr("engram.train.evaluation.gif.make_policy", lambda module, lanes, greedy: Idle())
     file = tmp_path / "maze.gif"
     write_gif(None, "engram/TMaze-v0", {"timeout_frames": 300}, True, 0, file, 1.0)
     assert durations(file) == [1000, 1000]
@@ -297,10 +297,12 @@ class Broken(Policy):
 
 
 def test_a_policy_that_breaks_is_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr("engram.train.evaluation.make_policy", Broken)
-    monkeypatch.setattr("engram.train.checkpoints.find_checkpoint", lambda path: tmp_path)
-    monkeypatch.setattr("engram.train.checkpoints.load_module", lambda path: module())
-    monkeypatch.setattr("engram.train.checkpoints.source", lambda path: Source(CUE, {"autoreset_mode": "x"}))
+    monkeypatch.setattr("engram.train.evaluation.evaluate.make_policy", Broken)
+    monkeypatch.setattr("engram.train.runs.checkpoints.find_checkpoint", lambda path: tmp_path)
+    monkeypatch.setattr("engram.train.runs.checkpoints.load_module", lambda path: module())
+    monkeypatch.setattr(
+        "engram.train.runs.checkpoints.source", lambda path: Source(CUE, {"autoreset_mode": "x"})
+    )
     with pytest.raises(ExperimentError) as caught:
         evaluate(Request(str(tmp_path)), gif=None, gif_hold=1.0, as_json=False)
     assert str(caught.value) == f"evaluate: {tmp_path} cannot be played: mat1 and mat2 shapes"

@@ -15,15 +15,15 @@ import torch
 from made_up_runs import make_trial
 from made_up_thinkers import SMALL, make_evaluation, module_for, write_checkpoint
 
-from engram.agents.module import RecurrentModule
+from engram.agents.models.recurrent import RecurrentModule
 from engram.memory import make_core
-from engram.train.environments import make_batched
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.inheritance import read_whole_document
-from engram.train.loading import shipped_configs
+from engram.train.environments.facts import make_batched
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.experiments.inheritance import read_whole_document
+from engram.train.experiments.loading import shipped_configs
 from engram.train.pictures.rim_activation import RIMS
-from engram.train.plan import make_plan, resolved
-from engram.train.record import make_record, write_record
+from engram.train.plans.plan import make_plan, resolved
+from engram.train.runs.record import make_record, write_record
 
 ROOT = Path(__file__).parent.parent.parent
 OWN = "your_own.md"  # a page whose files and commands `test_your_own.py` runs

@@ -1,9 +1,9 @@
 import pytest
 
-from engram.train.command import Request, file_name, read_request
-from engram.train.errors import Errors, ExperimentError
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.loading import parse_yaml
+from engram.train.console.errors import Errors, ExperimentError
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.experiments.loading import parse_yaml
+from engram.train.running.command import Request, file_name, read_request
 
 BASE = {"env": "CartPole-v1", "run": "PPO"}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from made_up_thinkers import SUMS, make_checkpoint
 
-from engram.train.errors import ExperimentError
-from engram.train.extrapolation import Grid, parse_budgets, parse_sizes
+from engram.train.console.errors import ExperimentError
+from engram.train.extrapolate import Grid, parse_budgets, parse_sizes
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from engram.train.errors import ExperimentError
-from engram.train.folders import ASKED, Claims, claim_stored, free_name, is_taken, runs_of
+from engram.train.console.errors import ExperimentError
+from engram.train.runs.folders import ASKED, Claims, claim_stored, free_name, is_taken, runs_of
 
 PPO = ("train", "--run", "PPO", "--env", "CartPole-v1")
 
@@ -41,7 +41,7 @@ def test_a_folder_with_a_lock_alone_is_free(tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from engram.train.folders import Claims
+from engram.train.runs.folders import Claims
 with Claims() as claims:
     print(claims.take(Path(sys.argv[1])), flush=True)
     time.sleep(600)
@@ -80,7 +80,7 @@ def test_a_file_system_without_locks_is_a_notice(tmp_path, monkeypatch, capsys):
         def __init__(self, *arguments, **options):
             raise NotImplementedError("no flock here")
 
-    monkeypatch.setattr("engram.train.folders.filelock.FileLock", NoLock)
+    monkeypatch.setattr("engram.train.runs.folders.filelock.FileLock", NoLock)
     with Claims() as claims:
         assert claims.take(tmp_path / "cue")
     assert "cannot be locked (no flock here): whether another run trains in it is not checked" in (

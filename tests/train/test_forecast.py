@@ -6,10 +6,12 @@ import sys
 import gymnasium as gym
 import pytest
 
-from engram.train import build, cluster, forecast, header, memory, metrics
-from engram.train.errors import ExperimentError
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.plan import make_plan
+from engram.train.console.errors import ExperimentError
+from engram.train.experiments import metrics
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.plans import build, forecast, header, memory
+from engram.train.plans.plan import make_plan
+from engram.train.running import cluster
 
 MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
 SMALL = {"num_envs_per_env_runner": 4, "rollout_fragment_length": 5, "model": MODEL}  # 20 env steps a round
@@ -211,7 +213,7 @@ def test_losses_of_a_users_own_have_any_name():
     ],
 )
 def test_too_many_trials(monkeypatch, config, seeds, rest, factors):
-    monkeypatch.setattr("engram.train.plan.probe", None)  # refused before anything is built
+    monkeypatch.setattr("engram.train.plans.plan.probe", None)  # refused before anything is built
     with pytest.raises(ExperimentError, match="legal: at most 10,000 of one experiment") as caught:
         plan(config, seeds=seeds, **rest)
     assert factors in str(caught.value)
@@ -230,7 +232,7 @@ def test_seeds_are_checked_but_not_built(monkeypatch):
 
 
 def test_many_variants_say_that_they_are_checked(monkeypatch, capsys):
-    monkeypatch.setattr("engram.train.plan.MANY", 2)
+    monkeypatch.setattr("engram.train.plans.plan.MANY", 2)
     plan({"lr": {"grid_search": [1e-3, 1e-4, 1e-5]}})
     assert "e: checking 3 variants" in capsys.readouterr().err
 

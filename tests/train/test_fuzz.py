@@ -8,11 +8,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engram.train.errors import ExperimentError
-from engram.train.experiment import KEYS, Overrides, read_experiments
-from engram.train.loading import parse_yaml
-from engram.train.plan import make_plan
-from engram.train.search import KINDS
+from engram.train.console.errors import ExperimentError
+from engram.train.experiments.experiment import KEYS, Overrides, read_experiments
+from engram.train.experiments.loading import parse_yaml
+from engram.train.experiments.search import KINDS
+from engram.train.plans.plan import make_plan
 
 VALID = {
     "run": "RecurrentPPO",

@@ -103,7 +103,7 @@ def ended(words, folder):
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(err),
         ):
-            patch.setattr("engram.train.cluster.set_environment", lambda options: None)
+            patch.setattr("engram.train.running.cluster.set_environment", lambda options: None)
             patch.setattr(sys, "argv", ["rllib", *words])
             patch.setattr(sys, "stdin", io.StringIO())
             with pytest.raises(SystemExit) as end:

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from engram.train.changes import MAY_CHANGE, allowed_changes, differences, shown
-from engram.train.errors import ExperimentError
-from engram.train.experiment import CheckpointSection
-from engram.train.progress_csv import cut_half_line
+from engram.train.console.errors import ExperimentError
+from engram.train.experiments.experiment import CheckpointSection
+from engram.train.plans.changes import MAY_CHANGE, allowed_changes, differences, shown
+from engram.train.running.progress_csv import cut_half_line
 
 STORED = {
     "name": "cue",

@@ -1,7 +1,7 @@
 import pytest
 
-from engram.train.errors import ExperimentError
-from engram.train.inheritance import merged, read_whole_document
+from engram.train.console.errors import ExperimentError
+from engram.train.experiments.inheritance import merged, read_whole_document
 
 PARENT = """
 parent:

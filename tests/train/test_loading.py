@@ -1,7 +1,7 @@
 import pytest
 
-from engram.train.errors import Errors, ExperimentError
-from engram.train.loading import parse_mapping, parse_yaml, read_document
+from engram.train.console.errors import Errors, ExperimentError
+from engram.train.experiments.loading import parse_mapping, parse_yaml, read_document
 
 
 @pytest.mark.parametrize(

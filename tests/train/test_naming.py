@@ -7,12 +7,12 @@ from types import SimpleNamespace
 import pytest
 from made_up_runs import make_trial
 
-from engram.train.build import space_path
-from engram.train.labels import differing, label, natural, short_keys, shown
-from engram.train.naming import TagTrials, TrialNames
-from engram.train.results import read_trials
-from engram.train.scores import show_results
-from engram.train.search import put, split
+from engram.train.experiments.search import put, split
+from engram.train.plans.build import space_path
+from engram.train.running.naming import TagTrials, TrialNames
+from engram.train.runs.labels import differing, label, natural, short_keys, shown
+from engram.train.runs.results import read_trials
+from engram.train.runs.scores import show_results
 
 
 def domains_of(config):

@@ -4,7 +4,7 @@ import pytest
 from test_checks import plan
 
 from engram.memory import make_core
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
 
 
 def planned(run="RecurrentPPO", encoder=None, **core):

@@ -7,11 +7,11 @@ import own_envs
 import pytest
 from test_checks import plan
 
-from engram.agents.env_specs import OwnEnv, find_spec
-from engram.agents.lanes import vectorize
-from engram.train import build, env_hints, guard, header
-from engram.train.checkpoints import source
-from engram.train.environments import (
+from engram.agents.columns.env_specs import OwnEnv, find_spec
+from engram.agents.columns.lanes import vectorize
+from engram.train.console.errors import ExperimentError
+from engram.train.environments import guard, hints
+from engram.train.environments.facts import (
     info_keys,
     make_batched,
     make_rendered,
@@ -19,9 +19,10 @@ from engram.train.environments import (
     qualified,
     short_name,
 )
-from engram.train.errors import ExperimentError
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.scores import show_results
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.plans import build, header
+from engram.train.runs.checkpoints import source
+from engram.train.runs.scores import show_results
 
 BOTH = {"grid_search": ["own_envs:Good", "engram/CuedCatch-v0"]}
 
@@ -253,15 +254,15 @@ def test_a_batched_form_alone_under_stock_runners():
     ],
 )
 def test_ids_of_packages(env, module, install, monkeypatch):
-    monkeypatch.setattr(env_hints, "_installed", lambda name: True)
-    assert env_hints.hint(env).startswith(f"import it: {module}:{env}")
-    monkeypatch.setattr(env_hints, "_installed", lambda name: False)
-    assert env_hints.hint(env).startswith(f"pip install {install}, then import it: {module}:{env}")
-    assert env_hints.how_to_install(module) == f"pip install {install}"
+    monkeypatch.setattr(hints, "_installed", lambda name: True)
+    assert hints.hint(env).startswith(f"import it: {module}:{env}")
+    monkeypatch.setattr(hints, "_installed", lambda name: False)
+    assert hints.hint(env).startswith(f"pip install {install}, then import it: {module}:{env}")
+    assert hints.how_to_install(module) == f"pip install {install}"
 
 
 def test_a_package_that_is_missing(monkeypatch):
-    monkeypatch.setattr(env_hints, "_installed", lambda name: False)
+    monkeypatch.setattr(hints, "_installed", lambda name: False)
     with pytest.raises(
         ExperimentError, match=r"'popgym' cannot be imported: No module named .*; pip install pop"
     ):
@@ -281,7 +282,7 @@ def test_versions():
 
 
 def test_gymnasiums_own_say_what_to_install():
-    if env_hints._installed("Box2D"):
+    if hints._installed("Box2D"):
         pytest.skip("it is installed")
     with pytest.raises(ExperimentError, match=r"env: Box2D is not installed, .*gymnasium\[box2d\]"):
         probe("LunarLander-v3", {})

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from planted import Planted
 
-from engram.train import pickles
+from engram.train.runs import pickles
 
 PLAIN = {
     "numbers": [1, 2.5, -3, 10**30, True, None],

@@ -12,7 +12,7 @@ from made_up_thinkers import SUMS, make_checkpoint, make_evaluation
 from engram.memory import make_core
 from engram.memory.options import parse_options
 from engram.memory.probe import gradient_reach, retention
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
 from engram.train.pictures import KINDS, canvas, draw, pool_contents, rim_activation
 from engram.train.pictures import retention as retention_picture
 

@@ -14,8 +14,8 @@ import pytest
 from rllib_process import command, environment, heed_ctrl_c
 
 import engram.envs
-from engram.envs.oracles import ORACLES
-from engram.train.errors import ExperimentError
+from engram.envs.games.oracles import ORACLES
+from engram.train.console.errors import ExperimentError
 from engram.train.play import Request, play
 from engram.train.play.command import start
 from engram.train.play.keys import LEAP, has_keys

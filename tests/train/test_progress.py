@@ -2,10 +2,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from engram.agents.episodes import EpisodeWindow
-from engram.train.interrupt import INTERRUPT, SavingScheduler
-from engram.train.progress import Pace, Progress, cells, number_at
-from engram.train.trials import StopConditions, trial_name
+from engram.agents.columns.episodes import EpisodeWindow
+from engram.train.running.interrupt import INTERRUPT, SavingScheduler
+from engram.train.running.progress import Pace, Progress, cells
+from engram.train.running.trials import StopConditions, trial_name
+from engram.train.runs.results import number_at
 
 
 def result(steps, seconds, iteration=1, **more):

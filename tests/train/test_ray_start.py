@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import pytest
 import ray
 
-from engram.train import cluster
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
+from engram.train.running import cluster
 
 
 @pytest.fixture
 def start(monkeypatch):
     """Starts Ray with an `init` that raises these in turn; the number of calls."""
-    monkeypatch.setattr("engram.train.build.per_trial", lambda config, kind: 1)
+    monkeypatch.setattr("engram.train.plans.build.per_trial", lambda config, kind: 1)
 
     def run(*errors):
         left = list(errors)

@@ -6,10 +6,10 @@ import pytest
 import torch
 from rich.console import Console
 
-from engram.train.experiment import Experiment
-from engram.train.header import print_header, rows
-from engram.train.plan import make_plan
-from engram.train.record import host_class
+from engram.train.experiments.experiment import Experiment
+from engram.train.plans.header import print_header, rows
+from engram.train.plans.plan import make_plan
+from engram.train.runs.record import host_class
 
 IMAGE = {"data": "digits", "normalise": False}
 RIMS = {"type": "rims", "num_rims": 3, "rim_size": 8, "num_active": 2}

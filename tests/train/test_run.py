@@ -13,9 +13,9 @@ import pytest
 import torch
 from rllib_process import command, environment, heed_ctrl_c
 
-from engram.train import checkpoints
-from engram.train.results import read_trials
-from engram.train.scores import show_results
+from engram.train.runs import checkpoints
+from engram.train.runs.results import read_trials
+from engram.train.runs.scores import show_results
 
 
 def processes(session):

@@ -6,9 +6,9 @@ import math
 import pytest
 from made_up_runs import make_trial
 
-from engram.train.errors import ExperimentError
-from engram.train.results import read_trials
-from engram.train.scores import score, show_results
+from engram.train.console.errors import ExperimentError
+from engram.train.runs.results import read_trials
+from engram.train.runs.scores import score, show_results
 
 
 def only_score(experiment):

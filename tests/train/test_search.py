@@ -1,7 +1,7 @@
 import pytest
 
-from engram.train.errors import Errors, ExperimentError
-from engram.train.search import Domain, split, variants
+from engram.train.console.errors import Errors, ExperimentError
+from engram.train.experiments.search import Domain, split, variants
 
 
 def test_split_takes_spaces_out():

@@ -8,12 +8,13 @@ import pytest
 import ray
 import torch
 
-from engram.train import build, checkpoints, header
-from engram.train.best import best_checkpoint
-from engram.train.environments import make_batched, probe
-from engram.train.errors import ExperimentError
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.plan import make_plan
+from engram.train.console.errors import ExperimentError
+from engram.train.environments.facts import make_batched, probe
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.plans import build, header
+from engram.train.plans.plan import make_plan
+from engram.train.runs import checkpoints
+from engram.train.runs.best import best_checkpoint
 from engram.train.thinking.sweep import think
 
 THINKER = {"core": {"type": "deep_thinking", "width": 8, "thinking_steps": 3}}

@@ -8,14 +8,14 @@ import yaml
 
 from engram.agents import check_model, make_config
 from engram.memory import CORES, core_options
-from engram.train import build
-from engram.train.errors import ExperimentError
-from engram.train.experiment import Overrides, read_experiments
-from engram.train.inheritance import merged, read_whole_document
-from engram.train.loading import shipped_configs
-from engram.train.plan import make_plan, resolved
-from engram.train.search import split
-from engram.train.swap import fitted, types_of
+from engram.train.console.errors import ExperimentError
+from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.experiments.inheritance import merged, read_whole_document
+from engram.train.experiments.loading import shipped_configs
+from engram.train.experiments.search import split
+from engram.train.experiments.swap import fitted, types_of
+from engram.train.plans import build
+from engram.train.plans.plan import make_plan, resolved
 
 LOW_PASS = {"type": "low_pass", "pools": 3, "size": 16, "base": 2.0, "bptt_steps": 5}
 NOTICE = (

@@ -9,7 +9,7 @@ import ray
 from made_up_thinkers import MAZE, SUMS, make_checkpoint, make_evaluation
 
 from engram.memory.options import parse_options
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
 from engram.train.pictures import KINDS, canvas
 from engram.train.thinking.compare import compare_thinking
 from engram.train.thinking.record import Curve, Evaluation, read_evaluation

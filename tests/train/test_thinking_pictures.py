@@ -9,7 +9,7 @@ from made_up_thinkers import MAZE, SMALL, SUMS, Nearing, make_checkpoint, module
 from torch.nn import functional
 
 from engram.memory.options import parse_options
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
 from engram.train.pictures import KINDS, canvas, draw
 from engram.train.pictures.filters import FilterUse, filter_activity
 from engram.train.pictures.thoughts import Belief, powers_of_two
@@ -37,7 +37,7 @@ def test_thoughts_are_the_network_s(tmp_path):
     folder = make_checkpoint(tmp_path / "maze", MAZE, MAZE_CONFIG)
     found = numbers("thoughts", checkpoint=folder, env_config={"positions": 5}, iterations=6, seed=3)
     module = module_for(MAZE, MAZE_CONFIG, SMALL)
-    from engram.envs.maze.batched import BatchedMaze
+    from engram.envs.puzzles.maze.batched import BatchedMaze
 
     env = BatchedMaze(1, positions=5, pixels=1, render_mode="rgb_array")
     observations, infos = env.reset(seed=3)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from engram.train.errors import unknown
+from engram.train.console.errors import unknown
 
 KINDS = {
     "algorithm": "algorithms",

@@ -4,10 +4,10 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from engram.train import build, settings
 from engram.train.describe.docstrings import arguments, document, first_line, tidy
 from engram.train.describe.options import rows, type_name
 from engram.train.describe.page import Option, Page, Section, plain
+from engram.train.plans import build, settings
 
 MOST_USED = (
     "env_config",
@@ -213,8 +213,8 @@ def _legal(key: str) -> str:
 def _nested(name: str) -> list[Section]:
     """Sections inside `config` that algorithms of ours take, and stock ones that are given a core."""
     from engram.agents import ALGORITHMS
-    from engram.agents.module import HeadOptions, ModelConfig
-    from engram.agents.thinking import ReadoutOptions, ThinkingConfig
+    from engram.agents.models.recurrent import HeadOptions, ModelConfig
+    from engram.agents.models.thinking import ReadoutOptions, ThinkingConfig
 
     if name not in ALGORITHMS:
         return []

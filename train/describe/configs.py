@@ -6,8 +6,8 @@ from typing import Any
 import yaml
 
 from engram.train.describe.page import Page, plain
-from engram.train.inheritance import read_whole_document
-from engram.train.loading import read_document, shipped_configs
+from engram.train.experiments.inheritance import read_whole_document
+from engram.train.experiments.loading import read_document, shipped_configs
 
 
 def config(name: str) -> Page:

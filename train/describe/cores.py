@@ -4,10 +4,10 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from engram.train.console.errors import ExperimentError, unknown
 from engram.train.describe.docstrings import document, first_line, source_of
 from engram.train.describe.options import rows
 from engram.train.describe.page import Page, Section, plain
-from engram.train.errors import ExperimentError, unknown
 
 
 def core(name: str) -> Page:
@@ -19,7 +19,7 @@ def core(name: str) -> Page:
     Raises:
         ExperimentError: there is no such core.
     """
-    from engram.agents.models import thinks
+    from engram.agents.models.choice import thinks
     from engram.memory import CORES, Core
     from engram.memory.thinking import THINKERS, Thinker
 
@@ -48,7 +48,7 @@ def title_of(cls: type[Any]) -> str:
 
 
 def _thinker(name: str, cls: Any) -> Page:
-    from engram.agents.thinking import ReadoutOptions
+    from engram.agents.models.thinking import ReadoutOptions
 
     readout = Section(f"config.model.readout: {first_line(ReadoutOptions)}", rows(ReadoutOptions))
     facts = {"kind": "network that thinks in iterations; see docs/thinking.md"}
@@ -57,7 +57,7 @@ def _thinker(name: str, cls: Any) -> Page:
 
 def encoder(name: str) -> Page:
     """An encoder; arguments and errors as in `core`."""
-    from engram.agents.encoders import ENCODERS, Encoder
+    from engram.agents.models.encoders import ENCODERS, Encoder
 
     cls = find("encoder", name, ENCODERS, Encoder)
     return _made_of_options("encoder", name, cls, cls.Options, {"prepares": document(Encoder)})

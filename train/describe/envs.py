@@ -6,11 +6,11 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engram.train.console.errors import ExperimentError
 from engram.train.describe.docstrings import arguments, document, parts, tidy
 from engram.train.describe.options import type_name
 from engram.train.describe.page import Option, Page, Section, plain
-from engram.train.environments import NAMESPACE, find_spec, info_keys, probe
-from engram.train.errors import ExperimentError
+from engram.train.environments.facts import NAMESPACE, find_spec, info_keys, probe
 
 _SHOWN_APART = ("Arguments", "Args", "Source")
 

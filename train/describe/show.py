@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engram.train.console.screen import print_table
 from engram.train.describe.page import Option, Page, Section
-from engram.train.tables import print_table
 
 _COLUMNS = ("name", "default", "legal", "unit", "meaning")
 

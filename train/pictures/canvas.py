@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from engram.train.files import check_out, naming
+from engram.train.console.files import check_out, naming
 
 SUFFIXES = {".pdf": {"CreationDate": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
 """File types, and what is left out of them so that the same picture is the same file."""

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from ray.tune.utils.util import flatten_dict
 
-from engram.train.errors import ExperimentError, unknown
-from engram.train.labels import label, short_keys
-from engram.train.progress import env_steps, lookup, number_at
-from engram.train.record import read_record
-from engram.train.results import Trial, read_trials
+from engram.train.console.errors import ExperimentError, unknown
+from engram.train.runs.labels import label, short_keys
+from engram.train.runs.record import read_record
+from engram.train.runs.results import Trial, env_steps, lookup, number_at, read_trials
 
 METRICS = {
     "return": "env_runners/episode_return_mean",

@@ -4,12 +4,11 @@ import math
 import statistics
 from typing import Any
 
-from engram.train.errors import ExperimentError, unknown
+from engram.train.console.errors import ExperimentError, unknown
 from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, Score, Scores, shown
 from engram.train.pictures.fields import Points
-from engram.train.progress import lookup, number_at
-from engram.train.results import Trial
-from engram.train.runner import changed_settings
+from engram.train.plans.changes import differences
+from engram.train.runs.results import Trial, lookup, number_at
 
 FLAWLESS = ("engram/CuedCatch-v0",)  # a success there is an episode without one miss: too rare to compare
 RUNNERS = "env_runners"
@@ -151,7 +150,7 @@ def _other_differences(trials: list[Trial], setting: str) -> list[str]:
     """Notes where trials of the same experiment differ in more than delay and seed."""
     notes = []
     for first, *others in _by_experiment(trials):
-        differing = {path for other in others for path in changed_settings(first.config, other.config)}
+        differing = {path for other in others for path in differences(first.config, other.config)}
         more = ", ".join(sorted(differing - {setting, "seed"}))
         if more:
             notes.append(f"note: trials of {first.experiment} also differ in {more}; means mix them")

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from engram.memory.options import Options, choice
-from engram.train.errors import ExperimentError
-from engram.train.files import naming, typed_path
+from engram.train.console.errors import ExperimentError
+from engram.train.console.files import naming, typed_path
 from engram.train.pictures.canvas import line_looks, new_figure
 from engram.train.pictures.delay_scores import AUTO, METRICS, SUCCESS, Scores, shown
 from engram.train.pictures.fields import Points, number_or_points, text, texts
@@ -55,7 +55,7 @@ def scores(options: DelayOptions) -> Scores:
         ExperimentError: no run in a folder, none finished, no delay.
     """
     from engram.train.pictures.delay_runs import collect  # here, because it imports Ray
-    from engram.train.results import damaged_trials, read_trials
+    from engram.train.runs.results import damaged_trials, read_trials
 
     try:
         with naming(", ".join(options.runs)):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from engram.train.errors import ExperimentError, unknown
+from engram.train.console.errors import ExperimentError, unknown
 from engram.train.thinking.record import Curve, read_evaluation
 
 

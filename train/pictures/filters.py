@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from engram.memory.options import Options, choice, integer, number
 from engram.memory.thinking import Thinker
 from engram.memory.thinking.blocks import Block
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
 from engram.train.pictures.canvas import line_looks, new_figure
 from engram.train.pictures.fields import mapping, text
 from engram.train.pictures.tables import heading, row
@@ -104,7 +104,7 @@ def measure(options: FilterOptions) -> FilterUse:
     Raises:
         ExperimentError: No checkpoint, one that does not think or that repeats nothing.
     """
-    from engram.train.subject import find_subject  # here, because they import Ray
+    from engram.train.evaluation.subject import find_subject  # here, because they import Ray
     from engram.train.thinking.questions import MAX_LANES, Questions
 
     subject = find_subject(options.checkpoint, options.env_config)

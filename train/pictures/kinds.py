@@ -9,8 +9,8 @@ from typing import Any, NamedTuple, Protocol
 from matplotlib.figure import Figure
 
 from engram.memory.options import Options, parse_options
-from engram.train.errors import ExperimentError, reason, unknown
-from engram.train.files import check_out, naming
+from engram.train.console.errors import ExperimentError, reason, unknown
+from engram.train.console.files import check_out, naming
 from engram.train.pictures import (
     accuracy_curves,
     canvas,

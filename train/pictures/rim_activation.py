@@ -14,8 +14,8 @@ from torch import Tensor
 
 from engram.memory import Core, make_core
 from engram.memory.options import Options, integer
-from engram.train.errors import ExperimentError, reason
-from engram.train.files import typed_path
+from engram.train.console.errors import ExperimentError, reason
+from engram.train.console.files import typed_path
 from engram.train.pictures.canvas import COLOURS, new_figure
 from engram.train.pictures.fields import mapping, text
 
@@ -96,8 +96,8 @@ def load_core(options: ActivationOptions) -> Core:
 
 
 def _from_checkpoint(path: str) -> Core:
-    from engram.train import checkpoints
-    from engram.train.best import best_checkpoint
+    from engram.train.runs import checkpoints
+    from engram.train.runs.best import best_checkpoint
 
     module = checkpoints.load_module(best_checkpoint(path))
     core = getattr(module, "core", None)

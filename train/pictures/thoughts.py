@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from engram.memory.options import Options, integer
 from engram.memory.thinking.predictions import predict
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
 from engram.train.pictures.canvas import new_figure
 from engram.train.pictures.fields import mapping, text
 from engram.train.pictures.tables import heading, row
@@ -103,7 +103,7 @@ def think(options: ThoughtOptions) -> Thoughts:
     Raises:
         ExperimentError: No checkpoint, one that does not think or that answers by one label.
     """
-    from engram.train.subject import find_subject  # here, because they import Ray
+    from engram.train.evaluation.subject import find_subject  # here, because they import Ray
     from engram.train.thinking.questions import Questions
 
     subject = find_subject(options.checkpoint, options.env_config)

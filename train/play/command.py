@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from engram.train.environments import make_rendered
-from engram.train.errors import ExperimentError, reason
+from engram.train.console.errors import ExperimentError, reason
+from engram.train.environments.facts import make_rendered
 from engram.train.play.keys import Keyboard, has_keys
 from engram.train.play.session import Session
 

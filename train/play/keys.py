@@ -5,7 +5,7 @@ from typing import Any
 
 from gymnasium.spaces import Discrete, Space
 
-from engram.envs.actions import DOWN, LEFT, RIGHT, STAY, UP
+from engram.envs.forms.actions import DOWN, LEFT, RIGHT, STAY, UP
 from engram.train.play.session import Session
 
 QUIT = ("q", "\x1b")

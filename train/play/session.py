@@ -5,8 +5,8 @@ from typing import Any
 
 import gymnasium as gym
 
-from engram.envs.actions import STAY
-from engram.envs.pycolab_game import PycolabGame
+from engram.envs.forms.actions import STAY
+from engram.envs.forms.pycolab_game import PycolabGame
 
 LONGEST_WAIT = 1000  # env steps
 

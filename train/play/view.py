@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.envs.boards import BLACK
+from engram.envs.forms.boards import BLACK
 from engram.train.play.keys import Keyboard
 from engram.train.play.session import Session
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from rich.table import Table
 
-from engram.train.evaluation import Request, one_line
-from engram.train.files import check_out
-from engram.train.subject import find_subject
-from engram.train.tables import print_table
+from engram.train.console.files import check_out
+from engram.train.console.screen import print_table
+from engram.train.evaluation.evaluate import Request, one_line
+from engram.train.evaluation.subject import find_subject
 from engram.train.thinking.record import Evaluation
 from engram.train.thinking.sweep import Thinking, think
 

@@ -1,14 +1,20 @@
-"""`rllib compare-thinking`: McNemar's test between two networks that were asked the same puzzles."""
+"""`rllib compare-thinking`: McNemar's test between two networks that were asked the same puzzles.
+
+Source: McNemar, Note on the sampling error of the difference between correlated proportions, 1947; the exact
+test is a sign test on the problems that only one of the two solves.
+"""
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import ArrayLike
 from rich.table import Table
+from scipy import stats
 
-from engram.train.errors import ExperimentError
-from engram.train.mcnemar import mcnemar
-from engram.train.tables import print_table
+from engram.train.console.errors import ExperimentError
+from engram.train.console.screen import print_table
 from engram.train.thinking.record import Evaluation, read_evaluation
 
 COMMAND = "compare-thinking"
@@ -73,3 +79,36 @@ def _told(path: str, found: Evaluation) -> dict[str, Any]:
         "thinking_steps": found.steps,
         "solved": _share(found),
     }
+
+
+class McNemar(NamedTuple):
+    """What the test says.
+
+    Attributes:
+        first_only: problems that only the first one solves.
+        second_only: problems that only the second one solves.
+        p_value: how probable a difference at least as large is if both are equally good; two-sided, exact.
+    """
+
+    first_only: int
+    second_only: int
+    p_value: float
+
+
+def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
+    """Compares two networks by McNemar's exact test.
+
+    Args:
+        first: (P,) bool, which of P problems the first one solves.
+        second: (P,) bool, which of the same problems the second one solves.
+
+    Raises:
+        ValueError: the two do not tell of the same number of problems.
+    """
+    one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    if one.shape != other.shape or one.ndim != 1:
+        raise ValueError(f"second: expected (P,) as the first, {one.shape}, got {other.shape}")
+    first_only, second_only = int((one & ~other).sum()), int((other & ~one).sum())
+    differing = first_only + second_only
+    p_value = float(stats.binomtest(first_only, differing).pvalue) if differing else 1.0
+    return McNemar(first_only, second_only, p_value)

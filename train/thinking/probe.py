@@ -9,11 +9,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from engram.envs.prefix_sums.batched import BatchedPrefixSums
-from engram.train.errors import ExperimentError, unknown
-from engram.train.evaluation import one_line
-from engram.train.files import check_out
-from engram.train.subject import Subject, find_subject
+from engram.envs.puzzles.prefix_sums.batched import BatchedPrefixSums
+from engram.train.console.errors import ExperimentError, unknown
+from engram.train.console.files import check_out
+from engram.train.evaluation.evaluate import one_line
+from engram.train.evaluation.subject import Subject, find_subject
 from engram.train.thinking.command import budgets
 from engram.train.thinking.probes import Disturbance, Prober, Probes, Recovery, flip, make_noise, swap
 from engram.train.thinking.questions import MAX_LANES, Questions

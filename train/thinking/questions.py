@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from engram.agents.actions import actions_in
-from engram.agents.thinking import ThinkingModule
+from engram.agents.models.actions import actions_in
+from engram.agents.models.thinking import ThinkingModule
 from engram.memory.thinking import THINKERS
-from engram.train.environments import make_batched
-from engram.train.errors import ExperimentError
+from engram.train.console.errors import ExperimentError
+from engram.train.environments.facts import make_batched
 
 MAX_LANES = 100
 """Problems that are thought about at once, at most; a thought about a large one takes much memory."""

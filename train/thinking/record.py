@@ -4,8 +4,8 @@ import dataclasses
 import json
 from typing import Any, NamedTuple
 
-from engram.train.errors import ExperimentError
-from engram.train.files import naming, read_json, typed_path
+from engram.train.console.errors import ExperimentError
+from engram.train.console.files import naming, read_json, typed_path
 
 WRITER = "rllib evaluate --thinking-steps N --out FILE"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from engram.agents.thinking import ThinkingModule
+from engram.agents.models.thinking import ThinkingModule
 from engram.memory.thinking.exit_sweep import ExitSweep, drop_after_best, steps_to_best
 from engram.memory.thinking.exits import EXIT_RULES, make_exit_rule
 from engram.memory.thinking.predictions import exact, predict
-from engram.train.errors import unknown
+from engram.train.console.errors import unknown
 from engram.train.thinking.questions import MAX_LANES, Puzzles, Questions
 from engram.train.thinking.record import Curve
 

@@ -1,0 +1,1 @@
+"""Actor-critic algorithms on columns: return estimators, the loss, RecurrentPPO, RecurrentIMPALA."""

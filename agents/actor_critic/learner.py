@@ -1,0 +1,171 @@
+"""What actor-critics learn on: fragments in minibatches of whole lanes, and the terms of their loss.
+
+T time, B lanes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import tree
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.columns import Columns
+from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
+from ray.rllib.utils.schedules.scheduler import Scheduler
+from torch import Tensor
+
+from engram.agents.actor_critic.estimators import Transitions
+from engram.agents.columns.config import count_minibatches
+from engram.agents.columns.fragment import Fragment
+from engram.agents.columns.learner import Batch, ColumnarLearner, as_tensors
+from engram.agents.models.recurrent import RESETS
+
+LANE_MAJOR = frozenset({Columns.STATE_IN, "last_values"})
+"""Columns of a `ColumnBatch` whose first axis is the lanes; all others have time first, lanes second."""
+
+
+class ColumnBatch(Batch):
+    """Columns of B lanes on the learner's device, (T, B, ...); its length is T * B environment steps."""
+
+    @classmethod
+    def from_fragment(cls, fragment: Fragment, device: torch.device) -> ColumnBatch:
+        """The fragment's columns as tensors, by the names RLlib gives them where it has one."""
+        return cls(
+            {
+                Columns.OBS: as_tensors(fragment.observations, device),
+                RESETS: as_tensors(fragment.resets, device),
+                Columns.ACTIONS: as_tensors(fragment.actions, device),
+                Columns.ACTION_LOGP: as_tensors(fragment.action_logp, device),
+                Columns.REWARDS: as_tensors(fragment.rewards, device),
+                Columns.TERMINATEDS: as_tensors(fragment.terminateds, device),
+                Columns.TRUNCATEDS: as_tensors(fragment.truncateds, device),
+                Columns.VF_PREDS: as_tensors(fragment.values, device),
+                "final_values": as_tensors(fragment.final_values, device),
+                "last_values": as_tensors(fragment.last_values, device),
+                Columns.STATE_IN: as_tensors(fragment.state_in, device),
+            }
+        )
+
+    @property
+    def lanes(self) -> int:
+        """B, the number of lanes."""
+        return int(self[Columns.REWARDS].shape[1])
+
+    def take(self, lanes: Tensor) -> ColumnBatch:
+        """The batch of some lanes, by index (b,)."""
+        return ColumnBatch(
+            {
+                name: tree.map_structure(lambda x, axis=axis: x.index_select(axis, lanes), nest)
+                for name, nest, axis in ((n, v, 0 if n in LANE_MAJOR else 1) for n, v in self.items())
+            }
+        )
+
+    def first_lane(self) -> ColumnBatch:
+        """The batch of one lane that does not count."""
+        batch = self.take(torch.zeros(1, dtype=torch.long, device=self[Columns.REWARDS].device))
+        batch.counts = False
+        return batch
+
+    def transitions(self, values: Tensor, last_values: Tensor) -> Transitions:
+        """What the estimators need, with the given values of observations 0..T-1 and T."""
+        return Transitions(
+            rewards=self[Columns.REWARDS],
+            terminateds=self[Columns.TERMINATEDS],
+            truncateds=self[Columns.TRUNCATEDS],
+            values=values,
+            final_values=self["final_values"],
+            last_values=last_values,
+        )
+
+    def __len__(self) -> int:
+        return int(self[Columns.REWARDS].numel())
+
+
+class ActorCriticLearner(ColumnarLearner):
+    """Policy, value and entropy terms on fragments.
+
+    An algorithm supplies `prepare_batch` (what is computed once per batch) and `compute_loss_for_module`.
+    """
+
+    def build(self) -> None:
+        """Builds the module, the optimizers and the entropy coefficient's schedule."""
+        super().build()
+        self._terms: dict[str, Tensor] = {}
+        self._entropy_coeff = Scheduler(self.config.entropy_coeff, framework="torch", device=self._device)
+
+    @abstractmethod
+    def prepare_batch(self, batch: ColumnBatch) -> ColumnBatch:
+        """Adds what the loss needs and does not change between the epochs."""
+
+    def batches(
+        self, columns: Fragment, num_epochs: int, minibatch_size: int | None
+    ) -> Iterator[ColumnBatch]:
+        """Whole lanes, shuffled anew in each epoch; lanes that were dropped leave the number of batches."""
+        minibatches = count_minibatches(columns.lanes, columns.length, minibatch_size)
+        batch = self.prepare_batch(self._kept(columns))
+        for _epoch in range(num_epochs):
+            if minibatches == 1:
+                yield batch
+                continue
+            shuffled = torch.randperm(batch.lanes, device=self._device)
+            for lanes in torch.tensor_split(shuffled, minibatches):
+                yield batch.take(lanes) if batch.counts and len(lanes) else batch.first_lane()
+
+    def _kept(self, columns: Fragment) -> ColumnBatch:
+        """The lanes that were not dropped; where there is none, one that does not count."""
+        batch = ColumnBatch.from_fragment(columns, self._device)
+        if not columns.dropped.any():
+            return batch
+        if columns.dropped.all():
+            return batch.first_lane()
+        return batch.take(torch.from_numpy(np.flatnonzero(~columns.dropped)).to(self._device))
+
+    def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        """Sets the entropy coefficient, too, to what its schedule says of this step."""
+        super().before_gradient_based_update(timesteps=timesteps)
+        self._entropy_coeff.update(timestep=timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
+
+    def total_loss(
+        self,
+        module_id: str,
+        *,
+        policy_loss: Tensor,
+        vf_loss: Tensor,
+        entropy: Tensor,
+        log_ratios: Tensor,
+        **others: Tensor,
+    ) -> Tensor:
+        """The weighted sum of an actor-critic's three terms; logs them, the divergence and `others`."""
+        terms = {
+            "policy_loss": policy_loss,
+            "vf_loss": vf_loss,
+            "entropy": entropy,
+            "mean_kl": -log_ratios.mean(),
+        }
+        self._terms = {name: value.detach() for name, value in (terms | others).items()}
+        self.metrics.log_dict(self._terms, key=module_id, window=1)
+        bonus = self._entropy_coeff.get_current_value() * entropy
+        loss: Tensor = policy_loss + self.config.vf_loss_coeff * vf_loss - bonus
+        return loss
+
+    def suspects(self, batch: Any, fwd_out: dict[str, Any]) -> dict[str, Tensor]:
+        """What the networks say, (T, B, A) and (T, B), what they are to learn, and the terms of the loss."""
+        said = {
+            "action logits": fwd_out[Columns.ACTION_DIST_INPUTS],
+            "value": fwd_out[Columns.VF_PREDS],
+        }
+        learned = {name: batch[name] for name in (Columns.ADVANTAGES, Columns.VALUE_TARGETS) if name in batch}
+        return said | learned | self._terms
+
+    def evaluate_actions(
+        self, batch: ColumnBatch, action_dist_inputs: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Log-probabilities of the actions, their log-ratios to the behaviour's, (T, B), and the entropy."""
+        module = self.module[DEFAULT_MODULE_ID].unwrapped()
+        dist = module.get_train_action_dist_cls().from_logits(action_dist_inputs)
+        logp = dist.logp(batch[Columns.ACTIONS])
+        return logp, logp - batch[Columns.ACTION_LOGP], dist.entropy().mean()

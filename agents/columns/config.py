@@ -1,0 +1,213 @@
+"""What every algorithm on the columnar path shares: defaults, module, checkpointed window of episodes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import ray
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.core.rl_module.rl_module import RLModuleSpec
+from ray.rllib.execution.rollout_ops import synchronous_parallel_sample
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_RESULTS,
+    ENV_RUNNER_SAMPLING_TIMER,
+    LEARNER_RESULTS,
+    LEARNER_UPDATE_TIMER,
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
+    SYNCH_WORKER_WEIGHTS_TIMER,
+    TIMERS,
+)
+
+from engram.agents.columns.env_runner import ColumnarEnvRunner
+from engram.agents.columns.finite import ON_NON_FINITE
+from engram.agents.columns.fragment import ColumnSet, concatenate
+from engram.agents.columns.results import ResultCallbacks
+from engram.agents.models.choice import module_class
+from engram.agents.models.recurrent import ColumnarModule
+from engram.memory.options import unknown_message
+
+
+class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
+    """Mixin of an `AlgorithmConfig`: the columnar runner and module, sizes in lanes and fragments.
+
+    Attributes:
+        on_non_finite: What happens where a reward, an observation, a loss or a gradient is not finite. `stop`
+            ends the trial with an error. `skip` goes on: nothing is learned from the fragment of a lane with
+            such a reward or observation, nor from a minibatch with such a loss or gradient. A parameter that
+            is not finite ends the trial either way, and so does an iteration with nothing left to learn from.
+    """
+
+    def set_columnar_defaults(self) -> None:
+        """Sets what differs from RLlib's defaults."""
+        self.env_runner_cls = ColumnarEnvRunner
+        self.callbacks_class = ResultCallbacks
+        self.num_env_runners = 0
+        self.num_envs_per_env_runner = 64
+        self.rollout_fragment_length: int | str = 20
+        self.minibatch_size: int | None = None
+        self.on_non_finite = "stop"
+        # There is no connector whose state would have to be gathered.
+        self.merge_env_runner_states = False
+        # Sampling and learning take turns in one process of one thread.
+        self.num_cpus_per_learner = 1
+        self.num_cpus_for_main_process = 1
+
+    def set_provided(self, **settings: Any) -> None:
+        """Sets those settings that a caller of `training` has given."""
+        for name, value in settings.items():
+            if value is not NotProvided:
+                setattr(self, name, value)
+
+    @property
+    def total_train_batch_size(self) -> int:
+        """Environment steps of one update: as configured, or one fragment of every lane."""
+        per_learner: int | None = self._train_batch_size_per_learner
+        if per_learner is None:
+            return self.lanes * int(self.rollout_fragment_length)
+        return per_learner * max(1, int(self.num_learners))
+
+    @property
+    def lanes(self) -> int:
+        """Lanes over all runners."""
+        return int(self.num_envs_per_env_runner) * max(1, self.num_env_runners)
+
+    @property
+    def round_steps(self) -> int:
+        """Environment steps of one fragment of every lane, the least that is sampled."""
+        return self.lanes * int(self.get_rollout_fragment_length())
+
+    @property
+    def update_steps(self) -> int:
+        """Environment steps that one update learns from, over all learners.
+
+        Fragments are never cut: it is `total_train_batch_size`, rounded up to whole rounds of sampling.
+        """
+        return math.ceil(self.total_train_batch_size / self.round_steps) * self.round_steps
+
+    def minibatch_steps(self) -> list[int]:
+        """Environment steps of each minibatch that one learner makes of an update: whole lanes."""
+        length = int(self.get_rollout_fragment_length())
+        lanes = self.update_steps // length // max(1, self.num_learners)
+        minibatches = count_minibatches(lanes, length, self.minibatch_size)
+        return [(lanes + index) // minibatches * length for index in reversed(range(minibatches))]
+
+    def get_default_rl_module_spec(self) -> RLModuleSpec:
+        """The module that `rl_module(model_config=...)` asks for by its core."""
+        return RLModuleSpec(module_class=module_class(self.model_config))
+
+    def check_module(self, module: ColumnarModule) -> None:
+        """Raises ValueError where the algorithm cannot train a module that could be built."""
+
+    def validate(self) -> None:
+        """Checks the settings against each other.
+
+        Raises:
+            ValueError: Lanes that cannot be shared among the learners, a minibatch larger than the batch, or
+                another setting out of range.
+        """
+        if not self.in_evaluation:
+            self._check_fragments()
+            self._check_minibatches()
+        super().validate()
+        if self.on_non_finite not in ON_NON_FINITE:
+            raise ValueError(unknown_message("on_non_finite", self.on_non_finite, ON_NON_FINITE))
+        if self.num_learners and self.lanes % self.num_learners:
+            raise ValueError(
+                f"num_learners: {self.lanes} lanes (num_env_runners * num_envs_per_env_runner) cannot be "
+                f"shared equally among {self.num_learners} learners"
+            )
+
+    def _check_fragments(self) -> None:
+        """Checks that `auto` gives every runner fragments of one length."""
+        if self.rollout_fragment_length != "auto":
+            return
+        if self._train_batch_size_per_learner is None:
+            raise ValueError("rollout_fragment_length: 'auto' needs train_batch_size_per_learner to be set")
+        if self.total_train_batch_size % self.lanes:
+            raise ValueError(
+                f"train_batch_size_per_learner: {self.total_train_batch_size} env steps in all are not the "
+                f"same number for each of {self.lanes} lanes, as rollout_fragment_length: auto needs"
+            )
+
+    def _check_minibatches(self) -> None:
+        most = self.update_steps // max(1, self.num_learners)
+        if self.minibatch_size is not None and self.minibatch_size > most:
+            raise ValueError(
+                f"minibatch_size: {self.minibatch_size} is more than a learner's batch of {most} env steps "
+                f"({self.lanes} lanes x {self.get_rollout_fragment_length()} steps make a round); "
+                f"legal: 1 to {most}, or null for all of it"
+            )
+
+
+def count_minibatches(lanes: int, length: int, minibatch_size: int | None) -> int:
+    """Into how many minibatches of whole lanes a batch is cut.
+
+    Args:
+        lanes: Lanes of the batch.
+        length: Environment steps of each lane.
+        minibatch_size: Environment steps wanted of a minibatch, rounded down to whole lanes but never to
+            none; None: all of them.
+    """
+    lanes_each = max(1, minibatch_size // length) if minibatch_size else lanes
+    return max(1, lanes // lanes_each)
+
+
+class ColumnarState(Algorithm):  # type: ignore[misc]
+    """Mixin of an `Algorithm`: the window of episodes travels in the checkpoint."""
+
+    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """RLlib's state and the window of episodes."""
+        state: dict[str, Any] = super().get_state(*args, **kwargs)
+        state["episode_window"] = ResultCallbacks.of(self).get_state()
+        return state
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restores RLlib's state and the window of episodes."""
+        super().set_state(state)
+        if "episode_window" in state:
+            ResultCallbacks.of(self).set_state(state["episode_window"])
+
+
+class SynchronousTraining(Algorithm):  # type: ignore[misc]
+    """Mixin of an `Algorithm` whose runners and learners take turns."""
+
+    def training_step(self) -> None:
+        """Samples one batch from all runners, updates on it, hands the new weights to the runners."""
+        with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
+            fragments, results = synchronous_parallel_sample(
+                worker_set=self.env_runner_group,
+                max_env_steps=self.config.total_train_batch_size,
+                sample_timeout_s=self.config.sample_timeout_s,
+                _uses_new_env_runners=True,
+                _return_metrics=True,
+            )
+        self.metrics.aggregate(results, key=ENV_RUNNER_RESULTS)
+        if not fragments:
+            return
+        with self.metrics.log_time((TIMERS, LEARNER_UPDATE_TIMER)):
+            self.metrics.aggregate(self._update(fragments), key=LEARNER_RESULTS)
+        with self.metrics.log_time((TIMERS, SYNCH_WORKER_WEIGHTS_TIMER)):
+            self.env_runner_group.sync_weights(
+                from_worker_or_learner_group=self.learner_group,
+                policies=[DEFAULT_MODULE_ID],
+                inference_only=True,
+            )
+
+    def _update(self, fragments: list[ColumnSet]) -> Any:
+        settings = {
+            "timesteps": {
+                NUM_ENV_STEPS_SAMPLED_LIFETIME: self.metrics.peek(
+                    (ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), default=0
+                )
+            },
+            "num_epochs": self.config.num_epochs,
+            "minibatch_size": self.config.minibatch_size,
+        }
+        if self.learner_group.is_local:
+            return self.learner_group.update(episodes=fragments, **settings)
+        # RLlib shards a list of references, one to each learner, and leaves what they hold alone.
+        parts = concatenate(fragments).split(self.config.num_learners)
+        return self.learner_group.update(episodes_refs=[ray.put([part]) for part in parts], **settings)

@@ -1,0 +1,360 @@
+"""ColumnarEnvRunner: steps B lanes T times and returns columns.
+
+T time, B lanes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+import tree
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from numpy.typing import NDArray
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.env import INPUT_ENV_SINGLE_SPACES, INPUT_ENV_SPACES
+from ray.rllib.env.env_runner import ENV_STEP_FAILURE
+from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
+from ray.rllib.utils.metrics import SAMPLE_TIMER, WEIGHTS_SEQ_NO
+from torch import Tensor
+
+from engram.agents.columns.episodes import EpisodeLog
+from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
+from engram.agents.columns.fragment import ColumnSet, Fragment, Nest
+from engram.agents.columns.lanes import make_lanes
+from engram.agents.models.actions import actions_in
+from engram.agents.models.recurrent import ColumnarModule
+from engram.memory.core import State, where_lanes
+
+
+class EvaluationSteps:
+    """What an evaluation returns in place of data: how many steps it took."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+
+    def env_steps(self) -> int:
+        """Number of environment steps."""
+        return self._steps
+
+    agent_steps = env_steps
+    __len__ = env_steps
+
+
+class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
+    """RLlib's runner with arrays in place of episode objects and connectors.
+
+    The recurrent state is carried from fragment to fragment and zeroed where an episode begins.
+    """
+
+    module: ColumnarModule
+    env: VectorEnv[Any, Any, Any]
+
+    def make_env(self) -> None:
+        """Builds the lanes, in SAME_STEP autoreset mode.
+
+        Raises:
+            ValueError: The environment does not reset a finished lane in the same step.
+        """
+        if self.env is not None:
+            self.env.close()
+        self.env = make_lanes(self.config, worker_index=self.worker_index or 0)
+        mode = self.env.metadata.get("autoreset_mode")
+        if mode is not AutoresetMode.SAME_STEP:
+            raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")
+        self.num_envs = self.env.num_envs
+        self._actions = actions_in(self.env.single_action_space)
+        self._needs_initial_reset = True
+        self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
+        self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
+
+    def make_module(self) -> None:
+        """Builds the module, for tests where this runner evaluates."""
+        super().make_module()
+        if self.config.in_evaluation:
+            self.module.prepare_tests()
+
+    def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
+        """The spaces of all lanes, of one lane, and of the module."""
+        if self.env is None:
+            spaces: dict[str, tuple[gym.Space[Any], gym.Space[Any]]] = self.spaces
+            return spaces
+        single = (self.env.single_observation_space, self.env.single_action_space)
+        return {
+            INPUT_ENV_SPACES: (self.env.observation_space, self.env.action_space),
+            INPUT_ENV_SINGLE_SPACES: single,
+            DEFAULT_MODULE_ID: single,
+        }
+
+    def sample(
+        self,
+        *,
+        num_timesteps: int | None = None,
+        num_episodes: int | None = None,
+        explore: bool | None = None,
+        random_actions: bool = False,
+        force_reset: bool = False,
+    ) -> list[Any]:
+        """Samples one fragment, or plays whole episodes for evaluation.
+
+        Args:
+            num_timesteps: Steps over all lanes, rounded up to whole steps of every lane; None: one fragment
+                of `rollout_fragment_length`.
+            num_episodes: Plays this many episodes instead, from fresh resets, every lane its equal share, so
+                that short episodes do not crowd out long ones. No data are kept.
+            explore: Whether actions are drawn (True) or the most probable ones; None: as configured.
+            random_actions: Whether actions come from the action space alone.
+            force_reset: Whether every lane starts anew.
+        """
+        explore = self.config.explore if explore is None else explore
+        self.metrics.log_value(WEIGHTS_SEQ_NO, self._weights_seq_no, window=1)
+        with self.metrics.log_time(SAMPLE_TIMER):
+            if num_episodes is not None:
+                steps = self._play_episodes(num_episodes, explore, random_actions)
+                return [EvaluationSteps(steps)]
+            if force_reset or self._needs_initial_reset:
+                self._reset_lanes()
+            if num_timesteps is None:
+                length = self.config.get_rollout_fragment_length(self.worker_index or 0)
+            else:
+                length = max(1, math.ceil(num_timesteps / self.num_envs))
+            return [self._sample_fragment(length, explore, random_actions)]
+
+    def get_metrics(self) -> Any:
+        """Step counts and the episodes that ended since the last call."""
+        self._episodes.report(self.metrics)
+        return self.metrics.reduce()
+
+    def _reset_lanes(self) -> None:
+        observations, self._infos = self._try_env_reset(seed=self._lane_seeds(), options=None)
+        self._needs_initial_reset = False
+        self._guard.step = 0
+        self._observations: Nest = self._guard.observe(observations)
+        self._resets = np.ones(self.num_envs, bool)
+        self._state: State = self.module.initial_state(self.num_envs)
+        self._episodes.restart()
+        self._action_dist = self.module.get_exploration_action_dist_cls()
+        self.module.eval()
+
+    def _lane_seeds(self) -> int | list[int] | None:
+        """What the first reset is seeded with; later ones go on where the generators are.
+
+        Copies of a single environment get a seed each: Gymnasium would count them up from one number, as
+        RLlib counts up its runners' numbers, and most lanes of two runners would play the same episodes.
+        """
+        if self.config.seed is None or not self._needs_initial_reset:
+            return None
+        sequence = np.random.SeedSequence(
+            [self.config.seed, self.worker_index or 0, int(self.config.in_evaluation)]
+        )
+        if isinstance(self.env.unwrapped, SyncVectorEnv | AsyncVectorEnv):
+            return [int(seed) for seed in sequence.generate_state(self.num_envs)]
+        return int(sequence.generate_state(1)[0])
+
+    @torch.no_grad()
+    def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> ColumnSet:
+        """Steps every lane `length` times; a failed environment starts the fragment over."""
+        buffer, t = FragmentBuffer(length, self.num_envs, self._observations), 0
+        while t < length:
+            if t == 0:
+                state_in = {name: value.cpu().numpy().copy() for name, value in self._state.items()}
+                self._guard.begin(self.num_env_steps_sampled_lifetime)
+            buffer.begin(t, self._observations, self._resets)
+            self._guard.step = t + 1
+            actions, logp, values = self._act(explore, random_actions)
+            results = self._try_env_step(self._actions.to_env(actions))
+            if results == ENV_STEP_FAILURE:
+                self._reset_lanes()
+                t = 0
+                continue
+            observations, rewards, terminateds, truncateds, infos = results
+            self._observations = self._guard.observe(observations)
+            buffer.end(t, actions, logp, values, rewards, terminateds, truncateds)
+            if truncateds.any():
+                buffer.final_values[t] = self._final_values(truncateds, infos)
+            self._resets = terminateds | truncateds
+            self._episodes.step(rewards, self._resets, infos)
+            t += 1
+        buffer.begin(length, self._observations, self._resets)
+        self._count(length * self.num_envs)
+        fragment = Fragment(
+            **buffer.arrays(),
+            last_values=self._values(self._observations, self._resets),
+            state_in=state_in,
+            weights_seq_no=self._weights_seq_no,
+        )
+        self._guard.look(
+            {
+                "reward": buffer.rewards,
+                "action log-probability": fragment.action_logp,
+                "value": fragment.values,
+                "value of the final observation": fragment.final_values,
+            }
+        )
+        self._guard.look({"value": fragment.last_values[None]}, length + 1)
+        return self._without_bad_lanes(fragment) if self._guard.bad.any() else fragment
+
+    def _without_bad_lanes(self, fragment: Fragment) -> Fragment:
+        """The fragment with bad lanes marked, and no number in it that is not finite.
+
+        Where these lanes' memories are not finite, they begin anew.
+        """
+        bad = torch.from_numpy(self._guard.bad).to(self._device)
+        initial = self.module.initial_state(self.num_envs)
+        for name, leaf in self._state.items():
+            broken = bad & ~torch.isfinite(leaf).flatten(1).all(1)
+            self._state[name] = where_lanes(broken, initial[name], leaf)
+        self._log_finding()
+        clean = fragment.map(zeroed, zeroed)
+        clean.dropped = self._guard.bad.copy()
+        return clean
+
+    def _log_finding(self) -> None:
+        """Tells what the guard has found since the fragment began."""
+        found = self._guard.finding()
+        if found is not None:
+            self.metrics.log_value(NON_FINITE, tuple(found), reduce="item_series")
+
+    @torch.no_grad()
+    def _play_episodes(self, episodes: int, explore: bool, random_actions: bool) -> int:
+        """Plays `episodes` episodes from fresh resets, lane i its share; returns the steps taken."""
+        self._reset_lanes()
+        self._guard.begin(self.num_env_steps_sampled_lifetime)
+        self._episodes.limit(episodes)
+        steps = 0
+        while self._episodes.wanting():
+            self._guard.step += 1
+            actions, _, _ = self._act(explore, random_actions)
+            results = self._try_env_step(self._actions.to_env(actions))
+            if results == ENV_STEP_FAILURE:
+                self._reset_lanes()
+                self._episodes.limit(episodes)
+                continue
+            observations, rewards, terminateds, truncateds, infos = results
+            self._observations = self._guard.observe(observations)
+            self._guard.look({"reward": rewards[None]}, self._guard.step)
+            self._resets = terminateds | truncateds
+            self._episodes.step(rewards, self._resets, infos)
+            steps += self.num_envs
+        self._count(steps)
+        self._log_finding()
+        self._needs_initial_reset = True
+        return steps
+
+    def _act(self, explore: bool, random_actions: bool) -> tuple[Nest, Nest, Nest]:
+        """Actions as the distribution counts them, their log-probabilities and the values seen, (B, ...).
+
+        Moves the state on.
+        """
+        outputs = self.module.forward_columns(
+            self._tensor(self._observations), self._state, self._reset_tensor(self._resets)
+        )
+        self._state = outputs.state
+        inputs = outputs.action_dist_inputs[0]
+        try:
+            actions, logp = self._draw(inputs, explore, random_actions)
+            strange = actions.dtype.is_floating_point and not bool(torch.isfinite(actions).all())
+        except (RuntimeError, ValueError):  # of PyTorch's distributions, which do not say what is wrong
+            strange = not bool(torch.isfinite(inputs).all())
+            if not strange:
+                raise
+        if strange:
+            actions, logp = self._draw(self._guard.logits(inputs), explore, random_actions)
+        return actions.cpu().numpy(), logp.cpu().numpy(), outputs.values[0].cpu().numpy()
+
+    def _draw(self, inputs: Tensor, explore: bool, random_actions: bool) -> tuple[Tensor, Tensor]:
+        """Actions (B, ...) and their log-probabilities (B,), by what describes their distribution, (B, A)."""
+        dist = self._action_dist.from_logits(inputs)
+        actions = dist.sample() if explore else dist.to_deterministic().sample()
+        if random_actions:
+            drawn = self._actions.from_env(self.env.action_space.sample())
+            actions = torch.from_numpy(drawn).to(self._device)
+        return actions, dist.logp(actions)
+
+    def _values(self, observations: Nest, resets: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """Values (B,) of observations that are not acted upon; the state stays as it is."""
+        outputs = self.module.forward_columns(
+            self._tensor(observations), self._state, self._reset_tensor(resets)
+        )
+        values: NDArray[np.float32] = outputs.values[0].cpu().numpy()
+        return values
+
+    def _final_values(self, truncateds: NDArray[np.bool_], infos: Mapping[str, Any]) -> NDArray[np.float32]:
+        """Values (B,) of the final observations of truncated lanes, 0 elsewhere.
+
+        Under SAME_STEP the returned observation is already the next episode's; the final one is in `infos`.
+        """
+        lanes = np.flatnonzero(truncateds)
+        observations = tree.map_structure(np.copy, self._observations)
+        for lane in lanes.tolist():
+            _put(observations, lane, infos["final_obs"][lane])
+        values = self._values(self._guard.final(observations), np.zeros(self.num_envs, bool))
+        return np.where(truncateds, values, np.float32(0))
+
+    def _tensor(self, observations: Nest) -> Any:
+        """Observations (B, ...) as tensors (1, B, ...)."""
+        return tree.map_structure(lambda x: torch.from_numpy(x)[None].to(self._device), observations)
+
+    def _reset_tensor(self, resets: NDArray[np.bool_]) -> Tensor | None:
+        return torch.from_numpy(resets)[None].to(self._device) if resets.any() else None
+
+    def _count(self, steps: int) -> None:
+        self.num_env_steps_sampled_lifetime += steps
+        self._increase_sampled_metrics(steps, self._episodes.ended())
+
+
+def _put(nest: Nest, lane: int, values: Nest) -> None:
+    """Writes one lane's `values` into a nest of (B, ...) arrays."""
+    for array, value in zip(tree.flatten(nest), tree.flatten(values), strict=True):
+        array[lane] = value
+
+
+class FragmentBuffer:
+    """The arrays of a fragment while it is being sampled."""
+
+    def __init__(self, length: int, lanes: int, observations: Nest) -> None:
+        self.observations = tree.map_structure(
+            lambda x: np.empty((length + 1, *x.shape), x.dtype), observations
+        )
+        self.resets = np.empty((length + 1, lanes), bool)
+        self.rewards = np.empty((length, lanes))  # as they came: single precision may be too small for them
+        self.terminateds = np.empty((length, lanes), bool)
+        self.truncateds = np.empty((length, lanes), bool)
+        self.values = np.empty((length, lanes), np.float32)
+        self.final_values = np.zeros((length, lanes), np.float32)
+        self.action_logp = np.empty((length, lanes), np.float32)
+        self.actions: Nest = None
+        self._length = length
+
+    def begin(self, t: int, observations: Nest, resets: NDArray[np.bool_]) -> None:
+        """Writes what is seen at row `t`."""
+        for column, value in zip(tree.flatten(self.observations), tree.flatten(observations), strict=True):
+            column[t] = value
+        self.resets[t] = resets
+
+    def end(
+        self,
+        t: int,
+        actions: Nest,
+        logp: NDArray[np.float32],
+        values: NDArray[np.float32],
+        rewards: NDArray[np.float64],
+        terminateds: NDArray[np.bool_],
+        truncateds: NDArray[np.bool_],
+    ) -> None:
+        """Writes what was done at row `t` and what came of it."""
+        if self.actions is None:
+            self.actions = np.empty((self._length, *actions.shape), actions.dtype)
+        self.actions[t] = actions
+        self.action_logp[t], self.values[t], self.rewards[t] = logp, values, rewards
+        self.terminateds[t], self.truncateds[t] = terminateds, truncateds
+
+    def arrays(self) -> dict[str, Nest]:
+        """The columns by name."""
+        columns = {name: value for name, value in vars(self).items() if not name.startswith("_")}
+        with np.errstate(over="ignore"):
+            return columns | {"rewards": self.rewards.astype(np.float32)}

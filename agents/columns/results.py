@@ -1,0 +1,194 @@
+"""Results: one set of metric names for our algorithms and for stock RLlib's.
+
+Episodes are logged one by one where they are played (`engram.agents.columns.episodes`) and summarised here,
+in the algorithm's process, just before a result is reported.
+"""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any, ClassVar, Self
+
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.callbacks.callbacks import RLlibCallback
+from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.env.single_agent_episode import SingleAgentEpisode
+from ray.rllib.utils.metrics import (
+    ENV_RUNNER_RESULTS,
+    EVALUATION_RESULTS,
+    LEARNER_RESULTS,
+    NUM_ENV_STEPS_SAMPLED,
+    NUM_ENV_STEPS_SAMPLED_LIFETIME,
+    NUM_MODULE_STEPS_TRAINED,
+)
+from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
+
+from engram.agents.columns.episodes import (
+    EPISODES,
+    UNFINISHED,
+    Episode,
+    EpisodeWindow,
+    Unfinished,
+    as_records,
+)
+from engram.agents.columns.finite import NON_FINITE, Finding, shown
+from engram.agents.columns.learner import STEPS_TAKEN
+
+
+class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
+    """Completes every result: a window of episodes, steps per second, TensorBoard's x-axis, BPTT window.
+
+    Attributes:
+        guards: Whether a number that is not finite ends a trial of an algorithm with these callbacks.
+    """
+
+    guards: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._window = EpisodeWindow(size=100)
+        self._evaluated: dict[str, Any] = {}
+        self._skipped = 0
+
+    @classmethod
+    def of(cls, algorithm: Algorithm) -> Self:
+        """The instance at work in `algorithm`."""
+        return next(callback for callback in algorithm.callbacks if isinstance(callback, cls))
+
+    def get_state(self) -> dict[str, Any]:
+        """The window, the last evaluation and what was left out, for checkpoints."""
+        episodes = [tuple(episode) for episode in self._window.episodes]
+        return {"episodes": episodes, "evaluated": self._evaluated, "skipped": self._skipped}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restores what `get_state` returned."""
+        self._window.episodes.clear()
+        self._window.extend(state["episodes"])
+        self._evaluated = state.get("evaluated", {})  # older checkpoints have none
+        self._skipped = state.get("skipped", 0)
+
+    def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
+        """Sizes the window as configured."""
+        self._window = EpisodeWindow(algorithm.config.metrics_num_episodes_for_smoothing)
+
+    def on_episode_end(
+        self,
+        *,
+        episode: SingleAgentEpisode,
+        metrics_logger: MetricsLogger,
+        env: Any,
+        prev_episode_chunks: Any,
+        **_: Any,
+    ) -> None:
+        """Logs an episode played by a stock RLlib runner.
+
+        Its length is the ending chunk's clock: learners in the same process add a step to earlier chunks.
+        """
+        chunks = [*(prev_episode_chunks or ()), episode]
+        info = episode.get_infos(-1)
+        group = info.get(env.metadata.get("group_by"))
+        success = info.get("success")
+        record = Episode(
+            sum(chunk.get_return() for chunk in chunks),
+            episode.t,
+            None if success is None else bool(success),
+            None if group is None else str(group),
+        )
+        metrics_logger.log_value(EPISODES, tuple(record), reduce="item_series")
+
+    def on_sample_end(
+        self, *, env_runner: Any, metrics_logger: MetricsLogger, samples: list[Any], **_: Any
+    ) -> None:
+        """Logs how far a stock RLlib runner's episodes are, and what in them was not finite."""
+        found = env_runner.env.take_finding()
+        if found is not None:
+            metrics_logger.log_value(NON_FINITE, tuple(found), reduce="item_series")
+        episodes = [s for s in samples if isinstance(s, SingleAgentEpisode)]
+        progress = Unfinished(
+            max((s.t for s in episodes if not s.is_done), default=0),
+            any("success" in s.get_infos(-1) for s in episodes),
+        )
+        metrics_logger.log_value(UNFINISHED, tuple(progress), reduce="item_series")
+
+    def on_train_result(self, *, algorithm: Algorithm, result: dict[str, Any], **_: Any) -> None:
+        """Completes the result in place.
+
+        Raises:
+            FloatingPointError: Something was not finite, and is not to be skipped.
+        """
+        self._judge(algorithm.config, result)
+        runners = result.setdefault(ENV_RUNNER_RESULTS, {})
+        self._window.extend(runners.pop(EPISODES, ()))
+        runners.update(self._window.summary(runners.pop(UNFINISHED, ())))
+        result["timesteps_total"] = int(runners.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
+        steps = float(runners.get(NUM_ENV_STEPS_SAMPLED, 0))
+        result["steps_per_second"] = steps / max(result.get("time_this_iter_s", 0.0), 1e-9)
+        result["bptt_steps"] = gradient_window(algorithm.config)
+        if EVALUATION_RESULTS in result:
+            self._summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
+
+    def _judge(self, config: Any, result: dict[str, Any]) -> None:
+        """Counts what was left out because it was not finite, or ends the trial."""
+        learned = result.get(LEARNER_RESULTS, {}).get(DEFAULT_MODULE_ID, {})
+        taken = learned.pop(STEPS_TAKEN, 0)
+        findings: list[Finding] = []
+        for section in (learned, *_played(result)):
+            findings += as_records(section.pop(NON_FINITE, ()), Finding)
+        self._skipped += sum(found.left_out for found in findings)
+        result["non_finite_skipped"] = self._skipped
+        # An asynchronous learner may not have answered: RLlib then repeats its metrics, as NaN.
+        updated = learned.get(NUM_MODULE_STEPS_TRAINED, 0) > 0
+        trouble = findings[0].message if findings else (_stock_trouble(learned) if updated else None)
+        if trouble is None:
+            return
+        if getattr(config, "on_non_finite", "stop") == "stop":
+            raise FloatingPointError(trouble)
+        if updated and taken == 0:
+            raise FloatingPointError(f"{trouble}; nothing else was left to learn from")
+        result["non_finite"] = trouble
+        # An infinite loss: JSON has no such number, and TensorBoard says so each time on the screen.
+        learned.update({name: math.nan for name, value in learned.items() if _is_infinite(value)})
+
+    def _summarise_evaluation(self, runners: dict[str, Any]) -> None:
+        """Replaces an evaluation's list of episodes by a summary of exactly those.
+
+        RLlib puts the section into every result; between two evaluations no runner has reported, and the last
+        summary stands. An evaluation in which no episode ended is one, without a return.
+        """
+        window = EpisodeWindow(size=None)
+        window.extend(runners.pop(EPISODES, ()))
+        unfinished = as_records(runners.pop(UNFINISHED, ()), Unfinished)
+        if window.episodes or unfinished:
+            self._evaluated = window.summary(unfinished)
+        runners.update(self._evaluated)
+
+
+def _played(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The sections of a result that runners have told, those of evaluations last."""
+    return [part.get(ENV_RUNNER_RESULTS, {}) for part in (result, result.get(EVALUATION_RESULTS, {}))]
+
+
+def _stock_trouble(learned: dict[str, Any]) -> str | None:
+    """A loss of a stock RLlib learner that is not finite; it has set such gradients to 0 and gone on."""
+    for name, value in learned.items():
+        if name.endswith("_loss") and isinstance(value, Real) and not math.isfinite(value):
+            place = f"{LEARNER_RESULTS}/{DEFAULT_MODULE_ID}/{name}"
+            return f"{shown(place, float(value))}; a smaller lr may help"
+    return None
+
+
+def _is_infinite(value: Any) -> bool:
+    return isinstance(value, Real) and math.isinf(value)
+
+
+def gradient_window(config: Any) -> int:
+    """Steps that gradients reach back at most: the fragment's length, or what is shorter.
+
+    Args:
+        config: An `AlgorithmConfig`; stock RLlib cuts its sequences at the module's `max_seq_len`,
+            `Supervised` at `truncation`, and `core.bptt_steps` inside of them.
+    """
+    model = config.model_config
+    fragment = model.get("max_seq_len") or config.get_rollout_fragment_length()
+    shorter = (getattr(config, "truncation", None), (model.get("core") or {}).get("bptt_steps"))
+    return int(min(fragment, *(steps or fragment for steps in shorter)))

@@ -1,0 +1,1 @@
+"""From observations to actions: encoders, recurrent and thinking modules, action distributions."""

@@ -1,0 +1,88 @@
+"""The first run of a model with classes of a user's own: shapes, states and resets, before anything trains.
+
+T time, B lanes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from torch import Tensor
+
+from engram.agents.models.encoders import Encoder
+from engram.agents.models.recurrent import ColumnarModule, RecurrentModule
+from engram.memory.blame import explain
+from engram.memory.first_run import check_first_run
+
+STEPS, LANES = 2, 3
+
+
+def check_own_classes(module: Any, space: gym.Space[Any]) -> None:
+    """Runs a model once where its core or encoder is a class of a user's own.
+
+    Args:
+        module: From `RLModuleSpec.build`; one that is not of this package is left alone.
+        space: The observation space of one lane.
+
+    Raises:
+        ValueError: The first thing that is not as `Core`, `Encoder` or `Thinker` have it.
+    """
+    if not isinstance(module, ColumnarModule):
+        return
+    own = [part for part in ("encoder", "core") if _is_own(module.model_config.get(part))]
+    if isinstance(module, RecurrentModule):
+        if "encoder" in own:
+            _check_encoder(module.encoder, space)
+        if "core" in own:
+            check_first_run(module.core, "core")
+    elif own:
+        _check_module(module, space)
+
+
+def _is_own(options: Any) -> bool:
+    return isinstance(options, Mapping) and ":" in str(options.get("type"))
+
+
+def _seen(space: gym.Space[Any], count: int) -> Tensor:
+    """Zeros in the shape and dtype of so many observations."""
+    return torch.from_numpy(np.zeros((count, *(space.shape or ())), space.dtype))
+
+
+@torch.no_grad()
+def _check_encoder(encoder: Encoder, space: gym.Space[Any]) -> None:
+    name, training = f"encoder: {type(encoder).__qualname__}", encoder.training
+    size: Any = getattr(encoder, "output_size", None)
+    try:
+        features: Any = encoder.eval()(encoder.prepare(_seen(space, STEPS)))
+    except Exception as error:
+        raise ValueError(f"{name} raises {explain(error)} for observations {space}") from error
+    finally:
+        encoder.train(training)
+    if not isinstance(features, Tensor) or features.shape != (STEPS, size):
+        found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise ValueError(
+            f"{name} gives features {found} for {STEPS} observations, expected a tensor "
+            f"({STEPS}, output_size = {size})"
+        )
+
+
+@torch.no_grad()
+def _check_module(module: ColumnarModule, space: gym.Space[Any]) -> None:
+    training = module.training
+    observations = _seen(space, STEPS * LANES).view(STEPS, LANES, *(space.shape or ()))
+    try:
+        outputs = module.eval().forward_columns(observations, module.initial_state(LANES))
+    except Exception as error:
+        raise ValueError(f"core: its first run raises {explain(error)}") from error
+    finally:
+        module.train(training)
+    inputs: Any = outputs.action_dist_inputs
+    if inputs.shape[:2] != (STEPS, LANES) or not torch.isfinite(inputs).all():
+        raise ValueError(
+            f"core: its first run gives answers {tuple(inputs.shape)} over {STEPS} steps of {LANES} lanes, "
+            "expected finite ones, steps and lanes first"
+        )

@@ -1,0 +1,263 @@
+"""RecurrentModule: encoder -> core -> heads, over whole fragments.
+
+T time, B lanes, F features, A numbers that describe the action distribution.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+import gymnasium as gym
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.core.rl_module.torch import TorchRLModule
+from torch import Tensor, nn
+
+from engram.agents.models.actions import actions_in, named
+from engram.agents.models.encoders import encoder_options, make_encoder
+from engram.memory import core_options, make_core
+from engram.memory.core import State
+from engram.memory.modes import chances, normalises_by_batch, without_chance
+from engram.memory.options import Options, check_keys, integers, parse_options
+from engram.memory.windows.mlp import relu_layers
+
+RESETS = "resets"
+"""Column of a columnar batch: True where a step is the first of an episode, (T, B)."""
+
+OBJECTIVE = "objective"
+"""Entry of a training batch: called with module and batch, it gives `_forward_train`'s outputs."""
+
+TAKES_CHANCES = "takes_chances"
+"""Entry of a module's `model_config`, set by the algorithm: whether dropout acts in training."""
+
+POLICY_INIT_SCALE = 0.01
+"""The policy head starts near uniform: its weights are scaled by this number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadOptions(Options):
+    """Options of the layers that policy and value share behind the core."""
+
+    hidden: tuple[int, ...] = integers(
+        (), "units of each ReLU layer over what was remembered and what is seen", unit="units"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The `model:` section of an experiment.
+
+    Attributes:
+        encoder: Options of the encoder, `{"type": ...}`; see `engram.agents.ENCODERS`.
+        core: Options of the recurrent core, `{"type": ...}`; see `engram.memory.CORES`.
+        skip: Whether the heads also read the encoder's features, past the core.
+        head: Options of the layers that the heads share, see `HeadOptions`; without `hidden` there are none,
+            and what is remembered and what is seen can only be weighed against each other, not combined.
+    """
+
+    encoder: Mapping[str, Any] = field(default_factory=lambda: {"type": "mlp"})
+    core: Mapping[str, Any] = field(default_factory=lambda: {"type": "lstm"})
+    skip: bool = False
+    head: Mapping[str, Any] = field(default_factory=dict)
+
+
+def check_recurrent_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
+    """Checks a `model:` section of a recurrent core; `engram.agents.models.choice.check_model` checks any.
+
+    Args:
+        model: What the user wrote, a mapping.
+        path: Where the user wrote it, dotted; only used in messages.
+
+    Raises:
+        ValueError: Unknown key, wrong type or value out of range, named by its path.
+    """
+    check_keys(model, ModelConfig.__dataclass_fields__, path)
+    config = ModelConfig(**model)
+    encoder_options(config.encoder, f"{path}.encoder")
+    core_options(config.core, f"{path}.core")
+    if not isinstance(config.skip, bool):
+        raise ValueError(f"{path}.skip: expected true or false, got {config.skip!r}")
+    if not isinstance(config.head, Mapping):
+        raise ValueError(f"{path}.head: expected a mapping, got {config.head!r}")
+    parse_options(HeadOptions, config.head, f"{path}.head")
+    return config
+
+
+class Outputs(NamedTuple):
+    """Of each step: action distribution (T, B, A) and value (T, B); the state after the last step."""
+
+    action_dist_inputs: Tensor
+    values: Tensor
+    state: State
+
+
+class ColumnarModule(TorchRLModule):  # type: ignore[misc]
+    """A module of the columnar data path: it runs T steps of B lanes at once.
+
+    Dropout and random initial states act under `run: Supervised` alone. A policy gradient differentiates the
+    density of the policy that acted, and that one dropped nothing; see `engram.memory.modes.without_chance`.
+
+    Attributes:
+        core_type: The core's name.
+    """
+
+    core_type: str
+
+    @abstractmethod
+    def initial_state(self, lanes: int) -> State:
+        """State of `lanes` lanes at the start of their episodes, name to (B, ...)."""
+
+    @abstractmethod
+    def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
+        """Runs T steps of B lanes.
+
+        Args:
+            observations: (T, B, ...).
+            state: State before the first step, name to (B, ...).
+            resets: True where a step is the first of an episode, (T, B); None: nowhere.
+        """
+
+    def remarks(self, algorithm: str) -> list[str]:
+        """What a user should know about this module before it trains, one line each.
+
+        Args:
+            algorithm: The name of the one that trains it.
+        """
+        if self.model_config.get(TAKES_CHANCES, False):
+            return []
+        core, lost, said = self.core_type, self.chances(), []
+        if lost:
+            named = ", ".join(f"{name} {value}" for name, value in lost.items())
+            said.append(
+                f"{named} of core {core}: without effect under {algorithm}, a policy gradient, whose policy "
+                "must be the one that acted"
+            )
+        if normalises_by_batch(self):
+            said.append(
+                f"core {core} normalises by the batch where it learns and by running statistics where it "
+                f"acts: {algorithm} does not start from the policy that acted"
+            )
+        return said
+
+    @abstractmethod
+    def chances(self) -> dict[str, float | str]:
+        """What is random in the core, see `engram.memory.modes.chances`."""
+
+    def prepare_tests(self) -> None:
+        """Called where the module is to be evaluated, not trained."""
+
+    def train(self, mode: bool = True) -> Self:
+        """Puts the networks into training mode, with or without what is random there, or evaluation mode."""
+        super().train(mode)
+        if mode and not self.model_config.get(TAKES_CHANCES, False):
+            for network in self.children():
+                without_chance(network)
+        return self
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Takes over weights.
+
+        RLlib leaves a weight that is not given as it was initialised, and says nothing.
+
+        Raises:
+            ValueError: A weight is missing: the state is of another network, or of another version of it.
+        """
+        missing = sorted(self.state_dict().keys() - state.keys())
+        if missing:
+            raise ValueError(
+                f"the state lacks {len(missing)} weights of this network: {', '.join(missing[:3])}, ..."
+            )
+        super().set_state(state)
+
+    def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
+        outputs = self.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
+        return {
+            Columns.ACTION_DIST_INPUTS: outputs.action_dist_inputs,
+            Columns.VF_PREDS: outputs.values,
+            Columns.STATE_OUT: outputs.state,
+        }
+
+    def _forward_train(self, batch: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+        # An objective runs the module as often as it needs to, inside the pass that learners synchronise.
+        if OBJECTIVE in batch:
+            outputs: dict[str, Any] = batch[OBJECTIVE](self, batch)
+            return outputs
+        return self._forward(batch, **kwargs)
+
+
+class RecurrentModule(ColumnarModule):
+    """Actor-critic with a swappable recurrent core, for the columnar data path.
+
+    A core that does not train its input (`train_input: false`) gets an encoder of its own, frozen at its
+    random initialisation: no gradient can tell the writer what will matter hundreds of steps later, and a
+    memory that averages over hundreds of steps needs a writer that holds still. The heads then read the
+    present through the trained encoder (`skip`).
+    """
+
+    def setup(self) -> None:
+        """Builds the networks from `self.model_config`, the `model:` section of an experiment."""
+        # RLlib adds keys of its own (`max_seq_len`, `vf_share_layers`) to what the user wrote.
+        known = ModelConfig.__dataclass_fields__
+        config = check_recurrent_model(
+            {key: value for key, value in self.model_config.items() if key in known}
+        )
+        if isinstance(self.action_space, gym.spaces.MultiBinary):
+            raise ValueError(
+                f"cannot act in the action space {named(self.action_space)}; that takes a core that thinks"
+            )
+        actions = actions_in(self.action_space)
+        self.action_dist_cls = actions.distribution
+        self.encoder = make_encoder(self.observation_space, config.encoder)
+        self.core = make_core(self.encoder.output_size, config.core)
+        self.core_type = config.core["type"]
+        _, self._core_options = core_options(config.core)
+        self.memory_encoder = None
+        if not self.core.train_input:
+            self.memory_encoder = make_encoder(self.observation_space, config.encoder).requires_grad_(False)
+        self.skip = config.skip
+        if self.memory_encoder is not None and not self.skip:
+            self.encoder.requires_grad_(False)
+        features = self.core.output_size + (self.encoder.output_size if self.skip else 0)
+        hidden = parse_options(HeadOptions, config.head, "model.head").hidden
+        self.shared_head = relu_layers(features, hidden)
+        features = (features, *hidden)[-1]
+        self.policy_head = nn.Linear(features, actions.size)
+        self.value_head = nn.Linear(features, 1)
+        with torch.no_grad():
+            self.policy_head.weight.mul_(POLICY_INIT_SCALE)
+            self.policy_head.bias.zero_()
+            self.value_head.bias.zero_()
+        self.train()
+
+    def remarks(self, algorithm: str) -> list[str]:
+        """See `ColumnarModule`; and what may be wrong with the numbers that are seen."""
+        remark = self.encoder.reader.remark()
+        return super().remarks(algorithm) + ([] if remark is None else [remark])
+
+    def chances(self) -> dict[str, float | str]:
+        """See `ColumnarModule`."""
+        return chances(self.core, self._core_options)
+
+    def initial_state(self, lanes: int) -> State:
+        """See `ColumnarModule`."""
+        state: State = self.core.initial_state(lanes)
+        return state
+
+    def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
+        """See `ColumnarModule`."""
+        time, lanes = observations.shape[:2]
+        prepared = self.encoder.prepare(observations.flatten(0, 1))
+        if self.memory_encoder is None:
+            features = self.encoder(prepared).view(time, lanes, -1)
+            written = features
+        else:
+            features = self.encoder(prepared).view(time, lanes, -1) if self.skip else None
+            with torch.no_grad():
+                written = self.memory_encoder(prepared).view(time, lanes, -1)
+        remembered, state = self.core(written, state, resets)
+        parts = [remembered, features] if self.skip else [remembered]
+        joined = self.shared_head(torch.cat(parts, dim=-1) if len(parts) > 1 else remembered)
+        return Outputs(self.policy_head(joined), self.value_head(joined).squeeze(-1), state)

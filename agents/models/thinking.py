@@ -1,0 +1,213 @@
+"""ThinkingModule: a network that answers a puzzle after each of any number of iterations.
+
+T time, B lanes, P problems, N positions of an answer, K classes, F features, S positions along the axes of
+a puzzle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium as gym
+import torch
+from torch import Tensor, nn
+
+from engram.agents.models.actions import actions_in, named
+from engram.agents.models.recurrent import POLICY_INIT_SCALE, ColumnarModule, Outputs
+from engram.memory.core import State, where_lanes
+from engram.memory.modes import chances
+from engram.memory.options import Options, check_keys, integer, parse_options
+from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
+
+THOUGHT = "thought"
+"""Name of the state that `carry` keeps, (B, F, *S)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadoutOptions(Options):
+    """How an answer becomes an action."""
+
+    top: int | None = integer(
+        None, "bits that are set, those of the largest logits; none: each bit by itself (chess: 2 squares)"
+    )
+    thinking_steps: int | None = integer(
+        None, "of evaluation; none: as many as in training", unit="iterations"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThinkingConfig:
+    """The `model:` section of an experiment whose core thinks in iterations.
+
+    Attributes:
+        core: Options of the network, `{"type": ...}`; see `engram.memory.thinking.THINKERS`.
+        readout: See `ReadoutOptions`.
+        carry: Whether a thought is carried from step to step of an episode (`engram/Ponder-v0`); else every
+            step starts from the problem alone.
+    """
+
+    core: Mapping[str, Any]
+    readout: Mapping[str, Any] = field(default_factory=dict)
+    carry: bool = False
+
+
+def check_thinking_model(model: Mapping[str, Any], path: str = "model") -> ThinkingConfig:
+    """Checks a `model:` section.
+
+    Args:
+        model: What the user wrote; its core is one that thinks.
+        path: Where the user wrote it, dotted; only used in messages.
+
+    Raises:
+        ValueError: Unknown key, wrong type or value out of range, named by its path.
+    """
+    check_keys(model, ThinkingConfig.__dataclass_fields__, path)
+    config = ThinkingConfig(**model)
+    thinker_options(config.core, f"{path}.core")
+    if not isinstance(config.readout, Mapping):
+        raise ValueError(f"{path}.readout: expected a mapping, got {config.readout!r}")
+    parse_options(ReadoutOptions, config.readout, f"{path}.readout")
+    if not isinstance(config.carry, bool):
+        raise ValueError(f"{path}.carry: expected true or false, got {config.carry!r}")
+    return config
+
+
+class ThinkingModule(ColumnarModule):
+    """Answers puzzles: a thinker, read as an action, and a value for actor-critics.
+
+    Every step thinks for `thinking_steps` iterations, from the problem alone or, with `carry`, from the
+    thought of the step before. Weights do not depend on the puzzle's size, so that those of one size can be
+    loaded into a module of another.
+    """
+
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+
+    def setup(self) -> None:
+        """Builds the networks from `self.model_config`, the `model:` section of an experiment."""
+        known = ThinkingConfig.__dataclass_fields__
+        config = check_thinking_model({k: v for k, v in self.model_config.items() if k in known})
+        self.readout = parse_options(ReadoutOptions, config.readout, "model.readout")
+        shape = self.observation_space.shape or ()
+        answers = answers_of(self.action_space)
+        self._check_readout()
+        self.core_type = config.core["type"]
+        self.thinker: Thinker = make_thinker(shape, answers, config.core, "core")
+        self.thinking_steps = self.thinker.thinking_steps
+        self.test_steps = self.readout.thinking_steps or self.thinking_steps
+        if config.carry and self.thinker.iteration_limit is not None:
+            raise ValueError(
+                "carry: a network whose iterations have weights of their own cannot go on thinking"
+            )
+        self.carry = config.carry
+        self.value_head = nn.LazyLinear(1)
+        self._measure_value_head(shape)
+        self.action_dist_cls = actions_in(self.action_space).distribution
+        self.train()
+
+    def chances(self) -> dict[str, float | str]:
+        """See `ColumnarModule`."""
+        return chances(self.thinker)
+
+    def _check_readout(self) -> None:
+        """Raises ValueError where so many bits cannot be set."""
+        top, space = self.readout.top, self.action_space
+        if top is not None and not (isinstance(space, gym.spaces.MultiBinary) and top < int(space.n)):
+            raise ValueError(f"readout.top: expected none, or fewer than the bits of {space}, got {top}")
+
+    @torch.no_grad()
+    def _measure_value_head(self, shape: tuple[int, ...]) -> None:
+        """Gives the value head its size, which only a thought tells."""
+        training = self.training
+        self.eval()
+        self.value_head(_pooled(self.thinker.begin(torch.zeros(2, *shape))))
+        self.value_head.bias.zero_()
+        self.value_head.weight.mul_(POLICY_INIT_SCALE)
+        self.train(training)
+
+    def initial_state(self, lanes: int) -> State:
+        """Nothing, or an empty thought, which the first step of an episode replaces."""
+        if not self.carry:
+            return {}
+        empty = next(self.parameters()).new_zeros(lanes, *(self.observation_space.shape or ()))
+        with torch.no_grad():
+            return {THOUGHT: self.thinker.begin(self.thinker.prepare(empty))}
+
+    def prepare_tests(self) -> None:
+        """From now on it thinks for as long as `readout.thinking_steps` says."""
+        self.thinking_steps = self.test_steps
+
+    def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
+        """Thinks `thinking_steps` iterations over each observation; see `ColumnarModule`."""
+        time, lanes = observations.shape[:2]
+        if not self.carry:
+            inputs, values, _ = self._ponder(observations.flatten(0, 1))
+            return Outputs(inputs.view(time, lanes, -1), values.view(time, lanes), state)
+        steps, thought = [], state[THOUGHT]
+        for t, seen in enumerate(observations):
+            thought = thought if resets is None else self._restart(thought, seen, resets[t])
+            *outputs, thought = self._ponder(seen, thought)
+            steps.append(outputs)
+        inputs, values = (torch.stack(column) for column in zip(*steps, strict=True))
+        return Outputs(inputs, values, {THOUGHT: thought})
+
+    def _ponder(self, seen: Tensor, thought: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Thinks over problems (P, ...): distribution inputs (P, A), values (P,) and the last thought."""
+        problems = self.thinker.prepare(seen)
+        thought = self.thinker.begin(problems) if thought is None else thought
+        for iteration in range(self.thinking_steps):
+            thought = self.thinker.think(thought, problems, iteration)
+        inputs = self.distribution_inputs(self.thinker.answer(thought))
+        return inputs, self.value_head(_pooled(thought)).squeeze(1), thought
+
+    def _restart(self, thought: Tensor, seen: Tensor, resets: Tensor) -> Tensor:
+        """The thoughts (B, F, *S), begun anew in the lanes where an episode begins."""
+        if not resets.any():
+            return thought
+        return where_lanes(resets, self.thinker.begin(self.thinker.prepare(seen)), thought)
+
+    def distribution_inputs(self, logits: Tensor) -> Tensor:
+        """What an action is drawn by: logits (P, 2, *S) as those of bits, (P, N); labels (P, K) as they are.
+
+        Where a fixed number of bits is set (`readout.top`), these are the ones above zero.
+        """
+        if logits.ndim == 2:
+            return logits
+        no, yes = logits.flatten(2).unbind(1)
+        if self.readout.top is None:
+            return yes - no
+        nearest = yes.topk(self.readout.top + 1, dim=1).values[:, -2:]
+        return yes - nearest.mean(1, keepdim=True)
+
+    def resize(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> None:
+        """Takes on puzzles of another size; the weights stay.
+
+        Raises:
+            ValueError: Not the same kind of puzzle, or the network is made for one size.
+        """
+        if answers_of(action_space) != answers_of(self.action_space):
+            raise ValueError(f"made for answers in {self.action_space}, not in {action_space}")
+        problem = torch.zeros(1, *(observation_space.shape or ()))
+        with torch.no_grad():
+            self.thinker.eval().begin(self.thinker.prepare(problem))
+        self.observation_space, self.action_space = observation_space, action_space
+
+
+def _pooled(thought: Tensor) -> Tensor:
+    """Mean of each feature over the positions, (P, F, ...) -> (P, F)."""
+    return thought.flatten(2).mean(2) if thought.ndim > 2 else thought
+
+
+def answers_of(space: gym.Space[Any]) -> Answers:
+    """The kind of answer an action space asks for.
+
+    Raises:
+        ValueError: It is neither `MultiBinary` nor `Discrete`.
+    """
+    if isinstance(space, gym.spaces.MultiBinary):
+        return Answers()
+    if isinstance(space, gym.spaces.Discrete):
+        return Answers(labels=int(space.n))
+    raise ValueError(f"a thinking core cannot answer in {named(space)}; known: MultiBinary, Discrete")

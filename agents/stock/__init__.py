@@ -1,0 +1,1 @@
+"""Our modules under RLlib's own algorithms: their runners, connectors and learners."""

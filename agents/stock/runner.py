@@ -1,0 +1,61 @@
+"""StockEnvRunner: RLlib's own runner, with lanes that are guarded and actions that start at any number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector.utils import batch_space
+from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
+
+from engram.agents.columns.finite import GuardedVectorEnv
+from engram.agents.models.actions import Actions, actions_in, counted_from_zero
+
+
+class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
+    """B lanes whose actions are counted from 0, as RLlib counts those of `Discrete` and `MultiDiscrete`.
+
+    The environment gets the dtype of its space, too, which RLlib does not keep.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], actions: Actions) -> None:
+        super().__init__(env)
+        self._actions = actions
+        self.single_action_space = counted_from_zero(actions.space)
+        self.action_space = batch_space(self.single_action_space, env.num_envs)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Any]:
+        """Steps every lane; actions (B, ...)."""
+        return self.env.step(self._actions.to_env(np.asarray(actions)))
+
+
+class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
+    """RLlib's runner; modules are built for the environment's own spaces and draw from 0.
+
+    What lanes see and earn is guarded, as by our own runner, where the callbacks ask for it.
+    """
+
+    env: VectorEnv[Any, Any, Any]
+
+    def make_env(self) -> None:
+        """Builds the lanes, counted from 0 and guarded."""
+        super().make_env()
+        space = self.env.single_action_space
+        if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+            self.env = CountsFromZero(self.env, actions_in(space))
+        if getattr(self.config.callbacks_class, "guards", False):  # who takes what a guard has found
+            self.env = GuardedVectorEnv(self.env, self.worker_index or 0)
+
+    def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
+        """The spaces of all lanes, of one lane, and of the module."""
+        counted: dict[str, tuple[gym.Space[Any], gym.Space[Any]]] = super().get_spaces()
+        if self.env is None:
+            return counted
+        own = self.env.unwrapped.single_action_space
+        return {
+            name: (seen, own if done == self.env.single_action_space else done)
+            for name, (seen, done) in counted.items()
+        }

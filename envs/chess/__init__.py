@@ -1,7 +1,0 @@
-"""Chess puzzles: find the move. `engram/Chess-v0`, its rules, its generator and its files."""
-
-from engram.envs.chess.csv_files import read_csv, write_csv
-from engram.envs.chess.generator import LEVELS, generate
-from engram.envs.chess.puzzle import ChessPuzzle
-
-__all__ = ["LEVELS", "ChessPuzzle", "generate", "read_csv", "write_csv"]

@@ -1,0 +1,254 @@
+"""Base of all batched forms: every lane plays its own episode, array operations step them all.
+
+B lanes.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+
+from engram.envs.arguments import (
+    check_at_least,
+    check_autoreset_mode,
+    check_fits,
+    check_options,
+    check_shapes,
+)
+from engram.envs.arrays import Array, Flags, Floats, Ints
+from engram.envs.forms.copies import WholeCopies
+
+Lanes = Ints | slice
+
+ALL = slice(None)
+
+
+class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
+    """Many episodes at once, on plain arrays and one random generator.
+
+    A family supplies `_begin`, `_advance`, `_observe`, `_checked`, `_facts`, `_state` and `hidden_choices`.
+    Everything returned is the caller's to keep: later steps do not change it.
+
+    Info:
+        As for the single form, each (B, ...); with SAME_STEP autoreset that of finished episodes is in
+        `final_info`, their last observations in `final_obs`, laid out as Gymnasium's SyncVectorEnv does.
+
+    Reset options:
+        As for the single form, each one for all lanes or one per lane.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
+        "render_modes": [],
+        "autoreset_mode": AutoresetMode.SAME_STEP,
+    }
+
+    def __init__(
+        self,
+        observation_space: gymnasium.spaces.Box,
+        action_space: gymnasium.spaces.Discrete[Any] | gymnasium.spaces.MultiBinary,
+        group_by: str | None,
+        num_envs: int = 1,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    ) -> None:
+        """Set up `num_envs` lanes.
+
+        Args:
+            observation_space: of one lane.
+            action_space: of one lane.
+            group_by: the info key by which results are split, if any.
+            num_envs: number of lanes (B).
+            autoreset_mode: when a finished lane begins anew: SAME_STEP (its last observation is in
+                `info["final_obs"]`) or NEXT_STEP (the next step's action is ignored, its reward 0); the enum,
+                its name or its value.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        lanes = check_at_least("num_envs", num_envs, 1, ">= 1 lanes")
+        self.autoreset_mode = check_autoreset_mode(autoreset_mode)
+        self.metadata = {
+            **type(self).metadata,
+            "group_by": group_by,
+            "autoreset_mode": self.autoreset_mode,
+        }
+        self.single_observation_space = observation_space
+        self.single_action_space = action_space
+        self.num_envs = check_fits("num_envs", lanes, self._lane_bytes(), "lanes")
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._lanes = np.arange(self.num_envs)
+        self._pending = np.empty(0, dtype=np.int64)  # NEXT_STEP: finished, not yet begun anew
+        self._started = False
+
+    @abstractmethod
+    def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
+        """Start an episode in each of `lanes`, with hidden choices from `options` or `self.np_random`."""
+
+    @abstractmethod
+    def _advance(self, actions: Array) -> tuple[Floats, Flags]:
+        """Play one step in every lane.
+
+        A lane that has ended may be advanced once more before it begins anew; what that gives is thrown away.
+
+        Args:
+            actions: (B, ...), legal ones.
+
+        Returns:
+            rewards (B,) and terminations (B,), both fresh.
+        """
+
+    @abstractmethod
+    def _observe(self, lanes: Lanes) -> Array:
+        """Observations of the lanes, fresh, (lanes, ...)."""
+
+    @abstractmethod
+    def _checked(self, actions: Any) -> Array:
+        """Return actions as an array (B, ...).
+
+        Raises:
+            ValueError: not one legal action per lane.
+        """
+
+    @abstractmethod
+    def _facts(self) -> dict[str, Array]:
+        """What `info` says about the present step, each (B, ...)."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, Array]:
+        """The arrays themselves that are the lanes' state, by name; `set_state` writes into them."""
+
+    @abstractmethod
+    def hidden_choices(self, lane: int) -> dict[str, Any]:
+        """What was drawn for a lane's episode; `reset(options=...)` with it makes the same episode again."""
+
+    def _lane_bytes(self) -> int:
+        """About the memory that a lane takes; asked before there are lanes. A family adds what it keeps."""
+        cells, answers = (
+            math.prod(space.shape or ())
+            for space in (self.single_observation_space, self.single_action_space)
+        )
+        width = np.dtype(self.single_observation_space.dtype).itemsize
+        # Bounds of the batched spaces; observations as kept and as returned; answers, targets and masks.
+        return (4 * width + 2) * cells + 8 * answers
+
+    def restart(self) -> None:
+        """Forget all but the generator: from here on its draws decide everything."""
+
+    def _restored(self) -> None:
+        """Rebuild what follows from the arrays of `_state`, after they were written."""
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Array, dict[str, Any]]:
+        """Start an episode in every lane; hidden choices given in `options` are not drawn.
+
+        An option is one value for all lanes, or one per lane.
+
+        Raises:
+            ValueError: an unknown or illegal option.
+        """
+        super().reset(seed=seed)
+        if seed is not None:
+            self.restart()
+        self._begin(self._lanes, check_options(options))
+        self._pending = self._pending[:0]
+        self._started = True
+        return self._observe(ALL), self._info()
+
+    def step(self, actions: Array) -> tuple[Array, Floats, Flags, Flags, dict[str, Any]]:
+        """Play one step in every lane; finished lanes begin anew as `autoreset_mode` says.
+
+        Raises:
+            ResetNeeded: the environment was never reset.
+            ValueError: not one legal action per lane.
+        """
+        self._check_started()
+        rewards, terminated = self._advance(self._checked(actions))
+        final: dict[str, Any] = {}
+        begun = self._pending
+        if self.autoreset_mode is AutoresetMode.NEXT_STEP:
+            rewards[begun], terminated[begun] = 0.0, False
+            self._pending = np.flatnonzero(terminated)
+        else:
+            begun = np.flatnonzero(terminated)
+            if begun.size:
+                final = self._final(begun)
+        if begun.size:
+            self._begin(begun, {})
+        return self._observe(ALL), rewards, terminated, np.zeros_like(terminated), final | self._info()
+
+    def get_state(self) -> dict[str, Any]:
+        """All that decides the future, as plain arrays and the state of the generator.
+
+        Raises:
+            ResetNeeded: the environment was never reset.
+        """
+        self._check_started()
+        game = {name: values.copy() for name, values in self._state().items()}
+        return {"game": game, "pending": self._pending.copy(), "rng": self.np_random.bit_generator.state}
+
+    def set_state(self, state: Mapping[str, Any]) -> Array:
+        """Go on from `get_state()` of an environment made with the same arguments, bit for bit.
+
+        Returns:
+            the present observations (B, ...).
+
+        Raises:
+            ValueError: the state has another number of lanes, or is of another family.
+        """
+        game, live = state["game"], self._state()
+        check_shapes("state.game", game, {name: values.shape for name, values in live.items()})
+        for name, values in live.items():
+            values[...] = game[name]
+        self._pending = np.copy(state["pending"])
+        self.np_random.bit_generator.state = state["rng"]
+        self._started = True
+        self._restored()
+        return self._observe(ALL)
+
+    def _info(self) -> dict[str, Any]:
+        info: dict[str, Any] = {}
+        for name, values in self._facts().items():
+            info[name], info[f"_{name}"] = values.copy(), _everyone(self.num_envs)
+        return info
+
+    def _final(self, lanes: Ints) -> dict[str, Any]:
+        """Last observations and infos of lanes about to begin anew, laid out as SyncVectorEnv does."""
+        ended = np.zeros(self.num_envs, dtype=np.bool_)
+        ended[lanes] = True
+        ended.flags.writeable = False  # it stands under every name
+        others = np.flatnonzero(~ended)  # none in puzzles, where every step ends every lane
+        observations = np.full(self.num_envs, None, dtype=object)
+        for lane, observation in zip(lanes.tolist(), self._observe(lanes), strict=True):
+            observations[lane] = observation
+        info: dict[str, Any] = {}
+        for name, values in self._facts().items():
+            info[name], info[f"_{name}"] = values.copy(), ended
+            info[name][others] = 0
+        return {
+            "final_obs": observations,
+            "_final_obs": ended,
+            "final_info": info,
+            "_final_info": ended,
+        }
+
+    def _check_started(self) -> None:
+        if not self._started:
+            raise ResetNeeded("call reset() first")
+
+
+@functools.cache
+def _everyone(lanes: int) -> Flags:
+    """The mask of all lanes, (lanes,); read-only, as it stands under every name."""
+    mask = np.ones(lanes, dtype=np.bool_)
+    mask.flags.writeable = False
+    return mask

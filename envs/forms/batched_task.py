@@ -1,0 +1,109 @@
+"""Base of the batched forms that follow rules, step by step, and are shown as boards of characters.
+
+B lanes, R rows, C columns.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Generic, TypeVar
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
+from engram.envs.arrays import Bytes, Ints
+from engram.envs.forms.batched_env import ALL, BatchedEnv, Lanes
+from engram.envs.forms.boards import RENDER_MODES, Look, check_render_mode
+from engram.envs.forms.rules import Rules
+
+RulesT = TypeVar("RulesT", bound=Rules)
+
+
+class BatchedTask(BatchedEnv, Generic[RulesT]):
+    """Many episodes of one task at once; an action is a whole number.
+
+    A task supplies `look`, `_boards` and what `BatchedEnv` asks for but `_checked`.
+
+    Attributes:
+        rules: the task's parameters.
+        look: how boards are shown.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
+        **BatchedEnv.metadata,
+        "render_modes": list(RENDER_MODES),
+        "render_fps": 10,
+    }
+    look: Look
+
+    def __init__(
+        self,
+        rules: RulesT,
+        observation_space: gymnasium.spaces.Box,
+        actions: int,
+        num_envs: int = 1,
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    ) -> None:
+        """Set up `num_envs` lanes.
+
+        Args:
+            rules: the task's parameters.
+            observation_space: of one lane.
+            actions: number of actions.
+            num_envs: number of lanes (B).
+            render_mode: None, "ansi" or "rgb_array".
+            autoreset_mode: see `BatchedEnv`.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        self.rules = rules
+        self._actions = actions
+        choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(actions)
+        super().__init__(observation_space, choice, rules.group_by, num_envs, autoreset_mode)
+        self.render_mode = check_render_mode(render_mode)
+
+    @abstractmethod
+    def _boards(self, lanes: Lanes) -> Bytes:
+        """Boards of the lanes as painted, (lanes, R, C)."""
+
+    @property
+    def memory_delay(self) -> int:
+        """See `engram.envs.forms.rules.Rules`."""
+        return self.rules.memory_delay
+
+    @property
+    def board(self) -> Bytes:
+        """Boards as painted, before repaint: ASCII codes, uint8 (B, R, C).
+
+        Raises:
+            ResetNeeded: the environment was never reset.
+        """
+        self._check_started()
+        return self._boards(ALL)
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Render every lane: text, or RGB uint8 (16 R, 16 C, 3); None without a render mode."""
+        if self.render_mode is None:
+            return None
+        return tuple(self.look.render(board, self.render_mode) for board in self.board)
+
+    @property
+    def _legal_actions(self) -> str:
+        """The legal actions in words."""
+        return f"0 to {self._actions - 1}"
+
+    def _checked(self, actions: Any) -> Ints:
+        """See `BatchedEnv`."""
+        given = np.asarray(actions)
+        if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
+            raise ValueError(
+                f"actions: {given.dtype} {given.shape}; legal: whole numbers, one per lane ({self.num_envs},)"
+            )
+        whole = given.astype(np.int64, copy=False)
+        if whole.view(np.uint64).max() >= self._actions:  # as unsigned, a negative one is large
+            lane = int(np.flatnonzero((whole < 0) | (whole >= self._actions))[0])
+            raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {self._legal_actions}")
+        return whole

@@ -1,0 +1,132 @@
+"""Cued Catch of the LP-RNN paper on pycolab's engine; `engram.envs.games.cued_catch.batched` is its twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from pycolab.engine import Engine
+
+from engram.envs.forms.boards import Look
+from engram.envs.forms.pycolab_game import PycolabGame
+from engram.envs.games.cued_catch import rules
+from engram.envs.games.cued_catch.rules import CuedCatchRules
+from engram.envs.games.cued_catch.things import Ball, Player, Scene, Signs, Stage
+
+
+class CuedCatch(PycolabGame[CuedCatchRules]):
+    """Four cues are taught once; then, a hundred times, catch the ball that the cue stands for.
+
+    Description:
+        Two of four cues (blocks in the bottom rows, told apart by their columns) stand for the top ball, two
+        for the bottom ball. A lesson shows each cue for `initial_cue_duration` env steps, cue 3 first, with
+        the bar that stands for its ball (left half of the screen: top; right half: bottom) and with markers
+        at the sides that are seen in the lesson only. Then come `num_trials` trials of 7 steps each: a cue,
+        drawn anew in each trial, is shown while the two balls fly in from the right, and the ball is caught
+        if the player is in its row when they arrive. The first `reward_free_trials` trials earn nothing. The
+        player has two places, and may move at any time, in the lesson too. With D for
+        `initial_cue_duration`, trial k begins on frame 4 D - 1 + 7 k and is decided by the action chosen 5
+        frames later at the latest (the balls are then drawn in the player's column); its reward comes on
+        the next frame. With the defaults the lesson ends with frame 39 and the first reward is that of frame
+        325.
+
+    Observation:
+        `Box(0, 1, (7, 12, 5), uint8)`: one plane each for player `P`, top ball `a`, bottom ball `b`, cues,
+        bars and markers `Q`, and blank; a cell is 1 in exactly one plane. A ball hides the player.
+
+    Action:
+        `Discrete(5)`: 0 up, 1 down, 2 left, 3 right, 4 stay; left and right do nothing.
+
+    Reward:
+        1 for each ball caught from trial `reward_free_trials` on, else 0; with `reward_sigma` above 0, normal
+        noise on top, hit or miss. The best return is `num_trials` - `reward_free_trials`, 60.0 with the
+        defaults; without memory, as in random play, half of that is expected (100 random episodes: 29.5).
+
+    End:
+        When the last trial is over: after 4 D - 1 + 7 `num_trials` env steps, 739 with the defaults; always a
+        termination. The last observation shows one more cue.
+
+    Info:
+        `reward_free_trials` (int) of the episode; `delay` (int): env steps from the last observation of the
+        lesson to the first one whose action decides a paid trial, 7 `reward_free_trials` + 5, or 0 where the
+        bar is always shown; `caught` (int): balls caught so far in paid trials; `success` (bool): the episode
+        is over and all of them were. Results are split by `reward_free_trials`.
+
+    Arguments:
+        initial_cue_duration: env steps that each cue is taught (default 10), at least 1.
+        cue_duration: env steps that the cue of a trial is shown (default 10), at least 1; a trial takes 7,
+            and with less the cue is gone when the balls arrive.
+        num_trials: number of trials (default 100), at least 1.
+        reward_free_trials: 0 to all of them, from the first, earn nothing (default 40); or a list to draw
+            from uniformly in each episode. This is what the memory is tested by: nothing rewards the use of a
+            cue before 7 steps a trial have passed, so each one more asks for 7 steps' longer memory (285 with
+            the default), and takes 1 from the best return.
+        always_show_ball_symbol: show the bar with every cue (default False): then no memory is needed.
+        reward_sigma: standard deviation of the noise on rewards (default 0), at least 0.
+        render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
+
+    Reset options:
+        `cue_is_top` (4 booleans, two of them true), `trial_cues` (`num_trials` + 1 cues, 0 to 3), `noise` (a
+        number for each trial that is not reward-free) and `reward_free_trials` (int) replace what the seed
+        would have drawn, for one episode. To replay a recorded episode, make the environment with its
+        parameters, call `reset(options=meta["hidden"])` with its hidden choices, and step through its
+        actions; `trial_reset_frames` and `noise_frames`, which it holds too, are checked against the
+        parameters.
+
+    Source:
+        LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.1 and appendix B.1. Rules are those of the
+        published game, frame by frame, except that left and right, which it does not know, do nothing, and
+        that there is no action to quit.
+    """
+
+    look: ClassVar[Look] = rules.LOOK
+
+    def __init__(
+        self,
+        initial_cue_duration: int = 10,
+        cue_duration: int = 10,
+        num_trials: int = 100,
+        reward_free_trials: int | Sequence[int] = 40,
+        always_show_ball_symbol: bool = False,
+        reward_sigma: float = 0.0,
+        render_mode: str | None = None,
+    ) -> None:
+        """See the class.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        game = CuedCatchRules(
+            initial_cue_duration,
+            cue_duration,
+            num_trials,
+            reward_free_trials,
+            always_show_ball_symbol,
+            reward_sigma,
+        )
+        super().__init__(game, render_mode)
+        self._scene: Scene
+
+    def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        return self.rules.draw(self.np_random, options, lanes=1).choices(0)
+
+    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
+        self._scene = scene = Scene(self.rules, **hidden)
+        engine = Engine(rules.ROWS, rules.COLS)
+        engine.set_backdrop(" ", Stage, scene)
+        engine.add_sprite("P", (rules.BALL_ROWS[0], rules.PLAYER_COL), Player, scene)
+        for glyph, row in zip("ab", rules.BALL_ROWS, strict=True):
+            engine.add_sprite(glyph, (row, rules.BALL_START), Ball, scene)
+        engine.add_drape("Q", Signs, scene)
+        engine.set_z_order(rules.Z_ORDER)
+        return engine
+
+    def _facts(self) -> dict[str, Any]:
+        scene = self._scene
+        paid = self.rules.num_trials - scene.reward_free_trials
+        return {
+            "reward_free_trials": scene.reward_free_trials,
+            "delay": int(self.rules.delays(scene.reward_free_trials)),
+            "caught": scene.caught,
+            "success": scene.over and scene.caught == paid,
+        }

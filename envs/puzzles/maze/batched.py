@@ -1,0 +1,37 @@
+"""Mazes in batched form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gymnasium.vector import AutoresetMode
+
+from engram.envs.puzzles import BatchedPuzzle
+from engram.envs.puzzles.maze.puzzles import make_mazes
+
+
+class BatchedMaze(BatchedPuzzle):
+    """`engram.envs.puzzles.maze.env.Maze` in B lanes; see there for task and arguments."""
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        positions: int = 9,
+        style: str = "v1",
+        pixels: int = 2,
+        canvas: int | None = None,
+        split: str = "online",
+        data_seed: int = 0,
+        split_sizes: Mapping[str, int] | None = None,
+        path: str | None = None,
+        reward: str = "exact",
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    ) -> None:
+        """See `Maze` for the puzzle's arguments, `BatchedPuzzle` for the others.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        puzzles = make_mazes(positions, style, pixels, canvas, split, data_seed, split_sizes, path)
+        super().__init__(puzzles, num_envs, reward, render_mode, autoreset_mode)

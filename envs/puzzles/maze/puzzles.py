@@ -1,0 +1,127 @@
+"""Mazes as a family of puzzles.
+
+P positions a side, n = (P + 1) / 2 cells a side, S pixels a side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from gymnasium.spaces import Box, MultiBinary
+
+from engram.envs.arguments import check_at_least, check_fits, check_known, check_path, shown
+from engram.envs.data.splits import (
+    ONLINE,
+    check_data_seed,
+    check_split,
+    check_split_sizes,
+    draw_split,
+)
+from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
+from engram.envs.puzzles.files import load_set
+from engram.envs.puzzles.maze.files import read_pairs
+from engram.envs.puzzles.maze.grids import STYLES, carve
+from engram.envs.puzzles.maze.render import PIXELS, canvas_offsets, natural_side, place, render
+from engram.envs.puzzles.maze.trees import grow_trees
+
+SPLIT_SIZES = {"train": 40_000, "valid": 10_000, "test": 10_000}
+"""Paper 2: 50 000 mazes split 40 000 / 10 000, and 10 000 for the test; published for P = 9 .. 17."""
+
+LARGE_SPLIT_SIZES = {"train": 1_000, "valid": 1_000, "test": 1_000}
+"""For larger mazes: the published data have a test set only, of this size (P = 19 .. 37 and 59)."""
+
+LARGE_ABOVE = 17  # positions
+MOST_POSITIONS = 999
+MOST_CANVAS = 4096  # pixels a side
+LEGAL_POSITIONS = "odd numbers >= 3"
+
+
+class Mazes(Puzzles):
+    """Mazes of P x P positions without end.
+
+    Args:
+        positions: positions a side (P), odd.
+        style: "v1" or "feb2021", see `engram.envs.puzzles.maze.grids.carve`.
+        pixels: side of a position in pixels, 1 or 2.
+        canvas: pixels a side of the canvas on which each maze shown is put at random; None: the picture is
+            as large as the maze needs.
+
+    Raises:
+        ValueError: an argument is not legal.
+    """
+
+    group_by = "size"
+
+    def __init__(
+        self, positions: int = 9, style: str = "v1", pixels: int = 2, canvas: int | None = None
+    ) -> None:
+        self.positions = _check_positions(positions)
+        self.style = check_known("style", style, STYLES)
+        self.pixels = check_at_least("pixels", pixels, 1, "1 or 2")
+        if self.pixels not in PIXELS:
+            raise ValueError(f"pixels: {shown(self.pixels)} is too large; legal: 1 or 2; nearest: 2")
+        self.canvas = None if canvas is None else self._check_canvas(canvas)
+        side = self.canvas or natural_side(self.positions, self.pixels)
+        self.observation_space = Box(0, 1, (3, side, side), np.uint8)
+        self.action_space = MultiBinary(side * side)
+
+    def _check_canvas(self, canvas: int) -> int:
+        first, last = canvas_offsets(self.positions, self.pixels, 0)
+        least = first - last
+        legal = f">= {least} pixels for this maze, or none"
+        return check_at_least("canvas", canvas, least, legal, MOST_CANVAS)
+
+    def generate(self, rng: np.random.Generator, count: int) -> Problems:
+        """Make mazes at their natural size, before they are put on a canvas."""
+        cells = (self.positions + 1) // 2
+        return render(carve(grow_trees(rng, count, cells), cells, self.style), self.pixels)
+
+    def present(self, rng: np.random.Generator, problems: Problems) -> Problems:
+        """Put mazes on the canvas, where there is one."""
+        if self.canvas is None:
+            return problems
+        return place(rng, problems, self.positions, self.pixels, self.canvas)
+
+    def draw(self, rng: np.random.Generator, count: int) -> Problems:
+        """See `Puzzles`."""
+        return self.present(rng, self.generate(rng, count))
+
+
+def make_mazes(
+    positions: int = 9,
+    style: str = "v1",
+    pixels: int = 2,
+    canvas: int | None = None,
+    split: str = ONLINE,
+    data_seed: int = 0,
+    split_sizes: Mapping[str, int] | None = None,
+    path: str | Path | None = None,
+) -> Puzzles:
+    """The problems that an environment's arguments ask for; see `engram.envs.puzzles.maze.env.Maze`.
+
+    Raises:
+        ValueError: an argument is not legal, or the files at `path` hold something else.
+    """
+    puzzles = Mazes(positions, style, pixels, canvas)
+    split, data_seed = check_split(split), check_data_seed(data_seed)
+    folder = check_path("path", path)
+    if folder is not None:
+        pairs = read_pairs(folder, puzzles.positions, puzzles.style, puzzles.pixels)
+        return load_set(puzzles, pairs, split, data_seed, split_sizes)
+    defaults = SPLIT_SIZES if puzzles.positions <= LARGE_ABOVE else LARGE_SPLIT_SIZES
+    sizes = check_split_sizes(split_sizes, defaults)
+    if split == ONLINE:
+        return puzzles
+    natural = Mazes(puzzles.positions, pixels=puzzles.pixels)
+    check_fits(f"split_sizes.{split}", sizes[split], natural.problem_bytes, "mazes")
+    return FixedPuzzles(puzzles, partial(draw_split, puzzles.generate, data_seed, split, sizes[split]))
+
+
+def _check_positions(positions: int) -> int:
+    number = check_at_least("positions", positions, 3, LEGAL_POSITIONS, MOST_POSITIONS)
+    if number % 2 == 0:
+        raise ValueError(f"positions: {number} is even; legal: {LEGAL_POSITIONS}; nearest: {number + 1}")
+    return number

@@ -1,0 +1,142 @@
+"""Prefix sums as a family of puzzles.
+
+P problems, N bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from gymnasium.spaces import Box, MultiBinary
+
+from engram.envs.arguments import check_at_least, check_fits, check_path
+from engram.envs.data.splits import (
+    ONLINE,
+    SETS,
+    check_data_seed,
+    check_split,
+    check_split_sizes,
+    split_rng,
+)
+from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
+from engram.envs.puzzles.files import load_set, read_binary
+from engram.envs.puzzles.prefix_sums.strings import (
+    DISTINCT_BELOW,
+    Bits,
+    Words,
+    draw_distinct_words,
+    draw_words,
+    sum_words,
+    unpack,
+)
+
+SPLIT_SIZES = {"train": 8_000, "valid": 2_000, "test": 10_000}
+"""Paper 2, table 2: the 10 000 strings of a length are split 8 000 / 2 000, another 10 000 are the test."""
+
+
+MOST_BITS = 1_000_000
+
+
+class PrefixSums(Puzzles):
+    """Strings of N bits without end.
+
+    Args:
+        bits: length of a string (N).
+
+    Raises:
+        ValueError: `bits` is not legal.
+    """
+
+    group_by = "size"
+
+    def __init__(self, bits: int = 32) -> None:
+        self.bits = check_at_least("bits", bits, 1, ">= 1 bits", MOST_BITS)
+        self.observation_space = Box(-0.5, 0.5, (1, self.bits), np.float32)
+        self.action_space = MultiBinary(self.bits)
+
+    def draw(self, rng: np.random.Generator, count: int) -> Problems:
+        """See `Puzzles`."""
+        return self.of_words(draw_words(rng, count, self.bits))
+
+    def of_words(self, words: Words) -> Problems:
+        """The problems of packed strings."""
+        return self._problems(unpack(words, self.bits), unpack(sum_words(words), self.bits))
+
+    def of_bits(self, strings: Bits) -> Problems:
+        """The problems of strings (P, N)."""
+        return self._problems(strings, np.bitwise_xor.accumulate(strings, axis=1))
+
+    def _problems(self, strings: Bits, sums: Bits) -> Problems:
+        observations = strings.astype(np.float32)
+        observations -= 0.5
+        facts = {"size": np.full(len(strings), self.bits)}
+        masks = np.ones(sums.shape, dtype=np.bool_)
+        return Problems(observations[:, None], sums.view(np.int8), masks, facts)
+
+
+def make_prefix_sums(
+    bits: int = 32,
+    split: str = ONLINE,
+    data_seed: int = 0,
+    split_sizes: Mapping[str, int] | None = None,
+    path: str | Path | None = None,
+) -> Puzzles:
+    """The problems that the arguments of `engram.envs.puzzles.prefix_sums.env.PrefixSums` ask for.
+
+    Raises:
+        ValueError: an argument is not legal, or the files at `path` hold something else.
+    """
+    puzzles = PrefixSums(bits)
+    split, data_seed = check_split(split), check_data_seed(data_seed)
+    folder = check_path("path", path)
+    if folder is not None:
+        return load_set(puzzles, _read(puzzles, folder), split, data_seed, split_sizes)
+    sizes = check_split_sizes(split_sizes, _default_sizes(puzzles.bits))
+    if split == ONLINE:
+        return puzzles
+    check_fits(f"split_sizes.{split}", sizes[split], puzzles.problem_bytes, "strings")
+    if puzzles.bits >= DISTINCT_BELOW:
+        words = draw_words(split_rng(data_seed, split), sizes[split], puzzles.bits)
+    else:
+        words = _distinct_words(puzzles.bits, split, data_seed, sizes)
+    return FixedPuzzles(puzzles, puzzles.of_words(words))
+
+
+def _default_sizes(bits: int) -> dict[str, int]:
+    """The paper's sizes; where there are too few strings for them, 2/5, 1/10 and 1/2 of what there is."""
+    whole = sum(SPLIT_SIZES.values())
+    if bits >= DISTINCT_BELOW or 2**bits >= whole:
+        return SPLIT_SIZES
+    return {name: size * 2**bits // whole for name, size in SPLIT_SIZES.items()}
+
+
+def _distinct_words(bits: int, split: str, data_seed: int, sizes: Mapping[str, int]) -> Words:
+    """One of the three sets of short strings; no string is in two of them."""
+    needed, there = sum(sizes.values()), 2**bits
+    if needed > there or sizes[split] == 0:
+        raise ValueError(
+            f"split_sizes: {dict(sizes)} of strings that all differ; legal: >= 1 in {split!r} and at most "
+            f"{there} in all, for bits = {bits}"
+        )
+    words = draw_distinct_words(split_rng(data_seed, ONLINE), needed, bits)
+    begins = sum(sizes[name] for name in SETS[: SETS.index(split)])
+    return words[begins : begins + sizes[split]]
+
+
+def _read(puzzles: PrefixSums, folder: Path) -> Problems:
+    """The published pairs of one length, saved as `{bits}_data.npy` and `{bits}_targets.npy`."""
+    bits = puzzles.bits
+    strings, sums = (read_binary(folder / f"{bits}_{name}.npy") for name in ("data", "targets"))
+    if strings.shape[1:] != (bits,) or sums.shape != strings.shape:
+        raise ValueError(
+            f"path: {folder} holds strings {strings.shape} and sums {sums.shape}; expected (problems, {bits})"
+        )
+    problems = puzzles.of_bits(strings)
+    wrong = np.flatnonzero((problems.targets != sums).any(axis=1))
+    if wrong.size:
+        raise ValueError(
+            f"path: {folder}: row {wrong[0]} of {bits}_targets.npy is not its string's prefix sums"
+        )
+    return problems

@@ -1,0 +1,100 @@
+"""`check_core`: every promise of a core, as a list of findings."""
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+
+from engram.memory.conformance import fragments, isolation, shapes, training
+from engram.memory.conformance.compare import BrokenPromiseError
+from engram.memory.conformance.trial import Check, Trial, make_trial
+from engram.memory.core import Core
+
+PREMISES: dict[str, Check] = {
+    "state shape": shapes.check_state,
+    "fixed initial state": shapes.check_start,
+    "output shape": shapes.check_outputs,
+    "info shape": shapes.check_info,
+    "no hidden state": shapes.check_purity,
+}
+"""What all other checks, and the later of these, rest on."""
+
+PROMISES: dict[str, Check] = {
+    "steps equal fragment": fragments.check_steps,
+    "gradients of steps equal fragment": fragments.check_step_gradients,
+    "long fragment equals short ones": fragments.check_long,
+    "carried state counts": fragments.check_carried_state,
+    "bptt_steps cuts gradients": fragments.check_bptt_steps,
+    "reset is initial state": isolation.check_reset_is_initial,
+    "no leak over reset": isolation.check_reset_leak,
+    "no gradient over reset": isolation.check_reset_gradient,
+    "no poison over reset": isolation.check_poison,
+    "no leak over lanes": isolation.check_lane_leak,
+    "no leak over lanes in training": isolation.check_lane_leak_in_training,
+    "no gradient over lanes": isolation.check_lane_gradient,
+    "state_dict round trip": training.check_state_dict,
+    "train_input is true": training.check_train_input,
+    "carries_gradient is true": training.check_carries_gradient,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """The result of one check.
+
+    Attributes:
+        name: what ought to hold.
+        passed: whether it does.
+        message: what was measured; for a failure what is wrong, where, how large, and what to do.
+    """
+
+    name: str
+    passed: bool
+    message: str
+
+
+def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = None) -> list[Finding]:
+    """Checks everything that a core promises, in float64, on a copy; the core stays as it is.
+
+    The copy is in eval mode, but for one check of the lanes in training mode.
+
+    Parameters that are zero throughout get small random values in the copy: nothing could be seen to leak
+    through a branch that is switched off. States are what the core itself makes of random inputs, so they
+    are legal ones. The first of `PREMISES` that fails is the last finding: the rest could not be judged.
+    Where the core cannot even be copied there is one finding, `copy`.
+
+    Args:
+        core: any core; it need not be in `CORES`.
+        seed: of inputs and perturbations.
+        rebuild: makes another core of the same kind and options. With it the check of checkpoints is a strict
+            one: into a core that was built anew.
+
+    Returns:
+        One finding for each check.
+    """
+    findings: list[Finding] = []
+    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+        torch.manual_seed(seed)
+        try:
+            trial = make_trial(core, rebuild)
+        except Exception as error:  # whatever somebody's class may raise
+            return [_raised("copy", error)]
+        for name, check in PREMISES.items():
+            findings.append(_judge(name, check, trial.fresh()))
+            if not findings[-1].passed:
+                return findings
+        return findings + [_judge(name, check, trial.fresh()) for name, check in PROMISES.items()]
+
+
+def _judge(name: str, check: Check, trial: Trial) -> Finding:
+    try:
+        return Finding(name, True, check(trial))
+    except BrokenPromiseError as broken:
+        return Finding(name, False, str(broken))
+    except Exception as error:  # whatever somebody's class may raise
+        return _raised(name, error)
+
+
+def _raised(name: str, error: Exception) -> Finding:
+    text = " ".join(str(error).split())
+    return Finding(name, False, f"raised {type(error).__name__}: {text}; this has to work")

@@ -1,0 +1,129 @@
+"""The one error a user sees: a line for each thing that is wrong, the legal values and the nearest one."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+
+class ExperimentError(ValueError):
+    """Something the user wrote is wrong: a file, a key, a value, an option or a checkpoint.
+
+    The command prints a line for each message on stderr and ends with exit code 2.
+
+    Args:
+        messages: What is wrong, each starting with the dotted path of the offender. Line breaks become
+            spaces, and what is said twice is kept once.
+
+    Attributes:
+        lines: The messages.
+    """
+
+    def __init__(self, *messages: str) -> None:
+        self.lines = tuple(dict.fromkeys(" ".join(message.split()) for message in messages))
+        super().__init__("; ".join(self.lines))
+
+
+class Errors:
+    """Collects what is wrong, so that a user sees all of it at once.
+
+    Example:
+        errors = Errors()
+        for key, value in section.items():
+            with errors.kept():
+                check(key, value)
+        errors.check()
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def add(self, error: ExperimentError) -> None:
+        """Keep an error instead of raising it.
+
+        Args:
+            error: What is wrong.
+        """
+        self.lines += error.lines
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keep the error that is raised inside, and go on behind."""
+        try:
+            yield
+        except ExperimentError as error:
+            self.add(error)
+
+    def check(self) -> None:
+        """Raise all that was kept as one error, if there is any.
+
+        Raises:
+            ExperimentError: with a line for each.
+        """
+        if self.lines:
+            raise ExperimentError(*self.lines)
+
+
+def unknown(path: str, name: object, known: Iterable[str], limit: int = 30) -> ExperimentError:
+    """An error for a value that is none of the known names.
+
+    Args:
+        path: Dotted path of the value.
+        name: The value.
+        known: The legal values.
+        limit: Where there are more, only the nearest are shown.
+
+    Returns:
+        For example `run: unknown 'PPOO'; did you mean 'PPO'? known: APPO, IMPALA, PPO`.
+    """
+    from engram.memory.options import unknown_message  # here, because it imports torch
+
+    return ExperimentError(unknown_message(path, name, _nearest(name, known, limit)))
+
+
+def unknown_key(path: str, key: str, known: Iterable[str], limit: int = 30) -> ExperimentError:
+    """An error for a key that a section does not have.
+
+    Args:
+        path: Dotted path of the section.
+        key: The key.
+        known: The section's keys.
+        limit: Where there are more, only the nearest are shown.
+
+    Returns:
+        For example `config.lrr: unknown key; did you mean 'lr'? known: gamma, lr`.
+    """
+    from engram.memory.options import unknown_key_message
+
+    return ExperimentError(unknown_key_message(path, key, _nearest(key, known, limit)))
+
+
+def _nearest(name: object, known: Iterable[str], limit: int) -> list[str]:
+    names = sorted(known)
+    if len(names) <= limit:
+        return names
+    return difflib.get_close_matches(str(name), names, n=8, cutoff=0.3) or names[:8]
+
+
+def reason(error: BaseException) -> str:
+    """The first line that says something in an exception's message.
+
+    Args:
+        error: Any exception. The class is named where the message alone would not say what is wrong.
+    """
+    lines = (line.strip() for line in str(error).splitlines())
+    first = next((line for line in lines if line), "")
+    if (first and isinstance(error, ValueError | OSError | ImportError)) or " " in first:
+        return first
+    return f"{type(error).__name__} {first}".strip()
+
+
+def last_words(traceback: str) -> str:
+    """What went wrong, in one line: the last exception of a traceback that says more than its class.
+
+    Args:
+        traceback: As Ray reports it from a worker, chained exceptions included.
+    """
+    lines = [line.strip() for line in traceback.strip().splitlines()]
+    said = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Died)\b.*: \S", line)]
+    return (said or lines or ["no message"])[-1]

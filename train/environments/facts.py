@@ -1,0 +1,438 @@
+"""Environments by id or class path: do they exist, take these settings, what do they know of themselves.
+
+What is neither ours nor Gymnasium's is tried out in a process of its own (`guard`), its first steps included.
+"""
+
+import importlib
+import inspect
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec, load_env_creator
+from gymnasium.vector import AutoresetMode
+
+from engram.train.console.errors import Errors, ExperimentError, reason, unknown, unknown_key
+from engram.train.environments import guard, hints
+from engram.train.environments.first_steps import check_spaces, play_first_batched_steps, play_first_steps
+
+NAMESPACE = "engram/"
+MODULE = "engram.envs:"  # what makes a Ray worker import our registrations
+_MAKE_KEYS = ("max_episode_steps", "render_mode", "disable_env_checker")  # gymnasium.make's own
+
+
+# How the runners of an algorithm make an environment: lanes of the columnar path (batched where one fits),
+# copies of the single form, or the batched form that the user asked stock RLlib for.
+Form = Literal["lanes", "copies", "batched"]
+
+
+@dataclass(frozen=True)
+class EnvFacts:
+    """What the header and the model need to know of an environment.
+
+    Attributes:
+        id: The id with its module, as `gymnasium.make` takes it in every process, or `module:Class`.
+        memory_delay: Env steps from the last sight of the cue to the first action that needs it, or None.
+        group_by: The info key by which results are split, or None.
+        remarks: What the header says about it.
+    """
+
+    id: str
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+    memory_delay: int | None
+    group_by: str | None
+    remarks: tuple[str, ...] = ()
+
+
+def qualified(env_id: str) -> str:
+    """The name under which every process finds an environment.
+
+    `engram/X-v0` -> `engram.envs:engram/X-v0`, with the module that registers it; a class path
+    `package.module.MyEnv` -> `package.module:MyEnv`.
+
+    Args:
+        env_id: An id or a class path as a user writes it.
+    """
+    if env_id.startswith(NAMESPACE):
+        return MODULE + env_id
+    module, name = _split(env_id)
+    return f"{module}:{name}" if module else env_id
+
+
+def written(env_id: str) -> str:
+    """An environment as a user writes it: without the module that makes ours known.
+
+    Args:
+        env_id: From `qualified`.
+    """
+    return env_id.removeprefix(MODULE)
+
+
+def short_name(env_id: str) -> str:
+    """What to call an environment in names and tables: `TMaze-v0`, `MyEnv`.
+
+    Args:
+        env_id: An id or a class path, as written or qualified.
+    """
+    return qualified(env_id).rpartition(":")[2].rpartition("/")[2]
+
+
+def _split(env_id: str) -> tuple[str, str]:
+    """The module that has to be imported, or an empty text, and the name that it makes known."""
+    if ":" in env_id or "." not in env_id or env_id in gym.registry:
+        module, _, name = env_id.rpartition(":")
+        return module, name
+    from engram.agents.columns.env_specs import split_module
+
+    return split_module(env_id)
+
+
+def find_spec(env_id: str) -> EnvSpec:
+    """Look an environment up.
+
+    Args:
+        env_id: A Gymnasium id, with or without `module:`, or a class path.
+
+    Raises:
+        ExperimentError: no such module or environment; names the nearest, or what to import or install.
+    """
+    importlib.import_module("engram.envs")
+    module, name = _split(qualified(env_id))
+    if module in ("", MODULE.rstrip(":")):
+        return _registered(name)
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise ExperimentError(
+            f"env: {module!r} in {env_id!r} is no module; legal: Name-v0, module:Name-v0, module:Class"
+        )
+    from engram.agents.columns import env_specs
+
+    try:
+        with _quiet():
+            return env_specs.find_spec(qualified(env_id))
+    except gym.error.Error:
+        hint = hints.newest_version(name)
+        raise _unregistered(name, hint) from None
+    except ValueError as error:
+        install = hints.how_to_install(module)
+        raise ExperimentError(f"{error}{f'; {install}' if install else ''}") from None
+
+
+def _registered(name: str) -> EnvSpec:
+    if name in gym.registry:
+        return gym.registry[name]
+    raise _unregistered(name, hints.hint(name))
+
+
+def _unregistered(name: str, hint: str | None) -> ExperimentError:
+    if hint is not None:
+        return ExperimentError(f"env: {name!r} is not registered; {hint}")
+    return unknown("env", name, gym.registry, limit=8)
+
+
+def _is_foreign(env_id: str) -> bool:
+    """Whether an environment has to be tried out: it is neither ours nor Gymnasium's, nor unknown anyway."""
+    importlib.import_module("engram.envs")
+    name = qualified(env_id)
+    if name.startswith(MODULE) or guard.seconds() == 0:
+        return False
+    if ":" in name:
+        return True
+    spec = gym.registry.get(name)
+    ours = spec is None or str(spec.entry_point).startswith("gymnasium.")
+    return not ours and guard.sees_registrations()
+
+
+def _guarded(task: Callable[..., Any], env_id: str, *arguments: Any) -> Any:
+    """What a task says of an environment, found out in a process of its own where that is due."""
+    if not _is_foreign(env_id):
+        return task(lambda doing: None, env_id, *arguments)
+    return guard.run_guarded(task, (env_id, *arguments), f"env: {env_id}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Gymnasium's advice on versions and render modes is not ours to repeat."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        previous = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(previous)
+
+
+def _attempt(make: Callable[[], Any], path: str) -> Any:
+    try:
+        with _quiet():
+            return make()
+    except Exception as error:  # an environment may raise anything for a setting it does not like
+        from engram.memory.blame import explain  # here, because it imports torch
+
+        meant = isinstance(error, ValueError | OSError | ImportError | gym.error.Error)
+        raise ExperimentError(f"{path}: {reason(error) if meant else explain(error)}") from None
+
+
+def probe(
+    env_id: str, env_config: Mapping[str, Any], form: Form = "lanes", path: str = "config.env_config"
+) -> EnvFacts:
+    """Build the environment once, as the runners will, and read what it says about itself.
+
+    Args:
+        env_id: Its id.
+        env_config: Its keyword arguments, `config.env_config` in an experiment.
+        form: How the runners make it.
+        path: Dotted path of its keyword arguments, for errors.
+
+    Raises:
+        ExperimentError: no such environment, an unknown setting, a value it refuses.
+    """
+    facts: EnvFacts = _guarded(_probe, env_id, dict(env_config), form, path)
+    return facts
+
+
+def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: Form, path: str) -> EnvFacts:
+    spec, subject, tried = find_spec(env_id), f"env: {env_id}", _is_foreign(env_id)
+    _check_keys(spec, env_config, form, path)
+    path = path if env_config else "env"
+    single = form != "batched" and spec.entry_point is not None
+    say("its constructor")
+    if form == "copies" and not single:
+        raise ExperimentError(
+            f"{subject} has a batched form only; set config.gym_env_vectorize_mode: vector_entry_point, or "
+            "run an algorithm on columns (`rllib list algorithms`) without that key"
+        )
+    if form == "batched":
+        env = _attempt(lambda: _stock_batched(spec, env_config), path)
+    elif single:
+        env = _attempt(lambda: gym.make(spec, **env_config), path)
+    else:
+        env = _make_lanes(env_id, 2, env_config, path)
+    check_spaces(env, subject, batched=not single)
+    facts = _facts(env_id, env)
+    if tried:
+        _try_out(env, say, subject)
+    env.close()
+    if form == "lanes" and single:
+        batched = tried and spec.vector_entry_point is not None
+        lanes = _make_lanes(env_id, 2 if batched else 1, env_config, path)
+        if batched:
+            check_spaces(lanes, subject, batched=True)
+            _try_out(lanes, say, subject)
+        lanes.close()
+    return facts
+
+
+def _try_out(env: Any, say: guard.Say, subject: str) -> None:
+    """First steps, but of an environment that says it may take minutes for its first problems."""
+    if "tells" in env.metadata:
+        return
+    with _quiet():
+        (play_first_batched_steps if hasattr(env, "num_envs") else play_first_steps)(env, say, subject)
+
+
+def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
+    """The keys of what an environment tells beside its first observation.
+
+    One that says so in its `metadata`, under `tells`, is not reset: first problems may take minutes to make.
+
+    Args:
+        env_id: Its id.
+        env_config: Its keyword arguments, as probed.
+
+    Raises:
+        ExperimentError: it cannot be reset.
+    """
+    keys: set[str] = _guarded(_info_keys, env_id, dict(env_config))
+    return keys
+
+
+def _info_keys(say: guard.Say, env_id: str, env_config: Mapping[str, Any]) -> set[str]:
+    say("its constructor")
+    env = _make_lanes(env_id, 1, env_config, "config.env_config")
+    try:
+        if "tells" in env.metadata:
+            return set(env.metadata["tells"])
+        say("reset()")
+        return {key for key in _attempt(env.reset, "env")[1] if not key.startswith("_")}
+    finally:
+        env.close()
+
+
+def _facts(env_id: str, env: Any) -> EnvFacts:
+    """Read a single environment, or a batched one."""
+    name = qualified(env_id)
+    newest = hints.newer_version(name) if name in gym.registry else None
+    return EnvFacts(
+        id=name,
+        observation_space=getattr(env, "single_observation_space", env.observation_space),
+        action_space=getattr(env, "single_action_space", env.action_space),
+        memory_delay=getattr(env.unwrapped, "memory_delay", None),
+        group_by=env.unwrapped.metadata.get("group_by"),
+        remarks=(f"env: {env_id} is an older version; the newest is {newest}",) if newest else (),
+    )
+
+
+def with_autoreset(env_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with `autoreset_mode: next_step` spelled as Gymnasium's AutoresetMode spells it.
+
+    Args:
+        env_config: The environment's keyword arguments.
+    """
+    mode = env_config.get("autoreset_mode")
+    named = isinstance(mode, str) and mode.upper() in AutoresetMode.__members__
+    return {**env_config, "autoreset_mode": str(mode).upper()} if named else dict(env_config)
+
+
+def _stock_batched(spec: EnvSpec, env_config: Mapping[str, Any]) -> Any:
+    env = gym.make_vec(
+        spec, num_envs=1, vectorization_mode="vector_entry_point", **with_autoreset(env_config)
+    )
+    if env.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP:
+        env.close()
+        raise ValueError("autoreset_mode: RLlib's own runners need next_step from a batched environment")
+    return env
+
+
+def _check_keys(
+    spec: EnvSpec, env_config: Mapping[str, Any], form: Form, path: str = "config.env_config"
+) -> None:
+    batched = spec.vector_entry_point
+    if form == "batched" and batched is None:
+        raise ExperimentError(
+            "config.gym_env_vectorize_mode: 'vector_entry_point' needs a batched form, "
+            f"{spec.id} has none; legal: sync, async"
+        )
+    parameters = _parameters(batched if form == "batched" else spec.entry_point or batched)
+    _check_required(parameters, {*spec.kwargs, *env_config, "num_envs"}, path)
+    if _takes_any(parameters):
+        return
+    known = parameters.keys() - {"self", "num_envs"}
+    extra = set(_MAKE_KEYS) if form != "batched" else set()
+    if form == "lanes" and batched is not None:
+        taken = _parameters(batched)
+        extra = extra if _takes_any(taken) else extra & taken.keys()
+    errors = Errors()
+    for key in env_config:
+        if key not in known | extra:
+            errors.add(unknown_key(path, key, known))
+    errors.check()
+
+
+def _parameters(creator: Any) -> Mapping[str, inspect.Parameter]:
+    """The arguments that make an environment."""
+    if isinstance(creator, str):
+        name = creator
+        creator = _attempt(lambda: load_env_creator(name), "env")
+    try:
+        return inspect.signature(creator).parameters
+    except (TypeError, ValueError):  # of a class that is not written in Python
+        return {"any": inspect.Parameter("any", inspect.Parameter.VAR_KEYWORD)}
+
+
+def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def _check_required(parameters: Mapping[str, inspect.Parameter], given: set[str], path: str) -> None:
+    for name, each in parameters.items():
+        variable = each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
+        if each.default is each.empty and not variable and name not in given:
+            raise ExperimentError(f"{path}.{name}: missing; the environment cannot be made without it")
+
+
+def make_batched(
+    env_id: str, lanes: int, env_config: Mapping[str, Any], path: str = "env_config"
+) -> gym.vector.VectorEnv[Any, Any, Any]:
+    """A batched environment that resets a lane in the step that ends its episode (SAME_STEP).
+
+    Args:
+        env_id: Its id.
+        lanes: Number of parallel environments.
+        env_config: Its keyword arguments.
+        path: Their dotted path, for errors.
+
+    Raises:
+        ExperimentError: as `probe`.
+    """
+    _guarded(_try_lanes, env_id, dict(env_config), path)
+    return _make_lanes(env_id, lanes, env_config, path)
+
+
+def _try_lanes(say: guard.Say, env_id: str, env_config: Mapping[str, Any], path: str) -> None:
+    """Makes and closes a lane, and resets and steps it, where an environment has to be tried out."""
+    if _is_foreign(env_id):
+        say("its constructor")
+        env = _make_lanes(env_id, 1, env_config, path)
+        _try_out(env, say, f"env: {env_id}")
+        env.close()
+
+
+def _make_lanes(
+    env_id: str, lanes: int, env_config: Mapping[str, Any], path: str
+) -> gym.vector.VectorEnv[Any, Any, Any]:
+    from engram.agents.columns.lanes import vectorize
+
+    _check_keys(find_spec(env_id), env_config, "lanes")
+    env: gym.vector.VectorEnv[Any, Any, Any] = _attempt(
+        lambda: vectorize(qualified(env_id), lanes, env_config), path
+    )
+    return env
+
+
+def make_rendered(
+    env_id: str, env_config: Mapping[str, Any], mode: Literal["rgb_array", "ansi"], wanted_by: str
+) -> gym.Env[Any, Any]:
+    """A single environment that renders.
+
+    Args:
+        env_id: Its id.
+        env_config: Its keyword arguments.
+        mode: Render mode.
+        wanted_by: The command or option that needs it, for errors.
+
+    Raises:
+        ExperimentError: it cannot render so, or as `probe`.
+    """
+    _guarded(_try_rendered, env_id, dict(env_config), mode, wanted_by)
+    return _make_rendered(env_id, env_config, mode, wanted_by)
+
+
+def _try_rendered(say: guard.Say, env_id: str, *arguments: Any) -> None:
+    if _is_foreign(env_id):
+        say("its constructor")
+        env: Any = _make_rendered(env_id, *arguments)
+        _try_out(env, say, f"env: {env_id}")
+        env.close()
+
+
+def _make_rendered(
+    env_id: str, env_config: Mapping[str, Any], mode: Literal["rgb_array", "ansi"], wanted_by: str
+) -> gym.Env[Any, Any]:
+    spec = find_spec(env_id)
+    if spec.entry_point is None:
+        raise ExperimentError(f"{wanted_by}: {env_id} has a batched form only; a single one is what renders")
+    modes = _render_modes(spec)
+    if mode not in modes:
+        kind = {"rgb_array": "to pixels", "ansi": "as text"}[mode]
+        raise ExperimentError(
+            f"{wanted_by}: {env_id} cannot render {kind}; its render modes: {', '.join(modes) or 'none'}"
+        )
+    if "render_mode" in env_config:
+        raise ExperimentError(f"--env-config.render_mode: {wanted_by} sets it to {mode!r}; leave it out")
+    _check_keys(spec, env_config, "copies", "--env-config")
+    env: gym.Env[Any, Any] = _attempt(lambda: gym.make(spec, render_mode=mode, **env_config), wanted_by)
+    return env
+
+
+def _render_modes(spec: EnvSpec) -> list[str]:
+    creator: Any = spec.entry_point
+    if isinstance(creator, str):
+        name = creator
+        creator = _attempt(lambda: load_env_creator(name), "env")
+    return list(getattr(creator, "metadata", {}).get("render_modes", []))

@@ -1,0 +1,156 @@
+"""One episode as a moving picture, a GIF or a film."""
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import imageio
+import numpy as np
+
+from engram.train.console.errors import ExperimentError
+from engram.train.console.files import check_out, naming
+from engram.train.environments.facts import make_rendered
+from engram.train.evaluation.policy import Array, make_policy
+
+MAX_FRAMES = 10_000
+SUFFIXES = (".gif", ".mp4")
+_LONGEST = 655_350  # ms that a GIF can show one picture
+_SIDE = 240  # pixels
+
+
+class Reel:
+    """Pictures in a row, and how long each is shown; one that equals the last prolongs that one.
+
+    Args:
+        pace: Milliseconds per picture.
+        hold: Milliseconds that an unchanging picture is shown at most, but no less than one pace.
+    """
+
+    def __init__(self, pace: float, hold: float) -> None:
+        self.pictures: list[Array] = []
+        self.durations: list[float] = []
+        self._pace, self._hold = pace, min(max(hold, pace), _LONGEST)
+
+    def add(self, picture: Array) -> None:
+        """Append a picture.
+
+        Args:
+            picture: RGB uint8 (height, width, 3).
+        """
+        if self.pictures and np.array_equal(picture, self.pictures[-1]):
+            self.durations[-1] = min(self.durations[-1] + self._pace, self._hold)
+        else:
+            self.pictures.append(picture)
+            self.durations.append(self._pace)
+
+    def write(self, file: Path) -> None:
+        """Write a GIF that plays for ever, or a film.
+
+        Args:
+            file: Where to; the suffix, one of `SUFFIXES`, says what.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        if file.suffix == ".mp4":
+            self._write_film(file)
+            return
+        duration = self.durations if len(self.pictures) > 1 else self.durations[0]
+        imageio.mimsave(file, self.pictures, format="GIF", duration=duration, loop=0)  # type: ignore[arg-type]
+
+    def _write_film(self, file: Path) -> None:
+        options: dict[str, Any] = {"format": "FFMPEG", "fps": 1000 / self._pace, "macro_block_size": 1}
+        film: Any = imageio.get_writer(file, **options)
+        with film:
+            for picture in self._frames():
+                film.append_data(_even(picture))
+
+    def _frames(self) -> Iterator[Array]:
+        """A picture for each pace that it is shown, as films have them."""
+        for picture, duration in zip(self.pictures, self.durations, strict=True):
+            for _ in range(max(1, round(duration / self._pace))):
+                yield picture
+
+
+def _even(picture: Array) -> Array:
+    """A picture with an even number of rows and columns, which is what films can hold."""
+    height, width = picture.shape[:2]
+    return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+
+
+def check_gif(text: str, env_id: str, env_config: Mapping[str, Any]) -> Path:
+    """Refuse, before any episode is played, what `write_gif` could not write.
+
+    Args:
+        text: The file, as typed.
+        env_id: The environment's id.
+        env_config: Its settings.
+
+    Returns:
+        The file.
+
+    Raises:
+        ExperimentError: a suffix of another kind, no such folder, no right to write there, a film without the
+            package that makes films, an environment that does not render.
+    """
+    file = check_out(text, "--gif", SUFFIXES)
+    if file.suffix == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise ExperimentError(
+            f"--gif {file}: needs one more package: pip install 'engram[video]'; or use .gif"
+        )
+    env: Any = make_rendered(env_id, env_config, "rgb_array", "--gif")
+    env.close()
+    return file
+
+
+def write_gif(
+    module: Any,
+    env_id: str,
+    env_config: Mapping[str, Any],
+    greedy: bool,
+    seed: int,
+    file: Path,
+    hold: float,
+) -> None:
+    """Play one episode in the single environment and write its frames.
+
+    Args:
+        module: An RLModule.
+        env_id: The environment's id.
+        env_config: Its settings.
+        greedy: The likeliest action; else drawn.
+        seed: Of the environment and of drawn actions.
+        file: Where to write, from `check_gif`.
+        hold: Seconds that an unchanging picture is shown at most.
+
+    Raises:
+        ExperimentError: the environment does not render, or the file cannot be written.
+    """
+    env: Any = make_rendered(env_id, env_config, "rgb_array", "--gif")
+    policy = make_policy(module, 1, greedy)
+    reel = Reel(1000 / env.unwrapped.metadata.get("render_fps", 10), 1000 * hold)
+    observation, _ = env.reset(seed=seed)
+    reel.add(_frame(env))
+    frames, ended, resets = 1, False, np.ones(1, dtype=bool)
+    while not ended and frames < MAX_FRAMES:
+        batch = (
+            {k: v[None] for k, v in observation.items()}
+            if isinstance(observation, dict)
+            else np.asarray(observation)[None]
+        )
+        action = policy.act(batch, resets)[0]
+        observation, _, terminated, truncated, _ = env.step(action)
+        ended, resets = bool(terminated or truncated), np.zeros(1, dtype=bool)
+        reel.add(_frame(env))
+        frames += 1
+    env.close()
+    with naming(f"--gif {file}"):
+        reel.write(file)
+
+
+def _frame(env: Any) -> Array:
+    """One rendered picture; a board of a few cells is enlarged to something visible."""
+    picture = np.asarray(env.render(), dtype=np.uint8)
+    factor = max(1, _SIDE // max(picture.shape[:2]))
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,0 +1,150 @@
+"""A trained module as something that acts: it carries the recurrent state and resets it at episode starts.
+
+Shapes: B lanes.
+"""
+
+import abc
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from ray.rllib.core.columns import Columns
+from ray.rllib.utils.spaces.space_utils import unsquash_action
+from torch import Tensor
+
+from engram.agents.models.actions import actions_in, counted_from_zero
+from engram.train.plans.build import is_columnar
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class Policy(abc.ABC):
+    """Acts in B lanes at once.
+
+    Args:
+        module: An RLModule.
+        lanes: B.
+        greedy: The likeliest action; else drawn.
+    """
+
+    def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
+        self.module = module.eval()
+        self.lanes = lanes
+        self.greedy = greedy
+        self._kind = module.get_inference_action_dist_cls()
+        self._distribution: Any = None
+
+    @abc.abstractmethod
+    def act(self, observations: Any, resets: Array) -> Array:
+        """Actions for one step; moves the recurrent state on.
+
+        Args:
+            observations: (B, ...) arrays, or a mapping of them.
+            resets: (B,) bool, true where the observation is the first of an episode.
+
+        Returns:
+            (B, ...) actions as the environment takes them.
+        """
+
+    def log_likelihood(self, actions: Array) -> Array | None:
+        """Natural logarithm of the probability that the last `act` gave to `actions`, (B,).
+
+        Args:
+            actions: (B, ...), as the environment takes them.
+
+        Returns:
+            None where the module names actions and no probabilities.
+        """
+        if self._distribution is None:
+            return None
+        drawn = actions_in(self.module.action_space).from_env(actions)
+        return np.asarray(self._distribution.logp(torch.as_tensor(drawn)))
+
+    def _decide(self, inputs: Tensor) -> Array:
+        if not bool(torch.isfinite(inputs).all()):
+            value = inputs[~torch.isfinite(inputs)][0].item()
+            raise FloatingPointError(f"action logits: {value:g}; the network's weights may be broken")
+        self._distribution = self._kind.from_logits(inputs)
+        chosen = self._distribution.to_deterministic() if self.greedy else self._distribution
+        return np.asarray(chosen.sample())
+
+
+class ColumnPolicy(Policy):
+    """A policy of the columnar path."""
+
+    def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
+        super().__init__(module, lanes, greedy)
+        self._state = module.initial_state(lanes)
+        self._actions = actions_in(module.action_space)
+
+    @torch.inference_mode()
+    def act(self, observations: Any, resets: Array) -> Array:
+        """See `Policy.act`."""
+        columns = _map(lambda leaf: torch.as_tensor(leaf)[None], observations)
+        outputs = self.module.forward_columns(columns, self._state, torch.as_tensor(resets)[None])
+        self._state = outputs.state
+        return self._actions.to_env(self._decide(outputs.action_dist_inputs[0]))
+
+
+class StockPolicy(Policy):
+    """A policy of stock RLlib: any module that speaks RLlib's interface, with state (LSTM) or without."""
+
+    def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
+        super().__init__(module, lanes, greedy)
+        self._first = _map(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
+        self._state = self._first
+
+    @torch.inference_mode()
+    def act(self, observations: Any, resets: Array) -> Array:
+        """See `Policy.act`; Box actions leave the module in -1 to 1."""
+        batch: dict[str, Any] = {Columns.OBS: _map(torch.as_tensor, observations)}
+        if self._first:
+            self._reset(torch.as_tensor(resets))
+            one_step = _map(lambda leaf: leaf[:, None], batch[Columns.OBS])
+            batch = {Columns.OBS: one_step, Columns.STATE_IN: self._state}
+        outputs = self.module.forward_inference(batch)
+        decides = Columns.ACTION_DIST_INPUTS in outputs  # value-based modules name the action itself
+        decision = outputs[Columns.ACTION_DIST_INPUTS if decides else Columns.ACTIONS]
+        if self._first:
+            self._state = outputs[Columns.STATE_OUT]
+            decision = decision[:, 0]
+        actions = self._decide(decision) if decides else np.asarray(decision)
+        return _to_env(actions, self.module.action_space)
+
+    def _reset(self, resets: Tensor) -> None:
+        def start(now: Tensor, first: Tensor) -> Tensor:
+            return torch.where(resets.reshape(-1, *[1] * (now.dim() - 1)), first, now)
+
+        self._state = _map(start, self._state, self._first)
+
+
+def make_policy(module: Any, lanes: int, greedy: bool) -> Policy:
+    """The policy for a module.
+
+    Args:
+        module: An RLModule.
+        lanes: B.
+        greedy: The likeliest action; else drawn.
+    """
+    kind = ColumnPolicy if is_columnar(module) else StockPolicy
+    return kind(module, lanes, greedy)
+
+
+def _to_env(actions: Array, space: gym.Space[Any]) -> Array:
+    """Actions in the module's range -> in the environment's, as RLlib's runners do."""
+    if isinstance(space, gym.spaces.Box):
+        return np.stack([unsquash_action(action, space) for action in actions])
+    return actions if counted_from_zero(space) is space else actions_in(space).to_env(actions)
+
+
+def _repeat(leaf: Any, lanes: int) -> Tensor:
+    """State of one lane -> (B, ...)."""
+    return torch.as_tensor(leaf)[None].repeat(lanes, *[1] * np.ndim(leaf))
+
+
+def _map(function: Callable[..., Tensor], tree: Any, *others: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _map(function, leaf, *(other[key] for other in others)) for key, leaf in tree.items()}
+    return function(tree, *others)

@@ -1,0 +1,245 @@
+"""The experiment file's own schema: what stands beside `config`, and how the command line changes it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from engram.train.console.errors import Errors, ExperimentError, unknown_key
+from engram.train.experiments import metrics, renames, swap
+from engram.train.experiments.loading import quotes_hint
+from engram.train.experiments.search import split_env
+from engram.train.experiments.todays import mapping, name_score, todays_config, todays_section, without_gone
+
+
+def _whole(value: Any) -> Any:
+    """1e6 is how people write a million steps: a float with a whole value counts as an integer."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class CheckpointSection(_Section):
+    """`checkpoint_config`: when to save and what to keep (Ray Tune's CheckpointConfig)."""
+
+    checkpoint_frequency: Annotated[Whole, Field(ge=0)] = 0  # iterations; 0: only at the end
+    checkpoint_at_end: bool = True
+    num_to_keep: Annotated[Whole, Field(ge=1)] | None = None
+    checkpoint_score_attribute: str | None = None
+    checkpoint_score_order: Literal["max", "min"] = "max"
+
+
+class Experiment(_Section):
+    """One experiment of a file.
+
+    Attributes:
+        name: Its key in the file, and its folder in the results.
+        run: The algorithm's name.
+        env: The environment's Gymnasium id or class path, or a search space of some.
+        stop: Result key -> value; training ends when one is reached.
+        config: The algorithm's settings, search spaces included, not yet checked.
+    """
+
+    name: str
+    run: str
+    env: str | dict[str, Any]
+    stop: dict[str, float] = {}
+    config: dict[str, Any] = {}
+    checkpoint_config: CheckpointSection = CheckpointSection()
+    num_samples: Annotated[Whole, Field(ge=1)] = 1
+    storage_path: str | None = None
+    max_failures: Annotated[Whole, Field(ge=-1)] = 0  # -1: try for ever
+    restore: str | None = None
+
+
+KEYS = tuple(key for key in Experiment.model_fields if key != "name")
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line changes in every experiment of the file.
+
+    Attributes:
+        settings: Dotted path in the experiment -> value (`--set` and the options that are short for one).
+        stop: Conditions that join or replace those of the file.
+        seeds: Number of trials with `config.seed` counting up, or None.
+    """
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    stop: Mapping[str, Any] = field(default_factory=dict)
+    seeds: int | None = None
+
+
+def read_experiments(
+    document: Any, overrides: Overrides, source: str = "file", errors: Errors | None = None
+) -> tuple[list[Experiment], list[str]]:
+    """Turn a document into checked experiments.
+
+    Args:
+        document: What `parse_yaml` returned.
+        overrides: Changes from the command line.
+        source: What to call the document in an error.
+        errors: Receives what is wrong, if it is to be shown together with what later checks find; the
+            experiments then lack what was refused.
+
+    Returns:
+        The experiments in file order, and notices: names of older RLlib versions, keys without effect, keys
+        of another core than the one that is named.
+
+    Raises:
+        ExperimentError: anything that is not an experiment, all of it at once; only without `errors`.
+    """
+    found = Errors() if errors is None else errors
+    experiments, notices = [], []
+    if isinstance(document, dict) and document:
+        for name, raw in document.items():
+            experiment, said = _read_one(name, raw, overrides, found)
+            experiments += [] if experiment is None else [experiment]
+            notices += [f"{name}: {text}" for text in said]
+    else:
+        expected = "expected `name: {env: ..., run: ..., stop: ..., config: ...}`, found no experiment"
+        found.add(ExperimentError(f"{source}: {expected}"))
+    if errors is None:
+        found.check()
+    return experiments, notices
+
+
+def _read_one(
+    name: str, raw: Any, overrides: Overrides, errors: Errors
+) -> tuple[Experiment | None, list[str]]:
+    if not re.fullmatch(r"\w[\w.+-]*", name) or len(name) > 100:
+        legal = "an experiment's name is its folder; legal: letters, digits, . _ + -"
+        errors.add(ExperimentError(f"{name!r}: {legal}"))
+        name = "experiment"
+    if not isinstance(raw, dict):
+        errors.add(ExperimentError(f"{name}: expected {{env: ..., run: ..., config: ...}}, got {raw!r}"))
+        return None, []
+    section, notices = todays_section(raw, name, errors)
+    config, old, said = todays_config(mapping(section, "config", name, errors), "config", errors)
+    section, former = section | {"config": config}, swap.types_of(config)
+    for path, value in overrides.settings.items():
+        with errors.kept():
+            set_dotted(section, path, value)
+    section = _known_keys(section, name, errors)
+    checkpoint = mapping(section, "checkpoint_config", name, errors)
+    name_score(checkpoint)
+    config = mapping(section, "config", name, errors)
+    _take_env(section, config, name, errors)
+    config, more = without_gone(config, section.get("run"), errors)
+    fixed = [path.removeprefix("config.") for path in overrides.settings]
+    config, swapped = swap.fitted(config, former, fixed)
+    with errors.kept():
+        _add_seeds(config, overrides.seeds)
+    stop, old_stop = renames.rename(mapping(section, "stop", name, errors), renames.METRICS, "stop", errors)
+    asked, old_asked = renames.rename(dict(overrides.stop), renames.METRICS, "--stop", errors)
+    section |= {"name": name, "config": config, "checkpoint_config": checkpoint}
+    section["stop"] = _checked_stop(stop | asked, str(section.get("run")), errors)
+    if renamed := [*old, *old_stop, *old_asked]:
+        notices.insert(0, f"names of older RLlib versions taken as: {', '.join(renamed)}")
+    experiment = _validate(section, errors)
+    return experiment, [*notices, *said, *more, *swapped]
+
+
+def _known_keys(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
+    for key in section:
+        if key not in KEYS:
+            errors.add(unknown_key(name, key, KEYS))
+    return {key: value for key, value in section.items() if key in KEYS}
+
+
+def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors: Errors) -> None:
+    """`env` may stand beside `run` or inside `config`."""
+    inside = config.pop("env", None)
+    if inside is not None and section.setdefault("env", inside) != inside:
+        errors.add(ExperimentError(f"config.env: {inside!r} here, {section['env']!r} beside `run`; keep one"))
+    for key, kind in (("env", "envs"), ("run", "algorithms")):
+        if section.get(key) is None:
+            errors.add(ExperimentError(f"{name}.{key}: missing; see `rllib list {kind}`"))
+
+
+def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
+    if seeds is None:
+        return
+    first = config.get("seed") or 0
+    if not isinstance(first, int) or isinstance(first, bool):
+        raise ExperimentError(f"--seeds: needs a whole number as config.seed to count from, got {first!r}")
+    config["seed"] = {"grid_search": [first + index for index in range(seeds)]}
+
+
+def _checked_stop(stop: dict[str, Any], run: str, errors: Errors) -> dict[str, float]:
+    checked = {}
+    for key, value in stop.items():
+        with errors.kept():
+            if not metrics.is_known(key, run):
+                raise unknown_key("stop", key, metrics.alike(key))
+            checked[key] = metrics.check_stop(key, value)
+    return checked
+
+
+def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
+    """Set `config.model.core.type` and the like in an experiment.
+
+    Args:
+        section: The experiment as written; changed in place.
+        path: Dotted path.
+        value: The new value.
+
+    Raises:
+        ExperimentError: the path does not start in an experiment, or runs through what is no mapping.
+    """
+    first, *rest = path.split(".")
+    if first not in KEYS and first not in renames.EXPERIMENT:
+        raise ExperimentError(
+            f"--set {path}: unknown {first!r}; did you mean 'config.{path}'? known: {', '.join(KEYS)}"
+        )
+    if first == "config" and rest:
+        rest[0] = renames.CONFIG.get(rest[0], rest[0])
+    keys = [*renames.EXPERIMENT.get(first, first).split("."), *rest]
+    here = section
+    for depth, key in enumerate(keys[:-1]):
+        inner = here.get(key)
+        if inner is not None and not isinstance(inner, dict):
+            raise ExperimentError(f"--set {path}: {'.'.join(keys[: depth + 1])} is {inner!r}, no mapping")
+        here[key] = dict(inner or {})
+        here = here[key]
+    here[keys[-1]] = value
+
+
+def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
+    """The experiment without what is wrong with it; None where it lacks an algorithm or an environment."""
+    checkpoint = section["checkpoint_config"]
+    for key in checkpoint:
+        if key not in CheckpointSection.model_fields:
+            errors.add(unknown_key("checkpoint_config", key, CheckpointSection.model_fields))
+    section["checkpoint_config"] = {
+        key: value for key, value in checkpoint.items() if key in CheckpointSection.model_fields
+    }
+    if not str(section.get("storage_path", "x")).strip():
+        errors.add(ExperimentError("storage_path: empty; leave it out for ~/ray_results"))
+    if isinstance(section.get("run"), dict):
+        written = f"run: expected one algorithm, got {section['run']!r}"
+        errors.add(ExperimentError(f"{written}; write an experiment for each into the file"))
+        return None
+    if section.get("env") is not None:
+        with errors.kept():
+            split_env(section["env"])
+    try:
+        return Experiment.model_validate(section)
+    except ValidationError as error:
+        wrong = set()
+        for each in error.errors():
+            path = ".".join(str(part) for part in each["loc"])
+            hint = quotes_hint(each["input"]) if each["type"] == "string_type" else ""
+            if path not in ("env", "run") or section.get(path) is not None:  # what is missing was said
+                errors.add(ExperimentError(f"{path}: {each['msg'].lower()}, got {each['input']!r}{hint}"))
+            wrong.add(each["loc"][0])
+    if {"env", "run"} & wrong:
+        return None
+    return Experiment.model_validate({key: value for key, value in section.items() if key not in wrong})

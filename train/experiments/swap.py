@@ -1,0 +1,275 @@
+"""Swapping a core, an encoder or a loss by one word: what of the other keys still holds.
+
+A section's `type` decides which of its keys mean something. Where a user changes that one word, keys of the
+old type are left behind. What the new type knows is kept; what only another one knows is dropped, with a
+notice; what none knows stays, and is refused where the section is checked.
+"""
+
+import dataclasses
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from engram.train.console.errors import ExperimentError
+from engram.train.environments.guard import alarm
+from engram.train.experiments.search import LISTS, kind_of, split
+
+Table = Mapping[str, type[Any]]
+Former = Mapping[str, Sequence[str]]
+"""Section -> types that it had before the command line changed it."""
+
+
+def _cores() -> Table:
+    from engram.memory import CORES
+    from engram.memory.thinking import THINKERS
+
+    return {**CORES, **THINKERS}
+
+
+def _encoders() -> Table:
+    from engram.agents.models.encoders import ENCODERS
+
+    return ENCODERS
+
+
+def _losses() -> Table:
+    from engram.memory.thinking import LOSSES
+
+    return LOSSES
+
+
+SECTIONS: dict[str, tuple[tuple[str, ...], Callable[[], Table]]] = {
+    "core": (("model", "core"), _cores),
+    "encoder": (("model", "encoder"), _encoders),
+    "loss": (("loss",), _losses),
+}
+"""Name of a section -> its place in `config`, and the types that have a name."""
+
+
+def types_of(config: Any) -> dict[str, list[str]]:
+    """The types that the sections of a `config` name, those of search spaces included.
+
+    Args:
+        config: As written.
+    """
+    return {name: _types(_at(config, place)) for name, (place, _) in SECTIONS.items()}
+
+
+def fitted(
+    config: Mapping[str, Any], former: Former, fixed: Collection[str] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """An experiment's `config` without the keys that belong to other types than its sections name.
+
+    A search space over types becomes one over whole sections, so that each trial holds what its type knows.
+
+    Args:
+        config: As written, overrides applied, search spaces included.
+        former: From `types_of`, before the overrides.
+        fixed: Dotted paths in `config` that the overrides set: their values are not left behind by anything.
+
+    Returns:
+        The settings, and a notice for each section that lost keys.
+    """
+    fit, notices = dict(config), []
+    if "loss" in config:
+        fit["loss"], said = _fit_section("loss", config["loss"], former, fixed)
+        notices += said
+    if "model" in config:
+        fit["model"], said = _fit_model(config["model"], former, fixed)
+        notices += said
+    return fit, list(dict.fromkeys(notices))
+
+
+def _fit_model(model: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
+    if not isinstance(model, dict):
+        return model, []
+    space, models = _listed(model)
+    if space:
+        fits = [_fit_model(each, former, fixed) for each in models]
+        said = [text for _, texts in fits for text in texts]
+        return ({space: [each for each, _ in fits]} if said else model), said
+    fit, notices = dict(model), []
+    for name in ("core", "encoder"):
+        if name in model:
+            fit[name], said = _fit_section(name, model[name], former, fixed)
+            notices += said
+    return _fit_kind(fit, notices)
+
+
+def _fit_kind(model: dict[str, Any], notices: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Drop what only recurrent cores, or only thinking ones, have beside them in `model:`."""
+    space, cores = _alternatives(model.get("core"))
+    fits = [_fit_beside(model | {"core": core}) for core in cores] if "core" in model else []
+    if not any(dropped for _, dropped in fits):
+        return model, notices
+    for fit, dropped in fits:
+        if dropped:
+            notices.append(f"model with core {fit['core']['type']}: drops {', '.join(dropped)}")
+    return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+
+
+def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    from engram.agents.models.choice import thinks
+    from engram.agents.models.recurrent import ModelConfig
+    from engram.agents.models.thinking import ThinkingConfig
+
+    if not _types(model["core"]) or _load(_types(model["core"])[0], _cores()) is None:
+        return model, []
+    one, other = (ThinkingConfig, ModelConfig) if thinks(model) else (ModelConfig, ThinkingConfig)
+    known, foreign = one.__dataclass_fields__, other.__dataclass_fields__
+    dropped = [key for key in model if key in foreign and key not in known]
+    if "encoder" in dropped and not _types(model["encoder"]):
+        dropped.remove("encoder")  # left behind by nothing, as no encoder is without a type
+    return {key: value for key, value in model.items() if key not in dropped}, dropped
+
+
+def _fit_section(name: str, section: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
+    """A section, or a search space over sections or their types, and what is said about it."""
+    place, rows = SECTIONS[name]
+    path = ".".join(place)
+    swap = _Swap(name, rows(), former.get(name, ()), {key.removeprefix(f"{path}.") for key in fixed})
+    space, sections = _alternatives(section)
+    swap.learn(_types(section))
+    fits = [swap.fit(each) for each in sections]
+    notices = [said for _, said in fits if said]
+    if not notices:
+        return section, []
+    return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+
+
+class _Swap:
+    """Takes the keys of other types out of sections of one name.
+
+    Args:
+        name: What a section is called.
+        table: The types that have a name.
+        former: Types that the section had before.
+        fixed: Keys that the user has just set, whose values are never dropped.
+    """
+
+    def __init__(self, name: str, table: Table, former: Sequence[str], fixed: Collection[str]) -> None:
+        self.name, self.fixed = name, fixed
+        self.table = dict(table)
+        self.learn(former)
+        self.former = [each for each in former if each in self.table]
+
+    def learn(self, names: Sequence[str]) -> None:
+        """Take in classes of the user's own."""
+        self.table |= {each: found for each in names if (found := _load(each, self.table)) is not None}
+
+    def fit(self, section: Any) -> tuple[Any, str]:
+        """A section without the keys of other types, and what is said about it."""
+        names = _types(section)
+        if len(names) != 1 or names[0] not in self.table:
+            return section, ""
+        type_ = self.table[names[0]]
+        owners = {each: _keys(self.table[each], section) for each in [*self.former, *self.table]}
+        known, foreign = owners[names[0]], set().union(*owners.values())
+        dropped = [key for key in section if key in foreign and key not in known and key != "type"]
+        if not dropped and not any(each != names[0] for each in self.former):
+            return section, ""
+        fit = {key: value for key, value in section.items() if key not in dropped}
+        parts = _owned(dropped, owners, len(self.former))
+        givers = self.former or [each for each, keys in owners.items() if keys.intersection(dropped)]
+        if refused := self._refused(type_, fit, givers):
+            key, why = refused
+            parts.append(f"{key} {json.dumps(fit.pop(key), default=str)} ({why})")
+        kept = [f"{key} {json.dumps(value, default=str)}" for key, value in fit.items() if key in known]
+        taken = f"takes {', '.join(kept)} (kept); " if kept else ""
+        return fit, f"{self.name} {names[0]}: {taken}drops {', '.join(parts)}" if parts else ""
+
+    def _refused(
+        self, type_: type[Any], section: Mapping[str, Any], givers: Sequence[str]
+    ) -> tuple[str, str] | None:
+        """A key whose value suits the type that it was written for, but not this one, and why."""
+        why = _complaint(type_, section)
+        for key, value in section.items() if why else ():
+            others = [self.table[each] for each in givers if key in _keys(self.table[each], section)]
+            right = any(not _complaint(other, {key: value}) for other in others)
+            rest = {one: section[one] for one in section if one != key}
+            if key not in self.fixed and right and not _complaint(type_, rest):
+                return key, why
+        return None
+
+
+def _complaint(type_: type[Any], section: Mapping[str, Any]) -> str:
+    """What a type has against a section; empty: nothing."""
+    from engram.memory.options import parse_options
+    from engram.memory.registry import expand_preset
+
+    try:
+        values, _ = split({key: value for key, value in section.items() if key != "type"}, "")
+        written_out = expand_preset(getattr(type_, "PRESETS", {}), values, "")
+        parse_options(getattr(type_, "Options", type_), written_out, "")
+    except (TypeError, ValueError) as error:  # TypeError: options of a user's own that are no dataclass
+        return str(error).removeprefix(".")
+    return ""
+
+
+def _alternatives(section: Any) -> tuple[str, list[Any]]:
+    """The kind of a search space over sections, or over the types of one, and the sections it holds."""
+    if not isinstance(section, dict):
+        return "", [section]
+    space, listed = _listed(section)
+    if space:
+        return space, listed
+    space, types = _listed(section.get("type"))
+    return space, [section | {"type": each} for each in types] if space else [section]
+
+
+def _listed(value: Any) -> tuple[str, list[Any]]:
+    """The kind of a search space that lists its values, and these; empty where it is none."""
+    kind = kind_of(value)
+    listed = next(iter(value.values())) if kind in LISTS else None
+    return (kind, listed) if isinstance(listed, list) else ("", [])
+
+
+def _types(section: Any) -> list[str]:
+    named = [each.get("type") for each in _alternatives(section)[1] if isinstance(each, dict)]
+    return [name for name in named if isinstance(name, str)]
+
+
+def _load(name: str, table: Table) -> type[Any] | None:
+    """The class of a name; None where there is none, which is refused where the section is checked."""
+    if name in table or ":" not in name:
+        return table.get(name)
+    from engram.memory.registry import load_object
+
+    try:
+        with alarm(f"{name}: its import"):
+            found = load_object(name, name)
+    except ExperimentError:  # it hangs
+        raise
+    except ValueError:
+        return None
+    return found if isinstance(found, type) else None
+
+
+def _keys(type_: type[Any], section: Mapping[str, Any]) -> set[str]:
+    """Keys that a type knows; `preset` only where it has one of that name."""
+    options = getattr(type_, "Options", type_)
+    known = (
+        {field.name for field in dataclasses.fields(options)} if dataclasses.is_dataclass(options) else set()
+    )
+    presets, preset = getattr(type_, "PRESETS", {}), section.get("preset")
+    return known | {"preset"} if presets and (not isinstance(preset, str) or preset in presets) else known
+
+
+def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -> list[str]:
+    """`pools, base (of low_pass)`: whose the dropped keys are, the old type's before anyone else's."""
+    left, parts = list(dropped), []
+    while left:
+        most = max(len(keys.intersection(left)) for keys in owners.values())
+        names = [name for name, keys in owners.items() if len(keys.intersection(left)) == most]
+        group = [key for key in left if key in owners[names[0]]]
+        alike = [name for name in names if owners[name].issuperset(group)]
+        alike = alike[:1] if names[0] in list(owners)[:first] else alike
+        parts.append(f"{', '.join(group)} (of {', '.join(alike[:3])}{', ...' if len(alike) > 3 else ''})")
+        left = [key for key in left if key not in group]
+    return parts
+
+
+def _at(config: Any, place: tuple[str, ...]) -> Any:
+    for key in place:
+        config = config.get(key) if isinstance(config, Mapping) else None
+    return config

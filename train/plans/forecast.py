@@ -1,0 +1,182 @@
+"""What numbers of an experiment come to when taken together: trials, updates, reports, checkpoints."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from engram.train.console.errors import ExperimentError, unknown
+from engram.train.experiments import metrics
+from engram.train.experiments.experiment import Experiment
+from engram.train.experiments.search import Domain, Path
+
+MAX_TRIALS = 10_000  # of one experiment; each has a folder, a process and a line on the screen
+
+SCORE = "checkpoint_config.checkpoint_score_attribute"
+_STEPS = ("timesteps_total", "num_env_steps_sampled_lifetime")
+
+
+def count_trials(samples: int, domains: Mapping[Path, Domain]) -> int:
+    """How many trials an experiment has: `num_samples` of each point of its grid.
+
+    Args:
+        samples: `num_samples`.
+        domains: The search spaces.
+    """
+    return samples * math.prod(domain.points() for domain in domains.values())
+
+
+def check_trials(experiment: Experiment, domains: Mapping[Path, Domain]) -> None:
+    """Refuse more trials than anyone can mean.
+
+    Args:
+        experiment: As written.
+        domains: Its search spaces.
+
+    Raises:
+        ExperimentError: says which numbers make them.
+    """
+    trials = count_trials(experiment.num_samples, domains)
+    if trials <= MAX_TRIALS:
+        return
+    factors = [f"num_samples {experiment.num_samples:,}"] if experiment.num_samples > 1 else []
+    factors += [
+        f"config.{'.'.join(place)} {domain.points():,} values"
+        for place, domain in domains.items()
+        if domain.kind == "grid_search"
+    ]
+    raise ExperimentError(
+        f"{experiment.name}: {trials:,} trials ({' x '.join(factors)}); legal: at most {MAX_TRIALS:,} of one "
+        "experiment"
+    )
+
+
+def check_metrics(experiment: Experiment, config: Any) -> None:
+    """Refuse a score that no result has, and what is measured in evaluations where there are none.
+
+    Args:
+        experiment: As written, the paths of `stop` checked.
+        config: From `build_config`.
+
+    Raises:
+        ExperimentError: names the path.
+    """
+    named = {f"stop.{path}": path for path in experiment.stop}
+    score = experiment.checkpoint_config.checkpoint_score_attribute
+    if score is not None:
+        if not metrics.is_known(score, experiment.run):
+            raise unknown(SCORE, score, metrics.alike(score))
+        named[SCORE] = score
+    for where, path in named.items():
+        if path.startswith("evaluation/") and not config.evaluation_interval:
+            raise ExperimentError(f"{where}: {path} needs evaluations; config.evaluation_interval is not set")
+
+
+def steps_per_report(config: Any) -> int | None:
+    """Env steps from one result to the next; None where that is not known beforehand.
+
+    Args:
+        config: From `build_config`.
+    """
+    update: int | None = getattr(config, "update_steps", None)
+    trained = int(config.min_train_timesteps_per_iteration or 0)  # RLlib counts a step once in each epoch
+    asynchronous = hasattr(config, "broadcast_interval")
+    if update is None or config.min_time_s_per_iteration or (trained and config.num_learners > 1):
+        return None
+    if asynchronous and (config.num_env_runners or trained):
+        return None
+    sampled = int(config.round_steps if asynchronous else update)
+    rounds = math.ceil(int(config.min_sample_timesteps_per_iteration or 0) / sampled)
+    return sampled * max(1, rounds, math.ceil(trained / (sampled * int(config.num_epochs))))
+
+
+def last_step(path: str, value: float, config: Any) -> int | None:
+    """Env steps after which a condition on steps is met; None where it is met exactly, or nobody knows.
+
+    Args:
+        path: What is measured.
+        value: The condition.
+        config: From `build_config`.
+    """
+    report = steps_per_report(config)
+    if report is None or path not in _STEPS or value % report == 0:
+        return None
+    return math.ceil(value / report) * report
+
+
+def _reports(experiment: Experiment, config: Any) -> int | None:
+    """Results until the first of the conditions that grow steadily is met, or None."""
+    report = steps_per_report(config)
+    counts = [math.ceil(v) for key, v in experiment.stop.items() if key == "training_iteration"]
+    if report is not None:
+        counts += [math.ceil(value / report) for key, value in experiment.stop.items() if key in _STEPS]
+    return min(counts, default=None)
+
+
+def notices(experiment: Experiment, config: Any, domains: Mapping[Path, Domain]) -> Iterator[str]:
+    """What will be otherwise than a reader of the settings would think.
+
+    Args:
+        experiment: As written.
+        config: From `build_config`, of the first trial.
+        domains: Its search spaces.
+    """
+    yield from _of_batches(config)
+    yield from _of_reports(experiment, config)
+    yield from _of_checkpoints(experiment)
+    for place, domain in domains.items():
+        written = [repr(value) for value in domain.arguments]
+        if domain.kind == "grid_search" and len(set(written)) < len(written):
+            twice = next(value for value in written if written.count(value) > 1)
+            yield f"config.{'.'.join(place)}.grid_search: {twice} stands there twice: its trials are repeated"
+
+
+def _of_batches(config: Any) -> Iterator[str]:
+    """Sizes that are rounded to whole fragments and whole lanes."""
+    update = getattr(config, "update_steps", None)
+    if update is None:
+        return
+    if update != config.total_train_batch_size:
+        yield (
+            f"config.train_batch_size_per_learner: an update takes whole fragments, {update:,} env steps "
+            f"over all learners, not {config.total_train_batch_size:,}"
+        )
+    sizes = config.minibatch_steps()
+    if config.minibatch_size is not None and set(sizes) != {config.minibatch_size}:
+        found = " or ".join(f"{size:,}" for size in sorted(set(sizes)))
+        yield (
+            f"config.minibatch_size: a learner's batch of {sum(sizes):,} env steps makes {len(sizes):,} "
+            f"minibatches of {found}, not of {config.minibatch_size:,}"
+        )
+
+
+def _of_reports(experiment: Experiment, config: Any) -> Iterator[str]:
+    """What waits for a result that comes after the end."""
+    reports = _reports(experiment, config)
+    if reports is None:
+        return
+    end = f"training ends after {reports:,} report{'s' if reports != 1 else ''}"
+    if (config.evaluation_interval or 0) > reports:
+        yield f"config.evaluation_interval: {config.evaluation_interval:,}, but {end}: nothing is evaluated"
+    keeping = experiment.checkpoint_config
+    if keeping.checkpoint_frequency > reports:
+        left = "only the last one is saved" if keeping.checkpoint_at_end else "nothing is saved"
+        yield f"checkpoint_config.checkpoint_frequency: {keeping.checkpoint_frequency:,}, but {end}: {left}"
+
+
+def _of_checkpoints(experiment: Experiment) -> Iterator[str]:
+    keeping = experiment.checkpoint_config
+    if keeping.checkpoint_frequency:
+        return
+    if not keeping.checkpoint_at_end:
+        yield (
+            "checkpoint_config: nothing is saved; checkpoint_frequency is 0 and checkpoint_at_end is false"
+        )
+        return
+    idle = {"num_to_keep": keeping.num_to_keep not in (None, 1)}
+    idle["checkpoint_score_attribute"] = keeping.checkpoint_score_attribute is not None
+    for name, said in idle.items():
+        if said:
+            yield (
+                f"checkpoint_config.{name} has no effect without checkpoint_frequency: the end's "
+                "checkpoint is the only one"
+            )

@@ -1,0 +1,187 @@
+"""What is said about an experiment before it trains."""
+
+from typing import Any
+
+from rich.console import Console
+
+from engram.train.experiments.search import split_env
+from engram.train.plans import build, forecast
+from engram.train.plans.plan import Plan
+
+MANY_SEEDS = 20  # more are not written out
+
+
+def rows(plan: Plan) -> list[tuple[str, str]]:
+    """Label and text of each line.
+
+    Args:
+        plan: A checked experiment.
+    """
+    config, env, module = plan.config, plan.env, plan.module
+    lines = [
+        ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
+        ("environment", _env(plan)),
+        ("observation", _space(env.observation_space)),
+        *([("scaling", module.scaling)] if module.scaling is not None else []),
+        ("actions", _space(env.action_space)),
+        ("core", _core(module)),
+        *_thinking(module.thinking),
+        ("lanes", _lanes(config)),
+        ("fragment", f"{config.get_rollout_fragment_length()} env steps"),
+        ("BPTT window", "none (no memory)" if module.window is None else f"{module.window} env steps"),
+    ]
+    if env.memory_delay is not None:
+        lines.append(("task delay", f"{env.memory_delay} env steps from cue to choice"))
+    lines += [
+        ("trials", f"{plan.trials}, seeds {_seeds(plan.seeds)}"),
+        ("stop", _stop(plan)),
+        ("device", build.device(config)),
+        *_precision(config),
+        *_resumed(plan),
+        ("results", plan.location),
+        *_remarks(plan),
+        ("TensorBoard", f"tensorboard --logdir {plan.location}"),
+    ]
+    return lines
+
+
+def warning(plan: Plan) -> str | None:
+    """A warning where gradients cannot reach from the choice back to the cue, and the core needs them.
+
+    Args:
+        plan: A checked experiment.
+    """
+    delay, module = plan.env.memory_delay, plan.module
+    if delay is None or module.window is None or not module.carries_gradient or module.window >= delay:
+        return None
+    return (
+        f"gradients reach back {module.window} env steps, the task's delay is {delay}, and {module.core} "
+        "bridges a delay by gradients through time: expect it not to learn what lies further back"
+    )
+
+
+def lost_values(plan: Plan) -> str | None:
+    """A warning where RLlib's V-trace forgets what follows the place at which it cuts an episode.
+
+    RLlib appends a step to each piece of an episode, for the value of what follows. That step is masked and
+    has a temporal difference of minus that value, which the recursion adds to the last real step.
+
+    Args:
+        plan: A checked experiment.
+    """
+    run = plan.experiment.run
+    if run not in ("IMPALA", "APPO"):
+        return None
+    return (
+        f"{run} of RLlib 2.60 takes the end of a fragment, and a time limit, for the end of all rewards (but "
+        "where model.max_seq_len cuts at the same step): later rewards count for little or nothing; "
+        "RecurrentIMPALA counts them"
+    )
+
+
+def notice(plan: Plan) -> str | None:
+    """A remark where several trials would do exactly the same.
+
+    Args:
+        plan: A checked experiment.
+    """
+    samples, seed = plan.experiment.num_samples, plan.config.seed
+    drawn = any(domain.kind != "grid_search" for domain in plan.domains.values())
+    if samples == 1 or seed is None or drawn:
+        return None
+    return (
+        f"num_samples {samples} repeats the same settings with the same seed: identical trials; "
+        f"for {samples} different seeds use --seeds {samples}"
+    )
+
+
+def print_header(plan: Plan, console: Console) -> None:
+    """Print it.
+
+    Args:
+        plan: A checked experiment.
+        console: Where to.
+    """
+    for label, text in rows(plan):
+        console.print(f"{label:<13}", style="bold", end="", highlight=False)
+        console.print(text, markup=False, highlight=False)
+    remarks = [("notice", remark) for remark in (*plan.env.remarks, *plan.module.remarks)]
+    _, slow = build.precision(plan.config) or (None, None)
+    for kind, said in (
+        ("warning", warning(plan)),
+        ("warning", lost_values(plan)),
+        ("notice", notice(plan)),
+        ("warning", slow),
+        *remarks,
+    ):
+        if said is not None:
+            console.print(f"{kind}: {said}", style="yellow", highlight=False)
+    for said in plan.notices:
+        console.print(f"notice: {said}", style="yellow", markup=False, highlight=False)
+
+
+def _env(plan: Plan) -> str:
+    names, searched = split_env(plan.experiment.env)
+    return names[0] if searched is None else f"{searched.kind} of {', '.join(names)}; shown is the first"
+
+
+def _space(space: Any) -> str:
+    low, high = getattr(space, "low", None), getattr(space, "high", None)
+    if low is None or high is None:
+        return str(space).replace("\n", " ")
+    return f"Box{space.shape} {space.dtype}, {low.min():g} to {high.max():g}"
+
+
+def _core(module: build.ModuleFacts) -> str:
+    if module.core_parameters is None:
+        return f"{module.core}, {module.parameters:,} parameters"
+    return f"{module.core}, {module.core_parameters:,} parameters of {module.parameters:,} in all"
+
+
+def _thinking(facts: build.ThinkingFacts | None) -> list[tuple[str, str]]:
+    if facts is None:
+        return []
+    steps = f"{facts.steps} iterations in training, {facts.test_steps} in tests"
+    depths = [f"{layers} layers in {n} iterations" for n, (layers, _) in facts.depths.items()]
+    tables = " and ".join(str(layers) for _, layers in facts.depths.values())
+    return [("thinking", steps), ("depth", f"{', '.join(depths)}; {tables} as the paper's tables count")]
+
+
+def _precision(config: Any) -> list[tuple[str, str]]:
+    asked = build.precision(config)
+    return [] if asked is None else [("precision", asked[0])]
+
+
+def _lanes(config: Any) -> str:
+    count = build.lanes(config)
+    runners = int(config.num_env_runners)
+    return f"{count} in the trial's process" if runners == 0 else f"{count} in {runners} env runners"
+
+
+def _resumed(plan: Plan) -> list[tuple[str, str]]:
+    return [] if plan.resumed is None else [("resuming", str(plan.resumed))]
+
+
+def _remarks(plan: Plan) -> list[tuple[str, str]]:
+    """What there is to say about where the results go."""
+    if plan.folder is None:
+        return [("", "(whether a run is there already, or trains there now, is not checked)")]
+    if plan.asked and plan.resumed is None:
+        return [("", f"(a new folder: {plan.asked} holds another run)")]
+    return []
+
+
+def _seeds(seeds: list[Any]) -> str:
+    texts = ["not set" if seed is None else str(seed) for seed in seeds]
+    return ", ".join(texts if len(texts) <= MANY_SEEDS else [*texts[:3], "...", texts[-1]])
+
+
+def _stop(plan: Plan) -> str:
+    conditions = []
+    for key, value in plan.experiment.stop.items():
+        last = forecast.last_step(key, value, plan.config)
+        rounded = (
+            f" ({last:,}: a report is {forecast.steps_per_report(plan.config):,} env steps)" if last else ""
+        )
+        conditions.append(f"{key} >= {value:,.10g}{rounded}")
+    return " or ".join(conditions) or "never (until Ctrl-C)"

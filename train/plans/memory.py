@@ -1,0 +1,80 @@
+"""What an experiment asks of a machine's memory, at the very least."""
+
+import os
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from engram.train.console.errors import ExperimentError
+from engram.train.environments.facts import EnvFacts
+
+PROCESS = 150 * 2**20  # bytes of its own that a process takes at least; a trial of a small network: 250 MB
+_ROW = 24  # bytes of one step of one lane beside its observation: rewards, values, log-probabilities, flags
+
+
+def total() -> int:
+    """Bytes of memory that this machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def check_lanes(config: Any, env: EnvFacts) -> None:
+    """Refuse more lanes to a runner than any machine like this one could hold.
+
+    Counted is one round of sampling, its observations and the columns beside them; the environments
+    themselves come on top.
+
+    Args:
+        config: From `build_config`.
+        env: The environment's spaces.
+
+    Raises:
+        ExperimentError: says how much it would take.
+    """
+    lanes, length = int(config.num_envs_per_env_runner), int(config.get_rollout_fragment_length())
+    needed = lanes * (length + 1) * (_ROW + _bytes(env.observation_space))
+    if needed > total():
+        key = "num_envs_per_env_runner" if lanes >= length else "rollout_fragment_length"
+        raise ExperimentError(
+            f"config.{key}: fragments of {length:,} steps of {lanes:,} lanes take {in_words(needed)} at "
+            f"least, this machine has {in_words(total())}"
+        )
+
+
+def check_processes(config: Any) -> None:
+    """Refuse more processes to a trial than this machine's memory holds.
+
+    Args:
+        config: From `build_config`.
+
+    Raises:
+        ExperimentError: says how many there would be.
+    """
+    runners = int(config.num_env_runners) + int(config.evaluation_num_env_runners)
+    processes = 1 + runners + int(config.num_learners)
+    if processes * PROCESS > total():
+        raise ExperimentError(
+            f"config.{'num_env_runners' if runners >= config.num_learners else 'num_learners'}: a trial of "
+            f"{processes:,} processes takes {in_words(processes * PROCESS)} at least, this machine has "
+            f"{in_words(total())}; for a cluster give --ray-address"
+        )
+
+
+def _bytes(space: spaces.Space[Any]) -> int:
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
+        return sum(_bytes(part) for part in parts)
+    if space.shape is None or space.dtype is None:
+        return 0
+    return int(np.prod(space.shape, dtype=np.int64)) * space.dtype.itemsize
+
+
+def in_words(size: float) -> str:
+    """A number of bytes as people read it.
+
+    Args:
+        size: Bytes.
+    """
+    units = ("bytes", "KB", "MB", "GB", "TB", "PB")
+    power = min(len(units) - 1, max(0, (int(size).bit_length() - 1) // 10))
+    return f"{size / 1024**power:,.1f} {units[power]}"

@@ -1,0 +1,160 @@
+"""Ray: what it is told, where it runs, and whether a trial fits."""
+
+import functools
+import logging
+import math
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from engram.train.console.errors import ExperimentError, reason
+from engram.train.plans import build, memory
+from engram.train.plans.plan import Plan
+
+
+@dataclass(frozen=True)
+class RayOptions:
+    """How to reach or start Ray.
+
+    Attributes:
+        address: An existing cluster's address; None starts Ray on this machine.
+        cpus: CPUs that a Ray started here may use; None: all.
+        gpus: GPUs likewise.
+        verbosity: 0 quiet, 1 also what Ray's workers print, 2 also Tune's own status.
+    """
+
+    address: str | None = None
+    cpus: int | None = None
+    gpus: int | None = None
+    verbosity: int = 0
+
+
+def check_resources(plan: Plan, options: RayOptions) -> None:
+    """Refuse what a Ray on this machine could never start.
+
+    Args:
+        plan: A checked experiment.
+        options: How Ray will be started.
+
+    Raises:
+        ExperimentError: a trial needs more than there is.
+    """
+    if options.address is not None:
+        return
+    for config in (plan.config, *plan.others):
+        _check_counts(config, options)
+        memory.check_lanes(config, plan.env)
+        memory.check_processes(config)
+
+
+def _check_counts(config: Any, options: RayOptions) -> None:
+    gpus = build.per_trial(config, "GPU")
+    if gpus > 0 and gpus > (have := _gpus(options)):
+        raise ExperimentError(
+            f"config.num_gpus_per_learner: a trial asks for {gpus:g} GPUs, there are {have}"
+        )
+    cpus = build.per_trial(config, "CPU")
+    if options.cpus is not None and cpus > options.cpus:
+        raise ExperimentError(
+            f"--ray-num-cpus {options.cpus}: one trial asks for {cpus:g} CPUs; legal: that or more"
+        )
+
+
+def notice(plan: Plan, options: RayOptions) -> str | None:
+    """A remark where one trial asks for more CPUs than this machine has; Ray is told that it has them.
+
+    Args:
+        plan: A checked experiment.
+        options: How Ray will be started.
+    """
+    cpus, have = build.per_trial(plan.config, "CPU"), os.cpu_count() or 1
+    if options.address is not None or options.cpus is not None or cpus <= have:
+        return None
+    return (
+        f"{plan.experiment.name}: one trial asks for {cpus:g} CPUs, this machine has {have}: its processes "
+        "will share them, and trials run one by one"
+    )
+
+
+def _gpus(options: RayOptions) -> int:
+    if options.gpus is not None:
+        return options.gpus
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def set_environment(options: RayOptions) -> None:
+    """Set what Ray and its workers read from the environment; before Ray is imported. What is set stays.
+
+    Args:
+        options: How Ray will be started.
+    """
+    defaults = {
+        "OMP_NUM_THREADS": "1",  # small tensors gain nothing from more; trials and runners share the cores
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "RAY_CHDIR_TO_TRIAL_DIR": "0",  # trials find the files that settings name where the command does
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_PRINT_ALL_TRIAL_ERRORS": "1" if options.verbosity else "0",
+        "TUNE_GLOBAL_CHECKPOINT_S": "5",  # s between two writes of results to the results folder
+        "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+    }
+    if options.verbosity < 2:
+        defaults |= {"PYTHONWARNINGS": "ignore", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    if options.address is None and not ({"RAY_AUTH_MODE", "RAY_AUTH_TOKEN"} & os.environ.keys()):
+        defaults |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    for name, value in defaults.items():
+        os.environ.setdefault(name, value)
+
+
+def start_ray(plans: list[Plan], options: RayOptions) -> None:
+    """Connect to a cluster, or start Ray on this machine with enough room for one trial.
+
+    Args:
+        plans: What is to run.
+        options: How.
+
+    Raises:
+        ExperimentError: no cluster at the given address, or Ray does not start here, nor when asked again.
+    """
+    import ray
+
+    level = (logging.ERROR, logging.WARNING, logging.INFO)[min(options.verbosity, 2)]
+    common = {"include_dashboard": False, "log_to_driver": options.verbosity > 0, "logging_level": level}
+    if options.verbosity:
+        logging.getLogger("ray.tune").setLevel(level)
+    if options.address is not None:
+        environment = {"env_vars": {"OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]}}
+        del common["include_dashboard"]
+        try:
+            ray.init(address=options.address, runtime_env=environment, **common)
+        except Exception as error:  # ConnectionError, RuntimeError, ValueError, by the kind of address
+            raise ExperimentError(f"--ray-address {options.address}: {reason(error)}") from None
+        return
+    needed = max(math.ceil(build.per_trial(plan.config, "CPU")) for plan in plans)
+    cpus = options.cpus or (needed if needed > (os.cpu_count() or 1) else None)
+    start = functools.partial(ray.init, address="local", num_cpus=cpus, num_gpus=options.gpus, **common)
+    try:
+        start()
+    except ValueError as error:  # an option that Ray refuses
+        raise ExperimentError(f"Ray could not be started on this machine: {reason(error)}") from None
+    except (
+        Exception
+    ) as error:  # where a part does not answer in time, as on a busy machine, a plain Exception
+        print(f"notice: Ray did not start ({reason(error)}); once more", file=sys.stderr)
+        _start_again(start)
+
+
+def _start_again(start: Callable[[], Any]) -> None:
+    import ray
+
+    ray.shutdown()
+    try:
+        start()
+    except Exception as error:
+        ray.shutdown()
+        raise ExperimentError(f"Ray could not be started on this machine, twice: {reason(error)}") from None

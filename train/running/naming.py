@@ -1,0 +1,70 @@
+"""What the folders of trials are called: `RecurrentPPO_TMaze-v0_lr=0.001_seed=2_1a2b3_00002`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial
+
+from engram.train.experiments.search import Domain, Path
+from engram.train.plans.build import space_path
+from engram.train.running.trials import env_name
+from engram.train.runs.labels import ABSENT, differing, find, label, short_keys
+
+ENV: Path = ("env",)
+
+
+class TrialNames:
+    """Names the trials of an experiment by the settings that tell them apart.
+
+    Args:
+        domains: Search spaces by their path in `config`.
+    """
+
+    def __init__(self, domains: Mapping[Path, Domain]) -> None:
+        self.keys = short_keys(differing(domains))
+
+    def settings(self, trial: Trial) -> dict[Path, Any]:
+        """The settings that tell a trial from the others, without those that it does not have.
+
+        Args:
+            trial: A Ray Tune trial.
+        """
+        found = {place: find(trial.config, space_path(place)) for place in self.keys}
+        found |= {ENV: env_name(trial)} if ENV in found else {}
+        return {place: value for place, value in found.items() if value is not ABSENT}
+
+    def label(self, trial: Trial) -> str:
+        """`lr=0.001 seed=2`: what a trial is called in tables; empty where nothing tells trials apart.
+
+        Args:
+            trial: A Ray Tune trial.
+        """
+        return " ".join(label(self.settings(trial), self.keys))
+
+    def folder(self, trial: Trial) -> str:
+        """The name of a trial's folder; its id makes it unique.
+
+        Args:
+            trial: A Ray Tune trial.
+        """
+        settings = {place: value for place, value in self.settings(trial).items() if place != ENV}
+        return "_".join(
+            [str(trial.trainable_name), env_name(trial), *label(settings, self.keys), trial.trial_id]
+        )
+
+
+class TagTrials(Callback):  # type: ignore[misc]
+    """Lets Tune's tag of a trial, which tables and reports show, say the same as the name of its folder.
+
+    Args:
+        names: Names the trials.
+    """
+
+    def __init__(self, names: TrialNames) -> None:
+        self.names = names
+
+    def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Set it; its number, which counts the trials, stays."""
+        number, _, _ = str(trial.experiment_tag).partition("_")
+        trial.set_experiment_tag(f"{number}_{self.names.label(trial)}".rstrip("_"))

@@ -1,0 +1,195 @@
+"""Going on where a run ended, however it ended."""
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ray.air.constants import EXPR_PROGRESS_FILE
+from ray.tune import CheckpointConfig, ResumeConfig
+from ray.tune.experiment import Trial
+
+from engram.train.console.errors import ExperimentError
+from engram.train.console.files import subfolders
+from engram.train.plans.changes import Resumed, allowed_changes
+from engram.train.plans.plan import Plan, resolved
+from engram.train.running.interrupt import SavingScheduler
+from engram.train.running.progress_csv import cut_half_line
+from engram.train.running.trials import StopConditions
+from engram.train.runs.checkpoints import newest_first, newest_whole, training_iteration
+from engram.train.runs.folders import runs_of
+from engram.train.runs.record import FILE as RECORD
+from engram.train.runs.record import read_record
+from engram.train.runs.results import REPORTS, read_reports
+from engram.train.runs.stored import newest_state, stored_trials
+from engram.train.runs.wholeness import is_whole
+
+
+def find_run(storage: Path, name: str, exact: bool) -> Path:
+    """The folder of the run that `--resume` means.
+
+    Args:
+        storage: The folder of all results.
+        name: The experiment's.
+        exact: The folder of this very name; else the newest run of the experiment that can be resumed.
+    """
+    runs = [storage / name] if exact else runs_of(storage, name)
+    return next((run for run in runs if newest_state(run) is not None), storage / name)
+
+
+def resumed(plan: Plan) -> Plan | None:
+    """A plan that goes on with what is in its folder; None where there is nothing to go on with.
+
+    Args:
+        plan: The experiment as it is asked for now, with the folder's name.
+
+    Raises:
+        ExperimentError: what was started there cannot be read, or had other settings.
+    """
+    if plan.folder is None or (trials := stored_trials(plan.folder)) is None:
+        return None
+    record = read_record(plan.folder)
+    if record is None:
+        raise ExperimentError(
+            f"--resume: {plan.folder / RECORD} is missing or broken: what the run was started with is not "
+            "known; start anew or use --restore CHECKPOINT"
+        )
+    changed = allowed_changes(record, resolved(plan), plan.folder)
+    found = Resumed(record, 0, len(trials), changed)
+    left = len(trials) - len(_finished(plan.folder, found, plan.experiment.stop))
+    return dataclasses.replace(plan, resumed=dataclasses.replace(found, left=left))
+
+
+def _finished(folder: Path, run: Resumed, stop: Mapping[str, float]) -> set[str]:
+    """Ids of the trials that stay finished: all that were, or those that have come to a new stop too.
+
+    Raises:
+        ExperimentError: a trial would have to go further and has no checkpoint to go on from.
+    """
+    over = {each.trial_id for each in stored_trials(folder) or () if each.status == Trial.TERMINATED}
+    if not run.new_stop or not over:
+        return over
+    conditions = StopConditions(stop)
+    for trial_folder in subfolders(folder):
+        trial_id = (read_record(trial_folder) or {}).get("trial_id")
+        reports = read_reports(trial_folder)
+        if trial_id not in over or not reports or conditions(str(trial_id), reports[-1]):
+            continue
+        if not any(is_whole(checkpoint) for checkpoint in trial_folder.glob("checkpoint_*")):
+            raise ExperimentError(
+                f"--resume: {trial_folder}: finished, without a whole checkpoint to go on from"
+            )
+        over.remove(str(trial_id))
+    return over
+
+
+class ResumingScheduler(SavingScheduler):
+    """Lets a resumed trial start from the newest checkpoint on disk.
+
+    Tune's own record of checkpoints is written every few seconds; after a `kill -9` it names an older
+    checkpoint than the newest, or one that has been deleted since.
+    """
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Called for every trial before it starts."""
+        if trial.status == Trial.PENDING and trial.storage is not None and trial.storage.trial_dir_name:
+            adopt_newest(trial)
+            for name in (REPORTS, EXPR_PROGRESS_FILE):
+                cut_half_line(Path(trial.storage.trial_fs_path) / name)
+        super().on_trial_add(tune_controller, trial)
+
+
+class ContinuingScheduler(ResumingScheduler):
+    """Lets a stored run go on with what has changed: where it stops, what it keeps, what it forgives.
+
+    Args:
+        plan: The stored run's plan.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        if plan.resumed is None or plan.folder is None:
+            raise ValueError("a new run does not go on")
+        self._finished = _finished(plan.folder, plan.resumed, plan.experiment.stop)
+        self._known = {each.trial_id for each in stored_trials(plan.folder) or ()}
+        self._experiment = plan.experiment
+
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Called for every stored trial first, and then for those that had not been made yet.
+
+        Raises:
+            ExperimentError: Tune could not read its record after all, and is about to start anew.
+        """
+        if self._known and trial.trial_id not in self._known:
+            raise ExperimentError(
+                "--resume: Tune cannot read its record; start anew or use --restore CHECKPOINT"
+            )
+        self._known = set()
+        self._apply(tune_controller, trial)
+        if trial.trial_id in self._finished:
+            trial.set_status(Trial.TERMINATED)
+            tune_controller.get_live_trials().discard(trial)
+        super().on_trial_add(tune_controller, trial)
+
+    def _apply(self, tune_controller: Any, trial: Trial) -> None:
+        """Tune has stored all of this, and reads it back in place of what it is given now."""
+        tune_controller._tune_controller._stopper = StopConditions(self._experiment.stop)
+        trial.max_failures = self._experiment.max_failures
+        manager = trial.run_metadata.checkpoint_manager
+        manager._checkpoint_config = CheckpointConfig(**self._experiment.checkpoint_config.model_dump())
+        trial.invalidate_json_state()
+        trial.run_metadata.invalidate_cache()
+
+
+def scheduler(plan: Plan) -> ResumingScheduler:
+    """What decides when a plan's trials start and end.
+
+    Args:
+        plan: A new run's, or a stored one's.
+    """
+    return ResumingScheduler() if plan.resumed is None else ContinuingScheduler(plan)
+
+
+def tune_options(plan: Plan) -> dict[str, Any] | None:
+    """What `tune.run` is told beside everything that a `Tuner` tells it.
+
+    Args:
+        plan: A new run's, or a stored one's.
+    """
+    if plan.resumed is not None:
+        go_on = ResumeConfig.ResumeType.RESUME
+        return {"resume_config": ResumeConfig(finished=go_on, unfinished=go_on, errored=go_on)}
+    return {"restore": plan.experiment.restore} if plan.experiment.restore else None
+
+
+def adopt_newest(trial: Trial) -> None:
+    """Make the newest whole checkpoint in a trial's folder the one it restarts from.
+
+    Args:
+        trial: A trial that Tune has restored.
+    """
+    folder = Path(trial.storage.trial_fs_path)
+    found = newest_whole(newest_first(list(folder.glob("checkpoint_*"))))
+    known = trial.checkpoint
+    if found is None and read_reports(folder):
+        print(f"notice: {folder}: no whole checkpoint, starts from its beginning", file=sys.stderr)
+    if found is None or (known is not None and Path(known.path) == found):
+        return
+    from ray.train._internal.session import _TrainingResult
+    from ray.tune import Checkpoint
+
+    manager = trial.run_metadata.checkpoint_manager
+    kept = [result for result in manager._checkpoint_results if Path(result.checkpoint.path).is_dir()]
+    manager._checkpoint_results = kept
+    metrics = _metrics(folder, training_iteration(found))
+    manager.register_checkpoint(_TrainingResult(Checkpoint.from_directory(str(found)), metrics))
+    trial.storage.current_checkpoint_index = int(found.name.rpartition("_")[2])
+    trial.invalidate_json_state()
+    trial.run_metadata.invalidate_cache()
+
+
+def _metrics(folder: Path, iteration: int) -> dict[str, Any]:
+    """The result that belongs to a checkpoint, as far as `result.json` has got."""
+    known = [report for report in read_reports(folder) if report.get("training_iteration", 0) <= iteration]
+    return {**(known[-1] if known else {}), "training_iteration": iteration}

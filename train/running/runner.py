@@ -1,0 +1,155 @@
+"""Runs plans on Ray Tune."""
+
+import math
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+
+from engram.train.console.errors import last_words, reason
+from engram.train.plans import build
+from engram.train.plans.plan import Plan, resolved
+from engram.train.running.cluster import RayOptions, start_ray
+from engram.train.runs.folders import ASKED
+from engram.train.runs.record import command_line, make_record, write_record
+
+
+def run(plans: list[Plan], options: RayOptions, console: Console) -> int:
+    """Train the plans one after the other.
+
+    Args:
+        plans: Checked experiments, each with a folder of its own.
+        options: How to start Ray.
+        console: For messages.
+
+    Returns:
+        The exit code: 0, 1 where a trial failed, 128 + signal where the user stopped the run.
+    """
+    from engram.train.running.interrupt import INTERRUPT
+
+    failed = 0
+    with INTERRUPT.listening():
+        start_ray(plans, options)
+        import ray
+
+        INTERRUPT.listen_again()
+        try:
+            for plan in plans:
+                if not INTERRUPT.requested:
+                    failed += _run_one(plan, options, console)
+        except KeyboardInterrupt:
+            print("Stopped without saving.", file=sys.stderr)
+        finally:
+            ray.shutdown()
+        if INTERRUPT.signal is not None:
+            return 128 + INTERRUPT.signal
+    return 1 if failed else 0
+
+
+def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
+    from ray.exceptions import RayError
+    from ray.tune import TuneError
+
+    if plan.resumed is not None and plan.resumed.left == 0:
+        console.print(f"{plan.experiment.name}: already finished", highlight=False)
+        return 0
+    try:
+        failed = _report(_tuner(plan, options).fit(), plan, console)
+    except (RayError, TuneError) as error:  # Ray itself went down, or Tune's own work failed
+        console.print(f"failed: {reason(error)}", style="red", markup=False, highlight=False)
+        failed = 1
+    console.print(f"results: {plan.location}", markup=False, highlight=False, soft_wrap=True)
+    return failed
+
+
+def _tuner(plan: Plan, options: RayOptions) -> Any:
+    """Tune's own, for a new run or a stored one; for that, it reads trials and their states from the folder.
+
+    `Tuner.restore` would take stop conditions and callbacks as they were stored too.
+    """
+    from ray import tune
+
+    from engram.train.running.board import BoardLogger
+    from engram.train.running.interrupt import EndWhenSaved
+    from engram.train.running.naming import TagTrials, TrialNames
+    from engram.train.running.progress import Progress
+    from engram.train.running.progress_csv import SameColumns
+    from engram.train.running.resume import scheduler, tune_options
+    from engram.train.running.trials import KeepBest, RecordTrials, StopConditions, trial_name
+    from engram.train.runs.stored import KeepState
+
+    experiment = plan.experiment
+    record = _record(plan)
+    recorder = RecordTrials(record, list(plan.domains))
+    names = TrialNames(plan.domains)
+    board = BoardLogger(record["experiment"], list(plan.domains))
+    callbacks = [
+        TagTrials(names),
+        Progress(experiment.stop),
+        recorder,
+        KeepBest(),
+        EndWhenSaved(),
+        SameColumns(),
+        board,
+    ]
+    if plan.folder is not None:
+        write_record(plan.folder, record)
+        callbacks.append(KeepState())
+    return tune.Tuner(
+        build.trainable(plan.config),
+        param_space=build.trial_space(plan.config, plan.domains),
+        tune_config=tune.TuneConfig(
+            num_samples=experiment.num_samples,
+            scheduler=scheduler(plan),
+            trial_name_creator=trial_name,
+            trial_dirname_creator=names.folder,
+        ),
+        run_config=tune.RunConfig(
+            name=experiment.name,
+            storage_path=plan.storage,
+            stop=StopConditions(experiment.stop),
+            callbacks=callbacks,
+            checkpoint_config=tune.CheckpointConfig(**experiment.checkpoint_config.model_dump()),
+            failure_config=tune.FailureConfig(max_failures=experiment.max_failures),
+            verbose=1 if options.verbosity > 1 else 0,
+        ),
+        _tuner_kwargs=tune_options(plan),
+    )
+
+
+def _record(plan: Plan) -> dict[str, Any]:
+    """A new run's record, or a stored one's with what has changed and the command by which it goes on."""
+    if plan.resumed is not None:
+        stored = plan.resumed.record
+        return {
+            **stored,
+            "experiment": resolved(plan),
+            "resumed": [*stored.get("resumed", []), command_line()],
+        }
+    named = {ASKED: plan.asked} if plan.asked else {}
+    return make_record(resolved(plan), plan.seeds) | named
+
+
+def _report(results: Any, plan: Plan, console: Console) -> int:
+    failed = 0
+    for result in results:
+        if result.error is not None:
+            failed += 1
+            text = f"failed: {last_words(str(result.error))} (all of it: {result.path}/error.txt)"
+            console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+        elif result.checkpoint is not None:
+            for line in _checkpoints(result, plan.experiment.checkpoint_config):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return failed
+
+
+def _checkpoints(result: Any, keeping: Any) -> Iterator[str]:
+    """Where the last checkpoint is and, where they have a score, the best one."""
+    yield f"checkpoint: {result.checkpoint.path}"
+    if keeping.checkpoint_score_attribute is not None:
+        path, order = keeping.checkpoint_score_attribute, keeping.checkpoint_score_order
+        scored = [kept for kept in result.best_checkpoints if not math.isnan(kept[1].get(path, math.nan))]
+        if scored:
+            best, metrics = (max if order == "max" else min)(scored, key=lambda kept: kept[1][path])
+            yield f"best checkpoint: {best.path} ({path} {metrics[path]:.4g})"

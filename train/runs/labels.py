@@ -1,0 +1,125 @@
+"""Settings as short texts: what trials are called by, in folders, tables and TensorBoard."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from engram.train.experiments.search import Domain, Path
+
+LONGEST_VALUE = 30  # characters of one value
+LONGEST_LABEL = 100  # characters of all settings; a folder's name may have 255
+
+
+def differing(domains: Mapping[Path, Domain]) -> list[Path]:
+    """The settings by which a search tells its trials apart, in the order of the file.
+
+    Values that are sections, such as `core: {grid_search: [{type: lstm}, {type: gru}]}`, are looked into.
+
+    Args:
+        domains: Search spaces by their place.
+    """
+    return [leaf for place, domain in domains.items() for leaf in _leaves(place, domain)]
+
+
+def _leaves(place: Path, domain: Domain) -> list[Path]:
+    values = list(domain.examples())
+    if not any(isinstance(value, dict) for value in values):
+        return [place] if any(value != values[0] for value in values) else []
+    flat = [_flat(value, place) for value in values]
+    leaves = dict.fromkeys(leaf for each in flat for leaf in each)
+    return [leaf for leaf in leaves if any(each.get(leaf) != flat[0].get(leaf) for each in flat)]
+
+
+def _flat(value: Any, place: Path) -> dict[Path, Any]:
+    if not isinstance(value, dict):
+        return {place: value}
+    return {leaf: one for key, inner in value.items() for leaf, one in _flat(inner, (*place, key)).items()}
+
+
+ABSENT = object()
+
+
+def find(config: Any, place: Path) -> Any:
+    """The value at a place, `ABSENT` where there is none.
+
+    Args:
+        config: Nested mappings.
+        place: Keys down to the value.
+    """
+    for key in place:
+        if not isinstance(config, Mapping) or key not in config:
+            return ABSENT
+        config = config[key]
+    return config
+
+
+def short_keys(places: Iterable[Path]) -> dict[Path, str]:
+    """A name for each place: its last key, with as many keys before it as tell it from the others.
+
+    Args:
+        places: Keys down to settings.
+    """
+    places = list(places)
+    return {place: next(_suffixes(place, [other for other in places if other != place])) for place in places}
+
+
+def _suffixes(place: Path, others: list[Path]) -> Iterator[str]:
+    for count in range(1, len(place)):
+        if all(other[-count:] != place[-count:] for other in others):
+            yield ".".join(place[-count:])
+    yield ".".join(place)
+
+
+def label(settings: Mapping[Path, Any], keys: Mapping[Path, str]) -> list[str]:
+    """`lr=0.001`, `type=lstm`, ...: each setting in characters that are safe in the name of a folder.
+
+    Args:
+        settings: Values by their place.
+        keys: What to call each place, from `short_keys`.
+
+    Returns:
+        One text for each setting, together not longer than `LONGEST_LABEL`.
+    """
+    texts, left = [], LONGEST_LABEL
+    for place, value in settings.items():
+        text = f"{safe(keys[place])}={shown(value)}"
+        left -= len(text) + 1
+        if left >= 0:
+            texts.append(text)
+    return texts
+
+
+def shown(value: Any) -> str:
+    """A value in safe characters: numbers as people write them, lists joined, too long texts cut.
+
+    Args:
+        value: Plain data.
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return "-".join(shown(one) for one in value)[:LONGEST_VALUE]
+    if isinstance(value, dict):
+        return "-".join(f"{safe(str(key))}={shown(one)}" for key, one in value.items())[:LONGEST_VALUE]
+    return safe(str(value))[:LONGEST_VALUE]
+
+
+def safe(text: str) -> str:
+    """A text with every character replaced that may be trouble in a path, a shell or a URL.
+
+    Args:
+        text: Any.
+    """
+    return re.sub(r"[^A-Za-z0-9._+-]+", "-", text)
+
+
+def natural(name: str) -> list[tuple[int, float, str]]:
+    """What to sort names by so that `seed=10` follows `seed=2`, and 0.001 follows 1e-05.
+
+    Args:
+        name: Any.
+    """
+    parts = re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", name)
+    return [(1, 0.0, part) if index % 2 == 0 else (0, float(part), part) for index, part in enumerate(parts)]

@@ -1,0 +1,209 @@
+"""What runs of `rllib train` have left on disk: their trials, with settings and reports."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engram.train.console.errors import ExperimentError, last_words
+from engram.train.console.files import mapping_at, parse_json, read_bytes, read_json, subfolders
+from engram.train.runs.labels import natural
+from engram.train.runs.record import FILE as RECORD
+from engram.train.runs.record import read_record
+from engram.train.runs.wholeness import ROOT_MARK
+
+REPORTS, FAILURE = "result.json", "error.txt"
+_COUNTS = ("training_iteration", "timesteps_total", "num_env_steps_sampled_lifetime", "time_total_s")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of an experiment.
+
+    Attributes:
+        folder: Where it lies.
+        experiment: The experiment's name.
+        env: The environment's id.
+        config: Its settings; where the experiment searches, those of this trial.
+        reports: What it reported, in the order of training.
+        unread: Lines of its reports that cannot be read, but for the last one, which may not be written yet.
+    """
+
+    folder: Path
+    experiment: str
+    env: str
+    config: dict[str, Any]
+    reports: list[dict[str, Any]]
+    unread: int = 0
+
+    @property
+    def name(self) -> str:
+        """The last two folders of its path: experiment and trial."""
+        return "/".join(self.folder.parts[-2:])
+
+    @property
+    def seed(self) -> int | None:
+        """Its seed, None where it has none."""
+        seed = self.config.get("seed")
+        return seed if isinstance(seed, int) else None
+
+    def unfinished(self) -> str:
+        """Why it has not reached its stop condition; empty where it has."""
+        if self.reports and self.reports[-1].get("done") is True:
+            return ""
+        try:
+            failure = read_bytes(self.folder / FAILURE).decode(errors="replace")
+        except OSError:
+            steps = env_steps(self.reports[-1]) if self.reports else 0
+            return f"still running or stopped, at {steps:,} env steps"
+        return f"failed: {last_words(failure)}"
+
+
+def read_trials(folder: Path) -> list[Trial]:
+    """The trials of an experiment, finished or not, by name.
+
+    Args:
+        folder: The experiment's folder; or a trial's, or that of one of its checkpoints: then this trial.
+
+    Raises:
+        ExperimentError: there is no such folder, or no whole trial in it.
+    """
+    if not folder.is_dir():
+        raise ExperimentError(f"{folder}: no such folder")
+    found = [(each, _settings(each)) for each in _trial_folders(folder)]
+    trials = [
+        Trial(each, *settings, *_read_lines(each)) for each, settings in found if isinstance(settings, tuple)
+    ]
+    if not trials:
+        broken = "; ".join(damaged_trials(folder))
+        raise ExperimentError(
+            broken
+            or f"{folder}: no trial of `rllib train` in it; expected the folder of an experiment or a trial"
+        )
+    return trials
+
+
+def damaged_trials(folder: Path) -> list[str]:
+    """Trials that `read_trials` leaves out because they cannot be read, and which of their files is to blame.
+
+    Args:
+        folder: As for `read_trials`.
+    """
+    found = [_settings(each) for each in _trial_folders(folder)]
+    return [fault for fault in found if isinstance(fault, str)]
+
+
+def _trial_folders(folder: Path) -> list[Path]:
+    if folder.name.startswith("checkpoint_") or (folder / ROOT_MARK).is_file():
+        folder = folder.absolute().parent
+    inner = "trial_config" in (read_record(folder) or {}) or (folder / REPORTS).is_file()
+    return [folder] if inner else sorted(subfolders(folder), key=lambda each: natural(each.name))
+
+
+def _settings(folder: Path) -> tuple[str, str, dict[str, Any]] | str | None:
+    """A trial's experiment, environment and settings; else what is damaged; None: it is no trial's folder."""
+    try:
+        record = read_json(folder / RECORD)
+    except FileNotFoundError:
+        return f"{folder / RECORD}: missing" if (folder / REPORTS).is_file() else None
+    except OSError as error:
+        return f"{folder / RECORD}: {error.strerror or error}"
+    except ValueError:
+        return f"{folder / RECORD}: broken, no JSON"
+    experiment = mapping_at(record, "experiment")
+    if experiment and "trial_config" not in record:
+        return None  # an experiment's own
+    config = mapping_at(record, "trial_config")
+    if not experiment or not isinstance(config.get("env_config") or {}, Mapping):
+        return f"{folder / RECORD}: broken, not as `rllib train` writes it"
+    env = str(config.get("env", experiment.get("env"))).rpartition(":")[2]
+    return str(experiment.get("name")), env, config
+
+
+def read_reports(trial_folder: Path) -> list[dict[str, Any]]:
+    """The reports of a trial, one for each training iteration.
+
+    A trial that went on from an older checkpoint has made some iterations twice; the later ones count.
+
+    Args:
+        trial_folder: Where `result.json` lies, or not yet.
+    """
+    return _read_lines(trial_folder)[0]
+
+
+def _read_lines(trial_folder: Path) -> tuple[list[dict[str, Any]], int]:
+    """The reports, and how many lines before the last cannot be read."""
+    try:
+        lines = read_bytes(trial_folder / REPORTS).splitlines()
+    except OSError:
+        return [], 0
+    reports: list[dict[str, Any]] = []
+    unread = 0
+    for number, line in enumerate(lines, start=1):
+        try:
+            report = parse_json(line)
+        except ValueError:
+            report = None
+        if not _is_report(report):
+            unread += number < len(lines)  # the last may be the one that is being written
+            continue
+        while reports and _iteration(reports[-1]) >= _iteration(report):
+            reports.pop()
+        reports.append(report)
+    return reports, unread
+
+
+def _is_report(report: Any) -> bool:
+    """Whether it is a mapping, and what is counted in it are numbers."""
+    counts = [report.get(key) for key in _COUNTS] if isinstance(report, dict) else [""]
+    return all(count is None or (isinstance(count, int | float) and math.isfinite(count)) for count in counts)
+
+
+def _iteration(report: dict[str, Any]) -> int:
+    return int(report.get("training_iteration") or 0)
+
+
+def lookup(result: Mapping[str, Any], key: str) -> Any:
+    """A value deep in a result, or None.
+
+    Args:
+        result: A result of an algorithm's iteration.
+        key: `env_runners/episode_return_mean` and the like.
+    """
+    here: Any = result
+    for part in key.split("/"):
+        here = here.get(part) if isinstance(here, Mapping) else None
+    return here
+
+
+def number_at(result: Mapping[str, Any], key: str) -> float | None:
+    """A number deep in a result; None where there is none, or one that is not finite.
+
+    What older versions told of episodes before the first one had ended is none either.
+
+    Args:
+        result: A result of an algorithm's iteration.
+        key: `env_runners/episode_return_mean` and the like.
+    """
+    value = lookup(result, key)
+    number = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if number and not _of_unfinished_episodes(result, key) else None
+
+
+def _of_unfinished_episodes(result: Mapping[str, Any], key: str) -> bool:
+    """Whether a key is about episodes, and none has ended; `run: Supervised` has answers instead of them."""
+    section, found, name = key.rpartition("env_runners/")
+    if not found or not name.startswith(("episode_", "success_rate")):
+        return False
+    ended = lookup(result, f"{section}env_runners/num_episodes_in_window")
+    return ended == 0 and lookup(result, "learners/default_policy/answers") is None
+
+
+def env_steps(result: Mapping[str, Any]) -> int:
+    """Env steps since the start of training, resumed parts included.
+
+    Args:
+        result: A result of an algorithm's iteration.
+    """
+    return int(result.get("timesteps_total") or result.get("num_env_steps_sampled_lifetime") or 0)
