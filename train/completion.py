@@ -82,7 +82,7 @@ def _described_cores(incomplete: str) -> Names:
 
 
 def _encoders(incomplete: str) -> Names:
-    return _begin(_keys("engram.agents", "encoders.py", "ENCODERS"), incomplete)
+    return _begin(_keys("engram.agents", "models/encoders.py", "ENCODERS"), incomplete)
 
 
 def _losses(incomplete: str) -> Names:
