@@ -12,7 +12,8 @@ from ray.train._internal.session import _TrainingResult
 from ray.tune import Checkpoint, CheckpointConfig
 
 from engram.train.console.errors import ExperimentError, last_words
-from engram.train.plans.changes import changed_settings
+from engram.train.plans import restore
+from engram.train.plans.changes import differences
 from engram.train.running.resume import adopt_newest
 from engram.train.running.trials import ScoredCheckpoints
 from engram.train.runs import checkpoints
@@ -254,10 +255,10 @@ def test_a_checkpoint_past_the_stop_is_refused(tmp_path, stop, message):
     state = {"training_iteration": 10, "metrics_logger": {"stats": stats}}
     (folder / "algorithm_state.pkl").write_bytes(pickle.dumps(state))
     if message is None:
-        checkpoints.check_unfinished(folder, stop)
+        restore.check_unfinished(folder, stop)
     else:
         with pytest.raises(ExperimentError, match=message):
-            checkpoints.check_unfinished(folder, stop)
+            restore.check_unfinished(folder, stop)
 
 
 def tune_trial(folder, known, kept):
@@ -326,10 +327,10 @@ def test_half_a_state_is_replaced_by_the_copy_that_was_whole(tmp_path):
     assert state.read_text() == whole
 
 
-def test_changed_settings():
+def test_differences_between_settings():
     before = {"run": "PPO", "config": {"lr": 1, "model": {"a": 1}}}
     now = {"run": "PPO", "config": {"lr": 2, "model": {"a": 1, "b": 2}}, "restore": "x"}
-    assert changed_settings(before, now) == ["config.lr", "config.model.b", "restore"]
+    assert list(differences(before, now)) == ["config.lr", "config.model.b", "restore"]
 
 
 def test_broken_records_are_none(tmp_path):

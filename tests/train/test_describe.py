@@ -16,7 +16,7 @@ from engram.envs import GAMES, IDS
 from engram.memory import CORES
 from engram.memory.options import Options, integer, integers, number, numbers
 from engram.memory.thinking import EXIT_RULES, LOSSES, THINKERS
-from engram.train.console import tables
+from engram.train.console import screen
 from engram.train.console.errors import ExperimentError
 from engram.train.describe import catalog, docstrings, kind_of
 from engram.train.describe.algorithms import algorithm
@@ -307,7 +307,7 @@ def test_lists_are_grouped_and_never_cut(typed):
 
 def test_in_a_terminal_texts_wrap_inside_their_column(monkeypatch, capsys):
     narrow = Console(width=60, force_terminal=True, color_system=None)
-    monkeypatch.setattr(tables, "Console", lambda **options: narrow)
+    monkeypatch.setattr(screen, "Console", lambda **options: narrow)
     monkeypatch.setattr("engram.train.describe.show.Console", lambda **options: narrow)
     show(core("linear_attention"))
     lines = capsys.readouterr().out.splitlines()
