@@ -220,15 +220,23 @@ def _annotations(config_class: type) -> Mapping[str, Any]:
         for builder in _BUILDERS:
             method = vars(cls).get(builder)
             if callable(method):
-                found |= {name: p.annotation for name, p in _signature(method).parameters.items()}
+                found |= {name: p.annotation for name, p in signature(method).parameters.items()}
     return found
 
 
-def _signature(method: Callable[..., Any]) -> inspect.Signature:
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A signature with its annotations; they stay text where they cannot be resolved.
+
+    Args:
+        function: A function, method or class.
+
+    Raises:
+        TypeError, ValueError: it has none.
+    """
     try:
-        return inspect.signature(method, eval_str=True)
-    except NameError:  # names that only a type checker imports
-        return inspect.signature(method)
+        return inspect.signature(function, eval_str=True)
+    except Exception:  # names that only a type checker imports, or anything an annotation may raise
+        return inspect.signature(function)
 
 
 def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:
