@@ -57,9 +57,13 @@ _HIDDEN = (
 
 # Inclusive bounds; RLlib itself checks few of them, and late.
 _AT_LEAST_ZERO = (0.0, float("inf"))
+_RATE = (0.0, 1e37)  # Adam's first step is ten times as large, and then too large for single precision
 _AT_LEAST_ONE = (1.0, float("inf"))
 RANGES: dict[str, tuple[float, float]] = {
+    "actor_lr": _RATE,
+    "alpha_lr": _RATE,
     "clip_param": _AT_LEAST_ZERO,
+    "critic_lr": _RATE,
     "delay_between_env_runner_restarts_s": _AT_LEAST_ZERO,
     "env_runner_health_probe_timeout_s": _AT_LEAST_ZERO,
     "env_runner_restore_timeout_s": _AT_LEAST_ZERO,
@@ -73,7 +77,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "gamma": (0.0, 1.0),
     "grad_clip": _AT_LEAST_ZERO,
     "lambda_": (0.0, 1.0),
-    "lr": _AT_LEAST_ZERO,
+    "lr": _RATE,
     "metrics_num_episodes_for_smoothing": _AT_LEAST_ONE,
     "min_sample_timesteps_per_iteration": _AT_LEAST_ZERO,
     "min_time_s_per_iteration": _AT_LEAST_ZERO,
@@ -89,6 +93,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "train_batch_size_per_learner": _AT_LEAST_ONE,
     "vf_clip_param": _AT_LEAST_ZERO,
     "vf_loss_coeff": _AT_LEAST_ZERO,
+    "world_model_lr": _RATE,
 }
 
 
