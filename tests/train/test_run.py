@@ -16,6 +16,7 @@ from rllib_process import command, environment, heed_ctrl_c
 from engram.train.runs import checkpoints
 from engram.train.runs.results import read_trials
 from engram.train.runs.scores import show_results
+from engram.train.runs.wholeness import CHECKSUMS, is_whole
 
 
 def processes(session):
@@ -288,6 +289,7 @@ def test_only_finished_episodes_stop_a_trial_and_a_reward_that_is_no_number_ends
     assert tensorboard_steps(trial) == [[240, 280, 320]]
     kept = sorted(trial.glob("checkpoint_*"))
     assert [checkpoint.name for checkpoint in kept] == ["checkpoint_000006", "checkpoint_000007"]
+    assert all((checkpoint / CHECKSUMS).is_file() and is_whole(checkpoint) for checkpoint in kept)
     weights = checkpoints.load_module(kept[-1]).state_dict().values()
     assert all(torch.isfinite(leaf).all() for leaf in weights)
     (row,) = show_results([str(tmp_path / "toll")], as_json=False)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from engram.train.choice import newest_checkpoint
 from engram.train.console.errors import Errors, ExperimentError
 from engram.train.console.screen import quiet
 from engram.train.environments.facts import EnvFacts, info_keys, probe, qualified, written
@@ -18,6 +17,7 @@ from engram.train.plans import build, forecast, settings
 from engram.train.plans.changes import Resumed
 from engram.train.plans.restore import check_fits, check_unfinished
 from engram.train.runs import storage
+from engram.train.runs.choice import newest_checkpoint
 
 MANY = 500  # variants; to check more takes long enough to say so
 

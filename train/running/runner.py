@@ -87,7 +87,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     from engram.train.running.progress import Progress
     from engram.train.running.progress_csv import SameColumns
     from engram.train.running.resume import scheduler, tune_options
-    from engram.train.running.trials import KeepBest, RecordTrials, StopConditions, trial_name
+    from engram.train.running.trials import KeepBest, KeepChecksums, RecordTrials, StopConditions, trial_name
     from engram.train.runs.stored import KeepState
 
     experiment = plan.experiment
@@ -100,6 +100,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
         Progress(experiment.stop),
         recorder,
         KeepBest(),
+        KeepChecksums(),
         EndWhenSaved(),
         SameColumns(),
         board,

@@ -6,9 +6,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from engram.train.choice import envs_of, tell_choice
 from engram.train.console.files import mapping_at, typed_path
 from engram.train.runs import checkpoints
+from engram.train.runs.choice import envs_of, tell_choice
 from engram.train.runs.record import read_record
 from engram.train.runs.results import number_at, read_reports
 from engram.train.runs.wholeness import fault, is_whole
