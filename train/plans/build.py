@@ -455,5 +455,18 @@ def per_trial(config: Any, resource: Literal["CPU", "GPU"]) -> float:
         config: From `build_config`.
         resource: Ray's name of it.
     """
+    return requested(config).get(resource, 0.0)
+
+
+def requested(config: Any) -> dict[str, float]:
+    """All resources that one trial asks Ray for, by Ray's names, and how much of each.
+
+    Args:
+        config: From `build_config`.
+    """
     request = trainable(config).default_resource_request(config.to_dict())  # type: ignore[attr-defined]
-    return float(sum(bundle.get(resource, 0) for bundle in request.bundles))
+    asked: dict[str, float] = {}
+    for bundle in request.bundles:
+        for name, amount in bundle.items():
+            asked[name] = asked.get(name, 0.0) + float(amount)
+    return asked
