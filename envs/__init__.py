@@ -69,22 +69,22 @@ register(
 register(
     "engram/Chess-v0",
     entry_point="engram.envs.puzzles.chess.env:Chess",
-    vector_entry_point="engram.envs.puzzles.chess.batched:BatchedChess",
+    vector_entry_point="engram.envs.puzzles.chess.env:BatchedChess",
 )
 register(
     "engram/ImageClassification-v0",
     entry_point="engram.envs.puzzles.image_classification.env:ImageClassification",
-    vector_entry_point="engram.envs.puzzles.image_classification.batched:BatchedImageClassification",
+    vector_entry_point="engram.envs.puzzles.image_classification.env:BatchedImageClassification",
 )
 register(
     "engram/Maze-v0",
     entry_point="engram.envs.puzzles.maze.env:Maze",
-    vector_entry_point="engram.envs.puzzles.maze.batched:BatchedMaze",
+    vector_entry_point="engram.envs.puzzles.maze.env:BatchedMaze",
 )
 register(
     "engram/PrefixSums-v0",
     entry_point="engram.envs.puzzles.prefix_sums.env:PrefixSums",
-    vector_entry_point="engram.envs.puzzles.prefix_sums.batched:BatchedPrefixSums",
+    vector_entry_point="engram.envs.puzzles.prefix_sums.env:BatchedPrefixSums",
 )
 register(
     "engram/Ponder-v0",

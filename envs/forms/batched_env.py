@@ -35,8 +35,9 @@ ALL = slice(None)
 class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
     """Many episodes at once, on plain arrays and one random generator.
 
-    A family supplies `_begin`, `_advance`, `_observe`, `_checked`, `_facts`, `_state` and `hidden_choices`.
-    Everything returned is the caller's to keep: later steps do not change it.
+    A family supplies `_begin`, `_advance`, `_observe`, `_checked`, `_facts`, `_state`, `hidden_choices` and,
+    for the arrays of its lanes, `_allocate`. Everything returned is the caller's to keep: later steps do not
+    change it.
 
     Info:
         As for the single form, each (B, ...); with SAME_STEP autoreset that of finished episodes is in
@@ -65,7 +66,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
             observation_space: of one lane.
             action_space: of one lane.
             group_by: the info key by which results are split, if any.
-            num_envs: number of lanes (B).
+            num_envs: number of lanes (B, default 1).
             autoreset_mode: when a finished lane begins anew: SAME_STEP (its last observation is in
                 `info["final_obs"]`) or NEXT_STEP (the next step's action is ignored, its reward 0); the enum,
                 its name or its value.
@@ -88,6 +89,10 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         self._lanes = np.arange(self.num_envs)
         self._pending = np.empty(0, dtype=np.int64)  # NEXT_STEP: finished, not yet begun anew
         self._started = False
+        self._allocate()
+
+    def _allocate(self) -> None:
+        """Make the arrays of the lanes; called once all arguments are checked."""
 
     @abstractmethod
     def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
-"""Base of the batched forms that follow rules, step by step, and are shown as boards of characters.
+"""Bases of the batched forms that follow rules, step by step, and are shown as boards of characters.
 
-B lanes, R rows, C columns.
+B lanes, R rows, C columns, K planes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 
 from engram.envs.arrays import Bytes, Ints
+from engram.envs.forms.actions import ACTIONS, LEGAL_ACTIONS
 from engram.envs.forms.batched_env import ALL, BatchedEnv, Lanes
 from engram.envs.forms.boards import RENDER_MODES, Look, check_render_mode
 from engram.envs.forms.rules import Rules
@@ -60,10 +61,10 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
             ValueError: an argument is not legal.
         """
         self.rules = rules
+        self.render_mode = check_render_mode(render_mode)
         self._actions = actions
         choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(actions)
         super().__init__(observation_space, choice, rules.group_by, num_envs, autoreset_mode)
-        self.render_mode = check_render_mode(render_mode)
 
     @abstractmethod
     def _boards(self, lanes: Lanes) -> Bytes:
@@ -107,3 +108,39 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
             lane = int(np.flatnonzero((whole < 0) | (whole >= self._actions))[0])
             raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {self._legal_actions}")
         return whole
+
+
+class BatchedGame(BatchedTask[RulesT]):
+    """Many games at once, seen as the planes of their boards.
+
+    A game supplies what `BatchedTask` asks for, `look` as an attribute of the class, and `_observe` only
+    where it knows a faster way than through the boards.
+    """
+
+    def __init__(
+        self,
+        rules: RulesT,
+        num_envs: int = 1,
+        render_mode: str | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+    ) -> None:
+        """Set up `num_envs` lanes.
+
+        Args:
+            rules: the game's parameters.
+            num_envs: number of lanes (B, default 1).
+            render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
+            autoreset_mode: when a finished lane begins anew, see `BatchedEnv`.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        super().__init__(rules, self.look.space, ACTIONS, num_envs, render_mode, autoreset_mode)
+
+    def _observe(self, lanes: Lanes) -> Bytes:
+        """Observations of the lanes, fresh, (lanes, R, C, K)."""
+        return self.look.observe(self._boards(lanes))
+
+    @property
+    def _legal_actions(self) -> str:
+        return LEGAL_ACTIONS

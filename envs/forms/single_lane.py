@@ -1,4 +1,4 @@
-"""Single form of what is made batched: one lane of it."""
+"""Single forms: one lane of a batched form."""
 
 from __future__ import annotations
 
@@ -7,24 +7,43 @@ from typing import Any, Generic, TypeVar
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
 
-from engram.envs.arrays import Array
+from engram.envs.arrays import Array, Bytes
 from engram.envs.forms.batched_env import BatchedEnv
+from engram.envs.forms.batched_task import BatchedTask
 from engram.envs.forms.copies import WholeCopies
+from engram.envs.forms.parameters import declare, parameters_of, read_meanings
 
 LaneT = TypeVar("LaneT", bound=BatchedEnv)
+TaskLaneT = TypeVar("TaskLaneT", bound=BatchedTask[Any])
 
 
 class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
-    """A batched form of one lane as a single environment; a family says in `metadata` how it is rendered."""
+    """A batched form of one lane as a single environment.
 
-    def __init__(self, lane: LaneT) -> None:
-        """Set up an environment.
+    `class Maze(SingleLane[BatchedMaze], of=BatchedMaze)` is made with the arguments of `BatchedMaze` but
+    `num_envs` and `autoreset_mode`, and renders as it does.
+    """
 
-        Args:
-            lane: made with one lane and NEXT_STEP autoreset.
-        """
-        self._lane = lane
+    _of: type[BatchedEnv]
+
+    def __init_subclass__(cls, of: type[BatchedEnv] | None = None, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if of is None:
+            return
+        cls._of = of
+        cls.metadata = {name: of.metadata[name] for name in ("render_modes", "render_fps")}
+        parameters = parameters_of(of)
+        del parameters["num_envs"], parameters["autoreset_mode"]
+        declare(cls, list(parameters.values()), read_meanings(of))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(f"{type(self).__name__}: of which batched form? class X(SingleLane, of=BatchedX)")
+
+    def _construct(self, given: dict[str, Any]) -> None:
+        lane: Any = self._of(**given, autoreset_mode=AutoresetMode.NEXT_STEP)
+        self._lane: LaneT = lane
         self._over = True
         self.render_mode = lane.render_mode
         self.metadata = {**type(self).metadata, "group_by": lane.metadata["group_by"]}
@@ -69,6 +88,30 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
         """Render what is seen, see the batched form; None without a render mode."""
         frames: Any = self._lane.render()
         return None if frames is None else frames[0]
+
+
+class SingleTask(SingleLane[TaskLaneT]):
+    """One lane of a task that follows rules and is shown as a board of characters."""
+
+    @property
+    def rules(self) -> Any:
+        """The task's parameters."""
+        return self._lane.rules
+
+    @property
+    def memory_delay(self) -> int:
+        """Env steps from cue to choice, see `engram.envs.forms.rules.Rules`."""
+        return self._lane.memory_delay
+
+    @property
+    def board(self) -> Bytes:
+        """The board as painted, before repaint: ASCII codes, uint8 (R, C).
+
+        Raises:
+            ResetNeeded: the environment was never reset.
+        """
+        board: Bytes = self._lane.board[0]
+        return board
 
 
 def _of_lane(info: dict[str, Any]) -> dict[str, Any]:

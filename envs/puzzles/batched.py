@@ -12,6 +12,7 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import create_empty_array
+from typing_extensions import override
 
 from engram.envs.arguments import check_keys, check_known
 from engram.envs.arrays import Array, Flags, Floats, Ints
@@ -56,8 +57,8 @@ class BatchedPuzzle(BatchedEnv):
 
         Args:
             puzzles: where problems come from; this environment's own, for it may be restarted.
-            num_envs: number of lanes (B).
-            reward: "exact" or "fraction".
+            num_envs: number of lanes (B, default 1).
+            reward: "exact" (default) or "fraction".
             render_mode: None or "rgb_array".
             autoreset_mode: when an answered lane shows the next problem, see `BatchedEnv`.
 
@@ -70,6 +71,9 @@ class BatchedPuzzle(BatchedEnv):
         super().__init__(
             puzzles.observation_space, puzzles.action_space, puzzles.group_by, num_envs, autoreset_mode
         )
+
+    @override
+    def _allocate(self) -> None:
         self._problems = self._blank()
         self._success = np.zeros(self.num_envs, dtype=np.bool_)
 

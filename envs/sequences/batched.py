@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arguments import check_flag, check_keys, check_known, check_options
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
@@ -39,17 +40,8 @@ class BatchedSequences(BatchedTask[SequenceTask]):
     Observation:
         uint8 (B, K), fresh at each step.
 
-    Args:
-        task: draws the sequences.
-        num_envs: number of lanes (B).
-        stagger: whether `reset` starts every lane at a random step of its first sequence, so that lanes are
-            not aligned in time. Only steps from there on are scored. Source: LP-RNN ("Concrete"), arXiv
-            1805.04955, section 5.1, "non-temporally-aligned minibatches".
-        render_mode: None, "ansi" or "rgb_array": the tokens shown so far, row by row.
-        autoreset_mode: see `BatchedEnv`.
-
-    Raises:
-        ValueError: an argument is not legal.
+    Source:
+        LP-RNN ("Concrete"), arXiv 1805.04955, section 5.1, has `stagger` ("non-temporally-aligned").
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
@@ -65,6 +57,21 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
+        """Set up `num_envs` lanes.
+
+        Args:
+            task: draws the sequences.
+            num_envs: number of lanes (B, default 1).
+            stagger: whether the first episode begins at a random step (default false), so that lanes are not
+                aligned in time; steps before it earn nothing.
+            render_mode: None, "ansi" (text) or "rgb_array": the tokens shown so far, row by row.
+            autoreset_mode: when a finished lane begins anew, see `BatchedEnv`.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
+        self.stagger = check_flag("stagger", stagger)
+        self.look = _look(task)
         tokens = len(task.alphabet)
         super().__init__(
             task,
@@ -74,10 +81,12 @@ class BatchedSequences(BatchedTask[SequenceTask]):
             render_mode,
             autoreset_mode,
         )
-        self.stagger = check_flag("stagger", stagger)
+
+    @override
+    def _allocate(self) -> None:
+        tokens, task = len(self.rules.alphabet), self.rules
         self._nothing = tokens  # instead of a token, once a sequence is over
         self._one_hot = np.eye(tokens + 1, tokens, dtype=np.uint8)
-        self.look = _look(task)
         self._hidden = {
             name: np.zeros((self.num_envs, *legal.shape), np.int64) for name, legal in task.hidden.items()
         }

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 
 from engram.envs.arguments import check_at_least, check_drawn, check_known, shown
 from engram.envs.arrays import Ints
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
@@ -75,6 +75,18 @@ class CopyingTask(SequenceTask):
 
     Tokens: 0 blank, 1 .. `symbols` the symbols, `symbols` + 1 the marker. Answers are the same without the
     marker. See `Copying` for the arguments.
+
+    Args:
+        symbols: number of kinds of symbols (default 8), 1 to 61.
+        span: env steps from the last symbol to the marker (default 50), at least 1: a number, a list to draw
+            from in each episode, or a range `{low: 5, high: 50}`, both ends included. More is to be kept
+            for longer.
+        length: number of symbols in the string (default 10), likewise. More is to be kept, log2(`symbols`)
+            bits for each.
+        mask: "recall" (default): only the answers to the last `length` steps count in a loss; "all": every
+            step does, and the right answer elsewhere is blank. Under "all" the mean cross-entropy of
+            remembering nothing is small: `chance.cross_entropy`, 0.297 nats with the defaults and 0.0945 with
+            a span of 200; read it beside the return, which counts the recall alone.
 
     Raises:
         ValueError: a value is not legal.
@@ -183,7 +195,11 @@ class CopyingTask(SequenceTask):
         )
 
 
-class Copying(SingleSequence):
+class BatchedCopying(Parametrized, BatchedSequences, task=CopyingTask):
+    """`Copying` in B lanes, each at its own place; see there for the task."""
+
+
+class Copying(SingleSequence, of=BatchedCopying):
     """A string of symbols, a long blank, a marker; then say the string.
 
     Description:
@@ -214,18 +230,6 @@ class Copying(SingleSequence):
         what answers without a memory reach.
 
     Arguments:
-        symbols: number of kinds of symbols (default 8), 1 to 61.
-        span: env steps from the last symbol to the marker (default 50), at least 1: a number, a list to draw
-            from in each episode, or a range `{low: 5, high: 50}`, both ends included. More is to be kept
-            for longer.
-        length: number of symbols in the string (default 10), likewise. More is to be kept, log2(`symbols`)
-            bits for each.
-        mask: "recall" (default): only the answers to the last `length` steps count in a loss; "all": every
-            step does, and the right answer elsewhere is blank. Under "all" the mean cross-entropy of
-            remembering nothing is small: `chance.cross_entropy`, 0.297 nats with the defaults and 0.0945 with
-            a span of 200; read it beside the return, which counts the recall alone.
-        stagger: whether the first episode begins at a random step (default false), so that lanes are not
-            aligned in time. What was not shown of it counts for nothing.
         render_mode: None, "ansi" (text: `.` blank, `1` .. symbols, `*` marker) or "rgb_array".
 
     Reset options:
@@ -236,42 +240,3 @@ class Copying(SingleSequence):
         RIMs, arXiv 1909.10893, section 4.1 and appendix C.5: spans of 50 for training and 200 for testing, a
         loss over all steps. The paper writes of digits 0-8; its published code draws 8 symbols, as here.
     """
-
-    def __init__(
-        self,
-        symbols: int = 8,
-        span: Drawn = 50,
-        length: Drawn = 10,
-        mask: str = "recall",
-        stagger: bool = False,
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(CopyingTask(symbols, span, length, mask), stagger, render_mode)
-
-
-class BatchedCopying(BatchedSequences):
-    """`Copying` in B lanes, each at its own place; see there for task and arguments."""
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        symbols: int = 8,
-        span: Drawn = 50,
-        length: Drawn = 10,
-        mask: str = "recall",
-        stagger: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `Copying` for the task's arguments, `BatchedSequences` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        task = CopyingTask(symbols, span, length, mask)
-        super().__init__(task, num_envs, stagger, render_mode, autoreset_mode)

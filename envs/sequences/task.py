@@ -6,7 +6,7 @@ P sequences, L steps of the longest one that can be drawn, K kinds of tokens.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 
 from engram.envs.arguments import shown, spread
 from engram.envs.arrays import Bytes, Flags, Floats, Ints
+from engram.envs.forms.rules import Rules
 
 Colour = tuple[int, int, int]
 
@@ -105,7 +106,7 @@ class Whole:
         return given.astype(np.int64)
 
 
-class SequenceTask(ABC):
+class SequenceTask(Rules):
     """Draws sequences of tokens with targets.
 
     Drawing has two halves, so that an episode can be had again: `draw` makes all random choices, as whole
@@ -126,16 +127,6 @@ class SequenceTask(ABC):
     @abstractmethod
     def longest(self) -> int:
         """Steps of the longest sequence that can be drawn (L)."""
-
-    @property
-    @abstractmethod
-    def group_by(self) -> str:
-        """The info key by which results are split, one of the facts."""
-
-    @property
-    @abstractmethod
-    def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`: the longest `delay` among the facts."""
 
     @property
     @abstractmethod

@@ -11,10 +11,10 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 
 from engram.envs.arguments import check_known, shown
 from engram.envs.arrays import Ints
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
@@ -81,6 +81,11 @@ VARIANTS: Mapping[str, Variant] = {
 @dataclass(frozen=True)
 class TemporalOrderTask(SequenceTask):
     """Parameters of Temporal Order, checked, and how its sequences are drawn; see `TemporalOrder`.
+
+    Args:
+        variant: "two_symbols" (default), "three_symbols", "low_frequency" or "order_only".
+        scale: factor on lengths and places (default 1.0), rounded; at least 0.1, or 0.4 where a marker is 8
+            steps long. A larger one is to be remembered for longer: 99 steps at most with the defaults.
 
     Raises:
         ValueError: a value is not legal.
@@ -206,7 +211,11 @@ def _scaled(ends: Range, scale: float) -> Range:
     return first, last
 
 
-class TemporalOrder(SingleSequence):
+class BatchedTemporalOrder(Parametrized, BatchedSequences, task=TemporalOrderTask):
+    """`TemporalOrder` in B lanes, each with a length of its own; see there for the task."""
+
+
+class TemporalOrder(SingleSequence, of=BatchedTemporalOrder):
     """Markers among distractors; at the end, say which they were, in their order.
 
     Description:
@@ -250,11 +259,6 @@ class TemporalOrder(SingleSequence):
         split by `label`. `chance` holds what answers without a memory reach.
 
     Arguments:
-        variant: "two_symbols" (default), "three_symbols", "low_frequency" or "order_only".
-        scale: factor on lengths and places (default 1.0), rounded; at least 0.1, or 0.4 where a marker is 8
-            steps long. A larger one is to be remembered for longer: 99 steps at most with the defaults.
-        stagger: whether the first episode begins at a random step (default false), so that lanes are not
-            aligned in time, as the source has it. Its answer counts, shown or not.
         render_mode: None, "ansi" (text, with the letters above) or "rgb_array".
 
     Reset options:
@@ -268,38 +272,3 @@ class TemporalOrder(SingleSequence):
         6b. LP-RNN ("Concrete"), arXiv 1805.04955, section 5.1, names what low_frequency is made of; its runs,
         and order_only, are this package's.
     """
-
-    def __init__(
-        self,
-        variant: str = "two_symbols",
-        scale: float = 1.0,
-        stagger: bool = False,
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(TemporalOrderTask(variant, scale), stagger, render_mode)
-
-
-class BatchedTemporalOrder(BatchedSequences):
-    """`TemporalOrder` in B lanes, each with a length of its own; see there for task and arguments."""
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        variant: str = "two_symbols",
-        scale: float = 1.0,
-        stagger: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `TemporalOrder` for the task's arguments, `BatchedSequences` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        task = TemporalOrderTask(variant, scale)
-        super().__init__(task, num_envs, stagger, render_mode, autoreset_mode)

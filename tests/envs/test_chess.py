@@ -9,8 +9,7 @@ import torch
 
 from engram.envs.puzzles import chess
 from engram.envs.puzzles.chess import csv_files
-from engram.envs.puzzles.chess.batched import BatchedChess
-from engram.envs.puzzles.chess.env import Chess
+from engram.envs.puzzles.chess.env import BatchedChess, Chess
 from engram.envs.puzzles.chess.generator import random_games, random_placements
 from engram.envs.puzzles.chess.mates import (
     mates_in_two,

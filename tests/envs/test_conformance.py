@@ -1,5 +1,6 @@
 """What every registered environment promises, single form and batched form."""
 
+import inspect
 import json
 import pickle
 import re
@@ -18,6 +19,7 @@ import engram.envs
 from engram.envs.conformance import require_vector_env
 from engram.envs.forms.batched_task import BatchedTask
 from engram.envs.forms.boards import RENDER_MODES
+from engram.envs.forms.parameters import read_meanings
 from engram.envs.games.oracles import ORACLES
 from engram.envs.puzzles import BatchedPuzzle
 
@@ -163,8 +165,17 @@ def test_classes_work_with_their_own_defaults(env_id):
 
 @every_id
 def test_the_docstring_is_a_page(env_id):
-    page = load_env_creator(gymnasium.spec(env_id).entry_point).__doc__
-    assert [section for section in SECTIONS if not re.search(rf"^    {section}:$", page, re.MULTILINE)] == []
+    page = inspect.getdoc(load_env_creator(gymnasium.spec(env_id).entry_point))
+    assert [section for section in SECTIONS if not re.search(rf"^{section}:$", page, re.MULTILINE)] == []
+
+
+@every_id
+@pytest.mark.parametrize("form", ["entry_point", "vector_entry_point"])
+def test_the_page_says_what_each_argument_means(env_id, form):
+    creator = load_env_creator(getattr(gymnasium.spec(env_id), form))
+    names = list(inspect.signature(creator).parameters)
+    assert list(read_meanings(creator)) == names
+    assert list(inspect.signature(creator.__init__).parameters) == ["self", *names]
 
 
 @every_id

@@ -8,9 +8,9 @@ from gymnasium.spaces import Box, Discrete, MultiBinary
 
 from engram.envs.data.splits import SETS, split_rng
 from engram.envs.puzzles import BatchedPuzzle, FixedPuzzles, Problems, Puzzle, Puzzles
-from engram.envs.puzzles.maze.batched import BatchedMaze
+from engram.envs.puzzles.maze.env import BatchedMaze
 from engram.envs.puzzles.ponder import BatchedPonder, Ponder
-from engram.envs.puzzles.prefix_sums.batched import BatchedPrefixSums
+from engram.envs.puzzles.prefix_sums.env import BatchedPrefixSums
 from engram.envs.puzzles.prefix_sums.puzzles import PrefixSums
 
 

@@ -5,17 +5,18 @@ All boards of the game are painted beforehand; a step picks one per lane. B lane
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
 from engram.envs.forms.actions import DOWN, UP
 from engram.envs.forms.batched_env import Lanes
-from engram.envs.forms.batched_game import BatchedGame
+from engram.envs.forms.batched_task import BatchedGame
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.games.cued_catch import rules
 from engram.envs.games.cued_catch.rules import CUES, TRIAL_FRAMES, CuedCatchRules, Hidden
 
@@ -29,7 +30,7 @@ _CUE_WITH_BAR = _CUE + CUES
 _NOTHING = _CUE_WITH_BAR + 2 * CUES
 
 
-class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
+class BatchedCuedCatch(Parametrized, BatchedGame[CuedCatchRules], task=CuedCatchRules):
     """`engram.envs.games.cued_catch.single.CuedCatch` in B lanes; see there for the task and its arguments.
 
     Observation:
@@ -38,32 +39,8 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
 
     look = rules.LOOK
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        initial_cue_duration: int = 10,
-        cue_duration: int = 10,
-        num_trials: int = 100,
-        reward_free_trials: int | Sequence[int] = 40,
-        always_show_ball_symbol: bool = False,
-        reward_sigma: float = 0.0,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `CuedCatch` for the game's arguments, `BatchedGame` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        game = CuedCatchRules(
-            initial_cue_duration,
-            cue_duration,
-            num_trials,
-            reward_free_trials,
-            always_show_ball_symbol,
-            reward_sigma,
-        )
-        super().__init__(game, num_envs, render_mode, autoreset_mode)
+    @override
+    def _allocate(self) -> None:
         self._signs_at, self._ages = _timetable(self.rules)
         boards = _all_boards()
         self._painted_boards = _as_items(boards)

@@ -27,6 +27,7 @@ from engram.envs.arguments import (
     spread,
 )
 from engram.envs.forms.boards import Look
+from engram.envs.forms.rules import Rules
 
 ROWS, COLS = 7, 12
 CUES = 4
@@ -99,18 +100,20 @@ class Hidden(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CuedCatchRules:
+class CuedCatchRules(Rules):
     """Parameters of Cued Catch, checked; the defaults are the paper's.
 
     Args:
-        initial_cue_duration: env steps that each cue is taught.
-        cue_duration: env steps that the cue of a trial is shown; a trial takes 7.
-        num_trials: balls to catch (N).
-        reward_free_trials: how many of them, from the first, earn nothing; or a sequence of such numbers to
-            draw from uniformly at each reset.
-        always_show_ball_symbol: the bar that tells the right ball is shown beside every cue (a control that
-            needs no memory).
-        reward_sigma: standard deviation of noise on the reward of a trial that is not reward-free.
+        initial_cue_duration: env steps that each cue is taught (default 10), at least 1.
+        cue_duration: env steps that the cue of a trial is shown (default 10), at least 1; a trial takes 7,
+            and with less the cue is gone when the balls arrive.
+        num_trials: number of trials (default 100), at least 1.
+        reward_free_trials: 0 to all of them, from the first, earn nothing (default 40); or a list to draw
+            from uniformly in each episode. This is what the memory is tested by: nothing rewards the use of a
+            cue before 7 steps a trial have passed, so each one more asks for 7 steps' longer memory (285 with
+            the default), and takes 1 from the best return.
+        always_show_ball_symbol: show the bar with every cue (default False): then no memory is needed.
+        reward_sigma: standard deviation of the noise on rewards (default 0), at least 0.
 
     Raises:
         ValueError: a value is not legal.

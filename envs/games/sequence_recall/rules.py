@@ -25,6 +25,7 @@ from engram.envs.arguments import (
 )
 from engram.envs.arrays import Ints
 from engram.envs.forms.boards import Look
+from engram.envs.forms.rules import Rules
 
 Mask = NDArray[np.bool_]
 
@@ -143,17 +144,22 @@ class Hidden(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SequenceRecallRules:
+class SequenceRecallRules(Rules):
     """Parameters of Sequence Recall, checked; the defaults are the paper's.
 
     The first four may each be a sequence of values, one of which is drawn uniformly at each reset.
 
     Args:
-        sequence_length: lights to remember (L).
-        demo_light_on_frames: env steps that each light is lit; below 2 counts as 2.
-        demo_light_off_frames: env steps of darkness before each light; below 2 counts as 2.
-        pause_frames: env steps from the last light until the player is free; below 2 counts as 2.
-        timeout_frames: env steps after which an episode ends; -1: never.
+        sequence_length: number of flashes (default 4), at least 1, or a list to draw from uniformly in each
+            episode, as may the next three be. A longer sequence is more to remember, 2 bits a flash, and for
+            longer.
+        demo_light_on_frames: env steps that each light is lit (default 60); below 2 counts as 2.
+        demo_light_off_frames: env steps of darkness before each light (default 30); below 2 counts as 2.
+        pause_frames: env steps from the last flash until the pen opens (default 1); below 2 counts as 2.
+            Longer flashes, darkness and pauses ask for the same four lights to be remembered for longer: 272
+            steps with the defaults for the first, (`sequence_length` - 1) (on + off) + pause; long flashes
+            also fill a memory that counts steps.
+        timeout_frames: env steps (default 1000); -1 for never.
 
     Raises:
         ValueError: a value is not legal.

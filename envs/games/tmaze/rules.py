@@ -28,6 +28,7 @@ from engram.envs.arguments import (
     spread,
 )
 from engram.envs.forms.boards import Look
+from engram.envs.forms.rules import Rules
 
 Mask = NDArray[np.bool_]
 
@@ -128,16 +129,19 @@ def _carve_maze(masks: Mapping[str, Mask], level: int) -> None:
 
 
 @dataclass(frozen=True)
-class TMazeRules:
+class TMazeRules(Rules):
     """Parameters of the T-maze, checked; the defaults are the paper's.
 
     Args:
-        level: size of the maze, 0 to 5, or a sequence of such to draw from uniformly at each reset.
-        teleport_delay: observations until the teleporter appears (it shows on frame `teleport_delay - 1`).
-        limbo_time: env steps between teleport and maze, 0 (no limbo) or at least 3; or a sequence of such to
-            draw from uniformly at each reset.
-        timeout_frames: env steps after which an episode ends; -1: never.
-        cue_after_teleport: the cue stays visible after the teleport (a control that needs no memory).
+        level: maze size 0 to 5 (default 4), or a list to draw from uniformly in each episode; corridor
+            lengths from the start to a leg are 7 to 90 cells.
+        teleport_delay: observations until the teleporter appears (default 50), at least 0.
+        limbo_time: env steps from the teleport to the maze (default 280), or a list to draw from uniformly in
+            each episode; 0 for no limbo, else at least 3. This is what the memory is tested by: the one bit
+            of the cue must outlive `limbo_time` + 1 steps, nearly all of which look alike, so a longer limbo
+            asks for a longer memory, not for a larger one.
+        timeout_frames: env steps (default 1000); -1 for never.
+        cue_after_teleport: keep the cue in sight to the end (default False).
 
     Raises:
         ValueError: a value is not legal.

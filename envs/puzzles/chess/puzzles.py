@@ -93,9 +93,24 @@ def make_chess(
     split: str = ONLINE,
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
-    path: str | Path | None = None,
+    path: str | None = None,
 ) -> Puzzles:
     """The problems that an environment's arguments ask for; see `engram.envs.puzzles.chess.env.Chess`.
+
+    Args:
+        level: of generated puzzles. "few" (default): mate in one with 5 to 9 men put down at random. "full":
+            mate in one from games of random moves, 20 men in the mean. "two": mate in two on boards as in
+            "few".
+        split: "online" (default): fresh puzzles without end, from the seed of `reset`, some 100 a second on
+            one core ("full": 40, "two": 6); "train", "valid" or "test": one of three finite sets, drawn epoch
+            by epoch.
+        data_seed: of the finite sets (default 0), at least 0: what is generated, or how a file's easy
+            puzzles are divided.
+        split_sizes: numbers of puzzles, `{"train": 2000, "valid": 500, "test": 500}` if they are generated,
+            `{"train": 480000, "valid": 120000, "test": 100000}` of a file.
+        path: a file of Lichess's puzzles (`.csv`, `.csv.zst`) or of `engram.envs.puzzles.chess.write_csv`; or
+            a folder with the published tensors (`data.pth` and `targets.pth` or `segm.pth`). Sorted by
+            rating, "train" and "valid" divide the easiest puzzles, "test" holds those that come next.
 
     Raises:
         ValueError: an argument is not legal, or `path` holds something else.

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
@@ -102,7 +101,7 @@ def make_images(
     split: str = ONLINE,
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
-    path: str | Path | None = None,
+    path: str | None = None,
     size: int | None = None,
     crop: bool = False,
     flip: bool = False,
@@ -111,6 +110,25 @@ def make_images(
     """The pictures that an environment's arguments ask for.
 
     See `engram.envs.puzzles.image_classification.env.ImageClassification`.
+
+    Args:
+        data: "digits" (default), "shapes", "cifar10", "svhn" or "emnist" (balanced).
+        split: "online" (default): pictures drawn one by one for ever, from the training set or, of shapes,
+            fresh; "train", "valid" or "test": a finite set, drawn epoch by epoch. "train" and "valid" divide
+            the authors' training set, "test" is their test set (of digits: the last 497 of 1797).
+        data_seed: by which "train" and "valid" are divided, and shapes are drawn (default 0), at least 0.
+        split_sizes: numbers of pictures. Default for shapes 10 000, 2 000 and 2 000, for digits 1 000, 300
+            and 497; for the others all, as in the paper, and nothing is left for "valid" unless it is asked
+            for, as in `{"valid": 5000}`.
+        path: the folder that holds the unpacked files of `cifar10` (`data_batch_1` to `_5` and `test_batch`,
+            or the same with `.bin`), `svhn` (`train_32x32.mat`, `test_32x32.mat`) or `emnist`
+            (`emnist-balanced-train-images-idx3-ubyte` and three more, with or without `.gz`).
+        size: side of a picture that is larger than the set's own: enlarged by a whole factor, with a black
+            border around it (default None: as it is).
+        crop: whether pictures of "online" and "train" are moved by up to 4 pixels each way (default False).
+        flip: whether half of them are mirrored, which makes other signs of digits and letters (default
+            False).
+        normalise: whether to subtract the mean and divide by the standard deviation (default True).
 
     Raises:
         ValueError: an argument is not legal, or `path` holds something else.

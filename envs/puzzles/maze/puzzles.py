@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary
@@ -98,9 +97,28 @@ def make_mazes(
     split: str = ONLINE,
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
-    path: str | Path | None = None,
+    path: str | None = None,
 ) -> Puzzles:
     """The problems that an environment's arguments ask for; see `engram.envs.puzzles.maze.env.Maze`.
+
+    Args:
+        positions: positions a side, odd, from 3 on (default 9).
+        style: "v1" (default) as described. "feb2021": as the first published renderer paints them, where some
+            pillars between four cells stay open: those without a wall to their south, to their east, and to
+            their north or west. Most mazes then have a way shorter than the tree's, and a third more than one
+            shortest way, of which the answer is one: no player can be right always.
+        pixels: side of a position in pixels, 2 (default) or 1 (a quarter of the picture, half of the way).
+        canvas: pixels a side of a black canvas on which a maze is put at random each time it is shown, at
+            least the S of the maze without one. Paper 1 has 32 for sizes 9, 11 and 13, in training and test.
+            Without it (default) the picture is as large as the maze needs.
+        split: "online" (default): fresh mazes without end, from the seed of `reset`; "train", "valid" or
+            "test": one of three finite sets made from `data_seed`, drawn epoch by epoch.
+        data_seed: of the finite sets (default 0), at least 0.
+        split_sizes: numbers of mazes, such as `{"train": 40000, "valid": 10000, "test": 10000}` (the default,
+            as in paper 2; 1000 each above 17 positions, where the published data have a test set only).
+        path: a folder with `inputs.npy` and `solutions.npy`, the published mazes of this size and style, to
+            be used instead of generated ones: of "v1" pictures of their natural size, of "feb2021" mazes in
+            the middle of 32 x 32 pixels. "test" takes all of them, "train" and "valid" share them 4 : 1.
 
     Raises:
         ValueError: an argument is not legal, or the files at `path` hold something else.

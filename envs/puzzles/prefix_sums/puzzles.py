@@ -81,9 +81,21 @@ def make_prefix_sums(
     split: str = ONLINE,
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
-    path: str | Path | None = None,
+    path: str | None = None,
 ) -> Puzzles:
     """The problems that the arguments of `engram.envs.puzzles.prefix_sums.env.PrefixSums` ask for.
+
+    Args:
+        bits: length of a string (default 32), at least 1.
+        split: "online" (default): fresh strings without end, from the seed of `reset`; "train", "valid" or
+            "test": one of three finite sets made from `data_seed`, drawn epoch by epoch. Strings of a
+            finite set that are shorter than 24 bits all differ, within and between the three sets.
+        data_seed: of the finite sets (default 0), at least 0.
+        split_sizes: numbers of strings, such as `{"train": 8000, "valid": 2000, "test": 10000}` (the
+            default, as in the paper; strings of less than 15 bits are divided 2 : 1/2 : 5/2).
+        path: a folder with `{bits}_data.npy` and `{bits}_targets.npy`, the published strings and sums
+            (P, bits) of zeros and ones, or the same as `.pth`, to be used instead of generated ones. "test"
+            takes all of them, "train" and "valid" share them 4 : 1.
 
     Raises:
         ValueError: an argument is not legal, or the files at `path` hold something else.
