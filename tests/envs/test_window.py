@@ -8,9 +8,9 @@ import pytest
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.error import DependencyNotInstalled
 from gymnasium.wrappers import HumanRendering
-from tests.envs.test_conformance import SHORT
 
 import engram.envs
+from tests.envs.test_conformance import SHORT
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*The HumanRendering wrapper is being applied")
 every_id = pytest.mark.parametrize("env_id", engram.envs.IDS)
