@@ -10,7 +10,7 @@ from gymnasium.error import DependencyNotInstalled
 from gymnasium.wrappers import HumanRendering
 
 import engram.envs
-from tests.envs.test_conformance import SHORT
+from tests.envs.test_conformance import short
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*The HumanRendering wrapper is being applied")
 every_id = pytest.mark.parametrize("env_id", engram.envs.IDS)
@@ -21,7 +21,7 @@ def test_the_window_follows_reset_and_step(env_id, monkeypatch):
     pygame = pytest.importorskip("pygame")
     monkeypatch.setenv("SDL_VIDEODRIVER", "dummy")
     seen, plain = (
-        gymnasium.make(env_id, render_mode=mode, **SHORT[env_id]) for mode in ("human", "rgb_array")
+        gymnasium.make(env_id, render_mode=mode, **short(env_id)) for mode in ("human", "rgb_array")
     )
     seen.metadata["render_fps"] = 0  # no waiting
 
@@ -40,7 +40,7 @@ def test_the_window_follows_reset_and_step(env_id, monkeypatch):
 @every_id
 def test_without_pygame_one_line_says_what_to_install(env_id, monkeypatch):
     monkeypatch.setitem(sys.modules, "pygame", None)
-    env = gymnasium.make(env_id, render_mode="human", **SHORT[env_id])
+    env = gymnasium.make(env_id, render_mode="human", **short(env_id))
     assert isinstance(env, HumanRendering)
     with pytest.raises(DependencyNotInstalled, match=r"^pygame is not installed, run `pip install .*`$"):
         env.reset(seed=0)
