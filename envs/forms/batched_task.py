@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arrays import Bytes, Ints
 from engram.envs.forms.actions import ACTIONS, LEGAL_ACTIONS
@@ -72,7 +73,7 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
 
     @property
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`."""
+        """Env steps from cue to choice, see `engram.envs.forms.rules.Rules`."""
         return self.rules.memory_delay
 
     @property
@@ -96,8 +97,8 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
         """The legal actions in words."""
         return f"0 to {self._actions - 1}"
 
+    @override
     def _checked(self, actions: Any) -> Ints:
-        """See `BatchedEnv`."""
         given = np.asarray(actions)
         if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
             raise ValueError(

@@ -82,7 +82,7 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
 
     @property
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`."""
+        """Env steps from cue to choice, see `engram.envs.forms.rules.Rules`."""
         return self.rules.memory_delay
 
     @property

@@ -87,12 +87,12 @@ class BatchedPuzzle(BatchedEnv):
         self._check_started()
         return self._problems
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedEnv`."""
         return {"problem": self.problems.take(np.array([lane]))}
 
+    @override
     def restart(self) -> None:
-        """See `BatchedEnv`."""
         self.puzzles.restart()
 
     def render(self) -> tuple[Any, ...] | None:
@@ -101,13 +101,13 @@ class BatchedPuzzle(BatchedEnv):
             return None
         return tuple(self.puzzles.picture(observation) for observation in self.problems.observations)
 
+    @override
     def get_state(self) -> dict[str, Any]:
-        """See `BatchedEnv`."""
         facts = {name: values.copy() for name, values in self._problems.facts.items()}
         return super().get_state() | {"facts": facts, "puzzles": self.puzzles.get_state()}
 
+    @override
     def set_state(self, state: Mapping[str, Any]) -> Array:
-        """See `BatchedEnv`."""
         self._problems = (
             self._blank()
         )  # arrays of its own: those on show are the puzzles' and a caller's, too
@@ -180,8 +180,8 @@ class BatchedPuzzle(BatchedEnv):
             "success": self._success,
         }
 
+    @override
     def _checked(self, actions: Any) -> Array:
-        """See `BatchedEnv`."""
         given, space = np.asarray(actions), self.single_action_space
         choices = int(space.n) if isinstance(space, Discrete) else 2
         shape = self.action_space.shape

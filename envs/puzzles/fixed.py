@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from engram.envs.arguments import check_known
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
@@ -47,8 +48,8 @@ class FixedPuzzles(Puzzles):
             self._problems = self._problems()
         return self._problems
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
-        """See `Puzzles`."""
         in_epochs = self.order == "epochs"
         rows = self._next(rng, count) if in_epochs else rng.integers(self.problems.size, size=count)
         return self.source.present(rng, self.problems.take(rows))
@@ -64,16 +65,16 @@ class FixedPuzzles(Puzzles):
             filled, self._place = filled + len(part), self._place + len(part)
         return rows
 
+    @override
     def solved(self, actions: Array, targets: Array, masks: Flags) -> Flags:
-        """See `Puzzles`."""
         return self.source.solved(actions, targets, masks)
 
+    @override
     def fraction(self, actions: Array, targets: Array, masks: Flags) -> Floats:
-        """See `Puzzles`."""
         return self.source.fraction(actions, targets, masks)
 
+    @override
     def picture(self, observation: Array) -> Bytes:
-        """See `Puzzles`."""
         return self.source.picture(observation)
 
     def restart(self) -> None:
@@ -84,6 +85,6 @@ class FixedPuzzles(Puzzles):
         """The present epoch's order, and how far it has come."""
         return {"epoch": self._epoch.copy(), "place": self._place}
 
+    @override
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """See `Puzzles`."""
         self._epoch, self._place = np.copy(state["epoch"]), int(state["place"])

@@ -95,11 +95,11 @@ class BatchedSequences(BatchedTask[SequenceTask]):
 
     @property
     def chance(self) -> Chance:
-        """See `Chance`."""
+        """How good answers without a memory are."""
         return self.rules.chance
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedEnv`."""
         choices = {name: values[lane].tolist() for name, values in self._hidden.items()}
         return choices | {START: int(self._start[lane])}
 
@@ -146,8 +146,9 @@ class BatchedSequences(BatchedTask[SequenceTask]):
             )
         return starts
 
+    @override
     def _lane_bytes(self) -> int:
-        """See `BatchedEnv`; sequences as drawn and as kept, a few numbers for each step."""
+        """Adds sequences as drawn and as kept, a few numbers for each step."""
         return super()._lane_bytes() + 40 * self.rules.longest
 
     def _blank(self) -> Sequences:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from typing_extensions import override
 
 from engram.envs.arguments import check_at_least, check_drawn, check_known, shown
 from engram.envs.arrays import Ints
@@ -117,39 +118,39 @@ class CopyingTask(SequenceTask):
         return check_drawn("length", self.length, 1, "symbols", MOST_DRAWN)
 
     @property
+    @override
     def alphabet(self) -> str:
-        """See `SequenceTask`."""
         return f".{_NAMES[: self.symbols]}*"
 
     @property
+    @override
     def colours(self) -> Mapping[str, Colour]:
-        """See `SequenceTask`."""
         symbols = {char: _COLOURS[place % len(_COLOURS)] for place, char in enumerate(_NAMES)}
         return {**symbols, ".": (48, 48, 48), "*": (255, 255, 255)}
 
     @property
+    @override
     def classes(self) -> int:
-        """See `SequenceTask`."""
         return self.symbols + 1
 
     @property
+    @override
     def longest(self) -> int:
-        """See `SequenceTask`."""
         return max(self.spans) + 2 * max(self.lengths)
 
     @property
+    @override
     def group_by(self) -> str:
-        """See `SequenceTask`."""
         return "span"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `SequenceTask`."""
         return max(self.spans) + max(self.lengths)
 
     @property
+    @override
     def chance(self) -> Chance:
-        """See `SequenceTask`."""
         span, length = statistics.fmean(self.spans), statistics.fmean(self.lengths)
         return Chance(
             chance_accuracy(self.symbols),
@@ -158,8 +159,8 @@ class CopyingTask(SequenceTask):
         )
 
     @cached_property
+    @override
     def hidden(self) -> Mapping[str, Whole]:
-        """See `SequenceTask`."""
         most = max(self.lengths)
         return {
             "span": Whole(1, max(self.spans)),
@@ -167,16 +168,16 @@ class CopyingTask(SequenceTask):
             "string": Whole(1, np.full(most, self.symbols)),
         }
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
-        """See `SequenceTask`."""
         return {
             "span": rng.choice(self.spans, size=count),
             "length": rng.choice(self.lengths, size=count),
             "string": rng.integers(1, self.symbols + 1, size=(count, max(self.lengths))),
         }
 
+    @override
     def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
-        """See `SequenceTask`."""
         span, length, string = hidden["span"][:, None], hidden["length"][:, None], hidden["string"]
         shape = (len(span), self.longest)
         time = np.broadcast_to(np.arange(self.longest), shape)

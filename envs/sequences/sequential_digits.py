@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from typing_extensions import override
 
 from engram.envs.arguments import check_drawn
 from engram.envs.arrays import Ints
@@ -68,63 +69,64 @@ class SequentialDigitsTask(SequenceTask):
         return open_digits(self.split, self.path, self.data_seed, self.split_sizes)
 
     @property
+    @override
     def alphabet(self) -> str:
-        """See `SequenceTask`."""
         return ".#"
 
     @property
+    @override
     def colours(self) -> Mapping[str, Colour]:
-        """See `SequenceTask`."""
         return {".": (48, 48, 48), "#": (255, 255, 255)}
 
     @property
+    @override
     def width(self) -> int:
-        """See `SequenceTask`."""
         return max(self.sizes)
 
+    @override
     def columns(self, facts: Mapping[str, Ints]) -> Ints:
-        """See `SequenceTask`."""
         return facts["size"]
 
     @property
+    @override
     def classes(self) -> int:
-        """See `SequenceTask`."""
         return CLASSES
 
     @property
+    @override
     def longest(self) -> int:
-        """See `SequenceTask`."""
         return max(self.sizes) ** 2
 
     @property
+    @override
     def group_by(self) -> str:
-        """See `SequenceTask`."""
         return "size"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `SequenceTask`."""
         return self.longest - 1
 
     @property
+    @override
     def chance(self) -> Chance:
-        """See `SequenceTask`; the last pixel, which hardly ever has ink, is not made use of."""
+        """Chance level; makes no use of the last pixel, which hardly ever has ink."""
         return Chance.of_classes(self.digits.shares)
 
     @cached_property
+    @override
     def hidden(self) -> Mapping[str, Whole]:
-        """See `SequenceTask`."""
         return {"size": Whole(2, max(self.sizes)), "digit": Whole(0, self.digits.count - 1)}
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
-        """See `SequenceTask`."""
         return {
             "size": rng.choice(self.sizes, size=count),
             "digit": rng.integers(self.digits.count, size=count),
         }
 
+    @override
     def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
-        """See `SequenceTask`."""
         size, digit = hidden["size"], hidden["digit"]
         label, length = self.digits.labels(digit), size**2
         tokens = np.zeros((len(size), self.longest), np.uint8)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from typing_extensions import override
 
 from engram.envs.arguments import check_known, shown
 from engram.envs.arrays import Ints
@@ -120,13 +121,13 @@ class TemporalOrderTask(SequenceTask):
         )
 
     @property
+    @override
     def alphabet(self) -> str:
-        """See `SequenceTask`."""
         return ALPHABET
 
     @property
+    @override
     def colours(self) -> Mapping[str, Colour]:
-        """See `SequenceTask`."""
         return {
             "E": (255, 255, 255),
             "B": (255, 255, 255),
@@ -139,34 +140,34 @@ class TemporalOrderTask(SequenceTask):
         }
 
     @property
+    @override
     def classes(self) -> int:
-        """See `SequenceTask`."""
         return 1 << len(self._kind.windows)
 
     @property
+    @override
     def longest(self) -> int:
-        """See `SequenceTask`."""
         return self._kind.lengths[1]
 
     @property
+    @override
     def group_by(self) -> str:
-        """See `SequenceTask`."""
         return "label"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `SequenceTask`."""
         earliest = self._kind.windows[0][0]
         return self.longest - earliest - len(self._kind.ways[0][0])
 
     @property
+    @override
     def chance(self) -> Chance:
-        """See `SequenceTask`."""
         return Chance.of_classes(np.full(self.classes, 1 / self.classes))
 
     @cached_property
+    @override
     def hidden(self) -> Mapping[str, Whole]:
-        """See `SequenceTask`."""
         kind = self._kind
         first, last = np.array(kind.windows).T
         return {
@@ -177,15 +178,15 @@ class TemporalOrderTask(SequenceTask):
             "distractors": Whole(min(DISTRACTORS), np.full(self.longest, max(DISTRACTORS))),
         }
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
-        """See `SequenceTask`."""
         return {
             name: rng.integers(legal.low, legal.high, size=(count, *legal.shape), endpoint=True)
             for name, legal in self.hidden.items()
         }
 
+    @override
     def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
-        """See `SequenceTask`."""
         length, places, markers = hidden["length"], hidden["places"], hidden["markers"]
         shown = self._kind.tokens[markers, hidden["ways"]]  # (P, M, W)
         steps = shown.shape[-1]

@@ -52,8 +52,8 @@ class BatchedCuedCatch(Parametrized, BatchedGame[CuedCatchRules], task=CuedCatch
         self._noise = np.zeros((lanes, trials))
         self._signs = np.zeros((lanes, CUES + trials + 2), np.int64)
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedGame`."""
         return self._hidden().choices(lane)
 
     def _hidden(self) -> Hidden:
@@ -79,8 +79,9 @@ class BatchedCuedCatch(Parametrized, BatchedGame[CuedCatchRules], task=CuedCatch
             "noise": self._noise,
         }
 
+    @override
     def _lane_bytes(self) -> int:
-        """See `BatchedEnv`; a cue, a number of noise and a sign for each trial, as drawn and as kept."""
+        """Adds a cue, a noise value and a sign for each trial, as drawn and as kept."""
         return super()._lane_bytes() + 40 * self.rules.num_trials
 
     def _restored(self) -> None:

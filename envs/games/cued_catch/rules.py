@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arguments import (
     MOST_STEPS,
@@ -160,8 +161,8 @@ class CuedCatchRules(Rules):
         return self.first_trial + TRIAL_FRAMES * self.num_trials
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`."""
         return int(self.delays(max(self.reward_free_choices)))
 
     def delays(self, reward_free_trials: Any) -> Any:

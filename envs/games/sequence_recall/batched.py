@@ -47,8 +47,8 @@ class BatchedSequenceRecall(Parametrized, BatchedGame[SequenceRecallRules], task
         self._opening, self._delay = np.zeros((2, lanes), np.int64)
         self._ends = np.full(lanes, NEVER)
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedGame`."""
         return self._hidden.choices(lane)
 
     def _facts(self) -> dict[str, Array]:
@@ -71,8 +71,9 @@ class BatchedSequenceRecall(Parametrized, BatchedGame[SequenceRecallRules], task
             "ends": self._ends,
         }
 
+    @override
     def _lane_bytes(self) -> int:
-        """See `BatchedEnv`; the sequence, as drawn and as kept."""
+        """Adds the sequence, as drawn and as kept."""
         return super()._lane_bytes() + 24 * max(self.rules.choices("sequence_length"))
 
     def _restored(self) -> None:

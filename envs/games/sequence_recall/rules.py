@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arguments import (
     MOST_STEPS,
@@ -190,8 +191,9 @@ class SequenceRecallRules(Rules):
         return "delay" if any(len(self.choices(name)) > 1 for name in TIMES[1:]) else "sequence_length"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`; here the first light must be remembered the longest."""
+        """The delay of the first light, which must be remembered the longest."""
         length, *times = (np.array([max(self.choices(name))]) for name in TIMES)
         return int(Hidden(np.empty((1, 0), np.int64), length, *times).delay[0])
 

@@ -43,8 +43,9 @@ class BatchedTMaze(Parametrized, BatchedGame[TMazeRules], task=TMazeRules):
         self._planes = Canvas(self.look.one_hot, self.num_envs)
         self._chars = Canvas(_CODES, self.num_envs)
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedGame`; `speckle` holds what this lane's level can show, False elsewhere."""
+        """The lane's reset options; `speckle` holds what its level can show, False elsewhere."""
         level = int(self._journey.level[lane])
         speckle = speckle_in_world(self._speckle[lane], level)
         return {
@@ -66,8 +67,9 @@ class BatchedTMaze(Parametrized, BatchedGame[TMazeRules], task=TMazeRules):
     def _state(self) -> dict[str, Array]:
         return {"speckle": self._speckle, **self._journey.state()}
 
+    @override
     def _lane_bytes(self) -> int:
-        """See `BatchedEnv`; a band of planes and of characters, and its speckle as drawn."""
+        """Adds a band of planes and of characters, and its speckle as drawn."""
         planes = len(self.look.planes)
         return super()._lane_bytes() + BAND_ROWS * (STRIDE * (planes + 1) + 5 * rules.WORLD_COLS)
 

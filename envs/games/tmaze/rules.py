@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arguments import (
     MOST_STEPS,
@@ -176,8 +177,8 @@ class TMazeRules(Rules):
         return "limbo_time" if len(self.limbo_times) > 1 else "level"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`."""
         return int(self.delays(max(self.limbo_times)))
 
     def delays(self, limbo_times: Any) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arguments import check_fits, check_known, check_path
 from engram.envs.arrays import Array, Bytes
@@ -58,8 +59,8 @@ class ChessPuzzles(Puzzles):
         self.observation_space = Box(0, 1, (PLANES, 8, 8), np.uint8)
         self.action_space = MultiBinary(SQUARES)
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
-        """See `Puzzles`."""
         return problems_of(generate(self.level, rng, count))
 
     def picture(self, observation: Array) -> Bytes:

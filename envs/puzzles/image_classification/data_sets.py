@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy.io import loadmat
+from typing_extensions import override
 
 from engram.envs.arguments import check_fits
 from engram.envs.data.files.idx import read_labelled_images
@@ -82,10 +83,10 @@ class DrawnSet(DataSet):
     sizes: Mapping[str, int]
     picture_bytes: int
 
+    @override
     def choose(
         self, split: str, data_seed: int, split_sizes: Mapping[str, int] | None, path: str | Path | None
     ) -> Source:
-        """See `DataSet`."""
         _check_no_path(path)
         sizes = check_split_sizes(split_sizes, self.sizes)
         if split != ONLINE:
@@ -107,10 +108,11 @@ class StoredSet(DataSet):
     files: str | None = None
     valid: int = 0
 
+    @override
     def choose(
         self, split: str, data_seed: int, split_sizes: Mapping[str, int] | None, path: str | Path | None
     ) -> Source:
-        """See `DataSet`; "train" and "valid" divide the training part, "test" begins as its file does."""
+        """Divides the training part into "train" and "valid"; "test" begins as its file does."""
         pictures = self.read(self._folder(path), "test" if split == "test" else "train")
         there = len(pictures.labels)
         sizes = check_split_sizes(split_sizes, {"train": 0, "valid": self.valid, "test": there})

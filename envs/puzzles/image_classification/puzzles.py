@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 from gymnasium.spaces import Box, Discrete
+from typing_extensions import override
 
 from engram.envs.arguments import check_flag, check_known, check_path
 from engram.envs.arrays import Array, Bytes
@@ -65,8 +66,8 @@ class ImagePuzzles(Puzzles):
         self.observation_space = Box(low, high, dtype=low.dtype.type)
         self.action_space = Discrete(classes)
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
-        """See `Puzzles`."""
         return self.present(rng, problems_of(self._sample(rng, count)))
 
     def present(self, rng: np.random.Generator, problems: Problems) -> Problems:
@@ -78,8 +79,9 @@ class ImagePuzzles(Puzzles):
             images = random_flip(rng, images)
         return problems._replace(observations=self._shown(images))
 
+    @override
     def picture(self, observation: Array) -> Bytes:
-        """See `Puzzles`; in the picture's own colours."""
+        """An observation as RGB pixels, in the picture's own colours."""
         shades = observation * self._std + self._mean if self.normalise else observation / _SHADES
         image = np.rint(shades * _SHADES).clip(0, _SHADES).astype(np.uint8)
         pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)

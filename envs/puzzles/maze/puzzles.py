@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary
+from typing_extensions import override
 
 from engram.envs.arguments import check_at_least, check_fits, check_known, check_path, shown
 from engram.envs.data.splits import (
@@ -84,8 +85,8 @@ class Mazes(Puzzles):
             return problems
         return place(rng, problems, self.positions, self.pixels, self.canvas)
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
-        """See `Puzzles`."""
         return self.present(rng, self.generate(rng, count))
 
 

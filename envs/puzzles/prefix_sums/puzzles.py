@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary
+from typing_extensions import override
 
 from engram.envs.arguments import check_at_least, check_fits, check_path
 from engram.envs.data.splits import (
@@ -56,8 +57,8 @@ class PrefixSums(Puzzles):
         self.observation_space = Box(-0.5, 0.5, (1, self.bits), np.float32)
         self.action_space = MultiBinary(self.bits)
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
-        """See `Puzzles`."""
         return self.of_words(draw_words(rng, count, self.bits))
 
     def of_words(self, words: Words) -> Problems:
