@@ -37,9 +37,9 @@ copyreg.pickle(Palette, _reduce_palette)
 class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
     """One game at a time on pycolab's engine.
 
-    A game supplies `look`, `_draw` (its hidden choices), `_stage` (an engine for one episode) and `_facts`
-    (the info dict). Actions reach the engine's things as 0 up, 1 down, 2 left, 3 right, 4 stay. An episode
-    ends where the engine says so, always as a termination.
+    A game supplies `look`, `_draw` (its hidden choices), `_make_engine` (an engine for one episode) and
+    `_facts` (the info dict). Actions reach the engine's things as 0 up, 1 down, 2 left, 3 right, 4 stay. An
+    episode ends where the engine says so, always as a termination.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
@@ -73,7 +73,7 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
         """Draw the hidden choices of an episode from `self.np_random`, or take them from `options`."""
 
     @abstractmethod
-    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
+    def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
         """Set an engine for one episode, ready for its first frame."""
 
     @abstractmethod
@@ -111,7 +111,7 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
         """
         super().reset(seed=seed)
         self._hidden = self._draw(check_options(options))
-        self._engine = self._stage(self._hidden)
+        self._engine = self._make_engine(self._hidden)
         observation, _, _ = self._engine.its_showtime()
         return self._show(observation.board), self._facts()
 

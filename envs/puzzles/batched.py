@@ -18,7 +18,7 @@ from engram.envs.arguments import check_keys, check_known
 from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.forms.batched_env import BatchedEnv, Lanes
 from engram.envs.forms.boards import check_render_mode
-from engram.envs.puzzles.puzzles import Problems, Puzzles
+from engram.envs.puzzles.task import Problems, PuzzleTask
 
 REWARDS = ("exact", "fraction")
 RENDER_MODES = ("rgb_array",)
@@ -47,7 +47,7 @@ class BatchedPuzzle(BatchedEnv):
 
     def __init__(
         self,
-        puzzles: Puzzles,
+        task: PuzzleTask,
         num_envs: int = 1,
         reward: str = "exact",
         render_mode: str | None = None,
@@ -56,7 +56,7 @@ class BatchedPuzzle(BatchedEnv):
         """Set up `num_envs` lanes.
 
         Args:
-            puzzles: where problems come from; this environment's own, for it may be restarted.
+            task: draws and scores the problems; this environment's own, for it may be restarted.
             num_envs: number of lanes (B, default 1).
             reward: "exact" (default) or "fraction".
             render_mode: None or "rgb_array".
@@ -65,12 +65,10 @@ class BatchedPuzzle(BatchedEnv):
         Raises:
             ValueError: an argument is not legal.
         """
-        self.puzzles = puzzles
+        self.task = task
         self.reward = check_known("reward", reward, REWARDS)
         self.render_mode = check_render_mode(render_mode, RENDER_MODES)
-        super().__init__(
-            puzzles.observation_space, puzzles.action_space, puzzles.group_by, num_envs, autoreset_mode
-        )
+        super().__init__(task.observation_space, task.action_space, task.group_by, num_envs, autoreset_mode)
 
     @override
     def _allocate(self) -> None:
@@ -93,18 +91,18 @@ class BatchedPuzzle(BatchedEnv):
 
     @override
     def restart(self) -> None:
-        self.puzzles.restart()
+        self.task.restart()
 
     def render(self) -> tuple[Any, ...] | None:
         """Render every lane: RGB uint8 (height, width, 3); None without a render mode."""
         if self.render_mode is None:
             return None
-        return tuple(self.puzzles.picture(observation) for observation in self.problems.observations)
+        return tuple(self.task.picture(observation) for observation in self.problems.observations)
 
     @override
     def get_state(self) -> dict[str, Any]:
         facts = {name: values.copy() for name, values in self._problems.facts.items()}
-        return super().get_state() | {"facts": facts, "puzzles": self.puzzles.get_state()}
+        return super().get_state() | {"facts": facts, "puzzles": self.task.get_state()}
 
     @override
     def set_state(self, state: Mapping[str, Any]) -> Array:
@@ -114,7 +112,7 @@ class BatchedPuzzle(BatchedEnv):
         observations = super().set_state(state)
         facts = {name: np.copy(values) for name, values in state["facts"].items()}
         self._problems = self._problems._replace(facts=facts)
-        self.puzzles.set_state(state["puzzles"])
+        self.task.set_state(state["puzzles"])
         return observations
 
     def _blank(self) -> Problems:
@@ -138,7 +136,7 @@ class BatchedPuzzle(BatchedEnv):
         check_keys("options", options, ("problem",))
         given = options.get("problem")
         if given is None:
-            self._problems = self.puzzles.draw(self.np_random, self.num_envs)
+            self._problems = self.task.draw(self.np_random, self.num_envs)
         else:
             self._problems = self._spread(given)
         self._success = np.zeros(self.num_envs, dtype=np.bool_)
@@ -164,9 +162,9 @@ class BatchedPuzzle(BatchedEnv):
     def _judge(self, answers: Array) -> Floats:
         """Scores of the answers, fresh, (B,)."""
         asked = (answers, self._problems.targets, self._problems.masks)
-        self._success = self.puzzles.solved(*asked)
+        self._success = self.task.solved(*asked)
         exact = self.reward == "exact"
-        return self._success.astype(np.float64) if exact else self.puzzles.fraction(*asked)
+        return self._success.astype(np.float64) if exact else self.task.fraction(*asked)
 
     def _observe(self, lanes: Lanes) -> Array:
         return np.take(self._problems.observations, self._lanes[lanes], axis=0)

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from engram.envs.data.files.tensors import read_tensor
 from engram.envs.data.splits import ONLINE, SETS, check_split_sizes, split_rng
-from engram.envs.puzzles.fixed import FixedPuzzles
-from engram.envs.puzzles.puzzles import Problems, Puzzles
+from engram.envs.puzzles.fixed import FixedProblems
+from engram.envs.puzzles.task import Problems, PuzzleTask
 
 TRAIN_SHARE = 0.8  # 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of 600 000 chess puzzles
 
@@ -57,12 +57,12 @@ def _read_array(path: Path) -> NDArray[Any]:
 
 
 def load_set(
-    source: Puzzles,
+    task: PuzzleTask,
     problems: Problems,
     split: str,
     data_seed: int,
     split_sizes: Mapping[str, int] | None = None,
-) -> FixedPuzzles:
+) -> FixedProblems:
     """A split of problems that were read from one file.
 
     "test" is all of them, in a file of its own. "train" and "valid" share a file, drawn from `data_seed`,
@@ -83,4 +83,4 @@ def load_set(
         rows = split_rng(data_seed, ONLINE).permutation(there)
     if needed > there:
         raise ValueError(f"split_sizes: {needed} problems asked for; legal: at most {there}, as path holds")
-    return FixedPuzzles(source, problems.take(rows[begins : begins + sizes[split]]))
+    return FixedProblems(task, problems.take(rows[begins : begins + sizes[split]]))

@@ -20,27 +20,27 @@ from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.forms.batched_env import Lanes
 from engram.envs.forms.parameters import Parametrized
 from engram.envs.puzzles.batched import BatchedPuzzle
-from engram.envs.puzzles.puzzles import Puzzles
-from engram.envs.puzzles.single import Puzzle
+from engram.envs.puzzles.single import SinglePuzzle
+from engram.envs.puzzles.task import PuzzleTask
 
 SHOWN = ("always", "first")
 CREDITS = ("last", "gain")
 
 
-def find_puzzles(
-    puzzle: str | Puzzles = "engram/PrefixSums-v0", puzzle_config: Mapping[str, Any] | None = None
-) -> Puzzles:
+def find_task(
+    puzzle: str | PuzzleTask = "engram/PrefixSums-v0", puzzle_config: Mapping[str, Any] | None = None
+) -> PuzzleTask:
     """The problems to think about.
 
     Args:
-        puzzle: id of one of this package's puzzles (default "engram/PrefixSums-v0"), or `Puzzles`.
+        puzzle: id of one of this package's puzzles (default "engram/PrefixSums-v0"), or a `PuzzleTask`.
         puzzle_config: arguments of the puzzle by name, where it is an id, such as `{"bits": 8}`.
 
     Raises:
         ValueError: an argument is not legal.
     """
     arguments = check_mapping("puzzle_config", puzzle_config, "arguments by name, such as {bits: 8}")
-    if isinstance(puzzle, Puzzles):
+    if isinstance(puzzle, PuzzleTask):
         if arguments:
             raise ValueError("puzzle_config: goes with an id; puzzle is an object that has its arguments")
         return puzzle
@@ -51,8 +51,8 @@ def find_puzzles(
         raise ValueError(f"puzzle_config: {error}") from None
     except ValueError as error:
         raise ValueError(f"puzzle_config.{error}") from None
-    puzzles: Puzzles = env.unwrapped.puzzles
-    return puzzles
+    task: PuzzleTask = env.unwrapped.task
+    return task
 
 
 class PonderedPuzzle(BatchedPuzzle):
@@ -60,7 +60,7 @@ class PonderedPuzzle(BatchedPuzzle):
 
     def __init__(
         self,
-        puzzles: Puzzles,
+        task: PuzzleTask,
         num_envs: int = 1,
         ponder_steps: int = 30,
         shown: str = "always",
@@ -72,7 +72,7 @@ class PonderedPuzzle(BatchedPuzzle):
         """Set up `num_envs` lanes.
 
         Args:
-            puzzles: where problems come from; this environment's own, for it may be restarted.
+            task: draws and scores the problems; this environment's own, for it may be restarted.
             num_envs: number of lanes (B, default 1).
             ponder_steps: env steps of an episode (T, default 30), at least 1.
             shown: "always" (default) or "first".
@@ -87,7 +87,7 @@ class PonderedPuzzle(BatchedPuzzle):
         self.ponder_steps = check_at_least("ponder_steps", ponder_steps, 1, ">= 1 env steps", MOST_STEPS)
         self.shown = check_known("shown", shown, SHOWN)
         self.credit = check_known("credit", credit, CREDITS)
-        super().__init__(puzzles, num_envs, reward, render_mode, autoreset_mode)
+        super().__init__(task, num_envs, reward, render_mode, autoreset_mode)
 
     @override
     def _allocate(self) -> None:
@@ -117,11 +117,11 @@ class PonderedPuzzle(BatchedPuzzle):
         return observations
 
 
-class BatchedPonder(Parametrized, PonderedPuzzle, task=find_puzzles):
+class BatchedPonder(Parametrized, PonderedPuzzle, task=find_task):
     """`Ponder` in B lanes; see there for the task."""
 
 
-class Ponder(Puzzle, of=BatchedPonder):
+class Ponder(SinglePuzzle, of=BatchedPonder):
     """A puzzle is shown for some steps; each action is the answer so far, the last one counts.
 
     Description:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from engram.envs.forms.single_lane import SingleLane
 from engram.envs.puzzles.batched import BatchedPuzzle
-from engram.envs.puzzles.puzzles import Puzzles
+from engram.envs.puzzles.task import PuzzleTask
 
 
-class Puzzle(SingleLane[BatchedPuzzle], of=BatchedPuzzle):
+class SinglePuzzle(SingleLane[BatchedPuzzle], of=BatchedPuzzle):
     """One problem per episode."""
 
     @property
-    def puzzles(self) -> Puzzles:
+    def task(self) -> PuzzleTask:
         """Where problems come from."""
-        return self._lane.puzzles
+        return self._lane.task

@@ -18,8 +18,8 @@ from engram.envs.puzzles.image_classification.data_sets import (
 )
 from engram.envs.puzzles.image_classification.env import BatchedImageClassification, ImageClassification
 from engram.envs.puzzles.image_classification.pictures import Pictures, fit, random_crop, random_flip
-from engram.envs.puzzles.image_classification.puzzles import make_images
 from engram.envs.puzzles.image_classification.shapes import SHAPES, SIDE, draw_shapes
+from engram.envs.puzzles.image_classification.task import make_images
 
 BATCH = 4  # pictures in each of CIFAR-10's batches here; 10 000 in the real ones
 

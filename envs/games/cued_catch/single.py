@@ -12,7 +12,7 @@ from engram.envs.forms.parameters import Parametrized
 from engram.envs.forms.pycolab_game import PycolabGame
 from engram.envs.games.cued_catch import rules
 from engram.envs.games.cued_catch.rules import CuedCatchRules
-from engram.envs.games.cued_catch.things import Ball, Player, Scene, Signs, Stage
+from engram.envs.games.cued_catch.things import Background, Ball, GameState, Player, Signs
 
 
 class CuedCatch(Parametrized, PycolabGame[CuedCatchRules], task=CuedCatchRules):
@@ -68,28 +68,28 @@ class CuedCatch(Parametrized, PycolabGame[CuedCatchRules], task=CuedCatchRules):
     """
 
     look: ClassVar[Look] = rules.LOOK
-    _scene: Scene
+    _state: GameState
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return self.rules.draw(self.np_random, options, lanes=1).choices(0)
 
-    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
-        self._scene = scene = Scene(self.rules, **hidden)
+    def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
+        self._state = state = GameState(self.rules, **hidden)
         engine = Engine(rules.ROWS, rules.COLS)
-        engine.set_backdrop(" ", Stage, scene)
-        engine.add_sprite("P", (rules.BALL_ROWS[0], rules.PLAYER_COL), Player, scene)
+        engine.set_backdrop(" ", Background, state)
+        engine.add_sprite("P", (rules.BALL_ROWS[0], rules.PLAYER_COL), Player, state)
         for glyph, row in zip("ab", rules.BALL_ROWS, strict=True):
-            engine.add_sprite(glyph, (row, rules.BALL_START), Ball, scene)
-        engine.add_drape("Q", Signs, scene)
+            engine.add_sprite(glyph, (row, rules.BALL_START), Ball, state)
+        engine.add_drape("Q", Signs, state)
         engine.set_z_order(rules.Z_ORDER)
         return engine
 
     def _facts(self) -> dict[str, Any]:
-        scene = self._scene
-        paid = self.rules.num_trials - scene.reward_free_trials
+        state = self._state
+        paid = self.rules.num_trials - state.reward_free_trials
         return {
-            "reward_free_trials": scene.reward_free_trials,
-            "delay": int(self.rules.delays(scene.reward_free_trials)),
-            "caught": scene.caught,
-            "success": scene.over and scene.caught == paid,
+            "reward_free_trials": state.reward_free_trials,
+            "delay": int(self.rules.delays(state.reward_free_trials)),
+            "caught": state.caught,
+            "success": state.over and state.caught == paid,
         }

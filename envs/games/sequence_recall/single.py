@@ -12,7 +12,7 @@ from engram.envs.forms.parameters import Parametrized
 from engram.envs.forms.pycolab_game import PycolabGame
 from engram.envs.games.sequence_recall import rules
 from engram.envs.games.sequence_recall.rules import SequenceRecallRules
-from engram.envs.games.sequence_recall.things import Light, Mask, Pen, Player, Scene, Stage
+from engram.envs.games.sequence_recall.things import Background, GameState, Light, Mask, Pen, Player
 
 
 class SequenceRecall(Parametrized, PycolabGame[SequenceRecallRules], task=SequenceRecallRules):
@@ -65,13 +65,13 @@ class SequenceRecall(Parametrized, PycolabGame[SequenceRecallRules], task=Sequen
     """
 
     look: ClassVar[Look] = rules.LOOK
-    _scene: Scene
+    _state: GameState
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return self.rules.draw(self.np_random, options, lanes=1).choices(0)
 
-    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
-        self._scene = scene = Scene(
+    def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
+        self._state = state = GameState(
             hidden["sequence"],
             on=hidden["demo_light_on_frames"],
             off=hidden["demo_light_off_frames"],
@@ -79,20 +79,20 @@ class SequenceRecall(Parametrized, PycolabGame[SequenceRecallRules], task=Sequen
             timeout_frames=self.rules.timeout_frames,
         )
         engine = Engine(rules.ROWS, rules.COLS)
-        engine.set_backdrop(" #", Stage, scene)
-        engine.add_sprite("P", rules.START, Player, scene)
+        engine.set_backdrop(" #", Background, state)
+        engine.add_sprite("P", rules.START, Player, state)
         for light in rules.LIGHTS:
-            engine.add_drape(light, Light, scene)
-        engine.add_drape("M", Mask)
-        engine.add_drape("%", Pen, scene)
+            engine.add_drape(light, Light, state)
+        engine.add_drape("M", Mask, state)
+        engine.add_drape("%", Pen, state)
         engine.set_z_order(rules.Z_ORDER)
         return engine
 
     def _facts(self) -> dict[str, Any]:
-        scene = self._scene
+        state = self._state
         return {
-            "sequence_length": len(scene.sequence),
-            "delay": scene.delay,
-            "recalled": scene.recalled,
-            "success": scene.recalled == len(scene.sequence),
+            "sequence_length": len(state.sequence),
+            "delay": state.delay,
+            "recalled": state.recalled,
+            "success": state.recalled == len(state.sequence),
         }

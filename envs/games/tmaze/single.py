@@ -13,7 +13,7 @@ from engram.envs.forms.parameters import Parametrized
 from engram.envs.forms.pycolab_game import PycolabGame
 from engram.envs.games.tmaze import rules
 from engram.envs.games.tmaze.rules import TMazeRules
-from engram.envs.games.tmaze.things import Cue, Goal, Player, Scene, Scenery, Stage, Teleporter
+from engram.envs.games.tmaze.things import Background, Cue, GameState, Goal, Player, Scenery, Teleporter
 
 
 class TMaze(Parametrized, PycolabGame[TMazeRules], task=TMazeRules):
@@ -63,7 +63,7 @@ class TMaze(Parametrized, PycolabGame[TMazeRules], task=TMazeRules):
     """
 
     look: ClassVar[Look] = rules.LOOK
-    _scene: Scene
+    _state: GameState
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
         drawn = {
@@ -81,28 +81,28 @@ class TMaze(Parametrized, PycolabGame[TMazeRules], task=TMazeRules):
             "speckle": speckle,
         }
 
-    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
-        self._scene = scene = Scene(self.rules, hidden["level"], hidden["limbo_time"])
+    def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
+        self._state = state = GameState(self.rules, hidden["level"], hidden["limbo_time"])
         masks = rules.world_masks()
         engine = Engine(rules.WINDOW_ROWS, rules.WINDOW_COLS)
-        engine.set_backdrop(" ", Stage, scene)
+        engine.set_backdrop(" ", Background, state)
         engine.update_group("1 scenery")  # what moves before the player looks
-        engine.add_drape("*", Scenery, scene, masks["*"] & hidden["speckle"])
-        engine.add_drape("#", Scenery, scene, masks["#"])
-        engine.add_drape("Q", Cue, scene, hidden["which_goal"])
+        engine.add_drape("*", Scenery, state, masks["*"] & hidden["speckle"])
+        engine.add_drape("#", Scenery, state, masks["#"])
+        engine.add_drape("Q", Cue, state, hidden["which_goal"])
         engine.update_group("2 player")  # and what moves after; the engine repaints in between
-        engine.add_sprite("P", rules.EYE, Player, scene)
-        engine.add_drape("t", Teleporter, scene, masks["t"])
+        engine.add_sprite("P", rules.EYE, Player, state)
+        engine.add_drape("t", Teleporter, state, masks["t"])
         for glyph, side in zip("lr", rules.SIDES, strict=True):
-            engine.add_drape(glyph, Goal, scene, masks[glyph], side == hidden["which_goal"])
+            engine.add_drape(glyph, Goal, state, masks[glyph], side == hidden["which_goal"])
         engine.set_z_order(rules.Z_ORDER)
         return engine
 
     def _facts(self) -> dict[str, Any]:
-        scene = self._scene
+        state = self._state
         return {
-            "level": scene.level,
-            "limbo_time": scene.limbo_time,
-            "delay": int(self.rules.delays(scene.limbo_time)),
-            "success": scene.success,
+            "level": state.level,
+            "limbo_time": state.limbo_time,
+            "delay": int(self.rules.delays(state.limbo_time)),
+            "success": state.success,
         }

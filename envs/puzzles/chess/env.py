@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from engram.envs.forms.parameters import Parametrized
-from engram.envs.puzzles import BatchedPuzzle, Puzzle
-from engram.envs.puzzles.chess.puzzles import make_chess
+from engram.envs.puzzles import BatchedPuzzle, SinglePuzzle
+from engram.envs.puzzles.chess.task import make_chess
 
 
 class BatchedChess(Parametrized, BatchedPuzzle, task=make_chess):
     """`Chess` in B lanes; see there for the task."""
 
 
-class Chess(Puzzle, of=BatchedChess):
+class Chess(SinglePuzzle, of=BatchedChess):
     """A chess position with exactly one right move is shown; answer with the two squares of that move.
 
     Description:

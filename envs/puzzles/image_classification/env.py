@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from engram.envs.forms.parameters import Parametrized
-from engram.envs.puzzles import BatchedPuzzle, Puzzle
-from engram.envs.puzzles.image_classification.puzzles import make_images
+from engram.envs.puzzles import BatchedPuzzle, SinglePuzzle
+from engram.envs.puzzles.image_classification.task import make_images
 
 
 class BatchedImageClassification(Parametrized, BatchedPuzzle, task=make_images):
     """`ImageClassification` in B lanes; see there for the task."""
 
 
-class ImageClassification(Puzzle, of=BatchedImageClassification):
+class ImageClassification(SinglePuzzle, of=BatchedImageClassification):
     """A picture is shown; answer with its class.
 
     Description:

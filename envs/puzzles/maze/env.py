@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from engram.envs.forms.parameters import Parametrized
-from engram.envs.puzzles import BatchedPuzzle, Puzzle
-from engram.envs.puzzles.maze.puzzles import make_mazes
+from engram.envs.puzzles import BatchedPuzzle, SinglePuzzle
+from engram.envs.puzzles.maze.task import make_mazes
 
 
 class BatchedMaze(Parametrized, BatchedPuzzle, task=make_mazes):
     """`Maze` in B lanes; see there for the task."""
 
 
-class Maze(Puzzle, of=BatchedMaze):
+class Maze(SinglePuzzle, of=BatchedMaze):
     """A maze is shown from above; answer with the pixels of the way from start to end.
 
     Description:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from engram.envs.forms.parameters import Parametrized
-from engram.envs.puzzles import BatchedPuzzle, Puzzle
-from engram.envs.puzzles.prefix_sums.puzzles import make_prefix_sums
+from engram.envs.puzzles import BatchedPuzzle, SinglePuzzle
+from engram.envs.puzzles.prefix_sums.task import make_prefix_sums
 
 
 class BatchedPrefixSums(Parametrized, BatchedPuzzle, task=make_prefix_sums):
     """`PrefixSums` in B lanes; see there for the task."""
 
 
-class PrefixSums(Puzzle, of=BatchedPrefixSums):
+class PrefixSums(SinglePuzzle, of=BatchedPrefixSums):
     """A string of bits is shown; answer with the parity of all bits up to each position.
 
     Description:

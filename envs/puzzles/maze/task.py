@@ -20,7 +20,7 @@ from engram.envs.data.splits import (
     check_split_sizes,
     draw_split,
 )
-from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
+from engram.envs.puzzles import FixedProblems, Problems, PuzzleTask
 from engram.envs.puzzles.files import load_set
 from engram.envs.puzzles.maze.files import read_pairs
 from engram.envs.puzzles.maze.grids import STYLES, carve
@@ -39,7 +39,7 @@ MOST_CANVAS = 4096  # pixels a side
 LEGAL_POSITIONS = "odd numbers >= 3"
 
 
-class Mazes(Puzzles):
+class MazeTask(PuzzleTask):
     """Mazes of P x P positions without end.
 
     Args:
@@ -99,7 +99,7 @@ def make_mazes(
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
     path: str | None = None,
-) -> Puzzles:
+) -> PuzzleTask:
     """The problems that an environment's arguments ask for; see `engram.envs.puzzles.maze.env.Maze`.
 
     Args:
@@ -124,19 +124,19 @@ def make_mazes(
     Raises:
         ValueError: an argument is not legal, or the files at `path` hold something else.
     """
-    puzzles = Mazes(positions, style, pixels, canvas)
+    task = MazeTask(positions, style, pixels, canvas)
     split, data_seed = check_split(split), check_data_seed(data_seed)
     folder = check_path("path", path)
     if folder is not None:
-        pairs = read_pairs(folder, puzzles.positions, puzzles.style, puzzles.pixels)
-        return load_set(puzzles, pairs, split, data_seed, split_sizes)
-    defaults = SPLIT_SIZES if puzzles.positions <= LARGE_ABOVE else LARGE_SPLIT_SIZES
+        pairs = read_pairs(folder, task.positions, task.style, task.pixels)
+        return load_set(task, pairs, split, data_seed, split_sizes)
+    defaults = SPLIT_SIZES if task.positions <= LARGE_ABOVE else LARGE_SPLIT_SIZES
     sizes = check_split_sizes(split_sizes, defaults)
     if split == ONLINE:
-        return puzzles
-    natural = Mazes(puzzles.positions, pixels=puzzles.pixels)
+        return task
+    natural = MazeTask(task.positions, pixels=task.pixels)
     check_fits(f"split_sizes.{split}", sizes[split], natural.problem_bytes, "mazes")
-    return FixedPuzzles(puzzles, partial(draw_split, puzzles.generate, data_seed, split, sizes[split]))
+    return FixedProblems(task, partial(draw_split, task.generate, data_seed, split, sizes[split]))
 
 
 def _check_positions(positions: int) -> int:

@@ -19,20 +19,20 @@ from engram.envs.data.splits import (
     check_data_seed,
     check_split,
 )
-from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
+from engram.envs.puzzles import FixedProblems, Problems, PuzzleTask
 from engram.envs.puzzles.image_classification.data_sets import DATA_SETS
 from engram.envs.puzzles.image_classification.pictures import Pictures, Pixels, fit, random_crop, random_flip
-from engram.envs.puzzles.puzzles import PICTURE_PIXELS
+from engram.envs.puzzles.task import PICTURE_PIXELS
 
 _SHADES = 255  # the brightest
 
 Sample = Callable[[np.random.Generator, int], Pictures]
 
 
-class ImagePuzzles(Puzzles):
+class ImageTask(PuzzleTask):
     """Pictures and their classes without end.
 
-    A set of them (`FixedPuzzles`) holds raw pixels, uint8; what is done to them is done when they are shown.
+    A set of them (`FixedProblems`) holds raw pixels, uint8; what is done to them is done when they are shown.
 
     Args:
         sample: draws pictures.
@@ -108,7 +108,7 @@ def make_images(
     crop: bool = False,
     flip: bool = False,
     normalise: bool = True,
-) -> Puzzles:
+) -> PuzzleTask:
     """The pictures that an environment's arguments ask for.
 
     See `engram.envs.puzzles.image_classification.env.ImageClassification`.
@@ -139,7 +139,7 @@ def make_images(
     split, data_seed = check_split(split), check_data_seed(data_seed)
     source = known.choose(split, data_seed, split_sizes, check_path("path", path))
     learns = split in (ONLINE, "train")  # only there pictures are varied
-    puzzles = ImagePuzzles(
+    task = ImageTask(
         partial(_sample_fitted, source.sample, size),
         known.classes,
         known.mean,
@@ -149,8 +149,8 @@ def make_images(
         normalise,
     )
     if split == ONLINE or not isinstance(source, Pictures):
-        return puzzles
-    return FixedPuzzles(puzzles, problems_of(fit(source, size)))
+        return task
+    return FixedProblems(task, problems_of(fit(source, size)))
 
 
 def _sample_fitted(sample: Sample, size: int | None, rng: np.random.Generator, count: int) -> Pictures:

@@ -44,7 +44,7 @@ class Problems(NamedTuple):
         return Problems(self.observations[rows], self.targets[rows], self.masks[rows], facts)
 
 
-class Puzzles(ABC):
+class PuzzleTask(ABC):
     """A family of puzzles.
 
     Attributes:

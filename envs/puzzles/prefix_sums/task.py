@@ -21,7 +21,7 @@ from engram.envs.data.splits import (
     check_split_sizes,
     split_rng,
 )
-from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
+from engram.envs.puzzles import FixedProblems, Problems, PuzzleTask
 from engram.envs.puzzles.files import load_set, read_binary
 from engram.envs.puzzles.prefix_sums.strings import (
     DISTINCT_BELOW,
@@ -40,7 +40,7 @@ SPLIT_SIZES = {"train": 8_000, "valid": 2_000, "test": 10_000}
 MOST_BITS = 1_000_000
 
 
-class PrefixSums(Puzzles):
+class PrefixSumsTask(PuzzleTask):
     """Strings of N bits without end.
 
     Args:
@@ -83,7 +83,7 @@ def make_prefix_sums(
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
     path: str | None = None,
-) -> Puzzles:
+) -> PuzzleTask:
     """The problems that the arguments of `engram.envs.puzzles.prefix_sums.env.PrefixSums` ask for.
 
     Args:
@@ -101,20 +101,20 @@ def make_prefix_sums(
     Raises:
         ValueError: an argument is not legal, or the files at `path` hold something else.
     """
-    puzzles = PrefixSums(bits)
+    task = PrefixSumsTask(bits)
     split, data_seed = check_split(split), check_data_seed(data_seed)
     folder = check_path("path", path)
     if folder is not None:
-        return load_set(puzzles, _read(puzzles, folder), split, data_seed, split_sizes)
-    sizes = check_split_sizes(split_sizes, _default_sizes(puzzles.bits))
+        return load_set(task, _read(task, folder), split, data_seed, split_sizes)
+    sizes = check_split_sizes(split_sizes, _default_sizes(task.bits))
     if split == ONLINE:
-        return puzzles
-    check_fits(f"split_sizes.{split}", sizes[split], puzzles.problem_bytes, "strings")
-    if puzzles.bits >= DISTINCT_BELOW:
-        words = draw_words(split_rng(data_seed, split), sizes[split], puzzles.bits)
+        return task
+    check_fits(f"split_sizes.{split}", sizes[split], task.problem_bytes, "strings")
+    if task.bits >= DISTINCT_BELOW:
+        words = draw_words(split_rng(data_seed, split), sizes[split], task.bits)
     else:
-        words = _distinct_words(puzzles.bits, split, data_seed, sizes)
-    return FixedPuzzles(puzzles, puzzles.of_words(words))
+        words = _distinct_words(task.bits, split, data_seed, sizes)
+    return FixedProblems(task, task.of_words(words))
 
 
 def _default_sizes(bits: int) -> dict[str, int]:
@@ -138,15 +138,15 @@ def _distinct_words(bits: int, split: str, data_seed: int, sizes: Mapping[str, i
     return words[begins : begins + sizes[split]]
 
 
-def _read(puzzles: PrefixSums, folder: Path) -> Problems:
+def _read(task: PrefixSumsTask, folder: Path) -> Problems:
     """The published pairs of one length, saved as `{bits}_data.npy` and `{bits}_targets.npy`."""
-    bits = puzzles.bits
+    bits = task.bits
     strings, sums = (read_binary(folder / f"{bits}_{name}.npy") for name in ("data", "targets"))
     if strings.shape[1:] != (bits,) or sums.shape != strings.shape:
         raise ValueError(
             f"path: {folder} holds strings {strings.shape} and sums {sums.shape}; expected (problems, {bits})"
         )
-    problems = puzzles.of_bits(strings)
+    problems = task.of_bits(strings)
     wrong = np.flatnonzero((problems.targets != sums).any(axis=1))
     if wrong.size:
         raise ValueError(

@@ -26,12 +26,12 @@ from engram.envs.data.splits import (
     draw_split,
     split_rng,
 )
-from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
+from engram.envs.puzzles import FixedProblems, Problems, PuzzleTask
 from engram.envs.puzzles.chess.csv_files import read_csv
 from engram.envs.puzzles.chess.generator import LEVELS, generate
 from engram.envs.puzzles.chess.position import KINDS, SQUARES
 from engram.envs.puzzles.chess.puzzle import PLANES, ChessPuzzle, encode, orient
-from engram.envs.puzzles.puzzles import PICTURE_PIXELS
+from engram.envs.puzzles.task import PICTURE_PIXELS
 
 GENERATED_SIZES = {"train": 2_000, "valid": 500, "test": 500}
 FILE_SIZES = {"train": 480_000, "valid": 120_000, "test": 100_000}
@@ -42,7 +42,7 @@ _OWN, _OTHER = np.array((80, 255, 80)), np.array((255, 80, 80))
 _STRENGTHS = np.linspace(1.0, 0.5, len(KINDS))  # king to pawn
 
 
-class ChessPuzzles(Puzzles):
+class ChessTask(PuzzleTask):
     """Generated puzzles without end.
 
     Args:
@@ -95,7 +95,7 @@ def make_chess(
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
     path: str | None = None,
-) -> Puzzles:
+) -> PuzzleTask:
     """The problems that an environment's arguments ask for; see `engram.envs.puzzles.chess.env.Chess`.
 
     Args:
@@ -116,17 +116,17 @@ def make_chess(
     Raises:
         ValueError: an argument is not legal, or `path` holds something else.
     """
-    puzzles = ChessPuzzles(level)
+    task = ChessTask(level)
     split, data_seed = check_split(split), check_data_seed(data_seed)
     file = check_path("path", path)
     if file is not None:
         sizes = check_split_sizes(split_sizes, FILE_SIZES)
-        return FixedPuzzles(puzzles, _load(file, split, data_seed, sizes))
+        return FixedProblems(task, _load(file, split, data_seed, sizes))
     sizes = check_split_sizes(split_sizes, GENERATED_SIZES)
     if split == ONLINE:
-        return puzzles
-    check_fits(f"split_sizes.{split}", sizes[split], puzzles.problem_bytes, "puzzles")
-    return FixedPuzzles(puzzles, partial(draw_split, puzzles.draw, data_seed, split, sizes[split]))
+        return task
+    check_fits(f"split_sizes.{split}", sizes[split], task.problem_bytes, "puzzles")
+    return FixedProblems(task, partial(draw_split, task.draw, data_seed, split, sizes[split]))
 
 
 def _load(path: Path, split: str, data_seed: int, sizes: Mapping[str, int]) -> Problems:
