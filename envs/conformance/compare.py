@@ -12,7 +12,7 @@ import numpy as np
 
 
 class BrokenPromiseError(Exception):
-    """What a check found; its message becomes that of the finding."""
+    """What a check found; its message becomes that of the result."""
 
 
 class Difference(NamedTuple):

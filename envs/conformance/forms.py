@@ -47,7 +47,7 @@ def check_mode(trial: Trial) -> str:
 
 def check_calls(trial: Trial) -> str:
     """Nothing raises; a reset returns two values, a step five, of which the ends are bool (B,)."""
-    ends = sum(int(frame.ended.sum()) for frame in trial.tape if frame.is_step)
+    ends = sum(int(frame.ended.sum()) for frame in trial.rollout if frame.is_step)
     return f"{len(trial.actions)} steps of {trial.lanes} lanes, {ends} ends of episodes"
 
 
@@ -56,7 +56,7 @@ def check_rewards(trial: Trial) -> str:
 
     Gymnasium names no dtype: its `SyncVectorEnv` returns float64, its vector CartPole float32.
     """
-    played = [frame for frame in trial.tape if frame.is_step]
+    played = [frame for frame in trial.rollout if frame.is_step]
     dtype = getattr(played[0].rewards, "dtype", np.dtype(np.float64))
     expected = f"{dtype if dtype.kind == 'f' else 'float64'} ({trial.lanes},)"
     for frame in played:
@@ -72,7 +72,7 @@ def check_rewards(trial: Trial) -> str:
 
 def check_observations(trial: Trial) -> str:
     """Observations are in their space, dtype included."""
-    for frame in trial.tape:
+    for frame in trial.rollout:
         wrong = misfit(trial.observation_space, frame.observations)
         if wrong:
             raise BrokenPromiseError(f"{frame.where}: observations{wrong}")
@@ -82,7 +82,7 @@ def check_observations(trial: Trial) -> str:
                     f"{frame.where}, lane {lane}: observation: expected one in "
                     f"{trial.single_observation_space}, got {_short(one)}"
                 )
-    return f"all of {len(trial.tape)} in their space"
+    return f"all of {len(trial.rollout)} in their space"
 
 
 def misfit(space: Space[Any], value: Any) -> str:
@@ -110,9 +110,9 @@ def _short(value: Any) -> str:
 
 def check_infos(trial: Trial) -> str:
     """Infos are dicts: values (B, ...) or dicts of such, beside each key its mask `_key`, bool (B,)."""
-    for frame in trial.tape:
+    for frame in trial.rollout:
         check_layout(frame.infos, trial.lanes, f"{frame.where}: infos")
-    keys = {key for frame in trial.tape for key in frame.infos if not is_mask(key, frame.infos)}
+    keys = {key for frame in trial.rollout for key in frame.infos if not is_mask(key, frame.infos)}
     return f"keys {sorted(keys)}" if keys else "empty"
 
 

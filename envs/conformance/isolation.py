@@ -29,7 +29,7 @@ def check_lane_leak(trial: Trial) -> str:
                 [*chosen[:changed], other[changed], *chosen[changed + 1 :]]
                 for chosen, other in zip(trial.actions, trial.draw_actions(salt=1), strict=False)
             ]
-            for expected, got in zip(trial.tape, trial.play(env, trial.seed, actions), strict=False):
+            for expected, got in zip(trial.rollout, trial.play(env, trial.seed, actions), strict=False):
                 for lane in set(range(trial.lanes)) - {changed}:
                     _expect_same_lane(trial, expected, got, lane, changed)
                     compared += 1

@@ -15,7 +15,7 @@ import cloudpickle
 from gymnasium.error import DependencyNotInstalled
 
 from engram.envs.conformance.compare import BrokenPromiseError
-from engram.envs.conformance.trial import AnyVectorEnv, Make, Tape, Trial, closing, form_of
+from engram.envs.conformance.trial import AnyVectorEnv, Make, Rollout, Trial, closing, form_of
 
 
 def check_step_before_reset(trial: Trial) -> str:
@@ -101,7 +101,7 @@ def check_state(trial: Trial) -> str:
         ahead = trial.play_on(env, trial.actions[middle:])
         for each, which in ((env, "in the same environment"), (copy_of_env, "in a new one, never reset")):
             each.set_state(state)
-            found = trial.difference_of_tapes(ahead, trial.play_on(each, trial.actions[middle:]))
+            found = trial.difference_of_rollouts(ahead, trial.play_on(each, trial.actions[middle:]))
             if found:
                 raise BrokenPromiseError(f"{found}; going on from a state {which}")
     return f"{len(ahead)} frames from a state are the same"
@@ -134,13 +134,13 @@ def check_copies(trial: Trial) -> str:
                         (twin, f"a copy by {how}"),
                         (env, f"the original of a copy by {how}"),
                     ):
-                        tape = _tape_from(trial, each, played)
-                        found = trial.difference_of_tapes(trial.tape[begun:], tape)
+                        rollout = _rollout_from(trial, each, played)
+                        found = trial.difference_of_rollouts(trial.rollout[begun:], rollout)
                         if found:
                             raise BrokenPromiseError(f"{found}, in {which} {when}")
-    return f"{len(COPIES)} kinds are the same, {len(trial.tape) - begun} frames from the middle on"
+    return f"{len(COPIES)} kinds are the same, {len(trial.rollout) - begun} frames from the middle on"
 
 
-def _tape_from(trial: Trial, env: AnyVectorEnv, played: int | None) -> Tape:
+def _rollout_from(trial: Trial, env: AnyVectorEnv, played: int | None) -> Rollout:
     """Play from the first reset on, or what is left after some steps."""
     return trial.play(env, trial.seed) if played is None else trial.play_on(env, trial.actions[played:])

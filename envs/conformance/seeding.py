@@ -19,7 +19,7 @@ def check_same_seed(trial: Trial) -> str:
     """A seed decides everything: the same in another copy, and again in one that was used."""
     with trial.opened() as env:
         for which in ("in another copy", "the second time in one environment"):
-            found = trial.difference_of_tapes(trial.tape, trial.play(env, trial.seed))
+            found = trial.difference_of_rollouts(trial.rollout, trial.play(env, trial.seed))
             if found:
                 raise BrokenPromiseError(f"{found}; with the same seed and actions, {which}")
     return f"three plays with seed {trial.seed} are the same"
@@ -32,7 +32,7 @@ def check_other_seed(trial: Trial) -> str:
     last = trial.seed + OTHER_SEEDS
     with trial.opened() as env:
         for seed in range(trial.seed + 1, last + 1):
-            found = trial.difference_of_tapes(trial.tape, trial.play(env, seed))
+            found = trial.difference_of_rollouts(trial.rollout, trial.play(env, seed))
             if found:
                 return f"seeds {trial.seed} and {seed} differ at {found}"
     raise BrokenPromiseError(

@@ -1,4 +1,4 @@
-"""What a check runs: environments made anew, random actions, and tapes of what came back.
+"""What a check runs: environments made anew, random actions, and rollouts of what came back.
 
 B lanes.
 """
@@ -27,7 +27,7 @@ LaneActions = list[Any]
 
 FINAL_KEYS = ("final_obs", "_final_obs", "final_info", "_final_info")
 EPISODES = 2
-"""Ends of episodes per lane that a tape ought to hold."""
+"""Ends of episodes per lane that a rollout ought to hold."""
 
 UNSEEDED = 3
 """Plays without a seed that show whether anything is random."""
@@ -60,7 +60,7 @@ class Frame(NamedTuple):
         return {name: fields[name] for name in fields if name != "where" and fields[name] is not None}
 
 
-Tape = list[Frame]
+Rollout = list[Frame]
 
 
 class Trial:
@@ -70,7 +70,7 @@ class Trial:
         make: makes a fresh environment with the given number of lanes.
         lanes: number of lanes (B).
         seed: of resets and of actions.
-        max_steps: most steps of a tape.
+        max_steps: most steps of a rollout.
         make_rendering: makes one in a render mode; None where that is not known.
     """
 
@@ -113,7 +113,7 @@ class Trial:
         return concatenate(space, actions, create_empty_array(space, n=self.lanes))
 
     @cached_property
-    def tape(self) -> Tape:
+    def rollout(self) -> Rollout:
         """The play all others are compared with, until each lane has met `EPISODES` ends."""
         frames, ends = [], np.zeros(self.lanes, np.int64)
         actions = itertools.islice(self.draw_actions(), self.max_steps)
@@ -127,21 +127,25 @@ class Trial:
 
     @cached_property
     def actions(self) -> list[LaneActions]:
-        """The actions of `tape`."""
-        return list(itertools.islice(self.draw_actions(), sum(frame.is_step for frame in self.tape)))
+        """The actions of `rollout`."""
+        return list(itertools.islice(self.draw_actions(), sum(frame.is_step for frame in self.rollout)))
 
     @cached_property
     def is_random(self) -> bool:
         """Whether anything random was seen: plays without a seed that differ from the one with a seed."""
         with self.opened() as env:
-            return any(self.difference_of_tapes(self.tape, self.play(env, None)) for _ in range(UNSEEDED))
+            return any(
+                self.difference_of_rollouts(self.rollout, self.play(env, None)) for _ in range(UNSEEDED)
+            )
 
-    def play(self, env: AnyVectorEnv, seed: int | None, actions: Iterable[LaneActions] | None = None) -> Tape:
-        """Reset with a seed, or without one, and play; without actions, those of `tape`."""
+    def play(
+        self, env: AnyVectorEnv, seed: int | None, actions: Iterable[LaneActions] | None = None
+    ) -> Rollout:
+        """Reset with a seed, or without one, and play; without actions, those of `rollout`."""
         batches = map(self.join, self.actions if actions is None else actions)
         return [copy.deepcopy(frame) for frame in self.frames(env, seed, batches)]
 
-    def play_on(self, env: AnyVectorEnv, actions: Iterable[LaneActions]) -> Tape:
+    def play_on(self, env: AnyVectorEnv, actions: Iterable[LaneActions]) -> Rollout:
         """Play without a reset."""
         return [copy.deepcopy(frame) for frame in self.steps_of(env, map(self.join, actions))]
 
@@ -186,8 +190,8 @@ class Trial:
                 return f"{place}: {name}{found.path}{rest}: {found.text}"
         return None
 
-    def difference_of_tapes(self, expected: Tape, got: Tape) -> str | None:
-        """Where and how two tapes first differ, or None."""
+    def difference_of_rollouts(self, expected: Rollout, got: Rollout) -> str | None:
+        """Where and how two rollouts first differ, or None."""
         for pair in zip(expected, got, strict=False):
             found = self.difference(*pair)
             if found:
