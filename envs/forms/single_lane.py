@@ -11,12 +11,14 @@ from gymnasium.vector import AutoresetMode
 
 from engram.envs.arrays import Array, Bytes
 from engram.envs.forms.batched_env import BatchedEnv
-from engram.envs.forms.batched_task import BatchedTask
+from engram.envs.forms.batched_task import BatchedGame, BatchedTask
+from engram.envs.forms.boards import Look
 from engram.envs.forms.copies import WholeCopies
 from engram.envs.forms.parameters import declare, parameters_of, read_meanings
 
 LaneT = TypeVar("LaneT", bound=BatchedEnv)
 TaskLaneT = TypeVar("TaskLaneT", bound=BatchedTask[Any])
+GameLaneT = TypeVar("GameLaneT", bound=BatchedGame[Any])
 
 
 class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
@@ -112,6 +114,15 @@ class SingleTask(SingleLane[TaskLaneT]):
         """
         board: Bytes = self._lane.board[0]
         return board
+
+
+class SingleGame(SingleTask[GameLaneT]):
+    """One lane of a game with the five actions."""
+
+    @property
+    def look(self) -> Look:
+        """How boards are shown."""
+        return self._lane.look
 
 
 def _of_lane(info: dict[str, Any]) -> dict[str, Any]:
