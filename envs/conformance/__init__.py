@@ -1,7 +1,7 @@
-"""Whether a vector environment keeps its promises, for any `gymnasium.vector.VectorEnv`, your own included.
+"""Conformance checks for vector environments: any `gymnasium.vector.VectorEnv`, your own included.
 
-Gymnasium's `check_env` is for single environments; this is its like for the batched form. Give it an id, or
-a callable that makes the environment with so many lanes:
+Gymnasium's `check_env` is for single environments; this does the same for the batched form. Give it an id, or
+a callable that takes the number of lanes:
 
     from functools import partial
 

@@ -1,4 +1,4 @@
-"""`check_vector_env`: every promise of a vector environment, as a list of results."""
+"""Runs all checks of a vector environment: `check_vector_env` and `require_vector_env`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PRECONDITIONS: dict[str, Check] = {
 
 
 def _check_one_lane(trial: Trial) -> str:
-    """A single lane works as well."""
+    """Repeat the first checks with a single lane."""
     alone = trial.with_lanes(1)
     for name, check in PRECONDITIONS.items():
         try:
@@ -86,7 +86,7 @@ def check_vector_env(
     skip: Collection[str] = (),
     **arguments: Any,
 ) -> list[CheckResult]:
-    """Checks everything that a vector environment promises, by playing random actions in it.
+    """Check a vector environment against Gymnasium's interface, by playing random actions in it.
 
     Episodes should be short, so that random actions meet their ends: a play lasts until each lane has met
     two. Environments are made about 25 times and played about fifty times. Observations are NumPy arrays,
@@ -133,7 +133,7 @@ def check_vector_env(
 
 
 def require_vector_env(make: str | Callable[..., AnyVectorEnv], **arguments: Any) -> None:
-    """Raises where a vector environment breaks a promise; arguments are those of `check_vector_env`.
+    """Raise if a vector environment fails a check; arguments are those of `check_vector_env`.
 
     Raises:
         BrokenPromiseError: names each failed result, one a line.

@@ -31,7 +31,7 @@ TRIES = 4
 
 
 def check_ends(trial: Trial) -> str:
-    """Random actions meet the end of an episode in every lane; the other checks of ends rest on it."""
+    """Check that random actions end an episode in every lane; the other checks of ends need it."""
     ends = np.sum([frame.ended for frame in trial.rollout if frame.is_step], axis=0)
     for lane in np.flatnonzero(ends == 0):
         raise BrokenPromiseError(
@@ -42,7 +42,7 @@ def check_ends(trial: Trial) -> str:
 
 
 def check_final(trial: Trial) -> str:
-    """With SAME_STEP, and there only, infos hold the last observations and infos of lanes that ended.
+    """Check that infos hold the last observations and infos of ended lanes, with SAME_STEP and only there.
 
     `final_obs` is an object array, None for lanes that did not end. `final_info` has all keys that every
     step within an episode has; the reset after it may have others, and an end may have more.
@@ -67,7 +67,7 @@ def check_final(trial: Trial) -> str:
 
 
 def _steady_keys(trial: Trial) -> set[str]:
-    """Keys that each step within an episode has."""
+    """Return the keys that every step within an episode has."""
     steps = [frame for frame in trial.rollout if frame.is_step]
     told = [
         set(lane_info(frame.infos, lane))
@@ -121,7 +121,7 @@ def _expect_final_info(frame: Frame, ended: Any, steady: set[str]) -> None:
 
 
 def check_new_episode(trial: Trial) -> str:
-    """What a lane shows after its end is the first observation of a new episode.
+    """Check that a lane shows the first observation of a new episode after its end.
 
     Where nothing random was seen it must be the first one of the rollout. Otherwise it must at least not be
     the last one of the old episode, each time; that can happen by chance, and where episodes are seen to
@@ -142,7 +142,7 @@ def check_new_episode(trial: Trial) -> str:
 
 
 class _Turn(NamedTuple):
-    """Where one episode follows another: the last observation before, the first one after."""
+    """The boundary of two episodes: the last observation before it, the first one after."""
 
     where: str
     lane: int
@@ -163,7 +163,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _turns(trial: Trial) -> Iterator[_Turn]:
-    """All turns of the rollout."""
+    """Return all episode boundaries of the rollout."""
     same_step = trial.mode is AutoresetMode.SAME_STEP
     after = trial.rollout if same_step else trial.rollout[1:]
     for end, begin in zip(trial.rollout, after, strict=False):
@@ -177,7 +177,7 @@ def _turns(trial: Trial) -> Iterator[_Turn]:
 
 
 def _starts(trial: Trial) -> list[list[Any]]:
-    """First observations under some seeds, by lane."""
+    """Return first observations under several seeds, by lane."""
     with trial.opened() as env:
         rollouts = [trial.play(env, trial.seed + salt, ()) for salt in range(START_SEEDS)]
     return [
@@ -187,7 +187,7 @@ def _starts(trial: Trial) -> list[list[Any]]:
 
 
 def check_step_after_end(trial: Trial) -> str:
-    """With NEXT_STEP, the step after an end has no reward and no end, and its action does not matter."""
+    """Check that with NEXT_STEP the step after an end has no reward, no end, and ignores its action."""
     if trial.mode is not AutoresetMode.NEXT_STEP:
         return "not for this autoreset mode"
     for end, begin in zip(trial.rollout, trial.rollout[1:], strict=False):
@@ -201,7 +201,7 @@ def check_step_after_end(trial: Trial) -> str:
 
 
 def _expect_ignored_actions(trial: Trial) -> int:
-    """Play on with other actions at the first turn; the number of those tried."""
+    """Play with other actions at the first boundary; return how many were tried."""
     end = next(
         (place for place, frame in enumerate(trial.rollout) if frame.is_step and frame.ended.any()), None
     )
@@ -229,7 +229,7 @@ def _play_otherwise(trial: Trial, env: Any, step: int, lanes: Any, salt: int) ->
 
 
 def check_masked_reset(trial: Trial) -> str:
-    """With DISABLED, `reset(options={"reset_mask": mask})` leaves the other lanes where they are."""
+    """Check that with DISABLED `reset(options={"reset_mask": mask})` leaves the other lanes alone."""
     if trial.mode is not AutoresetMode.DISABLED:
         return "not for this autoreset mode"
     count = 0

@@ -1,4 +1,4 @@
-"""Bases of the batched forms that follow rules, step by step, and are shown as boards of characters.
+"""Bases of batched forms with `Rules`, rendered as boards of characters.
 
 B lanes, R rows, C columns, K planes.
 """
@@ -69,7 +69,7 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
 
     @abstractmethod
     def _boards(self, lanes: Lanes) -> Bytes:
-        """Boards of the lanes as painted, (lanes, R, C)."""
+        """Return the boards of the lanes as painted: ASCII codes, uint8 (lanes, R, C)."""
 
     @property
     def memory_delay(self) -> int:
@@ -139,7 +139,7 @@ class BatchedGame(BatchedTask[RulesT]):
         super().__init__(rules, self.look.space, ACTIONS, num_envs, render_mode, autoreset_mode)
 
     def _observe(self, lanes: Lanes) -> Bytes:
-        """Observations of the lanes, fresh, (lanes, R, C, K)."""
+        """Return fresh observations of the lanes, (lanes, R, C, K)."""
         return self.look.observe(self._boards(lanes))
 
     @property

@@ -56,12 +56,12 @@ class Parametrized:
 
 
 def parameters_of(creator: Callable[..., Any]) -> dict[str, Parameter]:
-    """The parameters of a class or function by name, their annotations evaluated."""
+    """Return the parameters of a class or function by name, with evaluated annotations."""
     return dict(inspect.signature(creator, eval_str=True).parameters)
 
 
 def declare(cls: Any, parameters: Sequence[Parameter], meanings: Mapping[str, str]) -> None:
-    """Give a class a constructor that hands what it is called with to `_construct`, as a dict by name.
+    """Give a class a constructor that passes its arguments to `_construct`, as a dict by name.
 
     Args:
         cls: the class; it has a method `_construct`.
@@ -95,7 +95,7 @@ def _check_known(name: str, argument: str, signature: Signature) -> None:
 
 
 def read_meanings(creator: Any) -> dict[str, str]:
-    """What a docstring says about each argument: name -> its entry, `name: meaning` with line breaks."""
+    """Read a docstring's entries about arguments: name -> `name: meaning`, with line breaks."""
     return _entries(_ARGUMENTS.search(_clean(creator.__doc__)))
 
 
@@ -105,7 +105,7 @@ def _entries(section: re.Match[str] | None) -> dict[str, str]:
 
 
 def _with_arguments(page: str, names: Iterable[str], meanings: Mapping[str, str]) -> str:
-    """A docstring with a section `Arguments:` that has an entry for each name."""
+    """Return a docstring with a section `Arguments:` that has an entry for each name."""
     text = _clean(page)
     own = _ARGUMENTS.search(text)
     entries = {**meanings, **_entries(own)}
@@ -115,7 +115,7 @@ def _with_arguments(page: str, names: Iterable[str], meanings: Mapping[str, str]
 
 
 def _halves(text: str) -> tuple[str, str]:
-    """A docstring before and from the section that arguments stand in front of."""
+    """Split a docstring where its `Arguments:` belong."""
     before, heading, after = text.partition("\nReset options:\n")
     return before, f"{heading}{after}".lstrip("\n")
 

@@ -27,7 +27,7 @@ RulesT = TypeVar("RulesT", bound=Rules)
 
 
 def _reduce_palette(palette: Palette) -> tuple[type[Palette], tuple[list[str]]]:
-    """How an engine's palette is copied; left to itself it looks up its attributes before it has any."""
+    """Copy an engine's palette, which by itself looks up its attributes before it has any."""
     return Palette, (list(palette),)
 
 
@@ -74,11 +74,11 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
 
     @abstractmethod
     def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
-        """Set an engine for one episode, ready for its first frame."""
+        """Make the engine of one episode, ready for its first frame."""
 
     @abstractmethod
     def _facts(self) -> dict[str, Any]:
-        """Return what `info` says about the present frame."""
+        """Return the entries of `info` for the present frame."""
 
     @property
     def memory_delay(self) -> int:
@@ -98,7 +98,7 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
 
     @property
     def hidden_choices(self) -> dict[str, Any]:
-        """What was drawn for this episode; `reset(options=...)` with it makes the same episode again."""
+        """What was drawn for this episode; `reset(options=...)` with it repeats the episode."""
         return dict(self._hidden)
 
     def reset(

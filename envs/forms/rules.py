@@ -1,4 +1,4 @@
-"""What the rules of all tasks have in common."""
+"""Base of the parameters of tasks."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class Rules(ABC):
 
 
 def timeout_frame(timeout_frames: int) -> int:
-    """Frame on which a timeout ends an episode, `NEVER` for a negative one."""
+    """Return the frame on which a timeout ends an episode, `NEVER` for a negative one."""
     return timeout_frames if timeout_frames > 0 else NEVER

@@ -1,4 +1,4 @@
-"""Single forms: one lane of a batched form."""
+"""Bases of single forms that are one lane of a batched form."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GameLaneT = TypeVar("GameLaneT", bound=BatchedGame[Any])
 
 
 class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
-    """A batched form of one lane as a single environment.
+    """Single environment around one lane of a batched form.
 
     `class Maze(SingleLane[BatchedMaze], of=BatchedMaze)` is made with the arguments of `BatchedMaze` but
     `num_envs` and `autoreset_mode`, and renders as it does.
@@ -54,7 +54,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
 
     @property
     def hidden_choices(self) -> dict[str, Any]:
-        """What was drawn for this episode; `reset(options=...)` with it makes the same episode again."""
+        """What was drawn for this episode; `reset(options=...)` with it repeats the episode."""
         return self._lane.hidden_choices(0)
 
     def reset(
@@ -74,7 +74,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
         return observations[0], _of_lane(info)
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Answer what is seen.
+        """Play one step.
 
         Raises:
             ResetNeeded: there is no episode, or it has ended.
@@ -87,7 +87,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
         return observations[0], float(rewards[0]), self._over, False, _of_lane(info)
 
     def render(self) -> Any:
-        """Render what is seen, see the batched form; None without a render mode."""
+        """Render the present step as the batched form does; None without a render mode."""
         frames: Any = self._lane.render()
         return None if frames is None else frames[0]
 
@@ -126,6 +126,6 @@ class SingleGame(SingleTask[GameLaneT]):
 
 
 def _of_lane(info: dict[str, Any]) -> dict[str, Any]:
-    """Infos of a single lane as those of a single environment: arrays, and plain Python numbers."""
+    """Return the infos of a single lane as arrays and plain Python numbers."""
     first = {name: values[0] for name, values in info.items() if f"_{name}" in info}
     return {name: value if np.ndim(value) else value.item() for name, value in first.items()}

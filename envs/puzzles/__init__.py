@@ -1,4 +1,4 @@
-"""Supervised puzzles as episodes of one step: an observation, an answer, a score.
+"""Supervised puzzles as episodes of one step: observation, answer, score.
 
 A `PuzzleTask` draws batches of problems and scores answers; the environments around it are the same for all
 puzzles.

@@ -1,4 +1,4 @@
-"""Puzzles in batched form: a problem in every lane, all made by one call of the generator.
+"""Puzzles in batched form: a problem per lane, all drawn at once.
 
 B lanes. All lanes begin and end together, for an episode is one step.
 """
@@ -25,7 +25,7 @@ RENDER_MODES = ("rgb_array",)
 
 
 class BatchedPuzzle(BatchedEnv):
-    """Problems of one family, answered in one step.
+    """Problems of one task, answered in one step.
 
     Reward:
         "exact": 1 if every position that counts is right, else 0. "fraction": the share that is right.
@@ -116,7 +116,7 @@ class BatchedPuzzle(BatchedEnv):
         return observations
 
     def _blank(self) -> Problems:
-        """Problems to write a state into, before any were drawn."""
+        """Make problems to write a state into."""
         observations, targets = (
             np.asarray(create_empty_array(space, self.num_envs, np.zeros))
             for space in (self.single_observation_space, self.single_action_space)
@@ -142,7 +142,7 @@ class BatchedPuzzle(BatchedEnv):
         self._success = np.zeros(self.num_envs, dtype=np.bool_)
 
     def _spread(self, given: Any) -> Problems:
-        """The problems that a reset was given, one per lane."""
+        """Return the problems given to a reset, one per lane."""
         shape = self.single_observation_space.shape
         if (
             not isinstance(given, Problems)
@@ -160,7 +160,7 @@ class BatchedPuzzle(BatchedEnv):
         return self._judge(actions), np.ones(self.num_envs, dtype=np.bool_)
 
     def _judge(self, answers: Array) -> Floats:
-        """Scores of the answers, fresh, (B,)."""
+        """Score the answers, (B,)."""
         asked = (answers, self._problems.targets, self._problems.masks)
         self._success = self.task.solved(*asked)
         exact = self.reward == "exact"

@@ -1,4 +1,4 @@
-"""Sets of problems read from files that a user has; nothing is ever downloaded.
+"""Sets of problems from the user's files; nothing is ever downloaded.
 
 P problems.
 """
@@ -21,7 +21,7 @@ TRAIN_SHARE = 0.8  # 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of
 
 
 def read_binary(path: Path) -> NDArray[np.uint8]:
-    """Zeros and ones from a `.npy` file of any dtype, problems first, as uint8.
+    """Read zeros and ones from a `.npy` file of any dtype, problems first, as uint8.
 
     Where there is none, a tensor file of the same name, `.pth`, will do.
 
@@ -63,7 +63,7 @@ def load_set(
     data_seed: int,
     split_sizes: Mapping[str, int] | None = None,
 ) -> FixedProblems:
-    """A split of problems that were read from one file.
+    """Take a split of problems that were read from one file.
 
     "test" is all of them, in a file of its own. "train" and "valid" share a file, drawn from `data_seed`,
     80 % and 20 % of it where `split_sizes` says nothing else.

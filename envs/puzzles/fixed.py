@@ -16,10 +16,10 @@ ORDERS = ("epochs", "random")
 
 
 class FixedProblems(PuzzleTask):
-    """Draws from a finite set, scored and shown as the family it comes from does.
+    """Draws from a finite set; scores and shows problems as the task that they come from.
 
     Args:
-        task: draws, scores and shows problems of the kind.
+        task: where the problems come from; scores and shows them.
         problems: the set, or what makes it when it is first needed (a large one may take minutes); to be
             pickled with environments, that is a `functools.partial` or a function of a module.
         order: "epochs" (each problem once, in an order drawn anew for each epoch) or "random" (each draw on
@@ -82,7 +82,7 @@ class FixedProblems(PuzzleTask):
         self._epoch, self._place = np.empty(0, dtype=np.int64), 0
 
     def get_state(self) -> dict[str, Any]:
-        """The present epoch's order, and how far it has come."""
+        """Return the order of the present epoch and the place in it."""
         return {"epoch": self._epoch.copy(), "place": self._place}
 
     @override

@@ -1,4 +1,4 @@
-"""Puzzles that stay for a while: each step is a moment of thought, its action the answer so far.
+"""Puzzles shown for several steps: each step is a moment of thought, its action the answer so far.
 
 B lanes, T steps.
 """
@@ -30,7 +30,7 @@ CREDITS = ("last", "gain")
 def find_task(
     puzzle: str | PuzzleTask = "engram/PrefixSums-v0", puzzle_config: Mapping[str, Any] | None = None
 ) -> PuzzleTask:
-    """The problems to think about.
+    """Find the task to think about.
 
     Args:
         puzzle: id of one of this package's puzzles (default "engram/PrefixSums-v0"), or a `PuzzleTask`.
@@ -56,7 +56,7 @@ def find_task(
 
 
 class PonderedPuzzle(BatchedPuzzle):
-    """Puzzles that are shown for some steps each."""
+    """Puzzles that are shown for several steps each."""
 
     def __init__(
         self,

@@ -12,5 +12,5 @@ class SinglePuzzle(SingleLane[BatchedPuzzle], of=BatchedPuzzle):
 
     @property
     def task(self) -> PuzzleTask:
-        """Where problems come from."""
+        """Draws and scores the problems."""
         return self._lane.task

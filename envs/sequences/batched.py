@@ -1,4 +1,4 @@
-"""Sequences of any family in batched form: each lane shows its own, one token a step.
+"""Sequences in batched form: each lane shows its own, one token a step.
 
 B lanes, L steps of the longest sequence, K kinds of tokens, R rows and C columns of tokens when rendered.
 """
@@ -18,7 +18,7 @@ from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
 from engram.envs.forms.batched_env import Lanes
 from engram.envs.forms.batched_task import BatchedTask
 from engram.envs.forms.boards import Look
-from engram.envs.sequences.task import Chance, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, IntegerRange, Sequences, SequenceTask
 
 START = "start"
 """Reset option beside those of the task: the step of its sequence at which a lane begins."""
@@ -31,7 +31,7 @@ _UNSEEN = " "
 
 
 class BatchedSequences(BatchedTask[SequenceTask]):
-    """B sequences at once, of lengths of their own.
+    """Plays B sequences at once, each of its own length.
 
     An episode shows the tokens of one sequence; the answer to each is due at once, as the action of that
     step. `target`, `mask` and `scored` in `info` are those of the present observation. The observation after
@@ -95,7 +95,7 @@ class BatchedSequences(BatchedTask[SequenceTask]):
 
     @property
     def chance(self) -> Chance:
-        """How good answers without a memory are."""
+        """Chance level, see `Chance`."""
         return self.rules.chance
 
     @override
@@ -133,11 +133,11 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         self._worth[lanes] = _count_from(starts, self._now.scored[lanes])
 
     def _starts(self, value: Any, lengths: Ints) -> Ints:
-        """The step at which each sequence begins, (lanes,)."""
+        """Return the step at which each sequence begins, (lanes,)."""
         if isinstance(value, str):
             check_known(f"options.{START}", value, [RANDOM])
             return self.np_random.integers(lengths)
-        starts = Whole(0, self.rules.longest - 1).check(START, value, lengths.size)
+        starts = IntegerRange(0, self.rules.longest - 1).check(START, value, lengths.size)
         late = np.flatnonzero(starts >= lengths)
         if late.size:
             start, last = starts[late[0]], lengths[late[0]] - 1
@@ -152,7 +152,7 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         return super()._lane_bytes() + 40 * self.rules.longest
 
     def _blank(self) -> Sequences:
-        """Arrays to write sequences into; they have a step more than those, which stays blank."""
+        """Make arrays to write sequences into, with one more step, which stays blank."""
         sample = self.rules.lay_out(self.rules.draw(np.random.default_rng(0), 1))
         shape = (self.num_envs, self.rules.longest + 1)
         return Sequences(
@@ -186,7 +186,7 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         return self._one_hot[self._now.tokens[self._lanes[lanes], self._step[lanes]]]
 
     def _boards(self, lanes: Lanes) -> Bytes:
-        """The tokens shown so far as characters, row by row, ASCII codes, uint8 (lanes, R, C)."""
+        """Return the tokens shown so far, row by row: ASCII codes, uint8 (lanes, R, C)."""
         codes = np.frombuffer((self.rules.alphabet + _UNSEEN).encode(), np.uint8)
         time = np.arange(self.rules.longest)
         shown = (time >= self._start[lanes, None]) & (time <= self._step[lanes, None])
@@ -217,12 +217,12 @@ class BatchedSequences(BatchedTask[SequenceTask]):
 
 
 def _count_from(starts: Ints, scored: Flags) -> Ints:
-    """Scored steps from `starts` (P,) on, of scored (P, L)."""
+    """Count the scored steps (P, L) from `starts` (P,) on."""
     return np.asarray((scored & (np.arange(scored.shape[1]) >= starts[:, None])).sum(axis=1))
 
 
 def _look(task: SequenceTask) -> Look:
-    """Rendering of a task's tokens, black where nothing was shown yet."""
+    """Return how a task's tokens are rendered: black where nothing was shown yet."""
     colours = {char: task.colours.get(char, _GRAY) for char in task.alphabet}
     rows = -(-task.longest // task.width)
     return Look(rows, task.width, task.alphabet + _UNSEEN, colours=colours)

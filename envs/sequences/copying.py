@@ -20,7 +20,7 @@ from engram.envs.arrays import Ints
 from engram.envs.forms.parameters import Parametrized
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, IntegerRange, Sequences, SequenceTask
 
 MASKS = ("recall", "all")
 BLANK = 0
@@ -44,7 +44,7 @@ _COLOURS: tuple[Colour, ...] = (
 def chance_cross_entropy(
     symbols: int = 8, span: float = 50, length: float = 10, mask: str = "recall"
 ) -> float:
-    """Mean cross-entropy, in nats, of the best answers that remember nothing of the string.
+    """Return the cross-entropy, in nats, of the best policy that remembers nothing of the string.
 
     They know when to be blank, and give each symbol the same probability at the steps of recall: ln(symbols)
     there, 0 elsewhere. Over all span + 2 length steps that is length / (span + 2 length) ln(symbols): 0.297
@@ -62,7 +62,7 @@ def chance_cross_entropy(
 
 
 def chance_accuracy(symbols: int = 8) -> float:
-    """Expected return, which is the share of symbols recalled, of guessing: 1 / symbols.
+    """Return the expected return of guessing, the share of symbols recalled: 1 / symbols.
 
     Args:
         symbols: see `Copying`.
@@ -109,12 +109,12 @@ class CopyingTask(SequenceTask):
 
     @cached_property
     def spans(self) -> tuple[int, ...]:
-        """The spans that are drawn from, env steps."""
+        """Spans to draw from, env steps."""
         return check_drawn("span", self.span, 1, "env steps", MOST_DRAWN)
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
-        """The lengths of strings that are drawn from."""
+        """Lengths of strings to draw from."""
         return check_drawn("length", self.length, 1, "symbols", MOST_DRAWN)
 
     @property
@@ -160,12 +160,12 @@ class CopyingTask(SequenceTask):
 
     @cached_property
     @override
-    def hidden(self) -> Mapping[str, Whole]:
+    def hidden(self) -> Mapping[str, IntegerRange]:
         most = max(self.lengths)
         return {
-            "span": Whole(1, max(self.spans)),
-            "length": Whole(1, most),
-            "string": Whole(1, np.full(most, self.symbols)),
+            "span": IntegerRange(1, max(self.spans)),
+            "length": IntegerRange(1, most),
+            "string": IntegerRange(1, np.full(most, self.symbols)),
         }
 
     @override

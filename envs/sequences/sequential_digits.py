@@ -19,7 +19,7 @@ from engram.envs.data.digits.strokes import CLASSES
 from engram.envs.forms.parameters import Parametrized
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, IntegerRange, Sequences, SequenceTask
 
 MOST_PIXELS = 512  # a side
 Drawn = int | Sequence[int] | Mapping[str, int]
@@ -60,12 +60,12 @@ class SequentialDigitsTask(SequenceTask):
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """The sides of pictures that are drawn from (S)."""
+        """Sides of pictures to draw from (S)."""
         return check_drawn("size", self.size, 2, "pixels a side", MOST_PIXELS)
 
     @cached_property
     def digits(self) -> DigitSet:
-        """The digits that are drawn from."""
+        """Digits to draw from."""
         return open_digits(self.split, self.path, self.data_seed, self.split_sizes)
 
     @property
@@ -115,8 +115,8 @@ class SequentialDigitsTask(SequenceTask):
 
     @cached_property
     @override
-    def hidden(self) -> Mapping[str, Whole]:
-        return {"size": Whole(2, max(self.sizes)), "digit": Whole(0, self.digits.count - 1)}
+    def hidden(self) -> Mapping[str, IntegerRange]:
+        return {"size": IntegerRange(2, max(self.sizes)), "digit": IntegerRange(0, self.digits.count - 1)}
 
     @override
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:

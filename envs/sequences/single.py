@@ -1,4 +1,4 @@
-"""Sequences of any family one at a time: one lane of the batched form."""
+"""Sequences one at a time: one lane of the batched form."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SingleSequence(SingleTask[BatchedSequences], of=BatchedSequences):
 
     @property
     def chance(self) -> Chance:
-        """How good answers without a memory are."""
+        """Chance level, see `Chance`."""
         return self._lane.chance
 
     @override

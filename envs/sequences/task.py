@@ -1,4 +1,4 @@
-"""What a family of sequences supplies: how they are drawn, what they look like, what is to be answered.
+"""Base of sequence tasks: how sequences are drawn, what they look like, what must be answered.
 
 P sequences, L steps of the longest one that can be drawn, K kinds of tokens.
 """
@@ -41,9 +41,9 @@ class Sequences(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """What is had without a memory: how good the best answers are that rest on nothing that was shown.
+    """Chance level: the scores of the best policy that sees no observations.
 
-    They know which step it is and what is asked there, and how often each answer is right. Taken over whole
+    It knows the step, what is asked there, and how often each answer is right. Scores are those of whole
     sequences, as drawn.
 
     Attributes:
@@ -58,7 +58,7 @@ class Chance(NamedTuple):
 
     @classmethod
     def of_classes(cls, shares: Floats) -> Chance:
-        """Chance where one answer counts, and is scored: always the most frequent class.
+        """Return the chance level where one answer counts and is scored: always the most frequent class.
 
         Args:
             shares: how often each class is right, in sum 1.
@@ -68,7 +68,7 @@ class Chance(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Whole:
+class IntegerRange:
     """The legal values of a hidden choice: whole numbers, both ends included.
 
     Args:
@@ -109,7 +109,7 @@ class Whole:
 class SequenceTask(Rules):
     """Draws sequences of tokens with targets.
 
-    Drawing has two halves, so that an episode can be had again: `draw` makes all random choices, as whole
+    Drawing has two halves, so that an episode can be repeated: `draw` makes all random choices, as whole
     numbers under names; `lay_out` makes sequences of them and draws nothing.
     """
 
@@ -131,12 +131,12 @@ class SequenceTask(Rules):
     @property
     @abstractmethod
     def chance(self) -> Chance:
-        """How good answers without a memory are."""
+        """Chance level, see `Chance`."""
 
     @property
     @abstractmethod
-    def hidden(self) -> Mapping[str, Whole]:
-        """The legal values of everything that is drawn, by name."""
+    def hidden(self) -> Mapping[str, IntegerRange]:
+        """The legal values of all hidden choices, by name."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
@@ -152,7 +152,7 @@ class SequenceTask(Rules):
 
     @abstractmethod
     def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
-        """The sequences that follow from hidden choices.
+        """Make the sequences that follow from hidden choices; draws nothing.
 
         Args:
             hidden: as `draw` returns them.
@@ -160,11 +160,11 @@ class SequenceTask(Rules):
 
     @property
     def width(self) -> int:
-        """Most tokens in a row when rendered."""
+        """Largest number of tokens in a rendered row."""
         return min(50, self.longest)
 
     def columns(self, facts: Mapping[str, Ints]) -> int | Ints:
-        """Tokens in a row when rendered, one number or one per sequence (P,).
+        """Return the tokens in a rendered row, one number or one per sequence (P,).
 
         Args:
             facts: see `Sequences`.

@@ -18,7 +18,7 @@ from engram.envs.arrays import Ints
 from engram.envs.forms.parameters import Parametrized
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, IntegerRange, Sequences, SequenceTask
 
 ALPHABET = "EBabcdXY"  # start, end, four distractors, two markers
 START, END = ALPHABET.index("E"), ALPHABET.index("B")
@@ -30,7 +30,7 @@ Range = tuple[int, int]
 
 
 class Variant(NamedTuple):
-    """One kind of sequences; ranges are of steps, both ends included, at scale 1.
+    """A kind of sequences; ranges are in steps, both ends included, at scale 1.
 
     Attributes:
         lengths: of the whole sequence.
@@ -167,15 +167,15 @@ class TemporalOrderTask(SequenceTask):
 
     @cached_property
     @override
-    def hidden(self) -> Mapping[str, Whole]:
+    def hidden(self) -> Mapping[str, IntegerRange]:
         kind = self._kind
         first, last = np.array(kind.windows).T
         return {
-            "length": Whole(*kind.lengths),
-            "places": Whole(first, last),
-            "markers": Whole(0, np.ones_like(first)),
-            "ways": Whole(0, np.full_like(first, len(kind.ways[0]) - 1)),
-            "distractors": Whole(min(DISTRACTORS), np.full(self.longest, max(DISTRACTORS))),
+            "length": IntegerRange(*kind.lengths),
+            "places": IntegerRange(first, last),
+            "markers": IntegerRange(0, np.ones_like(first)),
+            "ways": IntegerRange(0, np.full_like(first, len(kind.ways[0]) - 1)),
+            "distractors": IntegerRange(min(DISTRACTORS), np.full(self.longest, max(DISTRACTORS))),
         }
 
     @override

@@ -1,4 +1,4 @@
-"""Sets of digits by split: drawn by strokes without end or to a number, or read from MNIST's files.
+"""Digits by split: drawn stroke by stroke, or read from MNIST's files.
 
 P digits, S pixels a side.
 """
@@ -39,15 +39,15 @@ class DigitSet(ABC):
     @property
     @abstractmethod
     def shares(self) -> Floats:
-        """The part of them that each class is, (10,)."""
+        """Share of each class, (10,)."""
 
     @abstractmethod
     def labels(self, numbers: Ints) -> Ints:
-        """Their classes, 0 to 9, (P,)."""
+        """Return the classes of digits, 0 to 9, (P,)."""
 
     @abstractmethod
     def pixels(self, numbers: Ints, size: int) -> Flags:
-        """Where they have ink, bool (P, S, S) with S = `size`."""
+        """Return where digits have ink, bool (P, S, S) with S = `size`."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def open_digits(
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
 ) -> DigitSet:
-    """The digits of one split.
+    """Open the digits of one split.
 
     Args:
         split: "online": strokes without end; "train", "valid" or "test": a finite set.

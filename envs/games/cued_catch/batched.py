@@ -95,7 +95,7 @@ class BatchedCuedCatch(Parametrized, BatchedGame[CuedCatchRules], task=CuedCatch
         self._paint_signs(lanes)
 
     def _paint_signs(self, lanes: Ints) -> None:
-        """Write down what the Q plane will show in each lesson, in each trial, and else."""
+        """Fill in what the Q plane shows in each lesson, in each trial, and otherwise."""
         taught, cues = self._taught[lanes], self._cues[lanes].astype(np.int64)
         self._signs[lanes, :CUES] = _LESSON + 2 * np.arange(CUES) + taught
         with_bar = _CUE_WITH_BAR + 2 * cues + np.take_along_axis(taught, cues, axis=1)
@@ -136,7 +136,7 @@ class BatchedCuedCatch(Parametrized, BatchedGame[CuedCatchRules], task=CuedCatch
 
 
 def _timetable(game: CuedCatchRules) -> tuple[Ints, Ints]:
-    """Of each frame: where `_signs` says what the Q plane shows; the age of the balls, 0 for none."""
+    """Return, for each frame, the column of `_signs` that the Q plane shows and the age of the balls."""
     signs, ages = [], []
     for frame in range(game.last_frame + 1):
         cue, trial = game.taught_cue(frame), game.shown_trial(frame)
@@ -146,7 +146,7 @@ def _timetable(game: CuedCatchRules) -> tuple[Ints, Ints]:
 
 
 def _all_boards() -> Bytes:
-    """Every board there can be, (signs * ages * player rows, R, C)."""
+    """Paint every possible board, (signs * ages * player rows, R, C)."""
     boards = np.full((_NOTHING + 1, _AGES, _PLAYER_ROWS, rules.ROWS, rules.COLS), ord(" "), np.uint8)
     for index, row in enumerate(rules.BALL_ROWS):
         boards[:, :, index, row, rules.PLAYER_COL] = ord("P")
@@ -165,6 +165,6 @@ def _all_boards() -> Bytes:
 
 
 def _as_items(pictures: Bytes) -> NDArray[np.void]:
-    """Pictures (n, ...) as n items, each copied at once."""
+    """View pictures (n, ...) as n items, each copied at once."""
     flat = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
     return flat.view(f"V{flat.shape[1]}")[:, 0]

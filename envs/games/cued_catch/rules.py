@@ -1,4 +1,4 @@
-"""What both forms of Cued Catch share: parameters, the timetable, hidden choices and the painted parts.
+"""Rules of Cued Catch, shared by both forms: parameters, timetable, hidden choices, painted cells.
 
 Frame n is the board after n env steps. B lanes, N trials, R rows, C columns.
 Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.1 and appendix B.1.
@@ -65,17 +65,17 @@ HIDDEN = (
 
 
 def cue_cells(cue: int) -> tuple[slice, slice]:
-    """Rows and columns of a cue, 0 to 3."""
+    """Return rows and columns of a cue, 0 to 3."""
     return (CUE_ROWS, slice(CUE_WIDTH * cue, CUE_WIDTH * (cue + 1)))
 
 
 def bar_cells(top: bool) -> tuple[slice, slice]:
-    """Rows and columns of the bar that stands for the top or the bottom ball."""
+    """Return rows and columns of the bar that stands for the top or the bottom ball."""
     return (BAR_ROWS, slice(0, BAR_WIDTH) if top else slice(BAR_WIDTH, COLS))
 
 
 class Hidden(NamedTuple):
-    """What is drawn for an episode, in B lanes.
+    """Hidden choices of an episode in B lanes.
 
     Attributes:
         cue_is_top: whether the top ball is the one to catch, of each cue, bool (B, 4).
@@ -90,7 +90,7 @@ class Hidden(NamedTuple):
     reward_free_trials: NDArray[np.int64]
 
     def choices(self, lane: int) -> dict[str, Any]:
-        """One lane's as reset options."""
+        """Return one lane's choices as reset options."""
         free = int(self.reward_free_trials[lane])
         return {
             "cue_is_top": self.cue_is_top[lane].tolist(),
@@ -166,7 +166,7 @@ class CuedCatchRules(Rules):
         return int(self.delays(max(self.reward_free_choices)))
 
     def delays(self, reward_free_trials: Any) -> Any:
-        """Env steps from the end of the lesson to the first observation whose action decides a paid trial.
+        """Return env steps from the end of the lesson to the first action that decides a paid trial.
 
         Args:
             reward_free_trials: of one episode, or of each lane's (B,).
@@ -176,11 +176,11 @@ class CuedCatchRules(Rules):
         return TRIAL_FRAMES * reward_free_trials + TRIAL_FRAMES - 2
 
     def taught_cue(self, frame: int) -> int | None:
-        """The cue that the lesson shows on a frame; None after the lesson."""
+        """Return the cue that the lesson shows on a frame; None after the lesson."""
         return CUES - 1 - frame // self.initial_cue_duration if frame <= self.first_trial else None
 
     def shown_trial(self, frame: int) -> int | None:
-        """The trial whose cue is in sight on a frame; None where there is none.
+        """Return the trial whose cue is visible on a frame; None if there is none.
 
         The first trial's appears one frame late: the lesson's last screen is still there.
         """
@@ -191,11 +191,11 @@ class CuedCatchRules(Rules):
         return trial if age - first_seen < self.cue_duration else None
 
     def ball_age(self, frame: int) -> int:
-        """Frames since the balls of the present trial started, `NO_BALLS` while there are none."""
+        """Return frames since the balls of the trial started, `NO_BALLS` while there are none."""
         return NO_BALLS if frame <= self.first_trial else (frame - self.first_trial) % TRIAL_FRAMES
 
     def draw(self, rng: np.random.Generator, options: Mapping[str, Any], lanes: int) -> Hidden:
-        """Draw what an episode hides in each of B lanes, or take it from reset options.
+        """Draw the hidden choices of an episode in each of B lanes, or take them from reset options.
 
         Args:
             rng: where draws come from; it moves on by as much whatever is given.
@@ -228,7 +228,7 @@ class CuedCatchRules(Rules):
         return Hidden(taught, cues, noise, free)
 
     def check_reward_free(self, name: str, value: Any) -> tuple[int, ...]:
-        """Return one number of reward-free trials or a sequence of such as a tuple.
+        """Return one number of reward-free trials or a sequence of them as a tuple.
 
         Raises:
             ValueError: empty, or something that is no such number.
@@ -287,7 +287,7 @@ def _read_associations(value: Any, lanes: int) -> NDArray[np.bool_]:
 
 
 def _read_lists_of_numbers(name: str, value: Any, lanes: int) -> list[NDArray[np.float64]]:
-    """One list of numbers for all lanes, or lists of any length, one per lane."""
+    """Read one list of numbers for all lanes, or lists of any length, one per lane."""
     parts = list(listed(value))
     per_lane = parts if any(np.ndim(part) for part in parts) else [parts] * lanes
     if len(per_lane) != lanes:

@@ -145,7 +145,7 @@ class BatchedSequenceRecall(Parametrized, BatchedGame[SequenceRecallRules], task
 
 
 def _moves() -> Ints:
-    """The cell that each action leads to from each cell, (cells, 5); walls hold the player."""
+    """Return the cell that each action leads to from each cell, (cells, 5); walls stop the player."""
     wall = rules.wall_cells()
     rows, cols = np.divmod(np.arange(_CELLS), rules.COLS)
     targets = []
@@ -156,7 +156,7 @@ def _moves() -> Ints:
 
 
 def _all_boards() -> Bytes:
-    """Every board there can be, without the player, (5 * 2, R, C): by the lit light, without and with pen."""
+    """Paint every board without the player, (5 * 2, R, C): by lit light, without and with pen."""
     boards = np.full((len(rules.LIGHTS) + 1, 2, rules.ROWS, rules.COLS), ord(" "), np.uint8)
     boards[:, :, rules.wall_cells()] = ord("#")
     for light, glyph in enumerate(rules.LIGHTS, start=1):

@@ -1,4 +1,4 @@
-"""What both forms of Sequence Recall share: parameters, the timetable, hidden choices and the board.
+"""Rules of Sequence Recall, shared by both forms: parameters, timetable, hidden choices, board.
 
 Frame n is the board after n env steps. B lanes, L lights in a sequence.
 Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.3 and appendix B.3.
@@ -67,7 +67,7 @@ _DISC = ("..###..", "#######", "#######", "#######", "..###..")
 
 @functools.cache
 def light_cells(light: int) -> Mask:
-    """Cells (17, 21) of a light, 1 to 4."""
+    """Return the cells (17, 21) of a light, 1 to 4."""
     row, col = _CENTRES[light - 1]
     disc = np.array([list(line) for line in _DISC]) == "#"
     cells = np.zeros((ROWS, COLS), np.bool_)
@@ -78,7 +78,7 @@ def light_cells(light: int) -> Mask:
 
 @functools.cache
 def wall_cells() -> Mask:
-    """Cells (17, 21) of the border."""
+    """Return the cells (17, 21) of the border."""
     cells = np.ones((ROWS, COLS), np.bool_)
     cells[1:-1, 1:-1] = False
     cells.flags.writeable = False
@@ -87,7 +87,7 @@ def wall_cells() -> Mask:
 
 @functools.cache
 def pen_cells() -> Mask:
-    """Cells (17, 21) of the pen around the player's start."""
+    """Return the cells (17, 21) of the pen around the player's start."""
     row, col = START
     cells = np.zeros((ROWS, COLS), np.bool_)
     cells[row - 1 : row + 2, col - 1 : col + 2] = True
@@ -98,7 +98,7 @@ def pen_cells() -> Mask:
 
 @functools.cache
 def lights_by_cell() -> Ints:
-    """The light each cell belongs to, 0 for none, (17, 21)."""
+    """Return the light each cell belongs to, 0 for none, (17, 21)."""
     lights = np.zeros((ROWS, COLS), np.int64)
     for light in range(1, len(LIGHTS) + 1):
         lights[light_cells(light)] = light
@@ -107,7 +107,7 @@ def lights_by_cell() -> Ints:
 
 
 class Hidden(NamedTuple):
-    """What is drawn for an episode, in B lanes.
+    """Hidden choices of an episode in B lanes.
 
     Attributes:
         sequence: lights 1 to 4 in the order they flash, 0 beyond the lane's length, int64 (B, longest L).
@@ -134,7 +134,7 @@ class Hidden(NamedTuple):
         return self.opening - (self.on + self.off)
 
     def choices(self, lane: int) -> dict[str, Any]:
-        """One lane's as reset options."""
+        """Return one lane's choices as reset options."""
         length = int(self.length[lane])
         return {
             "sequence": "".join(map(str, self.sequence[lane, :length])),
@@ -178,7 +178,7 @@ class SequenceRecallRules(Rules):
         check_timeout("timeout_frames", self.timeout_frames)
 
     def choices(self, name: str) -> tuple[int, ...]:
-        """The values that an episode's parameter is drawn from, those below 2 frames as 2.
+        """Return the values that a parameter is drawn from; times below 2 frames become 2.
 
         Args:
             name: one of `TIMES`.
@@ -198,7 +198,7 @@ class SequenceRecallRules(Rules):
         return int(Hidden(np.empty((1, 0), np.int64), length, *times).delay[0])
 
     def draw(self, rng: np.random.Generator, options: Mapping[str, Any], lanes: int) -> Hidden:
-        """Draw what an episode hides in each of B lanes, or take it from reset options.
+        """Draw the hidden choices of an episode in each of B lanes, or take them from reset options.
 
         Args:
             rng: where draws come from; it moves on by as much whatever is given.
@@ -229,7 +229,7 @@ class SequenceRecallRules(Rules):
         return Hidden(lights, length, *times)
 
     def _read_sequences(self, value: Any, lanes: int) -> list[list[int]]:
-        """Sequences of lights, one per lane.
+        """Read sequences of lights, one per lane.
 
         A list of single lights is one sequence; but as texts, to several lanes that may have sequences of one
         light, it is one for each.
@@ -258,7 +258,7 @@ class SequenceRecallRules(Rules):
 
 
 def _check_times(parameter: str, name: str, value: Any) -> tuple[int, ...]:
-    """Return one value of a parameter in `TIMES`, or a sequence of such, as a tuple.
+    """Return one value of a parameter in `TIMES`, or a sequence of them, as a tuple.
 
     Args:
         parameter: which.

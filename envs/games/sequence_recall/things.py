@@ -49,7 +49,7 @@ class GameState:
         return self.entered == len(self.sequence)
 
     def demonstrated(self, frame: int) -> str | None:
-        """What is lit on a frame before the pen opens; None from then on."""
+        """Return what is lit on a frame before the pen opens; None from then on."""
         index, age = divmod(frame, self.off + self.on)
         if index < len(self.sequence):
             return self.sequence[index] if age >= self.off else DARK
@@ -120,7 +120,7 @@ class Light(GameDrape[GameState]):
 
     @override
     def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
-        """Be lit or not."""
+        """Show the disc while this light is lit."""
         self.curtain[:] = self.disc & (self._state.lit == self.character)
 
 
@@ -129,14 +129,14 @@ class Mask(GameDrape[GameState]):
 
     @override
     def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
-        """Look where there are lights that are not lit."""
+        """Cover the lights that are dark."""
         self.curtain.fill(False)
         for light in rules.LIGHTS:
             self.curtain[things[light].disc & ~things[light].curtain] = True
 
 
 class Pen(GameDrape[GameState]):
-    """Rings the player until the demonstration is over; it is for show, the player waits by itself."""
+    """Rings the player until the demonstration is over; only for show, as the player waits by itself."""
 
     def __init__(self, curtain: Any, character: str, state: GameState) -> None:
         super().__init__(curtain, character, state)
@@ -144,6 +144,6 @@ class Pen(GameDrape[GameState]):
 
     @override
     def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
-        """Open."""
+        """Disappear when the player is free."""
         if self._state.free:
             self.curtain.fill(False)

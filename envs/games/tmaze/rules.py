@@ -1,4 +1,4 @@
-"""What both forms of the T-maze share: parameters, hidden choices and the map of its world.
+"""Rules of the T-maze, shared by both forms: parameters, hidden choices, map of the world.
 
 World coordinates are (row, col), row 0 on top.
 Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.2 and appendix B.2.
@@ -82,18 +82,18 @@ _LIMBO_ART = (
 
 
 def maze_top(level: int) -> int:
-    """World row of the top wall of a level's maze; its corridor begins in the row below."""
+    """Return the world row of a maze's top wall; its corridor begins in the row below."""
     return 12 + 11 * level
 
 
 def cue_cells(side: str) -> tuple[slice, slice]:
-    """Screen rows and columns of the cue."""
+    """Return screen rows and columns of the cue."""
     return (slice(4, 7), slice(0, 2) if side == "left" else slice(9, 11))
 
 
 @cache
 def world_masks() -> Mapping[str, Mask]:
-    """Cells (77, 191) of walls `#`, speckle material `*`, teleporter `t`, goals `l`, `r`. Read-only."""
+    """Return cells (77, 191) of walls `#`, speckle `*`, teleporter `t`, goals `l`, `r`; read-only."""
     masks = {glyph: np.zeros(WORLD, dtype=np.bool_) for glyph in "#*tlr"}
     masks["*"][SPECKLE_TOP:] = True
     _carve_room(masks)
@@ -182,7 +182,7 @@ class TMazeRules(Rules):
         return int(self.delays(max(self.limbo_times)))
 
     def delays(self, limbo_times: Any) -> Any:
-        """Env steps from the last sight of the cue to the first observation whose action counts.
+        """Return env steps from the last sight of the cue to the first action that counts.
 
         Args:
             limbo_times: of one episode, or of each lane's (B,).
@@ -228,7 +228,7 @@ def _check_limbo_time(name: str, value: Any) -> int:
 
 
 def read_hidden(options: Mapping[str, Any], lanes: int) -> dict[str, NDArray[Any]]:
-    """Check injected choices and spread them over the lanes (one value for all, or one per lane).
+    """Read hidden choices from reset options and spread them over the lanes.
 
     Args:
         options: any of `level`, `limbo_time`, `which_goal` ("left", "right") and `speckle` (bool (77, 191)).

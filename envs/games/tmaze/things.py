@@ -98,7 +98,7 @@ class Cue(GameDrape[GameState]):
 
     @override
     def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
-        """Disappear in time."""
+        """Disappear after the teleport."""
         if plot.frame == self._state.teleported_on + 1 and not self._state.game.cue_after_teleport:
             self.curtain.fill(False)
 
@@ -113,7 +113,7 @@ class Player(GameSprite[GameState]):
 
     @override
     def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
-        """Walk on the screen if the stage says so, then look which moves the next frame will allow."""
+        """Walk on the screen if the background says so, then see which moves the next frame allows."""
         row, col = self._beside(self._state.walk)
         self._position = self.Position(row, col)
         self._state.paths = frozenset(

@@ -1,4 +1,4 @@
-"""Chess puzzles as a family: generated ones, and those of a file.
+"""Chess puzzles as a `PuzzleTask`: generated ones, and those of a file.
 
 P puzzles.
 """
@@ -43,7 +43,7 @@ _STRENGTHS = np.linspace(1.0, 0.5, len(KINDS))  # king to pawn
 
 
 class ChessTask(PuzzleTask):
-    """Generated puzzles without end.
+    """Generates puzzles without end.
 
     Args:
         level: of difficulty, one of `LEVELS`.
@@ -64,7 +64,7 @@ class ChessTask(PuzzleTask):
         return problems_of(generate(self.level, rng, count))
 
     def picture(self, observation: Array) -> Bytes:
-        """A position as RGB pixels, (64, 64, 3), rank 1 below.
+        """Render a position as RGB pixels, (64, 64, 3), rank 1 below.
 
         The mover's pieces are green, the other's red, the brighter the nearer to the king in the order K Q B
         N R P.
@@ -79,7 +79,7 @@ class ChessTask(PuzzleTask):
 
 
 def problems_of(puzzles: Sequence[ChessPuzzle]) -> Problems:
-    """Puzzles as problems, with the facts `rating`, `men` (pieces on the board) and `white_to_move`.
+    """Encode puzzles as problems with `rating`, `men` (pieces on the board) and `white_to_move`.
 
     Raises:
         ValueError: a puzzle cannot be read.
@@ -96,7 +96,7 @@ def make_chess(
     split_sizes: Mapping[str, int] | None = None,
     path: str | None = None,
 ) -> PuzzleTask:
-    """The problems that an environment's arguments ask for; see `engram.envs.puzzles.chess.env.Chess`.
+    """Make the task of the environment `Chess`.
 
     Args:
         level: of generated puzzles. "few" (default): mate in one with 5 to 9 men put down at random. "full":
@@ -130,7 +130,7 @@ def make_chess(
 
 
 def _load(path: Path, split: str, data_seed: int, sizes: Mapping[str, int]) -> Problems:
-    """A split of a file: "train" and "valid" share the easiest puzzles, "test" is what comes after them."""
+    """Read a split of a file: "train" and "valid" share the easiest puzzles, "test" follows them."""
     if split == ONLINE:
         raise ValueError(f"split: {ONLINE!r} does not read files; with path, legal: {', '.join(SETS)}")
     easy = sizes["train"] + sizes["valid"]
@@ -148,14 +148,14 @@ def _load(path: Path, split: str, data_seed: int, sizes: Mapping[str, int]) -> P
 
 
 def _read(path: Path, first: int, last: int) -> Problems:
-    """The puzzles `first` to `last` by rating, of a table or of a folder of published tensors."""
+    """Read the puzzles `first` to `last` by rating, from a table or a folder of published tensors."""
     if not path.exists():
         raise ValueError(f"path: there is no {path}; legal: a file of puzzles, or a folder of tensors")
     return _read_tensors(path, first, last) if path.is_dir() else problems_of(read_csv(path, first, last))
 
 
 def _read_tensors(folder: Path, first: int, last: int) -> Problems:
-    """Published puzzles, which are sorted by rating: planes (P, 12, 8, 8) and targets (P, 8, 8)."""
+    """Read published puzzles, sorted by rating: planes (P, 12, 8, 8) and targets (P, 8, 8)."""
     answers = next((name for name in ("targets.pth", "segm.pth") if (folder / name).exists()), "targets.pth")
     planes, targets = (read_tensor(folder / name)[first:last] for name in ("data.pth", answers))
     if planes.shape[1:] != (PLANES, 8, 8) or targets.shape != (len(planes), 8, 8):

@@ -1,4 +1,4 @@
-"""Image classification as a family of puzzles.
+"""Image classification as a `PuzzleTask`.
 
 P pictures, C channels, H rows, W columns.
 """
@@ -30,7 +30,7 @@ Sample = Callable[[np.random.Generator, int], Pictures]
 
 
 class ImageTask(PuzzleTask):
-    """Pictures and their classes without end.
+    """Draws pictures and their classes without end.
 
     A set of them (`FixedProblems`) holds raw pixels, uint8; what is done to them is done when they are shown.
 
@@ -71,7 +71,7 @@ class ImageTask(PuzzleTask):
         return self.present(rng, problems_of(self._sample(rng, count)))
 
     def present(self, rng: np.random.Generator, problems: Problems) -> Problems:
-        """Move, mirror and normalise pictures, as was asked for."""
+        """Crop, mirror and normalise pictures, as the parameters say."""
         images = problems.observations
         if self.crop:
             images = random_crop(rng, images)
@@ -81,7 +81,7 @@ class ImageTask(PuzzleTask):
 
     @override
     def picture(self, observation: Array) -> Bytes:
-        """An observation as RGB pixels, in the picture's own colours."""
+        """Render an observation as RGB pixels, in the picture's own colours."""
         shades = observation * self._std + self._mean if self.normalise else observation / _SHADES
         image = np.rint(shades * _SHADES).clip(0, _SHADES).astype(np.uint8)
         pixels = np.broadcast_to(image, (3, *image.shape[1:])).transpose(1, 2, 0)
@@ -94,7 +94,7 @@ class ImageTask(PuzzleTask):
 
 
 def problems_of(pictures: Pictures) -> Problems:
-    """Pictures as problems, their pixels as they are."""
+    """Return pictures as problems, their pixels as they are."""
     return Problems(pictures.images, pictures.labels, np.ones(len(pictures.labels), np.bool_), {})
 
 
@@ -109,9 +109,7 @@ def make_images(
     flip: bool = False,
     normalise: bool = True,
 ) -> PuzzleTask:
-    """The pictures that an environment's arguments ask for.
-
-    See `engram.envs.puzzles.image_classification.env.ImageClassification`.
+    """Make the task of the environment `ImageClassification`.
 
     Args:
         data: "digits" (default), "shapes", "cifar10", "svhn" or "emnist" (balanced).

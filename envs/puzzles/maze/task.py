@@ -1,4 +1,4 @@
-"""Mazes as a family of puzzles.
+"""Mazes as a `PuzzleTask`.
 
 P positions a side, n = (P + 1) / 2 cells a side, S pixels a side.
 """
@@ -40,7 +40,7 @@ LEGAL_POSITIONS = "odd numbers >= 3"
 
 
 class MazeTask(PuzzleTask):
-    """Mazes of P x P positions without end.
+    """Draws mazes of P x P positions without end.
 
     Args:
         positions: positions a side (P), odd.
@@ -100,7 +100,7 @@ def make_mazes(
     split_sizes: Mapping[str, int] | None = None,
     path: str | None = None,
 ) -> PuzzleTask:
-    """The problems that an environment's arguments ask for; see `engram.envs.puzzles.maze.env.Maze`.
+    """Make the task of the environment `Maze`.
 
     Args:
         positions: positions a side, odd, from 3 on (default 9).

@@ -1,4 +1,4 @@
-"""Prefix sums as a family of puzzles.
+"""Prefix sums as a `PuzzleTask`.
 
 P problems, N bits.
 """
@@ -41,7 +41,7 @@ MOST_BITS = 1_000_000
 
 
 class PrefixSumsTask(PuzzleTask):
-    """Strings of N bits without end.
+    """Draws strings of N bits without end.
 
     Args:
         bits: length of a string (N).
@@ -62,11 +62,11 @@ class PrefixSumsTask(PuzzleTask):
         return self.of_words(draw_words(rng, count, self.bits))
 
     def of_words(self, words: Words) -> Problems:
-        """The problems of packed strings."""
+        """Make the problems of packed strings."""
         return self._problems(unpack(words, self.bits), unpack(sum_words(words), self.bits))
 
     def of_bits(self, strings: Bits) -> Problems:
-        """The problems of strings (P, N)."""
+        """Make the problems of strings (P, N)."""
         return self._problems(strings, np.bitwise_xor.accumulate(strings, axis=1))
 
     def _problems(self, strings: Bits, sums: Bits) -> Problems:
@@ -84,7 +84,7 @@ def make_prefix_sums(
     split_sizes: Mapping[str, int] | None = None,
     path: str | None = None,
 ) -> PuzzleTask:
-    """The problems that the arguments of `engram.envs.puzzles.prefix_sums.env.PrefixSums` ask for.
+    """Make the task of the environment `PrefixSums`.
 
     Args:
         bits: length of a string (default 32), at least 1.
@@ -118,7 +118,7 @@ def make_prefix_sums(
 
 
 def _default_sizes(bits: int) -> dict[str, int]:
-    """The paper's sizes; where there are too few strings for them, 2/5, 1/10 and 1/2 of what there is."""
+    """Return the paper's sizes, or 2/5, 1/10 and 1/2 of all strings where there are too few."""
     whole = sum(SPLIT_SIZES.values())
     if bits >= DISTINCT_BELOW or 2**bits >= whole:
         return SPLIT_SIZES
@@ -126,7 +126,7 @@ def _default_sizes(bits: int) -> dict[str, int]:
 
 
 def _distinct_words(bits: int, split: str, data_seed: int, sizes: Mapping[str, int]) -> Words:
-    """One of the three sets of short strings; no string is in two of them."""
+    """Draw one of the three sets of short strings, which are disjoint."""
     needed, there = sum(sizes.values()), 2**bits
     if needed > there or sizes[split] == 0:
         raise ValueError(
@@ -139,7 +139,7 @@ def _distinct_words(bits: int, split: str, data_seed: int, sizes: Mapping[str, i
 
 
 def _read(task: PrefixSumsTask, folder: Path) -> Problems:
-    """The published pairs of one length, saved as `{bits}_data.npy` and `{bits}_targets.npy`."""
+    """Read the published pairs of one length, `{bits}_data.npy` and `{bits}_targets.npy`."""
     bits = task.bits
     strings, sums = (read_binary(folder / f"{bits}_{name}.npy") for name in ("data", "targets"))
     if strings.shape[1:] != (bits,) or sums.shape != strings.shape:
