@@ -25,7 +25,7 @@ RulesT = TypeVar("RulesT", bound=Rules)
 class BatchedTask(BatchedEnv, Generic[RulesT]):
     """Many episodes of one task at once; an action is a whole number.
 
-    A task supplies `look`, `_boards` and what `BatchedEnv` asks for but `_checked`.
+    A task supplies `look`, `_interface`, `_boards` and what `BatchedEnv` asks for but `_checked`.
 
     Attributes:
         rules: the task's parameters.
@@ -42,8 +42,6 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
     def __init__(
         self,
         rules: RulesT,
-        observation_space: gymnasium.spaces.Box,
-        actions: int,
         num_envs: int = 1,
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
@@ -52,20 +50,22 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
 
         Args:
             rules: the task's parameters.
-            observation_space: of one lane.
-            actions: number of actions.
-            num_envs: number of lanes (B).
-            render_mode: None, "ansi" or "rgb_array".
-            autoreset_mode: see `BatchedEnv`.
+            num_envs: number of lanes (B, default 1).
+            render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
+            autoreset_mode: when a finished lane begins anew, see `BatchedEnv`.
 
         Raises:
             ValueError: an argument is not legal.
         """
         self.rules = rules
         self.render_mode = check_render_mode(render_mode)
-        self._actions = actions
-        choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(actions)
-        super().__init__(observation_space, choice, rules.group_by, num_envs, autoreset_mode)
+        seen, self._actions = self._interface()
+        choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(self._actions)
+        super().__init__(seen, choice, rules.group_by, num_envs, autoreset_mode)
+
+    @abstractmethod
+    def _interface(self) -> tuple[gymnasium.spaces.Box, int]:
+        """Return the observation space of one lane and the number of actions."""
 
     @abstractmethod
     def _boards(self, lanes: Lanes) -> Bytes:
@@ -118,25 +118,9 @@ class BatchedGame(BatchedTask[RulesT]):
     where it knows a faster way than through the boards.
     """
 
-    def __init__(
-        self,
-        rules: RulesT,
-        num_envs: int = 1,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """Set up `num_envs` lanes.
-
-        Args:
-            rules: the game's parameters.
-            num_envs: number of lanes (B, default 1).
-            render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
-            autoreset_mode: when a finished lane begins anew, see `BatchedEnv`.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(rules, self.look.space, ACTIONS, num_envs, render_mode, autoreset_mode)
+    @override
+    def _interface(self) -> tuple[gymnasium.spaces.Box, int]:
+        return self.look.space, ACTIONS
 
     def _observe(self, lanes: Lanes) -> Bytes:
         """Return fresh observations of the lanes, (lanes, R, C, K)."""

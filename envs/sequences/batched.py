@@ -72,15 +72,11 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         """
         self.stagger = check_flag("stagger", stagger)
         self.look = _look(task)
-        tokens = len(task.alphabet)
-        super().__init__(
-            task,
-            gymnasium.spaces.Box(0, 1, (tokens,), np.uint8),
-            task.classes,
-            num_envs,
-            render_mode,
-            autoreset_mode,
-        )
+        super().__init__(task, num_envs, render_mode, autoreset_mode)
+
+    @override
+    def _interface(self) -> tuple[gymnasium.spaces.Box, int]:
+        return gymnasium.spaces.Box(0, 1, (len(self.rules.alphabet),), np.uint8), self.rules.classes
 
     @override
     def _allocate(self) -> None:

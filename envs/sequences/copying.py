@@ -227,8 +227,8 @@ class Copying(SingleSequence, of=BatchedCopying):
         Of the present observation: `target` (int), the right answer; `mask` (bool), whether it counts in a
         loss; `scored` (bool), whether it earns reward, true at the recall. Of the episode: `span` (int);
         `delay` (int), env steps from the sight of a symbol to its answer, `span` + `length`; `correct` (int),
-        symbols said right so far; `success` (bool), all of them. Results are split by `span`. `chance` holds
-        what answers without a memory reach.
+        symbols said right so far; `success` (bool), all of them. Results are split by `span`. The attribute
+        `chance` is the chance level.
 
     Arguments:
         render_mode: None, "ansi" (text: `.` blank, `1` .. symbols, `*` marker) or "rgb_array".

@@ -176,7 +176,7 @@ class SequentialDigits(SingleSequence, of=BatchedSequentialDigits):
         whether its answer counts in a loss, and `scored` (bool), whether it earns reward, both true at the
         last pixel alone. Of the episode: `size` (int); `label` (int), the digit; `delay` (int), env steps
         from the first pixel to the answer; `correct` (int) answers and `success` (bool). Results are split by
-        `size`. `chance` holds what answers without a memory reach.
+        `size`. The attribute `chance` is the chance level.
 
     Arguments:
         render_mode: None, "ansi" (text: `#` ink, `.` paper) or "rgb_array".

@@ -257,7 +257,7 @@ class TemporalOrder(SingleSequence, of=BatchedTemporalOrder):
         whether its answer counts in a loss, and `scored` (bool), whether it earns reward, both true at the
         last symbol alone. Of the episode: `label` (int), the class; `delay` (int), env steps from the last
         sight of the first marker to the answer; `correct` (int) answers and `success` (bool). Results are
-        split by `label`. `chance` holds what answers without a memory reach.
+        split by `label`. The attribute `chance` is the chance level.
 
     Arguments:
         render_mode: None, "ansi" (text, with the letters above) or "rgb_array".
