@@ -53,7 +53,7 @@ IDS = (*GAMES, *PUZZLES, *SEQUENCES, "engram/Ponder-v0")
 
 
 def _register(env_id: str, single: str, batched: str | None = None) -> None:
-    """Register `engram/X-v0`: class `X` of the module `single`, `BatchedX` of `batched` or of the same module."""
+    """Register `engram/X-v0`: class `X` of module `single`, `BatchedX` of `batched` or the same module."""
     name = env_id.removeprefix("engram/").partition("-")[0]
     register(
         env_id,
