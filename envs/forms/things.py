@@ -22,9 +22,9 @@ class _Thing(Generic[StateT]):
         super().__init__(*of_pycolab)
         self._state: StateT = state
 
-    def update(self, actions: Any, board: Any, layers: Any, *others: Any) -> None:
-        """Hand on to `_update` what games need; the last two of `others` are the things and the plot."""
-        self._update(actions, board, *others[-2:])
+    def update(self, actions: Any, board: Any, layers: Any, backdrop: Any, things: Any, plot: Plot) -> None:
+        """Hand on to `_update` what games need."""
+        self._update(actions, board, things, plot)
 
     @abstractmethod
     def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
@@ -37,6 +37,10 @@ class GameBackdrop(_Thing[StateT], Backdrop):  # type: ignore[misc]
     def __init__(self, curtain: Any, palette: Any, state: StateT) -> None:
         super().__init__(curtain, palette, state)
         curtain.fill(ord(" "))
+
+    def update(self, actions: Any, board: Any, layers: Any, things: Any, plot: Plot) -> None:  # type: ignore[override]
+        """Hand on to `_update` what games need."""
+        self._update(actions, board, things, plot)
 
 
 class GameSprite(_Thing[StateT], Sprite):  # type: ignore[misc]
