@@ -43,6 +43,10 @@ def completed(typed, monkeypatch):
         ("rllib describe config tmaze_m", ["tmaze_mlp"]),
         ("rllib describe nonsense t", []),
         ("rllib train -f tmaze_lstm_", ["tmaze_lstm_bptt", "tmaze_lstm_paper"]),
+        (
+            "rllib train -f tmaze_delays_l",
+            [f"tmaze_delays_{core}" for core in ("linear_attention", "low_pass", "lru", "lstm")],
+        ),
         ("rllib train --config-file tmaze_m", ["tmaze_mlp"]),
         ("rllib train file tmaze_m", ["tmaze_mlp"]),
         ("rllib train --run APP", ["APPO"]),
