@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engram.memory.options import Options, integer
 
@@ -20,49 +19,6 @@ State = dict[str, Tensor]
 
 Info = dict[str, Tensor]
 """What a person would look at, by name; every leaf is (T, B, ...)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Tokens:
-    """Inputs of few distinct values, such as symbols: rows of a table. Means the same as ``table[index]``.
-
-    A core that says `reads_tokens` works on the V rows of the table instead of the T * B inputs.
-
-    Attributes:
-        index: (T, B) integers in [0, V).
-        table: (V, F), the weight of an embedding, say.
-    """
-
-    index: Tensor
-    table: Tensor
-
-    @property
-    def shape(self) -> torch.Size:
-        """(T, B, F)."""
-        return torch.Size((*self.index.shape, self.table.shape[-1]))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the table lies."""
-        return self.table.device
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, steps: slice) -> "Tokens":
-        return Tokens(self.index[steps], self.table)
-
-    def to(self, dtype: torch.dtype) -> "Tokens":
-        """The same rows of a table in that dtype."""
-        return Tokens(self.index, self.table.to(dtype))
-
-    def expand(self) -> Tensor:
-        """The inputs themselves, (T, B, F)."""
-        return functional.embedding(self.index, self.table)
-
-
-Inputs = Tensor | Tokens
-"""What a core is given."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,7 +42,6 @@ class Core(nn.Module, abc.ABC):
         Options: the dataclass of this core's options.
         PRESETS: named sets of options, for `preset`.
         carries_gradient: whether bridging a delay needs gradients through time.
-        reads_tokens: whether `unroll` takes `Tokens` too; otherwise it is given their expansion.
         keeps_statistics: whether the core itself, not counting modules inside of it, updates running
             statistics where `training` is true, which then says nothing of dropout in it; None: so it does if
             it has buffers. Policy gradients train without dropout, see `engram.memory.modes`.
@@ -101,7 +56,6 @@ class Core(nn.Module, abc.ABC):
     Options: ClassVar[type[CoreOptions]] = CoreOptions
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     carries_gradient: ClassVar[bool] = True
-    reads_tokens: ClassVar[bool] = False
     keeps_statistics: ClassVar[bool | None] = None
     random_start: bool = False
     output_size: int
@@ -133,7 +87,7 @@ class Core(nn.Module, abc.ABC):
         """
 
     def forward(
-        self, inputs: Inputs, state: State, resets: Tensor | None = None, return_info: bool = False
+        self, inputs: Tensor, state: State, resets: Tensor | None = None, return_info: bool = False
     ) -> tuple[Tensor, State] | tuple[Tensor, State, Info]:
         """Runs the core over a fragment of T steps; T = 1 is a single step, and T steps equal T single steps.
 
@@ -141,7 +95,7 @@ class Core(nn.Module, abc.ABC):
         small increments in half precision.
 
         Args:
-            inputs: (T, B, input_size), T >= 1; or as many `Tokens`.
+            inputs: (T, B, input_size), T >= 1.
             state: the state before the first step, from `initial_state` or the last call.
             resets: (T, B) bool; true where step t is the first of an episode, so that the state of that
                 lane is the initial one before that step. None: no resets.
@@ -163,8 +117,6 @@ class Core(nn.Module, abc.ABC):
             precision: Any = torch.autocast(inputs.device.type, enabled=False)
         else:
             precision = contextlib.nullcontext()
-        if isinstance(inputs, Tokens) and not self.reads_tokens:
-            inputs = inputs.expand()
         with precision:
             outputs, state, info = self._unroll_blocks(inputs, state, resets, return_info)
         return (outputs, state, info) if return_info else (outputs, state)

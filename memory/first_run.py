@@ -1,6 +1,6 @@
 """A core's first run: the few steps that show whether a new one can be trained at all.
 
-T time, B lanes, F features. `memory.checks` asks for much more.
+T time, B lanes, F features. `memory.conformance` asks for much more.
 """
 
 from typing import Any

@@ -3,7 +3,7 @@
 import ast
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import typer
@@ -100,7 +100,7 @@ _OF_KIND: dict[str, Callable[[str], Names]] = {
 }
 
 
-def _begin(names: Names, incomplete: str) -> Names:
+def _begin(names: Iterable[str], incomplete: str) -> Names:
     return sorted({name for name in names if name.startswith(incomplete)})
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engram.memory.core import Core, CoreOptions, Info, Inputs, State, run_pieces
+from engram.memory.core import Core, CoreOptions, Info, State, run_pieces
 from engram.memory.options import boolean, choice, integer, number, numbers
 from engram.memory.pools.filter_bank import SLOWEST, FilterBank, Restarts, run_filters
 from engram.memory.pools.normalize import RunningScale
@@ -224,7 +224,7 @@ class LowPass(Core):
         return cheaper_path(stretch, lanes, *self.viewport_weight.shape)
 
     def forward(
-        self, inputs: Inputs, state: State, resets: Tensor | None = None, return_info: bool = False
+        self, inputs: Tensor, state: State, resets: Tensor | None = None, return_info: bool = False
     ) -> tuple[Tensor, State] | tuple[Tensor, State, Info]:
         """Runs the core, see `Core.forward`; info: `pools` (T, B, k, D).
 

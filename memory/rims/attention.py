@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engram.memory.core import Inputs, Tokens
 from engram.memory.rims.options import RIMsOptions
 
 
@@ -58,27 +57,20 @@ class InputAttention(nn.Module):
             self.key_bias = nn.Parameter(torch.zeros(keys)) if options.input_bias else None
             self.query = make_weight(rims, options.rim_size, keys, init=options.attention_init)
 
-    def look(self, inputs: Inputs) -> Seen:
+    def look(self, inputs: Tensor) -> Seen:
         """Computes what depends on the inputs (T, B, N * F) alone."""
-        if isinstance(inputs, Tokens):
-            return Seen(*(_rows(leaf, inputs.index) for leaf in self._project(inputs.table, fold=False)))
-        rows = self._project(inputs.flatten(0, 1), fold=inputs.shape[0] > 1)
-        return Seen(*(leaf.view(*inputs.shape[:2], *leaf.shape[1:]) for leaf in rows))
-
-    def _project(self, rows: Tensor, fold: bool) -> Seen:
-        """The same of rows (R, N * F); `fold`: so many that two maps may first be made into one."""
-        elements = rows.reshape(-1, len(self.value))
-        shape = rows.shape[0], self.options.elements, self.heads, -1
-        keys = rows.new_zeros(rows.shape[0], 0) if self.key is None else (elements @ self.key).view(shape)
+        fragment, elements = inputs.shape[:2], inputs.reshape(-1, len(self.value))
+        shape = *fragment, self.options.elements, self.heads, -1
+        keys = inputs.new_zeros(*fragment, 0) if self.key is None else (elements @ self.key).view(shape)
         if not self.ahead:
             return Seen(keys, (elements @ self.value).view(shape))
         to_gates = self.weight_ih.transpose(0, 1).flatten(1)
         (features, values), gates = self.value.shape, to_gates.shape[1]
-        if fold and features * gates < values * (features + gates):
+        if len(inputs) > 1 and features * gates < values * (features + gates):
             gated = elements @ (self.value @ to_gates)
         else:
             gated = elements @ self.value @ to_gates
-        return Seen(keys, gated.view(rows.shape[0], self.options.num_rims, -1))
+        return Seen(keys, gated.view(*fragment, self.options.num_rims, -1))
 
     def attend(self, queries: Tensor, seen: Seen, kept: Tensor | None) -> Attention:
         """Equation 2, and who is active.
@@ -230,8 +222,3 @@ def most(score: Tensor, count: int, kept: Tensor | None) -> Tensor:
     if kept is not None:
         chosen = chosen & kept.unsqueeze(-1)
     return chosen.unsqueeze(-1)
-
-
-def _rows(leaf: Tensor, index: Tensor) -> Tensor:
-    """Rows (T, B, ...) of a leaf (V, ...)."""
-    return functional.embedding(index, leaf.flatten(1)).view(*index.shape, *leaf.shape[1:])

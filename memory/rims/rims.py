@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.core import Core, CoreOptions, Info, Inputs, State
+from engram.memory.core import Core, CoreOptions, Info, State
 from engram.memory.rims.attention import Communication, InputAttention, Seen, make_weight
 from engram.memory.rims.dynamics import DYNAMICS, Hidden
 from engram.memory.rims.fused import FusedRIMs, Sizes, Weights
@@ -36,7 +36,6 @@ class RIMs(Core):
     keeps_statistics: ClassVar[bool | None] = False
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
     carries_gradient: ClassVar[bool] = True
-    reads_tokens: ClassVar[bool] = True
 
     kept: Tensor | None
 
@@ -93,7 +92,7 @@ class RIMs(Core):
         self.kept = torch.tensor(kept, device=self.weight_hh.device) if dropped else None
 
     def unroll(
-        self, inputs: Inputs, state: State, resets: Tensor | None, return_info: bool
+        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
         """Runs step after step, all that depends on the inputs alone ahead of it; see `Core.unroll`."""
         recurrent: Tensor = self.weight_hh

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engram.memory import State, Tokens, make_core
+from engram.memory import State, make_core
 from engram.memory.rims.attention import Seen, most
 from engram.memory.rims.rims import RIMs
 
@@ -180,20 +180,6 @@ def test_several_heads_of_one_element_agree_with_one_head_where_they_are_alike()
     two.load_state_dict(weights)
     inputs, state = fragment(one)
     torch.testing.assert_close(one(inputs, state)[0], two(inputs, state)[0])
-
-
-@pytest.mark.parametrize("options", [{}, {"input_heads": 2}, {"elements": 2}])
-def test_tokens_mean_rows_of_their_table(options: dict[str, Any]) -> None:
-    core = build(**options)
-    _, state = fragment(core)
-    table = torch.randn(7, F, dtype=torch.float64, requires_grad=True)
-    index = torch.randint(7, (T, B))
-    results = []
-    for inputs in (Tokens(index, table), table[index]):
-        outputs, after = core(inputs, state)
-        gradients = torch.autograd.grad(outputs.square().sum(), [table, *core.parameters()])
-        results.append([outputs, *after.values(), *gradients])
-    torch.testing.assert_close(*results)
 
 
 def test_gradcheck() -> None:
