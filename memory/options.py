@@ -1,8 +1,8 @@
 """Options of a core, or of anything built from a YAML section: declared once, checked once.
 
 A section is a frozen, keyword-only dataclass whose fields are made by the functions below. Each field carries
-its default, a one-line description, its unit, its type and its range in words; `parse_options` turns a plain
-mapping into the dataclass. Every complaint is a `ValueError` that names the offending key by its dotted path.
+its default, a one-line description, its unit and its legal values as JSON Schema; `parse_options` turns a
+plain mapping into the dataclass. Every error is a `ValueError` that names the key by its dotted path.
 """
 
 import dataclasses
@@ -16,6 +16,9 @@ from engram.memory.annotations import annotated_checks
 from engram.memory.blame import explain
 
 Check = Callable[[Any], Any]
+Schema = dict[str, Any]
+"""A part of JSON Schema, from which an option's check, its range in words and `json_schema` are made."""
+
 Section = TypeVar("Section")
 
 
@@ -55,49 +58,35 @@ def _known(name: object, known: Iterable[str]) -> str:
     return f"{question}known: {', '.join(names)}"
 
 
-def _option(default: Any, doc: str, unit: str, check: Check, kind: str, legal: str) -> Any:
-    metadata = {"doc": doc, "unit": unit, "check": check, "type": kind, "legal": legal}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
 MOST = 2**31
-"""Where no largest integer is given, it is this one."""
+"""The largest integer where no smaller one is given."""
 
 
-def _span(low: float, high: float, *, above: bool = False, most: float = math.inf) -> str:
-    """A range in words: `1 to 64`, `> 0, <= 1`, `>= 1` where `high` is not less than `most`."""
-    lower = "" if low == -math.inf else f"> {low:g}" if above else f">= {low:g}"
-    if high >= most:
-        return lower or "any"
-    return (
-        f"{low:,.10g} to {high:,.10g}"
-        if lower and not above
-        else f"{lower}, <= {high:,.10g}".removeprefix(", ")
+def _option(default: Any, doc: str, unit: str, schema: Schema, *, or_none: bool = False) -> Any:
+    """Makes a field for what `schema` admits; `None` is legal too where it is the default."""
+    none = or_none or default is None
+
+    def check(value: Any) -> Any:
+        return None if value is None and none else _CHECKS[_kind(schema)](value, schema, none)
+
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "doc": doc,
+            "unit": unit,
+            "check": check,
+            "type": _kind_in_words(schema),
+            "legal": _legal(schema) + (", or null" if none else ""),
+            "schema": {"anyOf": [schema, {"type": "null"}]} if none else schema,
+        },
     )
 
 
-def _or_none(legal: str, none: bool) -> str:
-    return f"{legal}, or null" if none else legal
-
-
 def integer(
-    default: int | None,
-    doc: str,
-    *,
-    unit: str = "",
-    low: int = 1,
-    high: int = MOST,
-    or_none: bool = False,
+    default: int | None, doc: str, *, unit: str = "", low: int = 1, high: int = MOST, or_none: bool = False
 ) -> Any:
     """A field for an integer in [low, high]; `None` is legal where it is the default or with `or_none`."""
-    none = or_none or default is None
-
-    def check(value: Any) -> int | None:
-        if value is None and none:
-            return None
-        return _integer(value, low, high, or_none=none)
-
-    return _option(default, doc, unit, check, "integer", _or_none(_span(low, high, most=MOST), none))
+    return _option(default, doc, unit, _integer_schema(low, high), or_none=or_none)
 
 
 def number(
@@ -109,90 +98,136 @@ def number(
     low: float = -math.inf,
     high: float,
 ) -> Any:
-    """A field for a number in (above, high] or, where `low` is given, in [low, high].
-
-    `None` is legal where it is the default.
-    """
-
-    def check(value: Any) -> float | None:
-        if value is None and default is None:
-            return None
-        if low == -math.inf:
-            return _number(value, above, high)
-        return _number(value, low, high, closed=True)
-
-    span = _span(above, high, above=True) if low == -math.inf else _span(low, high)
-    return _option(default, doc, unit, check, "number", _or_none(span, default is None))
+    """A field for a number in (above, high] or, where `low` is given, in [low, high]."""
+    lower = {"exclusiveMinimum": above} if low == -math.inf else {"minimum": low}
+    return _option(default, doc, unit, _number_schema(lower, high))
 
 
 def boolean(default: bool, doc: str) -> Any:
     """A field for true or false."""
-
-    def check(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"expected true or false, got {value!r}")
-        return value
-
-    return _option(default, doc, "", check, "true or false", "true, false")
+    return _option(default, doc, "", {"type": "boolean"})
 
 
 def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:
     """A field for one of `names`."""
-
-    def check(value: Any) -> str:
-        if value not in names:
-            raise ValueError(unknown_message("", value, names).removeprefix(": "))
-        return str(value)
-
-    return _option(default, doc, "", check, "text", ", ".join(names))
+    return _option(default, doc, "", {"enum": list(names)})
 
 
 def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = MOST) -> Any:
     """A field for a list of integers, each in [low, high]; empty is legal where the default is."""
-
-    def check(value: Any) -> tuple[Any, ...]:
-        if not default and isinstance(value, list | tuple) and not value:
-            return ()
-        return _list(value, lambda item: _integer(item, low, high))
-
-    legal = f"each {_span(low, high, most=MOST)}{'; may be empty' if not default else ''}"
-    return _option(default, doc, unit, check, "list of integers", legal)
+    schema = {"type": "array", "items": _integer_schema(low, high), "minItems": 1 if default else 0}
+    return _option(default, doc, unit, schema)
 
 
 def numbers(default: tuple[float, ...] | None, doc: str, *, unit: str = "", above: float, high: float) -> Any:
-    """A field for a list of at least one number in (above, high]; `None` is legal where it is the default."""
-
-    def check(value: Any) -> tuple[Any, ...] | None:
-        if value is None and default is None:
-            return None
-        return _list(value, lambda item: _number(item, above, high))
-
-    legal = _or_none(f"each {_span(above, high, above=True)}", default is None)
-    return _option(default, doc, unit, check, "list of numbers", legal)
+    """A field for a list of at least one number in (above, high]."""
+    items = _number_schema({"exclusiveMinimum": above}, high)
+    return _option(default, doc, unit, {"type": "array", "items": items, "minItems": 1})
 
 
-def _integer(value: Any, low: int, high: int, or_none: bool = False) -> int:
+def section(default: Mapping[str, Any] | None, doc: str, *, typed: bool = False) -> Any:
+    """A field for a mapping of options that are checked elsewhere.
+
+    Args:
+        default: the mapping; None: it must be given.
+        doc: what it is.
+        typed: whether the key `type` says whose options they are.
+    """
+    made = _option({}, doc, "", {"type": "object", "required": ["type"]} if typed else {"type": "object"})
+    if default is None:
+        return dataclasses.field(metadata=made.metadata)
+    return dataclasses.field(default_factory=lambda: dict(default), metadata=made.metadata)
+
+
+def _integer_schema(low: int, high: int) -> Schema:
+    return {"type": "integer", "minimum": low, "maximum": high}
+
+
+def _number_schema(lower: Mapping[str, float], high: float) -> Schema:
+    bounds = {**lower, "maximum": high}
+    return {"type": "number", **{name: bound for name, bound in bounds.items() if math.isfinite(bound)}}
+
+
+def _kind(schema: Schema) -> str:
+    return str(schema.get("type", "enum"))
+
+
+def _kind_in_words(schema: Schema) -> str:
+    """The type of an option, such as `integer` or `list of numbers`."""
+    if _kind(schema) == "array":
+        return f"list of {_kind(schema['items'])}s"
+    return {"boolean": "true or false", "enum": "text", "object": "mapping"}.get(_kind(schema), _kind(schema))
+
+
+def _legal(schema: Schema) -> str:
+    """The range of an option, such as `1 to 64`, `> 0, <= 1` or `>= 1`."""
+    kind = _kind(schema)
+    if kind == "array":
+        return f"each {_legal(schema['items'])}{'' if schema['minItems'] else '; may be empty'}"
+    if kind not in ("integer", "number"):
+        return {"boolean": "true, false", "object": "any"}.get(kind) or ", ".join(schema["enum"])
+    least, above, high = (schema.get(name) for name in ("minimum", "exclusiveMinimum", "maximum"))
+    most = "" if high is None or (kind == "integer" and high >= MOST) else f"{high:,.10g}"
+    if least is not None and most:
+        return f"{least:,.10g} to {most}"
+    lower = f">= {least:g}" if least is not None else f"> {above:g}" if above is not None else ""
+    return ", ".join(part for part in (lower, most and f"<= {most}") if part) or "any"
+
+
+def _integer(value: Any, schema: Schema, none: bool) -> int:
+    low, high = schema["minimum"], schema["maximum"]
     if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        suffix = ", or none" if or_none else ""
-        raise ValueError(f"expected an integer >= {low}{suffix}, got {value!r}")
+        raise ValueError(f"expected an integer >= {low}{', or none' if none else ''}, got {value!r}")
     if value > high:
         raise ValueError(f"expected an integer <= {high}, got {value!r}")
     return value
 
 
-def _number(value: Any, low: float, high: float, closed: bool = False) -> float:
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or not low <= value <= high or (value == low and not closed):
-        sign = ">=" if closed else ">"
+def _number(value: Any, schema: Schema, none: bool) -> float:
+    least, above = schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf)
+    high = schema.get("maximum", math.inf)
+    real = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not real or not (least <= value <= high and above < value):
+        lower = f"> {above:g}" if least == -math.inf else f">= {least:g}"
         most = f" and <= {high:g}" if math.isfinite(high) else ", finite"
-        raise ValueError(f"expected a number {sign} {low:g}{most}, got {value!r}")
+        raise ValueError(f"expected a number {lower}{most}, got {value!r}")
     return float(value)
 
 
-def _list(value: Any, check: Check) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple) or not value:
+def _boolean(value: Any, schema: Schema, none: bool) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, got {value!r}")
+    return value
+
+
+def _name(value: Any, schema: Schema, none: bool) -> str:
+    if value not in schema["enum"]:
+        raise ValueError(unknown_message("", value, schema["enum"]).removeprefix(": "))
+    return str(value)
+
+
+def _list(value: Any, schema: Schema, none: bool) -> tuple[Any, ...]:
+    if not isinstance(value, list | tuple) or len(value) < schema["minItems"]:
         raise ValueError(f"expected a list of at least one entry, got {value!r}")
-    return tuple(check(item) for item in value)
+    items = schema["items"]
+    return tuple(_CHECKS[_kind(items)](item, items, False) for item in value)
+
+
+def _mapping(value: Any, schema: Schema, none: bool) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        key = " with the key 'type'" if "required" in schema else ""
+        raise ValueError(f"expected a mapping{key}, got {value!r}")
+    return value
+
+
+_CHECKS: dict[str, Callable[[Any, Schema, bool], Any]] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "enum": _name,
+    "array": _list,
+    "object": _mapping,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,7 @@ MOST_COMPONENTS = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Curve:
+class RetentionCurve:
     """What is left of an input in one component of the state.
 
     Attributes:
@@ -61,7 +61,7 @@ class Retention:
     """
 
     lags: Tensor
-    curves: dict[str, Curve]
+    curves: dict[str, RetentionCurve]
     ended: str = ""
 
     def share(self, component: str, lag: int) -> float | None:
@@ -250,14 +250,16 @@ def _difference(outputs: Tensor, state: State) -> Tensor:
     return torch.cat(parts)
 
 
-def _curve(norms: Tensor) -> Curve:
+def _curve(norms: Tensor) -> RetentionCurve:
     """Describes how the norms (L,) rise and fall; what is half but for rounding counts as half."""
     largest, peak = float(norms.max()), int(norms.argmax())
     if not largest:
-        return Curve(norms, 0.0, None, None, None)
+        return RetentionCurve(norms, 0.0, None, None, None)
     values = norms / largest
     below = (values < 0.5 - 1e-9).nonzero()[:, 0].tolist()
     first = max((lag + 1 for lag in below if lag < peak), default=0)
     last = min((lag - 1 for lag in below if lag > peak), default=len(values) - 1)
     above = int((values > 0.5 + 1e-9).nonzero()[-1, 0])
-    return Curve(values, largest, peak, (first, last), above + 1 - peak if above + 1 < len(values) else None)
+    return RetentionCurve(
+        values, largest, peak, (first, last), above + 1 - peak if above + 1 < len(values) else None
+    )

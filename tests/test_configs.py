@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from engram.agents.columns.results import gradient_window
+from engram.agents.columns.results import bptt_steps_of
 from engram.agents.supervised.optimizers import epoch_options, optimizer_options
 from engram.memory.thinking import make_loss, thinker_options
 from engram.train.console.errors import ExperimentError
@@ -84,7 +84,7 @@ def test_appendix_f_has_gradients_over_whole_fragments(task):
     name = f"appendix_f_{task}"
     (experiment,), _ = read_experiments(read_whole_document(name), Overrides())
     config = make_plan(experiment).config
-    assert config.rollout_fragment_length == gradient_window(config) == 300
+    assert config.rollout_fragment_length == bptt_steps_of(config) == 300
     assert config.model_config["core"] == {"type": "lstm", "size": 128, "horizon": 300}
 
 

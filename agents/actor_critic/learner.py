@@ -21,14 +21,14 @@ from torch import Tensor
 from engram.agents.actor_critic.estimators import Transitions
 from engram.agents.columns.config import count_minibatches
 from engram.agents.columns.fragment import Fragment
-from engram.agents.columns.learner import Batch, ColumnarLearner, as_tensors
+from engram.agents.columns.learner import ColumnarLearner, TensorBatch, as_tensors
 from engram.agents.models.recurrent import RESETS
 
 LANE_MAJOR = frozenset({Columns.STATE_IN, "last_values"})
 """Columns of a `ColumnBatch` whose first axis is the lanes; all others have time first, lanes second."""
 
 
-class ColumnBatch(Batch):
+class ColumnBatch(TensorBatch):
     """Columns of B lanes on the learner's device, (T, B, ...); its length is T * B environment steps."""
 
     @classmethod

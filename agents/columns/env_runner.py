@@ -26,7 +26,7 @@ from engram.agents.columns.episodes import EpisodeLog
 from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.columns.fragment import ColumnSet, Fragment, Nest
 from engram.agents.columns.lanes import make_lanes
-from engram.agents.models.actions import actions_in
+from engram.agents.models.actions import action_converter
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.core import State, where_lanes
 
@@ -67,7 +67,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         if mode is not AutoresetMode.SAME_STEP:
             raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")
         self.num_envs = self.env.num_envs
-        self._actions = actions_in(self.env.single_action_space)
+        self._actions = action_converter(self.env.single_action_space)
         self._needs_initial_reset = True
         self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)

@@ -23,13 +23,13 @@ ON_NON_FINITE = ("stop", "skip")
 """What `on_non_finite` may be."""
 
 NON_FINITE = "non_finite"
-"""Metric key: what a runner or learner has left out since its last report, a series of `Finding`s."""
+"""Metric key: what a runner or learner has left out since its last report, a series of `NonFinite`s."""
 
 LARGEST = float(np.finfo(np.float32).max)
 """Beyond it a number is infinite to a network of single precision."""
 
 
-class Finding(NamedTuple):
+class NonFinite(NamedTuple):
     """Something that is not finite.
 
     Attributes:
@@ -138,9 +138,9 @@ class LaneGuard:
                 t, lane, *inside = np.argwhere(~finite)[0].tolist()
                 self._keep(_indexed(what, inside), column[(t, lane, *inside)], first_step + t, lane)
 
-    def finding(self) -> Finding | None:
+    def finding(self) -> NonFinite | None:
         """What was found since the fragment began."""
-        return Finding(self._first.message, int(self.bad.sum())) if self._first else None
+        return NonFinite(self._first.message, int(self.bad.sum())) if self._first else None
 
     def _look_at(self, observations: Any, what: str) -> tuple[NDArray[np.bool_], _Place | None]:
         """Lanes with something that is not finite, (B,), and where it is."""
@@ -206,7 +206,7 @@ class GuardedVectorEnv(VectorWrapper):
         self.guard.look({"reward": rewards[None]}, self.guard.step)
         return self.guard.observe(observations), zeroed(rewards), *others
 
-    def take_finding(self) -> Finding | None:
+    def take_finding(self) -> NonFinite | None:
         """What was found since the last call."""
         found = self.guard.finding()
         self.guard.begin(self._steps * self.num_envs)

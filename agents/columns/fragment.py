@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 import tree
 from numpy.typing import NDArray
+from typing_extensions import override
 
 Nest = Any
 """An array, or a nest of dicts and tuples of arrays."""
@@ -161,7 +162,7 @@ class Fragment(ColumnSet):
     weights_seq_no: int
     dropped: NDArray[np.bool_] = field(default_factory=no_lanes)
 
+    @override
     @property
     def length(self) -> int:
-        """See `ColumnSet`."""
         return len(self.rewards)

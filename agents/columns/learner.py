@@ -27,7 +27,7 @@ STEPS_TAKEN = "steps_taken"
 """Metric key: how many minibatches made a step, of those since the last report."""
 
 
-class Batch(dict[str, Any], ABC):
+class TensorBatch(dict[str, Any], ABC):
     """Named tensors on the learner's device; its length is the number of environment steps.
 
     Attributes:
@@ -41,9 +41,9 @@ class Batch(dict[str, Any], ABC):
 
 
 class Minibatch:
-    """A `Batch` as RLlib's learner loop expects it: by module id, with a step count."""
+    """A `TensorBatch` as RLlib's learner loop expects it: by module id, with a step count."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: TensorBatch) -> None:
         self.policy_batches = {DEFAULT_MODULE_ID: batch}
 
     def env_steps(self) -> int:
@@ -75,7 +75,7 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
     _step_taken = True
 
     @abstractmethod
-    def batches(self, columns: Any, num_epochs: int, minibatch_size: int | None) -> Iterator[Batch]:
+    def batches(self, columns: Any, num_epochs: int, minibatch_size: int | None) -> Iterator[TensorBatch]:
         """What is updated on, one batch after the other.
 
         Args:

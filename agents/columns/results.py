@@ -32,7 +32,7 @@ from engram.agents.columns.episodes import (
     Unfinished,
     as_records,
 )
-from engram.agents.columns.finite import NON_FINITE, Finding, shown
+from engram.agents.columns.finite import NON_FINITE, NonFinite, shown
 from engram.agents.columns.learner import STEPS_TAKEN
 
 
@@ -123,7 +123,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         result["timesteps_total"] = int(runners.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
         steps = float(runners.get(NUM_ENV_STEPS_SAMPLED, 0))
         result["steps_per_second"] = steps / max(result.get("time_this_iter_s", 0.0), 1e-9)
-        result["bptt_steps"] = gradient_window(algorithm.config)
+        result["bptt_steps"] = bptt_steps_of(algorithm.config)
         if EVALUATION_RESULTS in result:
             self._summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
 
@@ -131,9 +131,9 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         """Counts what was left out because it was not finite, or ends the trial."""
         learned = result.get(LEARNER_RESULTS, {}).get(DEFAULT_MODULE_ID, {})
         taken = learned.pop(STEPS_TAKEN, 0)
-        findings: list[Finding] = []
+        findings: list[NonFinite] = []
         for section in (learned, *_played(result)):
-            findings += as_records(section.pop(NON_FINITE, ()), Finding)
+            findings += as_records(section.pop(NON_FINITE, ()), NonFinite)
         self._skipped += sum(found.left_out for found in findings)
         result["non_finite_skipped"] = self._skipped
         # An asynchronous learner may not have answered: RLlib then repeats its metrics, as NaN.
@@ -181,7 +181,7 @@ def _is_infinite(value: Any) -> bool:
     return isinstance(value, Real) and math.isinf(value)
 
 
-def gradient_window(config: Any) -> int:
+def bptt_steps_of(config: Any) -> int:
     """Steps that gradients reach back at most: the fragment's length, or what is shorter.
 
     Args:

@@ -1,4 +1,4 @@
-"""Actions on their way from a distribution to the environment and back: the only place that says how.
+"""Converts actions between what a distribution draws and what an environment takes.
 
 A distribution counts from 0: its index i of `Discrete(n, start=k)` is the environment's action k + i. What is
 sampled, stored, judged and learned are indices, and log-probabilities are theirs; an environment is given
@@ -22,11 +22,12 @@ from ray.rllib.core.distribution.torch.torch_distribution import (
     TorchDiagGaussian,
     TorchMultiCategorical,
 )
+from typing_extensions import override
 
 from engram.agents.models.distributions import TorchBernoulli
 
 
-class Actions(ABC):
+class ActionConverter(ABC):
     """How one acts in a space.
 
     Attributes:
@@ -51,7 +52,7 @@ class Actions(ABC):
         """The draws that stand for actions (B, ...) of the environment, in the dtype of the distribution."""
 
 
-class _Choices(Actions):
+class _DiscreteConverter(ActionConverter):
     """`Discrete(n, start)`, or several of them at once: `MultiDiscrete(nvec, start)` of one dimension."""
 
     def __init__(self, space: spaces.Discrete[Any] | spaces.MultiDiscrete) -> None:
@@ -64,51 +65,57 @@ class _Choices(Actions):
             self.size = sum(choices)
             self.distribution = TorchMultiCategorical.get_partial_dist_cls(input_lens=choices)
 
+    @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
         return (indices + self._start).astype(self.space.dtype, copy=False)
 
+    @override
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(actions, np.int64) - self._start
 
 
-class _Bits(Actions):
+class _MultiBinaryConverter(ActionConverter):
     """`MultiBinary(n)`."""
 
     def __init__(self, space: spaces.MultiBinary) -> None:
         super().__init__(space)
         self.size, self.distribution = int(space.shape[0]), TorchBernoulli
 
+    @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
         return indices.astype(self.space.dtype, copy=False)
 
+    @override
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(actions, np.int8)
 
 
-class _Numbers(Actions):
+class _BoxConverter(ActionConverter):
     """`Box` of floats, of one dimension; a Gaussian's draws may lie outside the bounds, and are cut."""
 
     def __init__(self, space: spaces.Box) -> None:
         super().__init__(space)
         self.size, self.distribution = 2 * int(space.shape[0]), TorchDiagGaussian
 
+    @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
         cut: NDArray[Any] = np.clip(indices, self.space.low, self.space.high)
         return cut.astype(self.space.dtype, copy=False)
 
+    @override
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(actions, np.float32)
 
 
-_KINDS: dict[type[gym.Space[Any]], type[Actions]] = {
-    spaces.Discrete: _Choices,
-    spaces.MultiDiscrete: _Choices,
-    spaces.MultiBinary: _Bits,
-    spaces.Box: _Numbers,
+_KINDS: dict[type[gym.Space[Any]], type[ActionConverter]] = {
+    spaces.Discrete: _DiscreteConverter,
+    spaces.MultiDiscrete: _DiscreteConverter,
+    spaces.MultiBinary: _MultiBinaryConverter,
+    spaces.Box: _BoxConverter,
 }
 
 
-def actions_in(space: gym.Space[Any]) -> Actions:
+def action_converter(space: gym.Space[Any]) -> ActionConverter:
     """How one acts in the space of one lane.
 
     Raises:

@@ -15,6 +15,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.agents.models.actions import named
 
@@ -70,34 +71,34 @@ def make_reader(space: gym.Space[Any], scale: str, path: str) -> Reader:
         ValueError: A space that cannot be read, or not so.
     """
     if isinstance(space, spaces.Box):
-        return Numbers(space, scale, path)
+        return BoxReader(space, scale, path)
     if not isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
         known = "Box, Discrete, MultiDiscrete, MultiBinary"
         raise ValueError(f"{path}: cannot encode the observation space {named(space)}; known: {known}")
     if scale != "auto":
         raise ValueError(f"{path}.scale: {scale!r} is for a Box; {named(space)} has nothing to scale")
     if isinstance(space, spaces.MultiBinary):
-        return Bits(space)
-    return Symbols(space, path)
+        return MultiBinaryReader(space)
+    return OneHotReader(space, path)
 
 
-class Bits(Reader):
+class MultiBinaryReader(Reader):
     """`MultiBinary`: zeros and ones as they are."""
 
     def __init__(self, space: spaces.MultiBinary) -> None:
         super().__init__()
         self.shape = tuple(space.shape) or (1,)
 
+    @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """See `Reader`."""
         return observations.to(dtype)
 
+    @override
     def described(self) -> None:
-        """See `Reader`."""
         return
 
 
-class Symbols(Reader):
+class OneHotReader(Reader):
     """`Discrete` and `MultiDiscrete`: one column for each value of each element, counted from its `start`.
 
     What is not in the space, as the zeros with which RLlib pads sequences, is all zeros.
@@ -121,17 +122,17 @@ class Symbols(Reader):
         _constant(self, "value", np.concatenate(values))
         self.shape = (int(counts.sum()),)
 
+    @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """See `Reader`."""
         elements = observations.reshape(len(observations), -1).to(torch.int64)
         return (elements[:, self.element] == self.value).to(dtype)
 
+    @override
     def described(self) -> str:
-        """See `Reader`."""
         return f"one-hot, {self.shape[0]} columns"
 
 
-class Numbers(Reader):
+class BoxReader(Reader):
     """`Box`: see `make_reader` for what is done to it.
 
     Attributes:
@@ -198,8 +199,8 @@ class Numbers(Reader):
             )
         return everywhere, nowhere
 
+    @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """See `Reader`."""
         observations = observations.reshape(len(observations), *self.shape)
         if self.factor is not None:
             scaled = observations.to(dtype)
@@ -219,8 +220,8 @@ class Numbers(Reader):
             raised = torch.where(difference < 0, raised + 2.0**64, raised)
         return raised
 
+    @override
     def described(self) -> str | None:
-        """See `Reader`."""
         if self.factor == 1.0:
             return None
         if self.factor is not None:

@@ -7,18 +7,19 @@ a puzzle.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
-from engram.agents.models.actions import actions_in, named
+from engram.agents.models.actions import action_converter, named
 from engram.agents.models.recurrent import POLICY_INIT_SCALE, ColumnarModule, Outputs
 from engram.memory.core import State, where_lanes
 from engram.memory.modes import chances
-from engram.memory.options import Options, check_keys, integer, parse_options
+from engram.memory.options import Options, boolean, integer, parse_options, section
 from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
 
 THOUGHT = "thought"
@@ -38,39 +39,23 @@ class ReadoutOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThinkingConfig:
-    """The `model:` section of an experiment whose core thinks in iterations.
+class ThinkingConfig(Options):
+    """The `model:` section of an experiment whose core thinks in iterations."""
 
-    Attributes:
-        core: Options of the network, `{"type": ...}`; see `engram.memory.thinking.THINKERS`.
-        readout: See `ReadoutOptions`.
-        carry: Whether a thought is carried from step to step of an episode (`engram/Ponder-v0`); else every
-            step starts from the problem alone.
-    """
-
-    core: Mapping[str, Any]
-    readout: Mapping[str, Any] = field(default_factory=dict)
-    carry: bool = False
+    core: Mapping[str, Any] = section(None, "options of the network", typed=True)
+    readout: Mapping[str, Any] = section({}, "how an answer becomes an action")
+    carry: bool = boolean(
+        False,
+        "whether a thought is carried from step to step of an episode (`engram/Ponder-v0`); else every step "
+        "starts from the problem alone",
+    )
 
 
 def check_thinking_model(model: Mapping[str, Any], path: str = "model") -> ThinkingConfig:
-    """Checks a `model:` section.
-
-    Args:
-        model: What the user wrote; its core is one that thinks.
-        path: Where the user wrote it, dotted; only used in messages.
-
-    Raises:
-        ValueError: Unknown key, wrong type or value out of range, named by its path.
-    """
-    check_keys(model, ThinkingConfig.__dataclass_fields__, path)
-    config = ThinkingConfig(**model)
+    """Checks the `model:` section of a core that thinks; arguments and errors as in `choice.check_model`."""
+    config = parse_options(ThinkingConfig, model, path)
     thinker_options(config.core, f"{path}.core")
-    if not isinstance(config.readout, Mapping):
-        raise ValueError(f"{path}.readout: expected a mapping, got {config.readout!r}")
     parse_options(ReadoutOptions, config.readout, f"{path}.readout")
-    if not isinstance(config.carry, bool):
-        raise ValueError(f"{path}.carry: expected true or false, got {config.carry!r}")
     return config
 
 
@@ -104,11 +89,11 @@ class ThinkingModule(ColumnarModule):
         self.carry = config.carry
         self.value_head = nn.LazyLinear(1)
         self._measure_value_head(shape)
-        self.action_dist_cls = actions_in(self.action_space).distribution
+        self.action_dist_cls = action_converter(self.action_space).distribution
         self.train()
 
+    @override
     def chances(self) -> dict[str, float | str]:
-        """See `ColumnarModule`."""
         return chances(self.thinker)
 
     def _check_readout(self) -> None:
@@ -140,7 +125,7 @@ class ThinkingModule(ColumnarModule):
         self.thinking_steps = self.test_steps
 
     def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
-        """Thinks `thinking_steps` iterations over each observation; see `ColumnarModule`."""
+        """Thinks `thinking_steps` iterations over each observation."""
         time, lanes = observations.shape[:2]
         if not self.carry:
             inputs, values, _ = self._ponder(observations.flatten(0, 1))

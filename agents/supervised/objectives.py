@@ -1,4 +1,4 @@
-"""Objectives: the loss of a batch of lessons, and which of its answers were right.
+"""Objectives: the loss of a batch of fragments, and which of its answers were right.
 
 T time, B lanes, P problems, N positions of an answer, K classes.
 """
@@ -24,7 +24,7 @@ TARGETS = "targets"
 MASKS = "masks"
 
 
-class Verdict(NamedTuple):
+class ObjectiveResult(NamedTuple):
     """What came of a batch.
 
     Attributes:
@@ -42,7 +42,7 @@ class Verdict(NamedTuple):
 
 
 Objective = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
-"""Takes a module and a batch, and gives the fields of a `Verdict`."""
+"""Takes a module and a batch, and gives the fields of an `ObjectiveResult`."""
 
 
 def thinking_objective(loss: Loss) -> Objective:
@@ -55,7 +55,7 @@ def thinking_objective(loss: Loss) -> Objective:
         targets, masks = batch[TARGETS], batch[MASKS]
         value, facts = loss(module.thinker, batch[Columns.OBS], targets, masks)
         answers = predict(facts.pop("logits"), masks, module.readout.top)
-        return Verdict(value, _solved(answers, targets, masks), facts, {})._asdict()
+        return ObjectiveResult(value, _solved(answers, targets, masks), facts, {})._asdict()
 
     return judge
 
@@ -73,7 +73,7 @@ def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict
     # Learners must take the same number of steps: a window without an answer is one, with a gradient of 0.
     loss = (losses * masks).sum() / masks.sum().clamp(min=1)
     solved = _solved(answers, targets, masks)
-    return Verdict(loss, solved, {}, detach_state(outputs.state))._asdict()
+    return ObjectiveResult(loss, solved, {}, detach_state(outputs.state))._asdict()
 
 
 def _labels(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from ray.rllib.env.env_runner import ENV_STEP_FAILURE
 
 from engram.agents.columns.env_runner import ColumnarEnvRunner
 from engram.agents.columns.fragment import Nest
-from engram.agents.supervised.lesson import Lesson
+from engram.agents.supervised.labelled import LabelledFragment
 
 NEEDED_INFO = ("target", "mask")
 """Keys of an environment's info: what would be right, and which parts of it count."""
@@ -27,8 +27,8 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
     The network is not asked: the learner's own pass tells how good its answers are.
     """
 
-    def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> Lesson:
-        """Steps every lane `length` times; a failed environment starts the lesson over.
+    def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> LabelledFragment:
+        """Steps every lane `length` times; a failed environment starts the fragment over.
 
         Of a lane that has shown something that is not finite, no answer counts. Rewards are not looked at.
         """
@@ -61,7 +61,7 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
         if self._guard.bad.any():
             stacked["masks"][:, self._guard.bad] = False
             self._log_finding()
-        return Lesson(
+        return LabelledFragment(
             **stacked,
             streams=streams,
             weights_seq_no=self._weights_seq_no,

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.core import Core, CoreOptions, Info, State, split_at_resets
 from engram.memory.options import integer
@@ -32,8 +33,7 @@ class LayerCore(Core):
         leaves: names of the state.
     """
 
-    Options: ClassVar[type[CoreOptions]] = LayerCoreOptions
-    carries_gradient: ClassVar[bool] = True
+    Options = LayerCoreOptions
     leaves: ClassVar[tuple[str, ...]] = ("hidden",)
 
     def __init__(self, input_size: int, options: LayerCoreOptions) -> None:
@@ -48,8 +48,8 @@ class LayerCore(Core):
     def step(self, inputs: Tensor, state: State) -> State:
         """A single step: inputs (B, F), the state after it."""
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         like = next(self.parameters())
         return {name: like.new_zeros(lanes, self.output_size) for name in self.leaves}
 
@@ -60,7 +60,7 @@ class LayerCore(Core):
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Steps, or runs from reset to reset; see `Core.unroll`."""
+        """Steps, or runs from reset to reset."""
         if len(inputs) == 1:
             if resets is not None:
                 state = self.reset_state(state, resets[0])

@@ -7,7 +7,7 @@ import torch
 
 from engram.memory.conformance import fragments, isolation, shapes, training
 from engram.memory.conformance.compare import BrokenPromiseError
-from engram.memory.conformance.trial import Check, Trial, make_trial
+from engram.memory.conformance.fixture import Check, Fixture, make_fixture
 from engram.memory.core import Core
 
 PREMISES: dict[str, Check] = {
@@ -76,19 +76,19 @@ def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = N
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
         try:
-            trial = make_trial(core, rebuild)
+            fixture = make_fixture(core, rebuild)
         except Exception as error:  # whatever somebody's class may raise
             return [_raised("copy", error)]
         for name, check in PREMISES.items():
-            findings.append(_judge(name, check, trial.fresh()))
+            findings.append(_judge(name, check, fixture.fresh()))
             if not findings[-1].passed:
                 return findings
-        return findings + [_judge(name, check, trial.fresh()) for name, check in PROMISES.items()]
+        return findings + [_judge(name, check, fixture.fresh()) for name, check in PROMISES.items()]
 
 
-def _judge(name: str, check: Check, trial: Trial) -> Finding:
+def _judge(name: str, check: Check, fixture: Fixture) -> Finding:
     try:
-        return Finding(name, True, check(trial))
+        return Finding(name, True, check(fixture))
     except BrokenPromiseError as broken:
         return Finding(name, False, str(broken))
     except Exception as error:  # whatever somebody's class may raise

@@ -17,7 +17,7 @@ from torch.nn import functional
 from engram.memory.rims.options import RIMsOptions
 
 
-class Seen(NamedTuple):
+class InputProjections(NamedTuple):
     """What depends on the inputs alone, of one step; of a whole fragment with T in front."""
 
     keys: Tensor  # (B, N, n, d), or (B, 0) without input attention
@@ -57,22 +57,22 @@ class InputAttention(nn.Module):
             self.key_bias = nn.Parameter(torch.zeros(keys)) if options.input_bias else None
             self.query = make_weight(rims, options.rim_size, keys, init=options.attention_init)
 
-    def look(self, inputs: Tensor) -> Seen:
+    def look(self, inputs: Tensor) -> InputProjections:
         """Computes what depends on the inputs (T, B, N * F) alone."""
         fragment, elements = inputs.shape[:2], inputs.reshape(-1, len(self.value))
         shape = *fragment, self.options.elements, self.heads, -1
         keys = inputs.new_zeros(*fragment, 0) if self.key is None else (elements @ self.key).view(shape)
         if not self.ahead:
-            return Seen(keys, (elements @ self.value).view(shape))
+            return InputProjections(keys, (elements @ self.value).view(shape))
         to_gates = self.weight_ih.transpose(0, 1).flatten(1)
         (features, values), gates = self.value.shape, to_gates.shape[1]
         if len(inputs) > 1 and features * gates < values * (features + gates):
             gated = elements @ (self.value @ to_gates)
         else:
             gated = elements @ self.value @ to_gates
-        return Seen(keys, gated.view(*fragment, self.options.num_rims, -1))
+        return InputProjections(keys, gated.view(*fragment, self.options.num_rims, -1))
 
-    def attend(self, queries: Tensor, seen: Seen, kept: Tensor | None) -> Attention:
+    def attend(self, queries: Tensor, seen: InputProjections, kept: Tensor | None) -> Attention:
         """Equation 2, and who is active.
 
         Args:
@@ -121,7 +121,7 @@ class InputAttention(nn.Module):
     def _drops_read(self) -> bool:
         return self.options.input_dropout > 0 and self.options.input_dropout_on == "output"
 
-    def drive(self, attention: Attention, seen: Seen) -> Tensor:
+    def drive(self, attention: Attention, seen: InputProjections) -> Tensor:
         """Equation 3 behind the dynamics' weights: what the gates get from the input, (K, B, G)."""
         weights = attention.weights
         if self.options.mask_read:

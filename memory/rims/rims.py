@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.core import Core, CoreOptions, Info, State
-from engram.memory.rims.attention import Communication, InputAttention, Seen, make_weight
+from engram.memory.core import Core, Info, State
+from engram.memory.rims.attention import Communication, InputAttention, InputProjections, make_weight
 from engram.memory.rims.dynamics import DYNAMICS, Hidden
 from engram.memory.rims.fused import FusedRIMs, Sizes, Weights
 from engram.memory.rims.options import PRESETS, RIMsOptions
@@ -32,10 +32,9 @@ class RIMs(Core):
     `hidden` (T, B, K, H).
     """
 
-    Options: ClassVar[type[CoreOptions]] = RIMsOptions
-    keeps_statistics: ClassVar[bool | None] = False
+    Options = RIMsOptions
+    keeps_statistics = False
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
-    carries_gradient: ClassVar[bool] = True
 
     kept: Tensor | None
 
@@ -94,7 +93,7 @@ class RIMs(Core):
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Runs step after step, all that depends on the inputs alone ahead of it; see `Core.unroll`."""
+        """Runs step after step, all that depends on the inputs alone ahead of it."""
         recurrent: Tensor = self.weight_hh
         if self.input_attention.query is not None:
             recurrent = torch.cat([recurrent, self.input_attention.query], -1)
@@ -107,7 +106,7 @@ class RIMs(Core):
         for t, (keys, values) in enumerate(steps):
             if resets is not None:
                 carried = self._restart(carried, resets[t])
-            carried, info = self._step(Seen(keys, values), carried, recurrent)
+            carried, info = self._step(InputProjections(keys, values), carried, recurrent)
             outputs.append(carried[0])
             if return_info:
                 infos.append(info)
@@ -127,7 +126,7 @@ class RIMs(Core):
         return not general and cell and attends and (reads or self.communication is None)
 
     def _unroll_fused(
-        self, seen: Seen, carried: Hidden, resets: Tensor | None, recurrent: Tensor
+        self, seen: InputProjections, carried: Hidden, resets: Tensor | None, recurrent: Tensor
     ) -> tuple[Tensor, State, Info]:
         """As `unroll`, for the plain cell."""
         options, communication = self.options, self.communication
@@ -157,7 +156,7 @@ class RIMs(Core):
             for name, leaf in zip(self.dynamics.leaves, carried, strict=True)
         )
 
-    def _step(self, seen: Seen, carried: Hidden, recurrent: Tensor) -> tuple[Hidden, Info]:
+    def _step(self, seen: InputProjections, carried: Hidden, recurrent: Tensor) -> tuple[Hidden, Info]:
         """One step; `recurrent` (K, H, G + n * d) holds the weights of gates and queries side by side."""
         if self.kept is not None:
             kept = self.kept.view(-1, 1, 1)

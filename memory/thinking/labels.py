@@ -1,9 +1,24 @@
 """What networks that classify have in common."""
 
+import dataclasses
+
 from torch import Tensor, nn
 
 from engram.memory.thinking.blocks import Repeated
-from engram.memory.thinking.thinker import Answers, Thinker, ThinkerOptions
+from engram.memory.thinking.thinker import (
+    Answers,
+    RepeatedOptions,
+    Thinker,
+    ThinkerOptions,
+    thinking_steps_option,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelOptions(RepeatedOptions):
+    """Options of the networks of paper 1 that classify and repeat a layer or block."""
+
+    thinking_steps: int = thinking_steps_option(3)
 
 
 class LabelThinker(Thinker):

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engram.memory import CORES, State, detach_state, make_core
-from engram.memory.conformance.trial import single_steps
+from engram.memory.conformance.fixture import single_steps
 
 from .cases import CASES, label
 from .conformance import B, F, T, build, fragment, gradients

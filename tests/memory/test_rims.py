@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from engram.memory import State, make_core
-from engram.memory.rims.attention import Seen, most
+from engram.memory.rims.attention import InputProjections, most
 from engram.memory.rims.rims import RIMs
 
 T, B, K, H, F = 9, 5, 4, 3, 6
@@ -299,7 +299,7 @@ def test_saturated_attention_still_ranks() -> None:
     queries = torch.zeros(K, B, 4)
     queries[..., 0] = logits.unsqueeze(1) * 2
     keys = torch.tensor([1.0, 0, 0, 0]).expand(B, 1, 1, 4)
-    chosen = attention.attend(queries, Seen(keys, torch.empty(0)), None)
+    chosen = attention.attend(queries, InputProjections(keys, torch.empty(0)), None)
     assert (chosen.weights[..., 0] == 1).all()
     assert chosen.active[:, 0, 0].tolist() == [False, True, False, False]
 

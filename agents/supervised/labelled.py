@@ -1,4 +1,4 @@
-"""Lessons: what is seen and what would be right, as columns.
+"""Labelled fragments: what is seen and what would be right, as columns.
 
 T time, B lanes.
 """
@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.agents.columns.fragment import ColumnSet, no_lanes
 
 
 @dataclass(eq=False)
-class Lesson(ColumnSet):
+class LabelledFragment(ColumnSet):
     """T steps of B lanes with the right answers.
 
     Attributes:
@@ -38,7 +39,7 @@ class Lesson(ColumnSet):
     weights_seq_no: int
     dropped: NDArray[Any] = field(default_factory=no_lanes)
 
+    @override
     @property
     def length(self) -> int:
-        """See `ColumnSet`."""
         return len(self.resets)
