@@ -1,4 +1,4 @@
-"""What a recurrent core is: inputs and a state in, outputs and a state out, fragments or single steps.
+"""The contract of a recurrent core: inputs and a state in, outputs and a state out.
 
 T time, B lanes (parallel streams), F features; time first everywhere.
 """
@@ -18,7 +18,7 @@ State = dict[str, Tensor]
 """The memory of B lanes, by name; every leaf is (B, ...). Empty for a core without memory."""
 
 Info = dict[str, Tensor]
-"""What a person would look at, by name; every leaf is (T, B, ...)."""
+"""Internals worth looking at, by name; every leaf is (T, B, ...)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class CoreOptions(Options):
 
     bptt_steps: int | None = integer(
         None,
-        "block gradients every so many steps inside a fragment; none: only at its ends",
+        "number of steps after which gradients are blocked inside a fragment; none: only at its ends",
         unit="env steps",
     )
 
@@ -47,7 +47,7 @@ class Core(nn.Module, abc.ABC):
             it has buffers. Policy gradients train without dropout, see `engram.memory.modes`.
         input_size: features in.
         output_size: features out.
-        bptt_steps: gradients are blocked every so many steps, counted from the first step of a fragment;
+        bptt_steps: gradients are blocked after each this many steps, counted from the start of a fragment;
             None: never.
         train_input: whether anything upstream is trained through this core.
         random_start: whether initial states are drawn; policy gradients set it to false.
@@ -63,12 +63,12 @@ class Core(nn.Module, abc.ABC):
     def __init__(self, input_size: int, options: CoreOptions) -> None:
         super().__init__()
         self.input_size = input_size
-        self.bptt_steps = getattr(options, "bptt_steps", None)  # somebody's own options need not have it
+        self.bptt_steps = getattr(options, "bptt_steps", None)  # a user's own options need not have it
         self.train_input = True
 
     @abc.abstractmethod
     def initial_state(self, lanes: int) -> State:
-        """The state before the first step of an episode, for so many lanes; leaves (lanes, ...)."""
+        """Returns the state before the first step of an episode; leaves (lanes, ...)."""
 
     @abc.abstractmethod
     def unroll(
@@ -99,7 +99,7 @@ class Core(nn.Module, abc.ABC):
             state: the state before the first step, from `initial_state` or the last call.
             resets: (T, B) bool; true where step t is the first of an episode, so that the state of that
                 lane is the initial one before that step. None: no resets.
-            return_info: also return what a person would look at.
+            return_info: whether to return the info as well.
 
         Returns:
             Outputs (T, B, output_size) and the state after the last step; with `return_info` the info too.
@@ -133,18 +133,18 @@ class Core(nn.Module, abc.ABC):
         return run_pieces(self.unroll, pieces, state, return_info, detach=True)
 
     def reset_state(self, state: State, resets: Tensor) -> State:
-        """The state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
+        """Returns the state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
         initial = self.initial_state(resets.shape[0]) if state else {}
         return {name: where_lanes(resets, initial[name], leaf) for name, leaf in state.items()}
 
 
 def where_lanes(lanes: Tensor, chosen: Tensor, others: Tensor) -> Tensor:
-    """The leaf (B, ...) that is `chosen` in the lanes that (B,) bool names, and `others` elsewhere."""
+    """Returns `chosen` where `lanes`, (B,) bool, is true and `others` elsewhere; leaves (B, ...)."""
     return torch.where(lanes.view(-1, *[1] * (others.ndim - 1)), chosen, others)
 
 
 def detach_state(state: State) -> State:
-    """The same contents, cut off from the graph that made them."""
+    """Returns the state detached from its graph."""
     return {name: leaf.detach() for name, leaf in state.items()}
 
 
@@ -159,7 +159,7 @@ def run_pieces(
     return_info: bool,
     detach: bool = False,
 ) -> tuple[Tensor, State, Info]:
-    """Runs successive stretches of a fragment and puts their results behind each other.
+    """Runs successive stretches of a fragment and concatenates their results.
 
     Args:
         unroll: runs one of them.
@@ -183,7 +183,7 @@ def run_pieces(
 
 
 def join_infos(infos: list[Info]) -> Info:
-    """Puts the infos of successive stretches of time behind each other."""
+    """Concatenates the infos of successive stretches of time."""
     return {name: torch.cat([info[name] for info in infos]) for name in infos[0]}
 
 

@@ -23,7 +23,7 @@ Section = TypeVar("Section")
 
 
 def unknown_message(path: str, name: object, known: Iterable[str]) -> str:
-    """Says that the value `name` at `path` is none of `known`, and which one is nearest.
+    """Words the error that the value `name` at `path` is none of `known`; names the nearest.
 
     Example: ``core.type: unknown 'lowpass'; did you mean 'low_pass'? known: ..., low_pass, ...``.
     """
@@ -31,7 +31,7 @@ def unknown_message(path: str, name: object, known: Iterable[str]) -> str:
 
 
 def unknown_key_message(path: str, key: object, known: Iterable[str]) -> str:
-    """Says that the section at `path` has no such key, and which one is nearest.
+    """Words the error that the section at `path` has no such key; names the nearest.
 
     Example: ``core.pols: unknown key; did you mean 'pools'? known: base, pools``.
     """
@@ -131,7 +131,7 @@ def section(default: Mapping[str, Any] | None, doc: str, *, typed: bool = False)
     Args:
         default: the mapping; None: it must be given.
         doc: what it is.
-        typed: whether the key `type` says whose options they are.
+        typed: whether the key `type` names the class that the options belong to.
     """
     made = _option({}, doc, "", {"type": "object", "required": ["type"]} if typed else {"type": "object"})
     if default is None:
@@ -249,7 +249,7 @@ class Options:
 
 
 def check_values(section: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Checks values of fields of a dataclass, by what a field's maker says or else by its annotation.
+    """Checks values of fields of a dataclass, by the field's schema or else by its annotation.
 
     Args:
         section: the dataclass.
@@ -294,7 +294,7 @@ def parse_options(section: type[Section], values: Mapping[str, Any], path: str) 
         return section(**(values if issubclass(section, Options) else check_values(section, values)))
     except ValueError as error:
         raise ValueError(f"{path}.{error}") from None
-    except Exception as error:  # whatever a user's own dataclass does with what it is given
+    except Exception as error:  # a user's own dataclass may raise anything
         raise ValueError(f"{path}: {section.__name__} raises {explain(error)}") from error
 
 

@@ -22,7 +22,7 @@ def choose_class(
         options: ``{"type": name, ...}``; a name is a key of `table` or ``package.module:Class``.
         path: where the options were written, dotted; only used in messages.
         table: the classes that have a name.
-        base: what a class must be derived from.
+        base: the class that it must be derived from.
 
     Returns:
         The class, and the options without ``type``.
@@ -41,7 +41,7 @@ def choose_class(
 def expand_preset(
     presets: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any], path: str
 ) -> dict[str, Any]:
-    """The options with their ``preset``, if any, written out; what is given beside it has the last word.
+    """Replaces ``preset`` by the options it stands for; options given beside it take precedence.
 
     Args:
         presets: named sets of options; where there are none, ``preset`` is a key like any other.
@@ -60,7 +60,7 @@ def expand_preset(
 
 
 def build_class(made: type[Class], path: str, name: object, *arguments: Any) -> Class:
-    """Makes an instance of a class that a section of options names, whatever its constructor does.
+    """Instantiates the class that a section of options names; any error becomes a ValueError.
 
     Args:
         made: the class, from `choose_class`.
@@ -131,7 +131,7 @@ def load_object(name: str, path: str) -> Any:
 
 
 def load_module(name: str) -> types.ModuleType:
-    """Imports a module, which may be somebody's own.
+    """Imports a module, which may be a user's own.
 
     Args:
         name: dotted.
@@ -147,7 +147,7 @@ def load_module(name: str) -> types.ModuleType:
             f" ({where})" if where else "; modules are looked for in the working directory and on PYTHONPATH"
         )
         raise ValueError(f"{error}{hint}") from error
-    except (Exception, SystemExit) as error:  # whatever somebody's module does when it is imported
+    except (Exception, SystemExit) as error:  # importing a user's module may raise anything
         raise ValueError(f"its import raises {explain(error)}" if place(error) else str(error)) from error
 
 

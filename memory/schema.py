@@ -1,4 +1,4 @@
-"""Options as JSON Schema (draft 2020-12), for editors and for whatever checks a file without this package."""
+"""Options as JSON Schema (draft 2020-12), for editors and other programs that check a file."""
 
 import dataclasses
 import inspect

@@ -1,4 +1,4 @@
-"""What every algorithm on the columnar path shares: defaults, module, checkpointed window of episodes."""
+"""Settings, module and checkpointed window of episodes of every algorithm on the columnar path."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
 
 
 def count_minibatches(lanes: int, length: int, minibatch_size: int | None) -> int:
-    """Into how many minibatches of whole lanes a batch is cut.
+    """Counts the minibatches of whole lanes that a batch is cut into.
 
     Args:
         lanes: Lanes of the batch.

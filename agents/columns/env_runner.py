@@ -32,7 +32,7 @@ from engram.memory.core import State, where_lanes
 
 
 class EvaluationSteps:
-    """What an evaluation returns in place of data: how many steps it took."""
+    """Returned by an evaluation in place of data: the number of its steps."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps

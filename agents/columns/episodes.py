@@ -38,7 +38,7 @@ class Episode(NamedTuple):
 
 
 class Unfinished(NamedTuple):
-    """The episodes under way; their returns are nobody's business until they end.
+    """The episodes under way, without returns until they end.
 
     Attributes:
         length: Environment steps of the longest one.

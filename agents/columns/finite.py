@@ -1,7 +1,7 @@
 """Numbers that are not finite: found where they arise, named, and kept out of what is learned from.
 
 One NaN in a batch makes every gradient NaN. Runners and learners leave out what holds one and say so in their
-metrics; the algorithm's process counts it, or ends the trial (`on_non_finite`). So a number is heard of
+metrics; the algorithm's process counts it, or ends the trial (`on_non_finite`). So a number is reported
 wherever it arises: RLlib restarts a remote runner that raises, and forgets why.
 
 T time, B lanes.
@@ -42,7 +42,7 @@ class NonFinite(NamedTuple):
 
 
 def shown(what: str, value: float) -> str:
-    """`reward: nan`; a number that is too large for single precision says so."""
+    """Formats `reward: nan`, and notes a number that is too large for single precision."""
     beyond = f", beyond single precision ({LARGEST:.2g})" if np.isfinite(value) else ""
     return f"{what}: {value:g}{beyond}"
 
@@ -61,7 +61,7 @@ def zeroed(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether all numbers in some tensors are finite; their norm says so, unless it overflows."""
+    """Returns whether all numbers are finite; judged by the norm, unless it overflows."""
     some = [tensor.detach() for tensor in tensors]
     if bool(torch.isfinite(torch.nn.utils.get_total_norm(some))):
         return True

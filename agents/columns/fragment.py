@@ -20,7 +20,7 @@ Nest = Any
 
 
 def no_lanes() -> NDArray[np.bool_]:
-    """What `ColumnSet.dropped` is until somebody says something else."""
+    """The default of `ColumnSet.dropped`."""
     return np.empty(0, np.bool_)
 
 
@@ -45,7 +45,7 @@ class ColumnSet(ABC):
     weights_seq_no: int
 
     def __post_init__(self) -> None:
-        """Learns from every lane, where nothing else is said."""
+        """Drops no lane by default."""
         if not len(self.dropped):
             self.dropped = np.zeros(self.lanes, np.bool_)
 

@@ -164,7 +164,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
 
 def _played(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The sections of a result that runners have told, those of evaluations last."""
+    """Returns the sections of a result that come from runners, those of evaluations last."""
     return [part.get(ENV_RUNNER_RESULTS, {}) for part in (result, result.get(EVALUATION_RESULTS, {}))]
 
 
@@ -182,7 +182,7 @@ def _is_infinite(value: Any) -> bool:
 
 
 def bptt_steps_of(config: Any) -> int:
-    """Steps that gradients reach back at most: the fragment's length, or what is shorter.
+    """Returns the BPTT length: the steps that gradients reach back at most, within a fragment.
 
     Args:
         config: An `AlgorithmConfig`; stock RLlib cuts its sequences at the module's `max_seq_len`,

@@ -28,7 +28,7 @@ from engram.agents.models.distributions import TorchBernoulli
 
 
 class ActionConverter(ABC):
-    """How one acts in a space.
+    """Converts actions of one space.
 
     Attributes:
         space: The environment's space of one lane.
@@ -45,11 +45,11 @@ class ActionConverter(ABC):
 
     @abstractmethod
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
-        """What the environment is given for a distribution's draws (B, ...), in the dtype of its space."""
+        """Converts draws (B, ...) to actions of the environment, in the dtype of its space."""
 
     @abstractmethod
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """The draws that stand for actions (B, ...) of the environment, in the dtype of the distribution."""
+        """Converts actions (B, ...) of the environment to draws, in the dtype of the distribution."""
 
 
 class _DiscreteConverter(ActionConverter):
@@ -116,10 +116,10 @@ _KINDS: dict[type[gym.Space[Any]], type[ActionConverter]] = {
 
 
 def action_converter(space: gym.Space[Any]) -> ActionConverter:
-    """How one acts in the space of one lane.
+    """Makes the converter of the actions of one lane.
 
     Raises:
-        ValueError: Nobody knows.
+        ValueError: A space without a distribution.
     """
     kind = next((row for known, row in _KINDS.items() if isinstance(space, known)), None)
     flat = isinstance(space, spaces.Discrete) or len(space.shape or ()) == 1
@@ -133,12 +133,12 @@ def action_converter(space: gym.Space[Any]) -> ActionConverter:
 
 
 def named(space: gym.Space[Any]) -> str:
-    """A space in one line, for messages."""
+    """Returns a space in one line, for messages."""
     return " ".join(str(space).split())
 
 
 def counted_from_zero(space: Any) -> Any:
-    """The space of a distribution's draws: that of the environment, without its `start`.
+    """Returns the space of a distribution's draws: that of the environment, without its `start`.
 
     Raises:
         ValueError: There is a `start` inside of a `Dict` or `Tuple`.

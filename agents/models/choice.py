@@ -1,4 +1,4 @@
-"""The `model:` section and the module it stands for: a recurrent core, or a network that thinks."""
+"""The `model:` section and the module that it names: a recurrent core, or a network that thinks."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def _is_own(options: Any) -> bool:
 
 
 def _seen(space: gym.Space[Any], count: int) -> Tensor:
-    """Zeros in the shape and dtype of so many observations."""
+    """Returns zeros in the shape and dtype of a batch of observations."""
     return torch.from_numpy(np.zeros((count, *(space.shape or ())), space.dtype))
 
 

@@ -1,4 +1,4 @@
-"""Observations as floats, the first step of every encoder: the only place that says how.
+"""Converts observations to floats, the first step of every encoder.
 
 Whole numbers are scaled element by element, so that none drowns in the bounds of another; symbols become
 one-hot. N stands for any number of observations at once.
@@ -49,15 +49,15 @@ class Reader(nn.Module, ABC):
 
     @abstractmethod
     def described(self) -> str | None:
-        """What is done to them in a few words, or None where they stay as they are."""
+        """Describes the conversion in a few words; None where there is none."""
 
     def remark(self) -> str | None:
-        """What a user may want to know about it, or None."""
+        """Returns what a user may want to know about it, or None."""
         return None
 
 
 def make_reader(space: gym.Space[Any], scale: str, path: str) -> Reader:
-    """What reads the observations of a space.
+    """Makes the reader of the observations of a space.
 
     Args:
         space: Of one lane.
@@ -213,7 +213,7 @@ class BoxReader(Reader):
         return scaled.to(dtype)
 
     def _raised(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """Less what they are counted from, subtracted as they are: float32 would lose the difference."""
+        """Subtracts what they are counted from before the conversion: float32 would lose the difference."""
         difference = observations.to(self.low.dtype) - self.low
         raised = difference.to(dtype)
         if self._wraps:  # differences that int64 does not hold have wrapped around

@@ -105,7 +105,7 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
         """
 
     def remarks(self, algorithm: str) -> list[str]:
-        """What a user should know about this module before it trains, one line each.
+        """Returns what a user should know about this module before it trains, one line each.
 
         Args:
             algorithm: The name of the one that trains it.
@@ -128,10 +128,10 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
 
     @abstractmethod
     def chances(self) -> dict[str, float | str]:
-        """What is random in the core, see `engram.memory.modes.chances`."""
+        """Returns what is random in the core, see `engram.memory.modes.chances`."""
 
     def prepare_tests(self) -> None:
-        """Called where the module is to be evaluated, not trained."""
+        """Prepares the module for evaluation."""
 
     def train(self, mode: bool = True) -> Self:
         """Puts the networks into training mode, with or without what is random there, or evaluation mode."""
@@ -142,9 +142,9 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
         return self
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Takes over weights.
+        """Loads weights.
 
-        RLlib leaves a weight that is not given as it was initialised, and says nothing.
+        RLlib silently leaves a weight that is not given as it was initialised.
 
         Raises:
             ValueError: A weight is missing: the state is of another network, or of another version of it.
@@ -176,7 +176,7 @@ class RecurrentModule(ColumnarModule):
     """Actor-critic with a swappable recurrent core, for the columnar data path.
 
     A core that does not train its input (`train_input: false`) gets an encoder of its own, frozen at its
-    random initialisation: no gradient can tell the writer what will matter hundreds of steps later, and a
+    random initialisation: no gradient reaches the writer from what matters hundreds of steps later, and a
     memory that averages over hundreds of steps needs a writer that holds still. The heads then read the
     present through the trained encoder (`skip`).
     """

@@ -97,14 +97,14 @@ class ThinkingModule(ColumnarModule):
         return chances(self.thinker)
 
     def _check_readout(self) -> None:
-        """Raises ValueError where so many bits cannot be set."""
+        """Raises ValueError where `readout.top` bits cannot be set."""
         top, space = self.readout.top, self.action_space
         if top is not None and not (isinstance(space, gym.spaces.MultiBinary) and top < int(space.n)):
             raise ValueError(f"readout.top: expected none, or fewer than the bits of {space}, got {top}")
 
     @torch.no_grad()
     def _measure_value_head(self, shape: tuple[int, ...]) -> None:
-        """Gives the value head its size, which only a thought tells."""
+        """Initialises the value head, whose input size only a thought shows."""
         training = self.training
         self.eval()
         self.value_head(_pooled(self.thinker.begin(torch.zeros(2, *shape))))
@@ -113,7 +113,7 @@ class ThinkingModule(ColumnarModule):
         self.train(training)
 
     def initial_state(self, lanes: int) -> State:
-        """Nothing, or an empty thought, which the first step of an episode replaces."""
+        """Returns no state or, with `carry`, a thought that the first step of an episode replaces."""
         if not self.carry:
             return {}
         empty = next(self.parameters()).new_zeros(lanes, *(self.observation_space.shape or ()))
@@ -121,7 +121,7 @@ class ThinkingModule(ColumnarModule):
             return {THOUGHT: self.thinker.begin(self.thinker.prepare(empty))}
 
     def prepare_tests(self) -> None:
-        """From now on it thinks for as long as `readout.thinking_steps` says."""
+        """Thinks for `readout.thinking_steps` iterations from now on."""
         self.thinking_steps = self.test_steps
 
     def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
@@ -154,7 +154,7 @@ class ThinkingModule(ColumnarModule):
         return where_lanes(resets, self.thinker.begin(self.thinker.prepare(seen)), thought)
 
     def distribution_inputs(self, logits: Tensor) -> Tensor:
-        """What an action is drawn by: logits (P, 2, *S) as those of bits, (P, N); labels (P, K) as they are.
+        """Computes the logits of bits (P, N) from logits (P, 2, *S); those of labels (P, K) stay as they are.
 
         Where a fixed number of bits is set (`readout.top`), these are the ones above zero.
         """
@@ -167,7 +167,7 @@ class ThinkingModule(ColumnarModule):
         return yes - nearest.mean(1, keepdim=True)
 
     def resize(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> None:
-        """Takes on puzzles of another size; the weights stay.
+        """Adapts to puzzles of another size; the weights stay.
 
         Raises:
             ValueError: Not the same kind of puzzle, or the network is made for one size.
@@ -186,7 +186,7 @@ def _pooled(thought: Tensor) -> Tensor:
 
 
 def answers_of(space: gym.Space[Any]) -> Answers:
-    """The kind of answer an action space asks for.
+    """Returns the kind of answer that an action space asks for.
 
     Raises:
         ValueError: It is neither `MultiBinary` nor `Discrete`.

@@ -1,4 +1,4 @@
-"""Labelled fragments: what is seen and what would be right, as columns.
+"""Labelled fragments: observations and targets, as columns.
 
 T time, B lanes.
 """
@@ -16,7 +16,7 @@ from engram.agents.columns.fragment import ColumnSet, no_lanes
 
 @dataclass(eq=False)
 class LabelledFragment(ColumnSet):
-    """T steps of B lanes with the right answers.
+    """T steps of B lanes with targets.
 
     Attributes:
         observations: (T, B, ...).

@@ -1,4 +1,4 @@
-"""SupervisedLearner: gradient steps on fragments.
+"""SupervisedLearner: gradient steps on labelled fragments.
 
 T time, B lanes, P problems.
 """
@@ -69,10 +69,10 @@ class LabelledBatch(TensorBatch):
 
 
 class SupervisedLearner(ColumnarLearner):
-    """Cross-entropy with what would have been right.
+    """Minimises the cross-entropy with the targets.
 
     Puzzles of one step are shuffled together over time and lanes. Sequences are streams: the state behind one
-    window is where the next begins, and gradients stop in between (truncated back-propagation through time).
+    stretch is where the next begins, and gradients stop in between (truncated back-propagation through time).
     Where a runner fails and lanes are missing, all streams begin anew.
     """
 
@@ -121,7 +121,7 @@ class SupervisedLearner(ColumnarLearner):
             group["lr"] = lr * self._lr_factor * group["scale"]
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Sets the step size to what the schedule says of this step, and the epoch in which it began."""
+        """Sets the step size by its schedule and by the epoch in which this update began."""
         now = timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0)
         began = max(0, now - self.config.total_train_batch_size)
         self._lr_factor = lr_factor(self._epochs, began)
@@ -130,7 +130,7 @@ class SupervisedLearner(ColumnarLearner):
     def batches(
         self, columns: LabelledFragment, num_epochs: int, minibatch_size: int | None
     ) -> Iterator[LabelledBatch]:
-        """Puzzles in shuffled minibatches, by default as many as there are lanes; streams by windows."""
+        """Puzzles in shuffled minibatches, by default as many as there are lanes; streams in stretches."""
         fragment = LabelledBatch.from_fragment(columns, self._device)
         if self._thinks:
             batches = _shuffled(fragment.problems(), num_epochs, minibatch_size or columns.lanes)
@@ -139,27 +139,27 @@ class SupervisedLearner(ColumnarLearner):
         else:
             if not np.array_equal(columns.streams, self._streams):
                 self._state, self._streams = {}, columns.streams
-            batches = self._windows(fragment, columns.length)
+            batches = self._stretches(fragment, columns.length)
         for batch in batches:
             batch[OBJECTIVE] = self._objective
             yield batch
 
-    def _windows(self, fragment: LabelledBatch, length: int) -> Iterator[LabelledBatch]:
-        window = self.config.truncation or length
+    def _stretches(self, fragment: LabelledBatch, length: int) -> Iterator[LabelledBatch]:
+        bptt_steps = self.config.truncation or length
         module = self.module[DEFAULT_MODULE_ID].unwrapped()
         lanes = fragment[RESETS].shape[1]
-        for start in range(0, length, window):
-            batch = fragment.rows(slice(start, start + window))
+        for start in range(0, length, bptt_steps):
+            batch = fragment.rows(slice(start, start + bptt_steps))
             batch[Columns.STATE_IN] = self._state or module.initial_state(lanes)
             yield batch
 
     def compute_loss_for_module(
         self, *, module_id: str, config: SupervisedConfig, batch: LabelledBatch, fwd_out: dict[str, Any]
     ) -> Tensor:
-        """The objective's loss; keeps the state behind a window whose loss is finite."""
+        """The objective's loss; keeps the state after a stretch whose loss is finite."""
         loss, solved = fwd_out["loss"], fwd_out["solved"]
         self._state = fwd_out["state"] if torch.isfinite(loss) else {}
-        self.metrics.log_dict(fwd_out["facts"], key=module_id, window=1)
+        self.metrics.log_dict(fwd_out["metrics"], key=module_id, window=1)
         self.metrics.log_value((module_id, SOLVED), solved.sum(), reduce="sum")
         self.metrics.log_value((module_id, JUDGED), solved.numel(), reduce="sum")
         result: Tensor = loss

@@ -25,19 +25,19 @@ MASKS = "masks"
 
 
 class ObjectiveResult(NamedTuple):
-    """What came of a batch.
+    """The results of an objective on a batch.
 
     Attributes:
         loss: What is minimised, a scalar.
         solved: Whether each answer is right in every part that counts, bool (answers,); answers of which
             nothing counts are left out.
-        facts: Numbers to log.
+        metrics: Numbers to log.
         state: State after the last step, no gradient.
     """
 
     loss: Tensor
     solved: Tensor
-    facts: dict[str, Tensor]
+    metrics: dict[str, Tensor]
     state: State
 
 
@@ -51,13 +51,13 @@ def thinking_objective(loss: Loss) -> Objective:
     The batch holds problems (P, ...), targets and masks (P, N), or (P,) for labels.
     """
 
-    def judge(module: ThinkingModule, batch: Mapping[str, Any]) -> dict[str, Any]:
+    def objective(module: ThinkingModule, batch: Mapping[str, Any]) -> dict[str, Any]:
         targets, masks = batch[TARGETS], batch[MASKS]
-        value, facts = loss(module.thinker, batch[Columns.OBS], targets, masks)
-        answers = predict(facts.pop("logits"), masks, module.readout.top)
-        return ObjectiveResult(value, _solved(answers, targets, masks), facts, {})._asdict()
+        value, diagnostics = loss(module.thinker, batch[Columns.OBS], targets, masks)
+        answers = predict(diagnostics.pop("logits"), masks, module.readout.top)
+        return ObjectiveResult(value, _solved(answers, targets, masks), diagnostics, {})._asdict()
 
-    return judge
+    return objective
 
 
 def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict
     logits = outputs.action_dist_inputs.flatten(0, 1).float()
     targets, masks = batch[TARGETS].flatten(0, 1), batch[MASKS].flatten(0, 1)
     losses, answers = _bits(logits, targets) if targets.ndim > 1 else _labels(logits, targets)
-    # Learners must take the same number of steps: a window without an answer is one, with a gradient of 0.
+    # Learners must take the same number of steps: a stretch without an answer is one, with a gradient of 0.
     loss = (losses * masks).sum() / masks.sum().clamp(min=1)
     solved = _solved(answers, targets, masks)
     return ObjectiveResult(loss, solved, {}, detach_state(outputs.state))._asdict()

@@ -91,7 +91,7 @@ _MAKERS: dict[str, Callable[[list[dict[str, Any]], OptimizerOptions], torch.opti
 
 
 def lr_factor(options: EpochOptions, env_steps: int) -> float:
-    """What the step size is multiplied by after so many env steps.
+    """Computes the factor on the step size after `env_steps`.
 
     It rises by 1 - exp(-(e + 1) / W) in epoch e < W - 1, is 1 from then on, and drops at each milestone.
     """

@@ -24,7 +24,7 @@ NEEDED_INFO = ("target", "mask")
 class SupervisedEnvRunner(ColumnarEnvRunner):
     """Reads the right answers from `info["target"]` and `info["mask"]`, each (B, ...), and acts by them.
 
-    The network is not asked: the learner's own pass tells how good its answers are.
+    The network does not act: the learner's own pass measures its answers.
     """
 
     def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> LabelledFragment:

@@ -22,7 +22,7 @@ class IndRNNOptions(LayerCoreOptions):
     """Options of `ind_rnn`."""
 
     horizon: int = integer(
-        1000, "over so many steps a unit's memory, or its gradient, at most doubles", unit="env steps"
+        1000, "steps over which a unit's memory, or its gradient, at most doubles", unit="env steps"
     )
 
 

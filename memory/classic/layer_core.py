@@ -1,4 +1,4 @@
-"""What the cores made of PyTorch's recurrent layers share. T time, B lanes, F features, H units."""
+"""Base class of the cores made of PyTorch's recurrent layers. T time, B lanes, F features, H units."""
 
 import abc
 import dataclasses
@@ -42,11 +42,11 @@ class LayerCore(Core):
 
     @abc.abstractmethod
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """A stretch (T, B, F) without resets: outputs (T, B, H) and the state after it."""
+        """Runs a stretch (T, B, F) without resets: outputs (T, B, H) and the state after it."""
 
     @abc.abstractmethod
     def step(self, inputs: Tensor, state: State) -> State:
-        """A single step: inputs (B, F), the state after it."""
+        """Runs a single step on inputs (B, F) and returns the state after it."""
 
     @override
     def initial_state(self, lanes: int) -> State:

@@ -1,4 +1,4 @@
-"""Whether a core keeps its promises, one by one: shapes, single steps, resets, lanes, gradients, checkpoints.
+"""Checks of the contract of a core, one by one: shapes, single steps, resets, lanes, gradients, checkpoints.
 
 For any `Core`, your own included, in the spirit of Gymnasium's environment checker:
 

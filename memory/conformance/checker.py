@@ -1,4 +1,4 @@
-"""`check_core`: every promise of a core, as a list of findings."""
+"""`check_core`: runs every check of the contract of a core."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,7 +17,7 @@ PREMISES: dict[str, Check] = {
     "info shape": shapes.check_info,
     "no hidden state": shapes.check_purity,
 }
-"""What all other checks, and the later of these, rest on."""
+"""Checks that all others, and the later of these, rely on."""
 
 PROMISES: dict[str, Check] = {
     "steps equal fragment": fragments.check_steps,
@@ -43,9 +43,9 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        name: what ought to hold.
-        passed: whether it does.
-        message: what was measured; for a failure what is wrong, where, how large, and what to do.
+        name: of the check.
+        passed: whether it holds.
+        message: the measurement; of a failure the fault, its place, its size, and how to mend it.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Finding:
 
 
 def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = None) -> list[Finding]:
-    """Checks everything that a core promises, in float64, on a copy; the core stays as it is.
+    """Checks the contract of a core, in float64, on a copy; the core stays as it is.
 
     The copy is in eval mode, but for one check of the lanes in training mode.
 
@@ -77,7 +77,7 @@ def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = N
         torch.manual_seed(seed)
         try:
             fixture = make_fixture(core, rebuild)
-        except Exception as error:  # whatever somebody's class may raise
+        except Exception as error:  # a user's class may raise anything
             return [_raised("copy", error)]
         for name, check in PREMISES.items():
             findings.append(_judge(name, check, fixture.fresh()))
@@ -91,7 +91,7 @@ def _judge(name: str, check: Check, fixture: Fixture) -> Finding:
         return Finding(name, True, check(fixture))
     except BrokenPromiseError as broken:
         return Finding(name, False, str(broken))
-    except Exception as error:  # whatever somebody's class may raise
+    except Exception as error:  # a user's class may raise anything
         return _raised(name, error)
 
 

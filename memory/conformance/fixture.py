@@ -1,4 +1,4 @@
-"""What a check runs: a copy of the core, inputs, and states that the core itself has made.
+"""The fixture of a check: a copy of the core, inputs, and states that the core itself has made.
 
 T time, B lanes, F features.
 """
@@ -15,11 +15,11 @@ from engram.memory.core import Core, State
 STEPS, LANES = 40, 4
 
 SHOCK = 100.0
-"""What is added to inputs that must not matter."""
+"""Added to inputs that must not matter."""
 
 
 class Fixture(NamedTuple):
-    """One copy of the core and what it is run on."""
+    """A copy of the core with inputs and states to run it on."""
 
     core: Core
     inputs: Tensor  # (T, B, F)
@@ -28,7 +28,7 @@ class Fixture(NamedTuple):
     rebuild: Callable[[], Core]  # makes a core of this kind with other weights
 
     def fresh(self) -> "Fixture":
-        """A copy that sees nothing of what is done to this one."""
+        """Returns an independent copy."""
         core, inputs, state, other_state = copy.deepcopy(self[:4])
         return Fixture(core, inputs, state, other_state, self.rebuild)
 

@@ -59,7 +59,7 @@ def _replace_lanes(state: State, other: State, lanes: slice) -> State:
 
 
 def check_reset_leak(fixture: Fixture) -> str:
-    """What comes after a reset is the same whatever came before it: other inputs, another carried state."""
+    """Results after a reset do not depend on inputs or carried state before it."""
     core, inputs, state, other_state, _ = fixture
     gaps = []
     for start, stop in ((0, 3), (17, STEPS)):
@@ -132,7 +132,7 @@ MEETING = "lanes must not meet: no mean or norm over B, no resets.any()"
 
 
 def check_lane_leak(fixture: Fixture) -> str:
-    """A lane is the same whatever each other has: inputs, state, resets; and the same alone."""
+    """A lane does not depend on inputs, state or resets of the others, nor on whether there are others."""
     core, inputs, state, *_ = fixture
     resets = scattered_resets()
     base = core(inputs, state, resets)

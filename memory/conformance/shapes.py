@@ -109,7 +109,7 @@ def check_info(fixture: Fixture) -> str:
 
 
 def check_purity(fixture: Fixture) -> str:
-    """The same call gives the same again, whatever was called in between, and edits nothing it is given."""
+    """A call repeated after other calls gives the same, and no call edits its arguments."""
     core, state, other_state = fixture.core, fixture.state, fixture.other_state
     inputs, resets = fixture.inputs[:STEPS], scattered_resets()[:STEPS]
     given = inputs.clone(), {name: leaf.clone() for name, leaf in state.items()}

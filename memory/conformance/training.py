@@ -1,4 +1,4 @@
-"""Checks of what training relies on: checkpoints, and what a core says about its gradients."""
+"""Checks of checkpoints and of the attributes of a core about its gradients."""
 
 import io
 
@@ -49,7 +49,7 @@ def _bare_tensors(core: Core) -> list[str]:
 
 
 def check_train_input(fixture: Fixture) -> str:
-    """`train_input` says whether the inputs get gradients."""
+    """`train_input` is true where the inputs get gradients."""
     core, inputs = fixture.core, fixture.inputs[:5].clone().requires_grad_()
     arrives = bool(gradients(core(inputs, fixture.state), {"the inputs": inputs})["the inputs"].any())
     if arrives != core.train_input:

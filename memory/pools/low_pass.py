@@ -62,7 +62,7 @@ class LowPassOptions(CoreOptions):
     normalize_input: bool = boolean(
         False, "standardise what is written, so that an empty memory is like an uneventful past"
     )
-    train_input: bool = boolean(True, "train the link to the first pool and whatever is upstream of it")
+    train_input: bool = boolean(True, "train the link to the first pool and all that is upstream of it")
     read_p0: bool = boolean(False, "give the input itself a viewport too")
 
     def __post_init__(self) -> None:

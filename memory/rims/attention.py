@@ -18,14 +18,14 @@ from engram.memory.rims.options import RIMsOptions
 
 
 class InputProjections(NamedTuple):
-    """What depends on the inputs alone, of one step; of a whole fragment with T in front."""
+    """Keys and values of the inputs of one step; of a whole fragment with T in front."""
 
     keys: Tensor  # (B, N, n, d), or (B, 0) without input attention
     values: Tensor  # (B, N, n, v), or (B, K, G) where the dynamics' weights have been applied already
 
 
 class Attention(NamedTuple):
-    """What the RIMs attend to in one step."""
+    """Attention of the RIMs to the input in one step."""
 
     weights: Tensor  # (K, B, n, 1 + N): the null input, then the elements
     active: Tensor  # (K, B, 1) bool
@@ -58,7 +58,7 @@ class InputAttention(nn.Module):
             self.query = make_weight(rims, options.rim_size, keys, init=options.attention_init)
 
     def look(self, inputs: Tensor) -> InputProjections:
-        """Computes what depends on the inputs (T, B, N * F) alone."""
+        """Computes the projections of the inputs (T, B, N * F), ahead of the loop over time."""
         fragment, elements = inputs.shape[:2], inputs.reshape(-1, len(self.value))
         shape = *fragment, self.options.elements, self.heads, -1
         keys = inputs.new_zeros(*fragment, 0) if self.key is None else (elements @ self.key).view(shape)
@@ -161,7 +161,7 @@ class Communication(nn.Module):
     def forward(
         self, hidden: Tensor, candidate: Tensor, active: Tensor, kept: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Lets the active RIMs read.
+        """Computes what the active RIMs read.
 
         Args:
             hidden: (K, B, H), updated where active.
@@ -205,7 +205,7 @@ def most(score: Tensor, count: int, kept: Tensor | None) -> Tensor:
 
     Args:
         score: (K, B).
-        count: so many.
+        count: how many.
         kept: (K,) bool, RIMs that may be chosen; None: all.
 
     Returns:

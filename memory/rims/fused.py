@@ -17,7 +17,7 @@ from engram.memory.rims.attention import most
 
 
 class Sizes(NamedTuple):
-    """What the arrays do not tell."""
+    """Numbers that cannot be read off the shapes of the arrays."""
 
     num_active: int
     heads: int  # of communication

@@ -78,7 +78,7 @@ class RIMs(Core):
         return dict(zip(self.dynamics.leaves, start, strict=True))
 
     def drop_rims(self, rims: Iterable[int] = ()) -> None:
-        """Takes some RIMs out: their state is zero, they are never active and never read; none: all back in.
+        """Removes RIMs: their state is zero, they are never active and never read; none: restores all.
 
         Raises:
             ValueError: no such RIM, or none would be left.
@@ -147,7 +147,7 @@ class RIMs(Core):
         return hidden.transpose(1, 2).flatten(2), after, {}
 
     def _restart(self, carried: Hidden, resets: Tensor) -> Hidden:
-        """What is carried, with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
+        """Re-initialises what is carried in the lanes that start an episode; `resets` is (B,) bool."""
         if self.random_start and not resets.any():
             return carried  # and the generator as it is
         initial = self.initial_state(resets.shape[0])

@@ -67,5 +67,5 @@ class ConvNet(ImageThinker):
 
 
 def _pooled(size: int) -> int:
-    """What the head leaves of so many rows or columns of a picture."""
+    """Returns the rows or columns that the head leaves of a picture's."""
     return ((size - EDGE) // POOL - 2) // POOL

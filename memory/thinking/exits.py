@@ -22,7 +22,7 @@ from engram.memory.registry import choose_class
 from engram.memory.thinking.predictions import confidence, predict
 
 SHORT = 10
-"""Budgets of up to so many iterations are short."""
+"""The longest budget, in iterations, that counts as short."""
 SAME_IF_SHORT, SAME = 0.999, 0.9999
 """Shares of equal positions above which answers are the same in paper 1: for short budgets, for others."""
 

@@ -1,4 +1,4 @@
-"""What networks that classify have in common."""
+"""Base classes of networks that classify."""
 
 import dataclasses
 
@@ -30,7 +30,7 @@ class LabelThinker(Thinker):
     blocks: Repeated
 
     def __init__(self, shape: tuple[int, ...], outputs: Answers, options: ThinkerOptions) -> None:
-        """Remembers what all thinking networks have.
+        """Stores the options that all thinking networks have.
 
         Raises:
             ValueError: answers per position were asked for.
@@ -57,7 +57,7 @@ class ImageThinker(LabelThinker):
     smallest: int = 1
 
     def __init__(self, shape: tuple[int, ...], outputs: Answers, options: ThinkerOptions) -> None:
-        """Remembers what all thinking networks have.
+        """Stores the options that all thinking networks have.
 
         Raises:
             ValueError: answers per position were asked for, or problems are no pictures, or too small.

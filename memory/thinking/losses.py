@@ -1,4 +1,4 @@
-"""Training losses of networks that answer after each iteration; what a loss does not need is not computed.
+"""Training losses of networks that answer after each iteration.
 
 B problems, N positions (1 for labels), T iterations in training. L_t is the cross-entropy after iteration t,
 averaged over all positions of the whole batch that count.
@@ -23,7 +23,7 @@ from engram.memory.registry import choose_class
 from engram.memory.thinking.thinker import Thinker
 
 Diagnostics = dict[str, Tensor]
-"""What a person would look at, detached: ``logits`` (B, classes, ...) of the last iteration, and scalars."""
+"""Diagnostics, detached: ``logits`` (B, classes, ...) of the last iteration, and scalars."""
 
 UNCOUNTED = -100
 """Target of a position that does not count."""
@@ -70,7 +70,7 @@ class Loss(Options, abc.ABC):
         Returns:
             The loss, a scalar with a graph, and the diagnostics: always ``loss_last``, the cross-entropy
             after the last iteration, its ``logits``, and ``iterations``, how many led to them. Some losses
-            tell more.
+            add more.
 
         Raises:
             ValueError: targets or mask do not fit the problems, or too few iterations for this loss.
@@ -86,11 +86,11 @@ class Loss(Options, abc.ABC):
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """What `__call__` returns, for a batch that was checked."""
+        """Computes what `__call__` returns, for a batch that was checked."""
 
 
 class FinalLoss(Loss):
-    """L_T: only the last iteration is told whether it is right (paper 1)."""
+    """L_T: the loss of the last iteration alone (paper 1)."""
 
     @override
     def compute(
@@ -107,7 +107,7 @@ class MeanLoss(Loss):
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """Tells ``loss_first`` and ``worst_iteration`` (counted from 0) too."""
+        """Adds ``loss_first`` and ``worst_iteration`` (counted from 0) too."""
         logits = [thinker.answer(thought) for thought in thinker.thoughts(batch.problems, iterations)]
         losses = torch.stack([cross_entropy(answer, batch.targets) for answer in logits])
         return losses.mean(), _diagnostics(
@@ -135,7 +135,7 @@ class DeltaLoss(Loss):
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """Tells ``loss_first``, ``worst_iteration`` and ``worst_is_first`` too.
+        """Adds ``loss_first``, ``worst_iteration`` and ``worst_is_first`` too.
 
         These are the mean number (counted from 0) of the worst iteration, and how often it is the first.
         """
@@ -187,7 +187,7 @@ class ProgressiveLoss(FinalLoss):
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """With alpha > 0 tells ``loss_progressive``, ``detached`` n, ``tracked`` k too.
+        """With alpha > 0 adds ``loss_progressive``, ``detached`` n, ``tracked`` k too.
 
         With alpha = 1 there is no iteration T: the logits, loss and number are those of iteration n + k.
         """
@@ -200,12 +200,12 @@ class ProgressiveLoss(FinalLoss):
         thought = _think_for(thinker, batch, tracked, thought, first=detached)
         logits = thinker.answer(thought)
         progressive = cross_entropy(logits, batch.targets)
-        told = {"loss_progressive": progressive.detach(), **_numbers(detached=detached, tracked=tracked)}
+        scalars = {"loss_progressive": progressive.detach(), **_numbers(detached=detached, tracked=tracked)}
         if self.alpha == 1:
             run = detached + tracked
-            return progressive, _diagnostics(logits, run, loss_last=progressive) | told
+            return progressive, _diagnostics(logits, run, loss_last=progressive) | scalars
         final, diagnostics = super().compute(thinker, batch, iterations, generator)
-        return (1 - self.alpha) * final + self.alpha * progressive, diagnostics | told
+        return (1 - self.alpha) * final + self.alpha * progressive, diagnostics | scalars
 
 
 LOSSES: dict[str, type[Loss]] = {
@@ -280,7 +280,7 @@ def _rows(batch: Tensor, rows: list[int]) -> Tensor:
 def _think_for(
     thinker: Thinker, batch: Batch, iterations: int, thought: Tensor | None = None, first: int = 0
 ) -> Tensor:
-    """The thought after so many iterations; see `Thinker.forward`. Earlier ones are not kept."""
+    """Returns the last thought alone; arguments as in `Thinker.forward`."""
     thought = thinker.begin(batch.problems) if thought is None else thought
     for later in thinker.thoughts(batch.problems, iterations, thought, first):
         thought = later
