@@ -67,7 +67,7 @@ def _option(default: Any, doc: str, unit: str, schema: Schema, *, or_none: bool 
     none = or_none or default is None
 
     def check(value: Any) -> Any:
-        return None if value is None and none else _CHECKS[_kind(schema)](value, schema, none)
+        return None if value is None and none else _checked(value, schema, none)
 
     return dataclasses.field(
         default=default,
@@ -174,60 +174,48 @@ def _legal(schema: Schema) -> str:
     return ", ".join(part for part in (lower, most and f"<= {most}") if part) or "any"
 
 
-def _integer(value: Any, schema: Schema, none: bool) -> int:
-    low, high = schema["minimum"], schema["maximum"]
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        raise ValueError(f"expected an integer >= {low}{', or none' if none else ''}, got {value!r}")
-    if value > high:
-        raise ValueError(f"expected an integer <= {high}, got {value!r}")
-    return value
-
-
-def _number(value: Any, schema: Schema, none: bool) -> float:
+def _in_range(value: Any, schema: Schema) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
     least, above = schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf)
-    high = schema.get("maximum", math.inf)
-    real = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not real or not (least <= value <= high and above < value):
-        lower = f"> {above:g}" if least == -math.inf else f">= {least:g}"
-        most = f" and <= {high:g}" if math.isfinite(high) else ", finite"
-        raise ValueError(f"expected a number {lower}{most}, got {value!r}")
-    return float(value)
+    return bool(least <= value <= schema.get("maximum", math.inf) and above < value)
 
 
-def _boolean(value: Any, schema: Schema, none: bool) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, got {value!r}")
-    return value
-
-
-def _name(value: Any, schema: Schema, none: bool) -> str:
-    if value not in schema["enum"]:
-        raise ValueError(unknown_message("", value, schema["enum"]).removeprefix(": "))
-    return str(value)
-
-
-def _list(value: Any, schema: Schema, none: bool) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple) or len(value) < schema["minItems"]:
-        raise ValueError(f"expected a list of at least one entry, got {value!r}")
-    items = schema["items"]
-    return tuple(_CHECKS[_kind(items)](item, items, False) for item in value)
-
-
-def _mapping(value: Any, schema: Schema, none: bool) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        key = " with the key 'type'" if "required" in schema else ""
-        raise ValueError(f"expected a mapping{key}, got {value!r}")
-    return value
-
-
-_CHECKS: dict[str, Callable[[Any, Schema, bool], Any]] = {
-    "integer": _integer,
-    "number": _number,
-    "boolean": _boolean,
-    "enum": _name,
-    "array": _list,
-    "object": _mapping,
-}
+def _checked(value: Any, schema: Schema, none: bool = False) -> Any:
+    """Returns what to store, lists as tuples and numbers as floats; ValueError: it is not admitted."""
+    match _kind(schema):
+        case "integer":
+            low, high = schema["minimum"], schema["maximum"]
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if whole and low <= value <= high:
+                return value
+            above = whole and value > high
+            expected = (
+                f"an integer <= {high}" if above else f"an integer >= {low}{', or none' if none else ''}"
+            )
+        case "number":
+            if _in_range(value, schema):
+                return float(value)
+            least, high = schema.get("minimum"), schema.get("maximum")
+            lower = f"> {schema.get('exclusiveMinimum', -math.inf):g}" if least is None else f">= {least:g}"
+            expected = f"a number {lower}{', finite' if high is None else f' and <= {high:g}'}"
+        case "boolean":
+            if isinstance(value, bool):
+                return value
+            expected = "true or false"
+        case "enum":
+            if value in schema["enum"]:
+                return str(value)
+            raise ValueError(unknown_message("", value, schema["enum"]).removeprefix(": "))
+        case "array":
+            if isinstance(value, list | tuple) and len(value) >= schema["minItems"]:
+                return tuple(_checked(item, schema["items"]) for item in value)
+            expected = "a list of at least one entry"
+        case _:
+            if isinstance(value, Mapping):
+                return value
+            expected = "a mapping with the key 'type'" if "required" in schema else "a mapping"
+    raise ValueError(f"expected {expected}, got {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,5 @@
 """Settings, module and checkpointed window of episodes of every algorithm on the columnar path."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -3,8 +3,6 @@
 T time, B lanes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any

@@ -4,8 +4,6 @@ A class path is `package.module:MyEnv` or, as RLlib has it, `package.module.MyEn
 for itself, so that nothing has to be registered in the workers.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Mapping

@@ -7,8 +7,6 @@ wherever it arises: RLlib restarts a remote runner that raises, and forgets why.
 T time, B lanes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 

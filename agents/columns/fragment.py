@@ -3,8 +3,6 @@
 T time, B lanes. Columns are NumPy arrays (or nests of them, for dict observations), time first.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

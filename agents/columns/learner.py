@@ -3,8 +3,6 @@
 T time, B lanes.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from abc import ABC, abstractmethod

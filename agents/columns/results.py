@@ -4,8 +4,6 @@ Episodes are logged one by one where they are played (`engram.agents.columns.epi
 in the algorithm's process, just before a result is reported.
 """
 
-from __future__ import annotations
-
 import math
 from numbers import Real
 from typing import Any, ClassVar, Self

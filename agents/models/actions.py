@@ -7,8 +7,6 @@ actions of its own space, and tells of them.
 B stands for any leading axes, A for the numbers that describe a distribution.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any
 

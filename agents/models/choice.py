@@ -1,7 +1,5 @@
 """The `model:` section and the module that it names: a recurrent core, or a network that thinks."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

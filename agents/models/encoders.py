@@ -3,8 +3,6 @@
 N stands for any number of observations at once (T * B in training, B when sampling).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Whole numbers are scaled element by element, so that none drowns in the bounds o
 one-hot. N stands for any number of observations at once.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any
 

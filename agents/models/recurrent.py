@@ -3,8 +3,6 @@
 T time, B lanes, F features, A numbers that describe the action distribution.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass

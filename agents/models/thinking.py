@@ -4,8 +4,6 @@ T time, B lanes, P problems, N positions of an answer, K classes, F features, S 
 a puzzle.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ RLlib hands a recurrent module sequences that never cross an episode's end, padd
 right, and the state before each sequence; it wants the state after it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """StockEnvRunner: RLlib's own runner, with lanes that are guarded and actions that start at any number."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import gymnasium as gym

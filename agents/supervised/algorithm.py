@@ -1,7 +1,5 @@
 """Supervised: cross-entropy with the targets of an environment, on columns."""
 
-from __future__ import annotations
-
 import math
 from typing import Any, Self
 

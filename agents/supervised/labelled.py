@@ -3,8 +3,6 @@
 T time, B lanes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 

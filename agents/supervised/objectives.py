@@ -3,8 +3,6 @@
 T time, B lanes, P problems, N positions of an answer, K classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

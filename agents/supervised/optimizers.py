@@ -1,7 +1,5 @@
 """Optimisers and step sizes as the papers have them, over the epochs of a data set."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

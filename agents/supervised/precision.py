@@ -1,7 +1,5 @@
 """The `autocast:` setting: the precision of a network's products."""
 
-from __future__ import annotations
-
 import torch
 
 from engram.memory.options import unknown_message

@@ -156,11 +156,6 @@ def _forward(
     return step, after, torch.where(active, new_cell, cell)
 
 
-def _by_head(tensor: Tensor, sizes: Sizes) -> Tensor:
-    """(K, B, n x) as (B, n, K, x)."""
-    return tensor.view(*tensor.shape[:2], sizes.heads, -1).permute(1, 2, 0, 3)
-
-
 def _split(projected: Tensor, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor]:
     """Queries, keys and values between RIMs, each (B, n, K, e or v)."""
     ask, show, say = projected.tensor_split([sizes.key_size, 2 * sizes.key_size], -1)
