@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import re
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -103,9 +104,15 @@ def _find(name: object, path: str, table: Mapping[str, type[Class]], base: type[
 def _load(name: str, path: str, base: type[Any]) -> type[Any]:
     found = load_object(name, path)
     if not (isinstance(found, type) and issubclass(found, base)):
-        package = base.__module__.rpartition(".")[0]  # a base class is exported by the package of its module
-        raise ValueError(f"{path}: {name!r} is no subclass of {package}.{base.__name__}")
+        raise ValueError(f"{path}: {name!r} is no subclass of {_home(base)}.{base.__name__}")
     return found
+
+
+def _home(base: type[Any]) -> str:
+    """Returns the outermost package or module that has a class under its name: where users import it from."""
+    parts = base.__module__.split(".")
+    homes = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    return next(home for home in homes if getattr(sys.modules.get(home), base.__name__, None) is base)
 
 
 def load_object(name: str, path: str) -> Any:
