@@ -137,13 +137,7 @@ def numbers(default: tuple[float, ...] | None, doc: str, *, unit: str = "", abov
 
 
 def section(default: Mapping[str, Any] | None, doc: str, *, typed: bool = False) -> Any:
-    """A field for a mapping of options that are checked elsewhere.
-
-    Args:
-        default: the mapping; None: it must be given.
-        doc: what it is.
-        typed: whether the key `type` names the class that the options belong to.
-    """
+    """A field for a mapping of options that others check, `typed` by its `type`; default None: required."""
     made = _option({}, doc, "", {"type": "object", "required": ["type"]} if typed else {"type": "object"})
     if default is None:
         return dataclasses.field(metadata=made.metadata)

@@ -68,9 +68,8 @@ def _has_default(field: dataclasses.Field[Any]) -> bool:
 def _property(field: dataclasses.Field[Any], hint: Any) -> dict[str, Any]:
     known = field.metadata
     schema = dict(known.get("schema") or _annotated(hint))
-    schema |= {
-        key: known[name] for key, name in (("description", "doc"), ("x-unit", "unit")) if known.get(name)
-    }
+    texts = {"description": known.get("doc"), "x-unit": known.get("unit")}
+    schema |= {name: text for name, text in texts.items() if text}
     if _has_default(field):
         made: Any = field.default_factory
         default = field.default if made is dataclasses.MISSING else made()
