@@ -24,7 +24,7 @@ from engram.train.describe.configs import config
 from engram.train.describe.cores import core, encoder, exit_rule, loss, picture
 from engram.train.describe.envs import BEST_RETURNS, env
 from engram.train.describe.options import rows, type_name
-from engram.train.describe.show import reflowed, show
+from engram.train.describe.show import parts, reflowed
 from engram.train.experiments.loading import shipped_configs
 from engram.train.pictures import KINDS as PICTURES
 from engram.train.plans import build, settings
@@ -308,8 +308,7 @@ def test_lists_are_grouped_and_never_cut(typed):
 def test_in_a_terminal_texts_wrap_inside_their_column(monkeypatch, capsys):
     narrow = Console(width=60, force_terminal=True, color_system=None)
     monkeypatch.setattr(screen, "Console", lambda **options: narrow)
-    monkeypatch.setattr("engram.train.describe.show.Console", lambda **options: narrow)
-    show(core("linear_attention"))
+    screen.show(*parts(core("linear_attention")))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 60
     start = next(n for n, line in enumerate(lines) if line.startswith("bptt_steps"))

@@ -9,7 +9,6 @@ import ray
 import torch
 from made_up_thinkers import MAZE, SUMS, Keeping, Nearing, make_checkpoint
 
-from engram.train.thinking.probe import even_lanes
 from engram.train.thinking.probes import (
     Disturbed,
     Prober,
@@ -20,7 +19,7 @@ from engram.train.thinking.probes import (
     swap,
     white_noise,
 )
-from engram.train.thinking.questions import Puzzles
+from engram.train.thinking.puzzles import Puzzles, even_lanes
 
 LENGTH = 6
 OPPOSITES = torch.tensor([[[1, -1, 1, 1, -1, -1]], [[-1, 1, -1, -1, 1, 1]]]) / 2

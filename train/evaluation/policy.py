@@ -13,8 +13,10 @@ import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
+from typing_extensions import override
 
 from engram.agents.models.actions import actions_in, counted_from_zero
+from engram.agents.models.thinking import ThinkingModule
 from engram.train.plans.build import is_columnar
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -26,7 +28,7 @@ class Policy(abc.ABC):
     Args:
         module: An RLModule.
         lanes: B.
-        greedy: The likeliest action; else drawn.
+        greedy: Take the likeliest action; else draw.
     """
 
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
@@ -38,7 +40,7 @@ class Policy(abc.ABC):
 
     @abc.abstractmethod
     def act(self, observations: Any, resets: Array) -> Array:
-        """Actions for one step; moves the recurrent state on.
+        """Choose actions for one step, and advance the recurrent state.
 
         Args:
             observations: (B, ...) arrays, or a mapping of them.
@@ -49,7 +51,7 @@ class Policy(abc.ABC):
         """
 
     def log_likelihood(self, actions: Array) -> Array | None:
-        """Natural logarithm of the probability that the last `act` gave to `actions`, (B,).
+        """Return the natural logarithm of the probability that the last `act` gave to `actions`, (B,).
 
         Args:
             actions: (B, ...), as the environment takes them.
@@ -79,9 +81,9 @@ class ColumnPolicy(Policy):
         self._state = module.initial_state(lanes)
         self._actions = actions_in(module.action_space)
 
+    @override
     @torch.inference_mode()
     def act(self, observations: Any, resets: Array) -> Array:
-        """See `Policy.act`."""
         columns = _map(lambda leaf: torch.as_tensor(leaf)[None], observations)
         outputs = self.module.forward_columns(columns, self._state, torch.as_tensor(resets)[None])
         self._state = outputs.state
@@ -89,16 +91,19 @@ class ColumnPolicy(Policy):
 
 
 class StockPolicy(Policy):
-    """A policy of stock RLlib: any module that speaks RLlib's interface, with state (LSTM) or without."""
+    """A policy of stock RLlib: any module that speaks RLlib's interface, with state (LSTM) or without.
+
+    Box actions leave the module in -1 to 1.
+    """
 
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
         self._first = _map(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
         self._state = self._first
 
+    @override
     @torch.inference_mode()
     def act(self, observations: Any, resets: Array) -> Array:
-        """See `Policy.act`; Box actions leave the module in -1 to 1."""
         batch: dict[str, Any] = {Columns.OBS: _map(torch.as_tensor, observations)}
         if self._first:
             self._reset(torch.as_tensor(resets))
@@ -121,13 +126,15 @@ class StockPolicy(Policy):
 
 
 def make_policy(module: Any, lanes: int, greedy: bool) -> Policy:
-    """The policy for a module.
+    """Make the policy of a module.
 
     Args:
-        module: An RLModule.
+        module: An RLModule; one that thinks in iterations runs as many as its model gives for tests.
         lanes: B.
-        greedy: The likeliest action; else drawn.
+        greedy: Take the likeliest action; else draw.
     """
+    if isinstance(module, ThinkingModule):
+        module.prepare_tests()
     kind = ColumnPolicy if is_columnar(module) else StockPolicy
     return kind(module, lanes, greedy)
 

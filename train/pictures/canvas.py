@@ -1,6 +1,7 @@
 """What all pictures share: figures without a screen, colours that everybody can tell apart, files."""
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
-from engram.train.console.files import check_out, naming
+from engram.train.console.files import naming
 
 SUFFIXES = {".pdf": {"CreationDate": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
 """File types, and what is left out of them so that the same picture is the same file."""
@@ -59,19 +60,6 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def check_file(out: Path, option: str) -> None:
-    """Check, before any work, that a picture can be written.
-
-    Args:
-        out: File to be written.
-        option: What the user wrote it behind.
-
-    Raises:
-        ExperimentError: an unknown suffix, no such folder, a folder instead of a file, no right to write.
-    """
-    check_out(str(out), option, SUFFIXES)
-
-
 def save(figure: Figure, out: Path) -> None:
     """Write a figure; its suffix says how, and the same figure gives the same bytes.
 
@@ -85,6 +73,43 @@ def save(figure: Figure, out: Path) -> None:
     metadata: dict[str, Any] = SUFFIXES[out.suffix]
     with naming(f"{out}: cannot be written"), style():
         figure.savefig(out, metadata=metadata)
+
+
+def write_rows(file: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write the numbers behind a picture as CSV.
+
+    Args:
+        file: Where to.
+        rows: Lines of the file, the heading first.
+
+    Raises:
+        ExperimentError: It cannot be written.
+    """
+    with (
+        naming(f"{file}: cannot be written"),
+        file.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream,
+    ):
+        csv.writer(stream).writerows(rows)
+
+
+def legend_beside(axes: Axes, **settings: Any) -> None:
+    """Add a legend to the right of a panel.
+
+    Args:
+        axes: The panel.
+        settings: Of `Axes.legend`.
+    """
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0, **settings)
+
+
+def share_axis(axes: Axes) -> None:
+    """Make the y-axis one of shares, in percent.
+
+    Args:
+        axes: The panel.
+    """
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 def line_looks(count: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from ray.tune.utils.util import flatten_dict
 from engram.train.console.errors import ExperimentError, unknown
 from engram.train.runs.labels import label, short_keys
 from engram.train.runs.record import read_record
-from engram.train.runs.results import Trial, env_steps, lookup, number_at, read_trials
+from engram.train.runs.results import Trial, differing_settings, env_steps, lookup, number_at, read_trials
 
 METRICS = {
     "return": "env_runners/episode_return_mean",
@@ -21,7 +21,7 @@ METRICS = {
     "evaluation": "evaluation/env_runners/episode_return_mean",
     "evaluation-success": "evaluation/env_runners/success_rate",
 }
-"""Short names of what is looked at most."""
+"""Short names of the usual metrics."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Env steps, rising, and values at them; NaN where there is none."""
@@ -41,7 +41,7 @@ class Line:
 
 
 def collect(runs: Sequence[str], path: str) -> tuple[list[Line], list[str]]:
-    """The lines of runs, and notes about what is left out.
+    """Collect the lines of runs, and notes about what is left out.
 
     Args:
         runs: Folders of experiments or trials.
@@ -93,13 +93,13 @@ def _grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
     found: dict[str, list[Trial]] = {}
     for folder in folders:
         own = [trial for trial in trials if trial.folder.parent == folder]
-        flat = [flatten_dict(trial.config, delimiter=".") for trial in own]
-        paths = dict.fromkeys(path for settings in flat for path in settings if path != "seed")
-        differing = [path for path in paths if any(each.get(path) != flat[0].get(path) for each in flat)]
-        keys = short_keys(tuple(path.split(".")) for path in differing)
-        for trial, settings in zip(own, flat, strict=True):
-            told = {tuple(path.split(".")): settings[path] for path in differing if path in settings}
-            name = " ".join([names[folder], *label(told, keys)])
+        settings = [
+            {tuple(path.split(".")): value for path, value in each.items()}
+            for each in differing_settings(own)
+        ]
+        keys = short_keys(dict.fromkeys(place for each in settings for place in each))
+        for trial, each in zip(own, settings, strict=True):
+            name = " ".join([names[folder], *label(each, keys)])
             found.setdefault(name, []).append(trial)
     return found
 

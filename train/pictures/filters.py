@@ -5,23 +5,22 @@ T iterations, F filters, B problems of a batch, *S sizes.
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engram.memory.options import Options, choice, integer, number
+from engram.memory.options import choice, integer, number
 from engram.memory.thinking import Thinker
 from engram.memory.thinking.blocks import Block
 from engram.train.console.errors import ExperimentError
-from engram.train.pictures.canvas import line_looks, new_figure
-from engram.train.pictures.fields import mapping, text
-from engram.train.pictures.tables import heading, row
+from engram.train.pictures.canvas import legend_beside, line_looks, new_figure, share_axis
+from engram.train.pictures.fields import AgentOptions
+from engram.train.pictures.tables import table
 
 MEASURES = {"active": "positions with an output above 0", "mean": "mean output"}
 LINES = 5
@@ -29,11 +28,9 @@ LINES = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FilterOptions(Options):
+class FilterOptions(AgentOptions):
     """Options of `filters`."""
 
-    checkpoint: str = text("", "a checkpoint, or a trial's or experiment's folder", needed=True)
-    env_config: dict[str, Any] = mapping({}, "settings merged over those of training")  # noqa: RUF009
     iterations: int | None = integer(
         None, "how many are looked at; none: as many as in training", unit="iterations", low=2
     )
@@ -78,21 +75,17 @@ class FilterUse:
         return float((relative.min(0) >= self.kept).mean()) if relative.size else 0.0
 
     def rows(self) -> Iterator[Sequence[object]]:
-        """Lines of a CSV file: the heading, and one for each filter and iteration."""
+        """Yield lines of a CSV file: the heading, and one for each filter and iteration."""
         yield ("filter", "iteration", "activity")
         for (iteration, place), activity in np.ndenumerate(self.activity):
             yield place, iteration + 1, float(activity)
 
     def text(self) -> str:
-        """How many filters are used again."""
+        """Return how many filters are used again, a table in Markdown."""
         iterations, filters = self.activity.shape
-        ever = self.relative.shape[1]
-        lines = heading(
-            "filters", "ever active", "iterations", f"keep {self.kept:.0%} of their peak throughout"
-        )
-        return "\n".join(
-            [*lines, row(f"{filters:,}", f"{ever:,}", f"{iterations:,}", f"{self.used_again:.1%}")]
-        )
+        heading = ("filters", "ever active", "iterations", f"keep {self.kept:.0%} of their peak throughout")
+        counts = (f"{filters:,}", f"{self.relative.shape[1]:,}", f"{iterations:,}", f"{self.used_again:.1%}")
+        return "\n".join(table(heading, [counts]))
 
 
 def measure(options: FilterOptions) -> FilterUse:
@@ -104,19 +97,18 @@ def measure(options: FilterOptions) -> FilterUse:
     Raises:
         ExperimentError: No checkpoint, one that does not think or that repeats nothing.
     """
-    from engram.train.evaluation.subject import find_subject  # here, because they import Ray
-    from engram.train.thinking.questions import MAX_LANES, Questions
+    from engram.train.evaluation import load_agent  # here, because they import Ray
+    from engram.train.thinking.puzzles import batches, make_puzzles
 
-    subject = find_subject(options.checkpoint, options.env_config)
-    lanes = min(options.problems, MAX_LANES)
-    with Questions(subject.module, subject.env, subject.env_config, lanes) as questions:
-        thinker = questions.module.thinker
+    agent = load_agent(options.checkpoint, options.env_config)
+    with closing(make_puzzles(agent, options.problems)) as envs:
+        thinker = agent.module.thinker
         if thinker.iteration_limit is not None:
             raise ExperimentError("--options.checkpoint: a network that repeats nothing uses no filter again")
-        steps = options.iterations or questions.module.thinking_steps
+        steps = options.iterations or agent.module.thinking_steps
         shares = [
             filter_activity(thinker, problems, steps, options.measure) * (len(problems) / options.problems)
-            for problems, _, _ in questions.batches(options.problems, options.seed)
+            for problems, _, _ in batches(envs, options.problems, options.seed)
         ]
     return FilterUse(torch.stack(shares).sum(0).numpy(), options.measure, options.kept)
 
@@ -192,8 +184,7 @@ def draw(found: FilterUse) -> Figure:
         label = f"rank {rank + 1} of {iterations}" if rank else "least active"
         axes.plot(places, ordered[rank], label=label, linewidth=1.2, **look)
     axes.axhline(found.kept, color="0.45", linestyle="--", linewidth=1)
-    axes.set_ylim(-0.02, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    share_axis(axes)
     axes.set_xlabel(
         f"filters that are ever active ({len(places):,} of {filters:,}), each line in its own order"
     )
@@ -201,5 +192,5 @@ def draw(found: FilterUse) -> Figure:
     axes.set_title(
         f"{found.used_again:.0%} of the filters keep {found.kept:.0%} of their peak in every iteration"
     )
-    axes.legend(title="iteration", loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0)
+    legend_beside(axes, title="iteration")
     return figure

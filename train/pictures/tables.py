@@ -1,19 +1,15 @@
 """Tables in Markdown."""
 
-
-def heading(*cells: str) -> tuple[str, str]:
-    """The first two lines of a table.
-
-    Args:
-        cells: Names of the columns.
-    """
-    return row(*cells), "|---" * len(cells) + "|"
+from collections.abc import Iterable, Iterator
 
 
-def row(*cells: str) -> str:
-    """A line of a table.
+def table(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the lines of a table.
 
     Args:
-        cells: One for each column.
+        heading: Names of the columns.
+        rows: A cell for each column.
     """
-    return f"| {' | '.join(cells)} |"
+    names = list(heading)
+    for cells in (names, None, *rows):
+        yield "|---" * len(names) + "|" if cells is None else f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""How a network thinks: does it settle, does it recover, does the way there matter?
+"""Probes of a network that thinks: does it settle, does it recover, does it end alike from anywhere?
 
 B problems of a batch, P problems in all, T iterations.
 
@@ -15,25 +15,25 @@ from torch import Tensor
 from torch.nn import functional
 
 from engram.memory.thinking import Thinker, exact, predict
-from engram.train.thinking.questions import Puzzles
+from engram.train.thinking.puzzles import Puzzles
 
 TINY = 1e-8
 """Keeps the change of a thought of zeros finite."""
 
 
 class Disturbed(NamedTuple):
-    """What a network goes on with: a thought, and the problems that it now sees and is asked about."""
+    """A thought that was disturbed, and the problems that the network sees from then on."""
 
     thought: Tensor
     puzzles: Puzzles
 
 
 Disturbance = Callable[[Tensor, Puzzles, torch.Generator], Disturbed]
-"""What is done to a batch's thoughts or problems; it leaves what it is given as it is."""
+"""Disturbs the thoughts or the problems of a batch, without changing its arguments."""
 
 
 def swap(thought: Tensor, puzzles: Puzzles, generator: torch.Generator) -> Disturbed:
-    """Each problem gets the thought about the one before it.
+    """Give each problem the thought about the one before it.
 
     Raises:
         ValueError: There is one problem only.
@@ -44,7 +44,7 @@ def swap(thought: Tensor, puzzles: Puzzles, generator: torch.Generator) -> Distu
 
 
 def make_noise(strength: float) -> Disturbance:
-    """Adds white noise to a thought.
+    """Make a disturbance that adds white noise to a thought.
 
     Args:
         strength: Standard deviation of the noise, 1 being the root mean square of the problem's thought.
@@ -57,7 +57,7 @@ def make_noise(strength: float) -> Disturbance:
 
 
 def flip(thought: Tensor, puzzles: Puzzles, generator: torch.Generator) -> Disturbed:
-    """One bit of each problem changes for good, and with it the prefix sums from there on; (B, 1, N) only."""
+    """Flip one bit of each problem for good, and with it the prefix sums from there on; (B, 1, N) only."""
     problems, targets, masks = puzzles
     count, length = targets.shape
     places = torch.randint(length, (count, 1), generator=generator)
@@ -68,18 +68,18 @@ def flip(thought: Tensor, puzzles: Puzzles, generator: torch.Generator) -> Distu
 
 
 def white_noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Normal numbers with the root mean square that each problem's thought has, (B, F, *S) as `like`."""
+    """Draw normal numbers with the root mean square of each problem's thought, (B, F, *S) as `like`."""
     size = like.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (like.ndim - 1))
     return size * torch.randn(like.shape, generator=generator, dtype=like.dtype)
 
 
 class Recovery(NamedTuple):
-    """Answers after a disturbance; counted are the problems that were solved before it.
+    """Answers after a disturbance, of the problems that were solved before it.
 
     Attributes:
-        solved_before: How many these are.
-        right: (T + 1,) share of these that is right after 0, ..., T more iterations.
-        iterations: More iterations until the answer is right for good, for each that is so within T.
+        solved_before: Number of these problems.
+        right: (T + 1,) share of them that is right after 0, ..., T more iterations.
+        iterations: Iterations until the answer is right for good, of each that gets there within T.
     """
 
     solved_before: int
@@ -93,7 +93,7 @@ class Recovery(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """Where the network ends if it starts from another thought.
+    """The end of thinking from another start.
 
     Attributes:
         cosine: Asymptotic alignment: mean over problems of the cosine similarity of the two last thoughts.
@@ -105,10 +105,10 @@ class Alignment(NamedTuple):
 
 
 class Probes(NamedTuple):
-    """What `probe` found out.
+    """Results of all probes.
 
     Attributes:
-        problems: How many there were.
+        problems: Number of problems.
         iterations: T.
         accuracy: Share solved after T iterations from the usual start.
         changes: (T,) mean over problems of |h_t - h_(t-1)| / |h_t|, h_t being the thought after iteration t.
@@ -132,7 +132,7 @@ STARTS: dict[str, Disturbance] = {
 
 
 class Prober:
-    """Adds up, batch after batch, what the probes find.
+    """Adds up the probes of a network, batch after batch.
 
     Each batch is thought about for T iterations, disturbed, and thought about for T more; then T iterations
     again from each of the other starts.
@@ -151,12 +151,12 @@ class Prober:
         top: int | None = None,
         seed: int = 0,
     ) -> None:
-        """Nothing is found yet.
+        """Start without problems.
 
         Args:
             thinker: The network.
             iterations: T.
-            disturbances: What to recover from, by name.
+            disturbances: By name.
             top: How logits become answers, see `predict`.
             seed: Of the noise and of the places.
         """
@@ -173,7 +173,7 @@ class Prober:
 
     @torch.inference_mode()
     def add(self, puzzles: Puzzles) -> None:
-        """Probes one batch.
+        """Probe one batch.
 
         Raises:
             ValueError: The network has fewer than 2 T iterations, or the batch is too small for a probe.
@@ -189,7 +189,7 @@ class Prober:
             self._ends[name].append(self._right_now(end, puzzles))
 
     def found(self) -> Probes:
-        """What was found in all batches so far."""
+        """Return the results of all batches so far."""
         solved = torch.cat(self._solved)
         return Probes(
             len(solved),
@@ -220,7 +220,7 @@ class Prober:
 
 
 def state_changes(thinker: Thinker, problems: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """Thinks, and measures how much each iteration changes.
+    """Think, and measure how much each iteration changes the thought.
 
     Args:
         thinker: The network.
@@ -239,7 +239,7 @@ def state_changes(thinker: Thinker, problems: Tensor, iterations: int) -> tuple[
 
 
 def recovery(right: Tensor) -> Recovery:
-    """Sums up answers after a disturbance.
+    """Sum up answers after a disturbance.
 
     Args:
         right: (T + 1, P) bool, which of P problems are right after 0, ..., T more iterations.

@@ -1,17 +1,17 @@
 """What `rllib evaluate --thinking-steps N --out FILE` writes and others read."""
 
 import dataclasses
-import json
 from typing import Any, NamedTuple
 
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import naming, read_json, typed_path
+from engram.train.console.screen import write_json
 
 WRITER = "rllib evaluate --thinking-steps N --out FILE"
 
 
 class Curve(NamedTuple):
-    """What an exit rule comes to.
+    """Accuracy and exits under one exit rule.
 
     Attributes:
         accuracy: Share of problems solved within a budget of 1, ..., T iterations.
@@ -26,7 +26,7 @@ class Curve(NamedTuple):
     drop_after_best: float
 
     def exit_after(self, share: float) -> int:
-        """Iterations within which this share of the problems, or more, was answered."""
+        """Return the iterations within which at least this share of the problems was answered."""
         wanted, answered = share * sum(self.exits), 0
         for iteration, count in enumerate(self.exits, start=1):
             answered += count
@@ -37,14 +37,14 @@ class Curve(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """A network, what it was asked, and how it did.
+    """What a network that thinks in iterations solved of one environment's puzzles.
 
     Attributes:
-        checkpoint: The network.
+        checkpoint: Where the network was loaded from.
         env: The environment's id.
         env_config: Its settings.
         seed: Its seed.
-        curves: Exit rule to what it comes to.
+        curves: By exit rule.
         solved: Which problems are solved after T iterations, in the order in which they were drawn.
     """
 
@@ -60,36 +60,19 @@ class Evaluation:
         """Iterations that were run, T."""
         return len(next(iter(self.curves.values())).accuracy)
 
-    def write(self, path: str) -> None:
-        """Writes all of it.
+    @property
+    def accuracy(self) -> float:
+        """Share of problems solved after T iterations."""
+        return sum(self.solved) / len(self.solved)
 
-        Args:
-            path: Where to.
-
-        Raises:
-            ExperimentError: It cannot be written.
-        """
+    def write(self, path: str) -> str:
+        """Write all of it; arguments and the like as in `write_json`."""
         curves = {rule: curve._asdict() for rule, curve in self.curves.items()}
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        write_json(path, values | {"curves": curves})
-
-
-def write_json(path: str, values: Any) -> None:
-    """Writes what `--out` asks for.
-
-    Args:
-        path: Where to.
-        values: Numbers, texts, lists and mappings of them.
-
-    Raises:
-        ExperimentError: It cannot be written.
-    """
-    with naming(f"--out: {path} cannot be written"):
-        typed_path(path).write_text(json.dumps(values), encoding="utf-8")
+        return write_json(path, vars(self) | {"curves": curves})
 
 
 def read_evaluation(path: str, option: str) -> Evaluation:
-    """Reads what `Evaluation.write` wrote.
+    """Read what `Evaluation.write` wrote.
 
     Args:
         path: The file.
@@ -130,3 +113,13 @@ def _is_whole(found: Evaluation) -> bool:
         and len(found.solved) > 0
         and all(isinstance(each, bool) for each in found.solved)
     )
+
+
+def budgets(last: int) -> list[int]:
+    """Return the iterations that a table shows: 1, 2, 5, 10, 20, 50, ... and the last.
+
+    Args:
+        last: At least 1.
+    """
+    rounds = [digit * 10**power for power in range(len(str(last))) for digit in (1, 2, 5)]
+    return [*(number for number in rounds if number < last), last]
