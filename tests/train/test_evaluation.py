@@ -33,6 +33,26 @@ def play(module, env_id, env_config, episodes, seed=0, greedy=False):
     return play_episodes(TrainedAgent("checkpoint", module, env_id, env_config, greedy), episodes, seed)
 
 
+def test_the_door_for_python(finished_run):
+    """What it gives plays the very episodes that `rllib evaluate` plays."""
+    agent = load_agent(finished_run[1])
+    assert (agent.env_id, agent.env_config, agent.greedy) == (CUE, {"delay": 2}, True)
+    envs = agent.make_envs(4)
+    policy = agent.make_policy(lanes=4)
+    observations, _ = envs.reset(seed=3)
+    resets, returns, found = np.ones(4, bool), np.zeros(4), []
+    while len(found) < 4:
+        actions = policy.act(observations, resets)
+        observations, rewards, terminated, truncated, _ = envs.step(actions)
+        resets = terminated | truncated
+        returns += rewards
+        found += returns[resets].tolist()
+    envs.close()
+    played = play_episodes(load_agent(str(finished_run[1])), 4, seed=3).episodes
+    assert found == [episode.episode_return for episode in played]
+    assert load_agent(finished_run[1], {"delay": 5}, greedy=False).env_config == {"delay": 5}
+
+
 class Oracle(Policy):
     """Remembers the cue by hand."""
 

@@ -168,24 +168,18 @@ def _think(
 
 
 def _table(sizes: Sequence[Any], cells: Sequence[Cell], measure: str) -> "Table":
+    from engram.train.console.files import typed_path
     from engram.train.console.screen import make_table
+    from engram.train.runs.labels import short_keys
 
     rows = []
-    for run, label in _labels([*dict.fromkeys(cell.run for cell in cells)]).items():
+    parts = {cell.run: typed_path(cell.run).absolute().parts for cell in cells}
+    labels = short_keys(parts.values(), "/")
+    for run in parts:
         own = [cell for cell in cells if cell.run == run]
         trained = "default" if own[0].trained is None else str(own[0].trained)
         values = [cell.measures.get(measure) for cell in own]
-        rows.append([label, trained, *("-" if value is None else f"{value:.4f}" for value in values)])
+        rows.append(
+            [labels[parts[run]], trained, *("-" if value is None else f"{value:.4f}" for value in values)]
+        )
     return make_table(("run", "trained at", *map(str, sizes)), rows)
-
-
-def _labels(runs: Sequence[str]) -> dict[str, str]:
-    """The shortest ends of the runs' paths that tell them apart."""
-    from engram.train.console.files import typed_path
-
-    paths = {run: typed_path(run).absolute().parts for run in runs}
-    for length in range(1, max(map(len, paths.values()), default=0)):
-        ends = {run: "/".join(parts[-length:]) for run, parts in paths.items()}
-        if len(set(ends.values())) == len(runs):
-            return ends
-    return {run: run for run in runs}

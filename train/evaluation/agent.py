@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,9 @@ class TrainedAgent:
 
 
 def load_agent(
-    path: str, env_config: Mapping[str, Any] | None = None, greedy: bool | None = None
+    path: str | os.PathLike[str],
+    env_config: Mapping[str, Any] | None = None,
+    greedy: bool | None = None,
 ) -> TrainedAgent:
     """Load the best checkpoint of a run, and find the environment it was trained in.
 
@@ -114,7 +117,7 @@ def load_agent(
     """
     quiet()
     torch.set_num_threads(1)
-    checkpoint = best_checkpoint(path)
+    checkpoint = best_checkpoint(str(path))
     source = checkpoints.source(checkpoint)
     agent = TrainedAgent(
         checkpoint,

@@ -89,7 +89,7 @@ def _trials(folder: Path) -> list[Trial]:
 def _grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
     """Name of a line -> its trials: those of one experiment that differ in nothing but the seed."""
     folders = list(dict.fromkeys(trial.folder.parent for trial in trials))
-    names = dict(zip(folders, _names(folders), strict=True))
+    names = short_keys((folder.parts for folder in folders), "/")
     found: dict[str, list[Trial]] = {}
     for folder in folders:
         own = [trial for trial in trials if trial.folder.parent == folder]
@@ -99,21 +99,9 @@ def _grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
         ]
         keys = short_keys(dict.fromkeys(place for each in settings for place in each))
         for trial, each in zip(own, settings, strict=True):
-            name = " ".join([names[folder], *label(each, keys)])
+            name = " ".join([names[folder.parts], *label(each, keys)])
             found.setdefault(name, []).append(trial)
     return found
-
-
-def _names(folders: list[Path]) -> list[str]:
-    """What to call each experiment's folder: its name, with folders above it where that is not enough."""
-    return ["/".join(folder.parts[-_needed(folder, folders) :]) for folder in folders]
-
-
-def _needed(folder: Path, folders: list[Path]) -> int:
-    """How many of the last parts of a path tell it from the others."""
-    others = [other for other in folders if other != folder]
-    counts = range(1, len(folder.parts))
-    return next(n for n in counts if all(other.parts[-n:] != folder.parts[-n:] for other in others))
 
 
 def _curve(trial: Trial, path: str) -> Curve | None:
