@@ -15,11 +15,13 @@ from engram.train.console.errors import ExperimentError, last_words
 from engram.train.plans import restore
 from engram.train.plans.changes import differences
 from engram.train.running.resume import adopt_newest
-from engram.train.running.trials import ScoredCheckpoints
+from engram.train.running.trials import KeepChecksums, ScoredCheckpoints
 from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
+from engram.train.runs.choice import newest_checkpoint
 from engram.train.runs.record import read_record
 from engram.train.runs.stored import keep_state, mend_state, unfinished_trials
+from engram.train.runs.wholeness import fault, write_checksums
 
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint
     ".": "algorithm_state",
@@ -178,6 +180,47 @@ def test_a_checkpoint_that_was_left_behind_has_no_score(trial_folder):
     assert best_checkpoint(str(trial_folder)).name == "checkpoint_000002"
 
 
+def record_env(folder, env, attribute=SCORE):
+    record = {"experiment": {"checkpoint_config": {"checkpoint_score_attribute": attribute}}}
+    (folder / "run.json").write_text(json.dumps(record | {"trial_config": {"env": env}}))
+
+
+def test_a_choice_between_trials_is_told(trial_folder, capsys):
+    experiment = trial_folder.parent
+    other = save(experiment / "other" / "checkpoint_000000", 1).parent
+    for folder, attribute in ((trial_folder, None), (other, None)):
+        record_env(folder, "engram/TMaze-v0", attribute)
+    assert best_checkpoint(str(experiment)).parent == newest_checkpoint(str(experiment)).parent == other
+    notice = f"notice: {experiment} has checkpoints of 2 trials; taken is "
+    assert capsys.readouterr().err.splitlines() == [
+        f"{notice}other/checkpoint_000000, the newest, for none has a score",
+        f"{notice}other/checkpoint_000000, the newest",
+    ]
+    record_env(trial_folder, "engram/TMaze-v0")
+    report_scores(trial_folder, {10: 0.5})
+    assert best_checkpoint(str(experiment)).parent == trial_folder
+    assert capsys.readouterr().err == (
+        f"{notice}trial/checkpoint_000001, the best by {SCORE} (1 of the trials without)\n"
+    )
+
+
+def test_scores_of_other_environments_do_not_compare(trial_folder, capsys):
+    experiment = trial_folder.parent
+    other = save(experiment / "other" / "checkpoint_000000", 1).parent
+    record_env(trial_folder, "CartPole-v1")
+    record_env(other, "engram/TMaze-v0")
+    report_scores(trial_folder, {10: 500.0})
+    report_scores(other, {1: 0.5})
+    assert best_checkpoint(str(experiment)).parent == other
+    assert capsys.readouterr().err == (
+        f"notice: {experiment} has checkpoints of 2 trials; taken is other/checkpoint_000000, the best by "
+        f"{SCORE} in engram/TMaze-v0; others play CartPole-v1: name a trial's folder for one of them\n"
+    )
+    for path in (trial_folder, other):
+        assert best_checkpoint(str(path)).parent == path
+    assert capsys.readouterr().err == ""
+
+
 def test_half_a_checkpoint_is_passed_over(trial_folder):
     (trial_folder / "checkpoint_000001" / "algorithm_state.pkl").write_bytes(b"\x80\x05half")
     assert checkpoints.find_checkpoint(str(trial_folder)).name == "checkpoint_000000"
@@ -200,6 +243,53 @@ def test_every_file_of_a_checkpoint_counts(tmp_path, file, harm):
     assert not checkpoints.is_whole(folder)
     with pytest.raises(ExperimentError, match=f"not a whole checkpoint: {Path(file)} is missing or broken"):
         checkpoints.find_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize("file", [*FILES, "learner_group/anything.bin"])
+def test_a_changed_byte_is_seen_and_its_file_named(tmp_path, file):
+    folder = save(tmp_path / "checkpoint_000000", 5)
+    (folder / "learner_group" / "anything.bin").write_bytes(b"\0" * 3_000_000)
+    write_checksums(folder)
+    assert fault(folder) is None
+    path = folder / file
+    before = path.read_bytes()
+    for place in (0, len(before) // 2, len(before) - 1):
+        path.write_bytes(before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :])
+        assert fault(folder) == path
+    with pytest.raises(ExperimentError, match=f"not a whole checkpoint: {Path(file)} is missing or broken"):
+        checkpoints.find_checkpoint(str(folder))
+    path.write_bytes(before)
+    (folder / "added_later").write_text("")
+    write_checksums(folder)
+    assert fault(folder) is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "named"),
+    [
+        ("{", "checksums.json"),
+        ("[]", "checksums.json"),
+        ('{"crc32": 3}', "checksums.json"),
+        ('{"crc32": {"../x": "00000000"}}', "checksums.json"),
+        ('{"crc32": {"gone": "00000000"}}', "gone"),
+        ('{"crc32": {"learner_group": "00000000"}}', "learner_group"),
+    ],
+)
+def test_a_list_of_checksums_may_be_damaged_itself(tmp_path, listed, named):
+    folder = save(tmp_path / "checkpoint_000000", 5)
+    (folder / "checksums.json").write_text(listed)
+    assert fault(folder) == folder / named
+
+
+def test_checksums_that_cannot_be_kept_are_told(tmp_path, capsys):
+    gone = Checkpoint(str(tmp_path / "gone"))
+    KeepChecksums().on_checkpoint(1, [], None, gone)
+    folder = save(tmp_path / "kept", 5)
+    (folder / "checksums.json.half").mkdir()
+    KeepChecksums().on_checkpoint(1, [], None, Checkpoint(str(folder)))
+    assert [line.partition(": no checksums")[0] for line in capsys.readouterr().err.splitlines()] == [
+        f"notice: {folder}"
+    ]
 
 
 @pytest.mark.parametrize("part", [*checkpoints.MODULE.parents[:3], checkpoints.MODULE])

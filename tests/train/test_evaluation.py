@@ -12,7 +12,7 @@ from engram.agents import RecurrentModule
 from engram.agents.columns.episodes import Episode
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import make_batched, probe
-from engram.train.evaluation import TrainedAgent
+from engram.train.evaluation import TrainedAgent, load_agent
 from engram.train.evaluation.gif import Reel, check_gif, write_gif
 from engram.train.evaluation.policy import ColumnPolicy, Policy, StockPolicy, make_policy
 from engram.train.evaluation.rollout import play_episodes

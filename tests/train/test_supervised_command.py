@@ -148,6 +148,7 @@ sums:
     env_config: {bits: 2}
     seed: 1
     lr: 1.0e-2
+    autocast: null
     num_envs_per_env_runner: 10
     min_sample_timesteps_per_iteration: 1_000
     evaluation_interval: 1

@@ -116,8 +116,8 @@ def _findings_parts(findings: list["Finding"]) -> Iterator["Part"]:
     from engram.train.console.screen import make_table
 
     marks = {True: Text("pass", "green"), False: Text("FAIL", "bold red")}
-    rows = [(each.name, marks[each.passed], each.message) for each in findings]
-    yield make_table(("check", "", "measured"), rows)
+    rows = [(each.name, each.declared, each.message, marks[each.passed]) for each in findings]
+    yield make_table(("promise", "declared", "found", "verdict"), rows)
     missing = {*PREMISES, *PROMISES} - {finding.name for finding in findings}
     if missing:
         yield f"{len(missing)} more checks rest on the one that failed and were not run"

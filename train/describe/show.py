@@ -1,5 +1,6 @@
 """A page for people: paragraphs that wrap in a terminal, and stay as they are elsewhere."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -22,7 +23,7 @@ def parts(page: Page) -> Iterator[Part]:
     about = f" ({page.kind}): {page.summary}" if page.summary else f" ({page.kind})"
     yield Text.assemble((page.name, "bold"), about)
     for heading, text in page.text.items():
-        own = text.removeprefix(page.summary).strip() if not heading else text
+        own = text if heading else _after(page.summary, text)
         yield from _block(heading, own)
     if page.facts:
         yield from ("", _pairs(page.facts.items()))
@@ -31,6 +32,12 @@ def parts(page: Page) -> Iterator[Part]:
     for name, values in page.presets.items():
         yield from _block(f"preset: {name}", written(values))
     yield from _block("Source", page.source)
+
+
+def _after(summary: str, text: str) -> str:
+    """A text without the sentence that it begins with, on however many lines that stands."""
+    words = r"\s+".join(map(re.escape, summary.split()))
+    return re.sub(rf"\A{words}", "", text).strip()
 
 
 def _block(heading: str, text: str) -> Iterator[Part]:

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-from engram.train.console.errors import Errors, ExperimentError, reason, unknown, unknown_key
-from engram.train.environments.facts import EnvFacts, Form, with_autoreset
+from engram.train.console.errors import Errors, ExperimentError, reason, unknown
+from engram.train.environments.facts import EnvFacts, Form, with_autoreset, written
 from engram.train.environments.guard import alarm
 from engram.train.experiments import gone
 from engram.train.experiments.search import Domain, Path, put
 from engram.train.plans import effects, settings
 from engram.train.plans.models import complaints
 from engram.train.plans.review import review
+from engram.train.plans.stock_models import check_stock_model, check_stock_value
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,9 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         takers = ", ".join(ALGORITHMS)
         raise ExperimentError(f"config.model.core: {run} has networks of its own; a core is for: {takers}")
     if "core" not in model and not (run in ALGORITHMS and ALGORITHMS[run].columnar):
-        _check_stock_model(model)
+        check_stock_model(model)
+    elif "max_seq_len" in model and not ALGORITHMS[run].columnar:
+        check_stock_value("max_seq_len", model["max_seq_len"])
     if run not in ALGORITHMS:
         config = STOCK[run]()[1]
         config.env_runners(env_runner_cls=StockEnvRunner)
@@ -115,17 +118,6 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         raise
     except ValueError as error:
         raise ExperimentError(f"config.{error}") from None
-
-
-def _check_stock_model(model: Mapping[str, Any]) -> None:
-    from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
-
-    known = DefaultModelConfig.__dataclass_fields__
-    errors = Errors()
-    for key in model:
-        if key not in known:
-            errors.add(unknown_key("config.model", key, ["core", *known]))
-    errors.check()
 
 
 def env_form(run: str, vectorize_mode: Any) -> Form:
@@ -218,8 +210,10 @@ def _without_model(run: str, model: Any, errors: Errors) -> Any:
     if isinstance(model, Mapping):
         with errors.kept():
             defaults(run, model)
-        if "core" in model or (run in ALGORITHMS and ALGORITHMS[run].columnar):
-            errors.lines += complaints(model, "config.model")
+        columnar = run in ALGORITHMS and ALGORITHMS[run].columnar
+        if "core" in model or columnar:
+            ours = {key: value for key, value in model.items() if columnar or key != "max_seq_len"}
+            errors.lines += complaints(ours, "config.model")
     return defaults(run, {})
 
 
@@ -247,7 +241,7 @@ def build_config(
     try:
         counted_from_zero(env.action_space)
     except ValueError as error:
-        raise ExperimentError(f"env: {error}") from None
+        raise ExperimentError(f"env: {written(env.id)}: {error}") from None
     if "env_config" in checked:
         checked["env_config"] = with_autoreset(checked["env_config"])
     register_own(env.id)
@@ -328,7 +322,8 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
         separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
-        raise ExperimentError(f"config.model{separator}{text}") from None
+        whose = f" (env: {written(env.id)})" if " space" in text else ""
+        raise ExperimentError(f"config.model{separator}{text}{whose}") from None
     remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
     if isinstance(module, ThinkingModule):
         return _describe_thinking(module, config.model_config["core"]["type"], remarks)
@@ -460,5 +455,18 @@ def per_trial(config: Any, resource: Literal["CPU", "GPU"]) -> float:
         config: From `build_config`.
         resource: Ray's name of it.
     """
+    return requested(config).get(resource, 0.0)
+
+
+def requested(config: Any) -> dict[str, float]:
+    """All resources that one trial asks Ray for, by Ray's names, and how much of each.
+
+    Args:
+        config: From `build_config`.
+    """
     request = trainable(config).default_resource_request(config.to_dict())  # type: ignore[attr-defined]
-    return float(sum(bundle.get(resource, 0) for bundle in request.bundles))
+    asked: dict[str, float] = {}
+    for bundle in request.bundles:
+        for name, amount in bundle.items():
+            asked[name] = asked.get(name, 0.0) + float(amount)
+    return asked

@@ -17,7 +17,7 @@ from engram.train.plans import build, forecast, settings
 from engram.train.plans.changes import Resumed
 from engram.train.plans.restore import check_fits, check_unfinished
 from engram.train.runs import storage
-from engram.train.runs.checkpoints import find_checkpoint
+from engram.train.runs.choice import newest_checkpoint
 
 MANY = 500  # variants; to check more takes long enough to say so
 
@@ -124,7 +124,7 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         _check_evaluations(experiment, configs, envs)
     errors.check()
     if experiment.restore is not None and not resume:
-        restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
+        restore = check_fits(newest_checkpoint(experiment.restore), configs[0], envs[0])
         check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})
     notices = dict.fromkeys([*idle, *forecast.notices(experiment, configs[0], domains)])

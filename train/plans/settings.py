@@ -57,9 +57,13 @@ _HIDDEN = (
 
 # Inclusive bounds; RLlib itself checks few of them, and late.
 _AT_LEAST_ZERO = (0.0, float("inf"))
+_RATE = (0.0, 1e37)  # Adam's first step is ten times as large, and then too large for single precision
 _AT_LEAST_ONE = (1.0, float("inf"))
 RANGES: dict[str, tuple[float, float]] = {
+    "actor_lr": _RATE,
+    "alpha_lr": _RATE,
     "clip_param": _AT_LEAST_ZERO,
+    "critic_lr": _RATE,
     "delay_between_env_runner_restarts_s": _AT_LEAST_ZERO,
     "env_runner_health_probe_timeout_s": _AT_LEAST_ZERO,
     "env_runner_restore_timeout_s": _AT_LEAST_ZERO,
@@ -73,7 +77,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "gamma": (0.0, 1.0),
     "grad_clip": _AT_LEAST_ZERO,
     "lambda_": (0.0, 1.0),
-    "lr": _AT_LEAST_ZERO,
+    "lr": _RATE,
     "metrics_num_episodes_for_smoothing": _AT_LEAST_ONE,
     "min_sample_timesteps_per_iteration": _AT_LEAST_ZERO,
     "min_time_s_per_iteration": _AT_LEAST_ZERO,
@@ -89,6 +93,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "train_batch_size_per_learner": _AT_LEAST_ONE,
     "vf_clip_param": _AT_LEAST_ZERO,
     "vf_loss_coeff": _AT_LEAST_ZERO,
+    "world_model_lr": _RATE,
 }
 
 
@@ -220,15 +225,23 @@ def _annotations(config_class: type) -> Mapping[str, Any]:
         for builder in _BUILDERS:
             method = vars(cls).get(builder)
             if callable(method):
-                found |= {name: p.annotation for name, p in _signature(method).parameters.items()}
+                found |= {name: p.annotation for name, p in signature(method).parameters.items()}
     return found
 
 
-def _signature(method: Callable[..., Any]) -> inspect.Signature:
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A signature with its annotations; they stay text where they cannot be resolved.
+
+    Args:
+        function: A function, method or class.
+
+    Raises:
+        TypeError, ValueError: it has none.
+    """
     try:
-        return inspect.signature(method, eval_str=True)
-    except NameError:  # names that only a type checker imports
-        return inspect.signature(method)
+        return inspect.signature(function, eval_str=True)
+    except Exception:  # names that only a type checker imports, or anything an annotation may raise
+        return inspect.signature(function)
 
 
 def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:
