@@ -100,7 +100,7 @@ def algorithm(name: str, everything: bool) -> Page:
     """
     defaults = build.defaults(name, {})
     keys = settings.names(defaults)
-    meanings = meanings_of(type(defaults)) | _without_effect(name, keys)
+    meanings = _meanings_of(type(defaults)) | _without_effect(name, keys)
     used = [key for key in _in_order(type(defaults)) if key in keys and _is_honoured(name, key)]
     rest = sorted(keys - {*used, "model"})
     options = {key: _option(key, defaults, meanings) for key in [*used, "model", *rest]}
@@ -153,12 +153,8 @@ def _in_order(config_class: type) -> list[str]:
     return list(dict.fromkeys([*own, *MOST_USED, *stock]))
 
 
-def meanings_of(config_class: type) -> dict[str, str]:
-    """Key -> what it does: by our own texts, or by the docstrings of RLlib's methods that set it.
-
-    Args:
-        config_class: A class of AlgorithmConfig.
-    """
+def _meanings_of(config_class: type) -> dict[str, str]:
+    """Key -> what it does: by our own texts, or by the docstrings of RLlib's methods that set it."""
     found: dict[str, str] = {}
     for cls in reversed(config_class.__mro__):
         for member in vars(cls).values():

@@ -22,7 +22,7 @@ def config(name: str) -> Page:
     """
     written = read_document(name)
     text = _text(name)
-    bases = list(bases_of(written))
+    bases = list(_bases_of(written))
     header, body = split_header(text)
     whole = read_whole_document(name)
     said = {"": header, "File": body.strip()}
@@ -57,23 +57,15 @@ def split_header(text: str) -> tuple[str, str]:
     return header.strip(), "\n".join(lines[count:])
 
 
-def experiments_of(document: Any) -> list[dict[str, Any]]:
-    """The experiments of a document that are sections.
-
-    Args:
-        document: From `read_document`.
-    """
+def _experiments_of(document: Any) -> list[dict[str, Any]]:
+    """The experiments of a document that are sections."""
     values = document.values() if isinstance(document, dict) else ()
     return [section for section in values if isinstance(section, dict)]
 
 
-def bases_of(document: Any) -> dict[str, None]:
-    """What the experiments of a document build on.
-
-    Args:
-        document: From `read_document`.
-    """
-    return dict.fromkeys(str(each["base"]) for each in experiments_of(document) if "base" in each)
+def _bases_of(document: Any) -> dict[str, None]:
+    """What the experiments of a document build on."""
+    return dict.fromkeys(str(each["base"]) for each in _experiments_of(document) if "base" in each)
 
 
 def values_of(document: Any, key: str) -> list[str]:
@@ -84,7 +76,7 @@ def values_of(document: Any, key: str) -> list[str]:
         key: Which one.
     """
     found = []
-    for each in experiments_of(document):
+    for each in _experiments_of(document):
         inside = each.get("config")
         value = each.get(key) or (inside.get(key) if isinstance(inside, dict) else None)
         found += [str(value)] if value is not None else []

@@ -34,16 +34,12 @@ def core(name: str) -> Page:
         if cls.carries_gradient
         else "bridges a delay without gradients through time",
     }
-    title = title_of(cls) if name in CORES else ""
+    title = _title_of(cls) if name in CORES else ""
     return _made_of_options("core", name, cls, cls.Options, facts, cls.PRESETS, title=title)
 
 
-def title_of(cls: type[Any]) -> str:
-    """What a shipped core is, in one line: each has a module of its own.
-
-    Args:
-        cls: Its class.
-    """
+def _title_of(cls: type[Any]) -> str:
+    """What a shipped core is, in one line: each has a module of its own."""
     return first_line(sys.modules[cls.__module__])
 
 

@@ -1,11 +1,16 @@
 """What `rllib evaluate --thinking-steps N --out FILE` writes and others read."""
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, StrictBool, TypeAdapter, ValidationError
 
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import naming, read_json, typed_path
 from engram.train.console.screen import write_json
+
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+Count = Annotated[int, Field(ge=0, strict=True)]
 
 WRITER = "rllib evaluate --thinking-steps N --out FILE"
 
@@ -20,10 +25,10 @@ class Curve(NamedTuple):
         drop_after_best: How far the accuracy falls below that afterwards: overthinking.
     """
 
-    accuracy: list[float]
-    exits: list[int]
-    steps_to_best: int
-    drop_after_best: float
+    accuracy: Annotated[list[Share], Field(min_length=1)]
+    exits: list[Count]
+    steps_to_best: Count
+    drop_after_best: Share
 
     def exit_after(self, share: float) -> int:
         """Return the iterations within which at least this share of the problems was answered."""
@@ -51,9 +56,9 @@ class Evaluation:
     checkpoint: str
     env: str
     env_config: dict[str, Any]
-    seed: int
-    curves: dict[str, Curve]
-    solved: list[bool]
+    seed: Count
+    curves: Annotated[dict[str, Curve], Field(min_length=1)]
+    solved: Annotated[list[StrictBool], Field(min_length=1)]
 
     @property
     def steps(self) -> int:
@@ -84,35 +89,12 @@ def read_evaluation(path: str, option: str) -> Evaluation:
     with naming(f"{option}: {path}: cannot be read"):
         values = read_json(typed_path(path))
     try:
-        curves = {rule: Curve(**curve) for rule, curve in values["curves"].items()}
-        found = Evaluation(**{**values, "curves": curves})
-        whole = _is_whole(found)
-    except (KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        raise ExperimentError(f"{option}: {path}: expected what `{WRITER}` writes")
+        found = TypeAdapter(Evaluation).validate_python(values)
+    except ValidationError:
+        raise ExperimentError(f"{option}: {path}: expected what `{WRITER}` writes") from None
+    if len({len(column) for curve in found.curves.values() for column in curve[:2]}) != 1:
+        raise ExperimentError(f"{option}: {path}: expected curves of one length")
     return found
-
-
-def _is_whole(found: Evaluation) -> bool:
-    """Whether everything is of its kind, curves are equally long and shares are shares."""
-    curves = found.curves.values()
-    lengths = {len(column) for curve in curves for column in (curve.accuracy, curve.exits)}
-    shares = [share for curve in curves for share in (*curve.accuracy, curve.drop_after_best)]
-    counts = [count for curve in curves for count in (*curve.exits, curve.steps_to_best)]
-    return (
-        len(lengths) == 1
-        and 0 not in lengths
-        and all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares)
-        and all(isinstance(count, int) and count >= 0 for count in counts)
-        and isinstance(found.checkpoint, str)
-        and isinstance(found.env, str)
-        and isinstance(found.env_config, dict)
-        and isinstance(found.seed, int)
-        and isinstance(found.solved, list)
-        and len(found.solved) > 0
-        and all(isinstance(each, bool) for each in found.solved)
-    )
 
 
 def budgets(last: int) -> list[int]:
