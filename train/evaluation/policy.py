@@ -4,12 +4,12 @@ Shapes: B lanes.
 """
 
 import abc
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
+import tree
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
@@ -84,7 +84,7 @@ class ColumnPolicy(Policy):
     @override
     @torch.inference_mode()
     def act(self, observations: Any, resets: Array) -> Array:
-        columns = _map(lambda leaf: torch.as_tensor(leaf)[None], observations)
+        columns = tree.map_structure(lambda leaf: torch.as_tensor(leaf)[None], observations)
         outputs = self.module.forward_columns(columns, self._state, torch.as_tensor(resets)[None])
         self._state = outputs.state
         return self._actions.to_env(self._decide(outputs.action_dist_inputs[0]))
@@ -98,16 +98,16 @@ class StockPolicy(Policy):
 
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
-        self._first = _map(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
+        self._first = tree.map_structure(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
         self._state = self._first
 
     @override
     @torch.inference_mode()
     def act(self, observations: Any, resets: Array) -> Array:
-        batch: dict[str, Any] = {Columns.OBS: _map(torch.as_tensor, observations)}
+        batch: dict[str, Any] = {Columns.OBS: tree.map_structure(torch.as_tensor, observations)}
         if self._first:
             self._reset(torch.as_tensor(resets))
-            one_step = _map(lambda leaf: leaf[:, None], batch[Columns.OBS])
+            one_step = tree.map_structure(lambda leaf: leaf[:, None], batch[Columns.OBS])
             batch = {Columns.OBS: one_step, Columns.STATE_IN: self._state}
         outputs = self.module.forward_inference(batch)
         decides = Columns.ACTION_DIST_INPUTS in outputs  # value-based modules name the action itself
@@ -122,7 +122,7 @@ class StockPolicy(Policy):
         def start(now: Tensor, first: Tensor) -> Tensor:
             return torch.where(resets.reshape(-1, *[1] * (now.dim() - 1)), first, now)
 
-        self._state = _map(start, self._state, self._first)
+        self._state = tree.map_structure(start, self._state, self._first)
 
 
 def make_policy(module: Any, lanes: int, greedy: bool) -> Policy:
@@ -149,9 +149,3 @@ def _to_env(actions: Array, space: gym.Space[Any]) -> Array:
 def _repeat(leaf: Any, lanes: int) -> Tensor:
     """State of one lane -> (B, ...)."""
     return torch.as_tensor(leaf)[None].repeat(lanes, *[1] * np.ndim(leaf))
-
-
-def _map(function: Callable[..., Tensor], tree: Any, *others: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _map(function, leaf, *(other[key] for other in others)) for key, leaf in tree.items()}
-    return function(tree, *others)

@@ -48,23 +48,12 @@ class AccuracyCurves(Curves):
 
 
 def curves(options: AccuracyOptions) -> AccuracyCurves:
-    """Read the curves.
-
-    Args:
-        options: Which ones.
-
-    Raises:
-        ExperimentError: A file cannot be read, or has no such rule.
-    """
+    """Read the curves."""
     return AccuracyCurves(read_curves(options.files, options.rule, lambda rule: True), options.log)
 
 
 def draw(found: AccuracyCurves) -> Figure:
-    """Draw a line for each file and exit rule.
-
-    Args:
-        found: The curves.
-    """
+    """Draw a line for each file and exit rule."""
     figure = new_figure(8, 4.2)
     axes = figure.subplots()
     count = len(found.curves)

@@ -114,17 +114,10 @@ def _row(line: Mean) -> list[str]:
 
 
 def curves(options: CurveOptions) -> Curves:
-    """Read the reports of runs.
-
-    Args:
-        options: Which runs, and which metric.
-
-    Raises:
-        ExperimentError: No run in a folder, or none that ever reported the metric.
-    """
+    """Read the reports of runs."""
     path = METRICS.get(options.metric, options.metric)
     lines, notes = collect(options.runs, path)
-    means = [average(line, options.points, options.band) for line in lines]
+    means = [_average(line, options.points, options.band) for line in lines]
     short = [
         f"note: {line.name} ends at {mean.steps[-1]:,.0f} env steps, as its shortest trial; the longest has "
         f"{max(steps[-1] for steps, _ in line.curves):,.0f}"
@@ -134,14 +127,8 @@ def curves(options: CurveOptions) -> Curves:
     return Curves(path, options.band, means, [*notes, *short])
 
 
-def average(line: Line, points: int, band: str) -> Mean:
-    """Average the trials of a line, over the env steps that all of them have reports of.
-
-    Args:
-        line: At least one trial.
-        points: Points of the grid, G.
-        band: One of `BANDS`.
-    """
+def _average(line: Line, points: int, band: str) -> Mean:
+    """The mean over trials, over the env steps that all of them have reports of."""
     first = max(steps[0] for steps, _ in line.curves)
     last = min(steps[-1] for steps, _ in line.curves)
     grid = np.linspace(first, max(first, last), points if last > first else 1)
@@ -163,11 +150,7 @@ def _band(values: Floats, band: str) -> tuple[Floats, Floats]:
 
 
 def draw(found: Curves) -> Figure:
-    """Draw a line for each experiment and setting.
-
-    Args:
-        found: The lines.
-    """
+    """Draw a line for each experiment and setting."""
     figure = new_figure(8, 4.2)
     axes = figure.subplots()
     for line, look in zip(found.means, line_looks(len(found.means)), strict=True):

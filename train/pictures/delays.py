@@ -46,14 +46,7 @@ class DelayOptions(Options):
 
 
 def scores(options: DelayOptions) -> Scores:
-    """Read the scores of runs.
-
-    Args:
-        options: Which runs, and which setting and metric.
-
-    Raises:
-        ExperimentError: no run in a folder, none finished, no delay.
-    """
+    """Read the scores of runs."""
     from engram.train.pictures.delay_runs import collect  # here, because it imports Ray
     from engram.train.runs.results import damaged_trials, read_trials
 
@@ -71,11 +64,7 @@ def scores(options: DelayOptions) -> Scores:
 
 
 def draw(found: Scores) -> Figure:
-    """Draw a line through the means of each experiment, and a dot for every trial.
-
-    Args:
-        found: The scores.
-    """
+    """Draw a line through the means of each experiment, and a dot for every trial."""
     figure = new_figure(8, 4.2)
     axes = figure.subplots()
     experiments = found.by_experiment()

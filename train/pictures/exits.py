@@ -43,24 +43,13 @@ class Exits(Curves):
 
 
 def exits(options: ExitOptions) -> Exits:
-    """Read the histograms.
-
-    Args:
-        options: Which ones.
-
-    Raises:
-        ExperimentError: A file cannot be read, or has no such rule.
-    """
+    """Read the histograms."""
     found = read_curves(options.files, options.rule, lambda rule: rule not in SAME_FOR_ALL)
     return Exits(found, options.log)
 
 
 def draw(found: Exits) -> Figure:
-    """Draw a histogram for each file and exit rule.
-
-    Args:
-        found: The histograms.
-    """
+    """Draw a histogram for each file and exit rule."""
     figure = new_figure(8, 0.8 + 1.5 * len(found.curves))
     panels = figure.subplots(len(found.curves), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (_, _, label, curve) in zip(panels, found.curves, strict=True):

@@ -89,14 +89,7 @@ class FilterUse:
 
 
 def measure(options: FilterOptions) -> FilterUse:
-    """Let a trained network think, and watch its filters.
-
-    Args:
-        options: Which network, and what about.
-
-    Raises:
-        ExperimentError: No checkpoint, one that does not think or that repeats nothing.
-    """
+    """Let a trained network think, and watch its filters."""
     from engram.train.evaluation import load_agent  # here, because they import Ray
     from engram.train.thinking.puzzles import batches, make_puzzles
 
@@ -170,9 +163,6 @@ def draw(found: FilterUse) -> Figure:
     """Draw how active filters are in their least active iteration, and in some that are more active.
 
     Each line orders the filters by itself, so that it shows how many are at least so active.
-
-    Args:
-        found: How active they are.
     """
     iterations, filters = found.activity.shape
     ordered = np.sort(np.sort(found.relative, axis=0), axis=1)

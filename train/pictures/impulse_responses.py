@@ -24,11 +24,7 @@ class ImpulseOptions(Options):
 
 
 def draw(options: ImpulseOptions) -> Figure:
-    """Draw figures 2a, the chain, and 2b, parallel pools; measured on the core itself.
-
-    Args:
-        options: What to draw.
-    """
+    """Draw figures 2a, the chain, and 2b, parallel pools; measured on the core itself."""
     figure = new_figure(7.6, 6.4)
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
     for axes, parallel in zip(panels, (False, True), strict=True):

@@ -39,8 +39,9 @@ class Kind(NamedTuple):
 
     Attributes:
         options: Its options.
-        draw: Draws what the options say, or the numbers.
-        numbers: Finds the numbers behind a picture, for a kind that also writes and prints them.
+        draw: Takes the numbers or, for a kind without them, the options, and draws them.
+        numbers: Takes the options and finds the numbers behind a picture, for a kind that also writes and
+            prints them; raises ExperimentError where runs, files or a checkpoint are not what it needs.
     """
 
     options: type[Options]

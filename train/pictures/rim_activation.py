@@ -71,15 +71,7 @@ def copying_inputs(options: ActivationOptions, features: int) -> Tensor:
 
 
 def load_core(options: ActivationOptions) -> Core:
-    """Load the core and its weights.
-
-    Args:
-        options: Which one.
-
-    Raises:
-        ExperimentError: the weights cannot be read or are another core's.
-        ValueError: wrong options of the core.
-    """
+    """Load the core and its weights."""
     path = typed_path(options.weights)
     if options.weights and path.is_dir():
         return _from_checkpoint(options.weights)
@@ -101,11 +93,7 @@ def _from_checkpoint(path: str) -> Core:
 
 
 def draw(options: ActivationOptions) -> Figure:
-    """Draw a row for every RIM, black where it is active.
-
-    Args:
-        options: Core and task.
-    """
+    """Draw a row for every RIM, black where it is active."""
     core = load_core(options)
     inputs = copying_inputs(options, core.input_size)
     with torch.no_grad():

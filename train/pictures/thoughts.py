@@ -94,14 +94,7 @@ class Thoughts:
 
 
 def think(options: ThoughtOptions) -> Thoughts:
-    """Let a trained network think about one puzzle.
-
-    Args:
-        options: Which ones, and for how long.
-
-    Raises:
-        ExperimentError: No checkpoint, one that does not think or that answers by one label.
-    """
+    """Let a trained network think about one puzzle."""
     from engram.train.evaluation import load_agent  # here, because they import Ray
     from engram.train.thinking.puzzles import batches, make_puzzles
 
@@ -136,11 +129,7 @@ def powers_of_two(last: int) -> list[int]:
 
 
 def draw(found: Thoughts) -> Figure:
-    """Draw the puzzle, its answer and the beliefs: a panel each or, for a line of positions, a row each.
-
-    Args:
-        found: What is believed.
-    """
+    """Draw the puzzle, its answer and the beliefs: a panel each or, for a line of positions, a row each."""
     return _draw_line(found) if len(found.target) == 1 else _draw_panels(found)
 
 
