@@ -17,7 +17,7 @@ Completer = Callable[[str], Names]
 
 
 def configs(incomplete: str) -> Names:
-    """Shipped configs, and YAML files where a path has begun.
+    """Complete names of shipped configs, and YAML files where a path has begun.
 
     Args:
         incomplete: What has been typed of the word.
@@ -28,24 +28,24 @@ def configs(incomplete: str) -> Names:
 
 
 def envs(incomplete: str) -> Names:
-    """Environments of ours; arguments as in `configs`."""
+    """Complete ids of Engram's environments; arguments as in `configs`."""
     return _begin(re.findall(r'register\(\s*"([^"]+)"', _source("engram.envs", "__init__.py")), incomplete)
 
 
 def algorithms(incomplete: str) -> Names:
-    """What `run` may hold; arguments as in `configs`."""
+    """Complete names of algorithms; arguments as in `configs`."""
     ours = _keys("engram.agents", "algorithms.py", "ALGORITHMS")
     stock = _keys("ray", "rllib/algorithms/registry.py", "ALGORITHMS")
     return _begin([*ours, *(name for name in stock if name not in OFFLINE)], incomplete)
 
 
 def described(incomplete: str) -> Names:
-    """Kinds of what `rllib describe` describes; arguments as in `configs`."""
+    """Complete kinds for `rllib describe`; arguments as in `configs`."""
     return _begin(list(KINDS), incomplete)
 
 
 def _table(*places: tuple[str, str, str]) -> Completer:
-    """The keys of tables at the top of files; a place is a package, a file in it and the table's name."""
+    """Make a completer of the keys of tables; a place is a package, a file in it and the table's name."""
 
     def names(incomplete: str) -> Names:
         return _begin([name for place in places for name in _keys(*place)], incomplete)
@@ -72,7 +72,7 @@ _OF_KIND: dict[str, Completer] = {
 
 
 def of_kind(ctx: typer.Context, incomplete: str) -> Names:
-    """Names of the kind that `rllib describe` has been given.
+    """Complete names of the kind that was given to `rllib describe`.
 
     Args:
         ctx: The command so far.

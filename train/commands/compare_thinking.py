@@ -52,7 +52,7 @@ def command(
 
 
 def _decisive(found: "Evaluation") -> dict[str, Any]:
-    """Everything that decides which puzzles are drawn, by name."""
+    """Return all settings that decide which puzzles are drawn, by name."""
     config = {f"env_config.{key}": value for key, value in sorted(found.env_config.items())}
     return {"env": found.env, **config, "seed": found.seed, "the number of problems": len(found.solved)}
 

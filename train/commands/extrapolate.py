@@ -135,7 +135,7 @@ def _measure(
     rules: Sequence[str],
     seed: int,
 ) -> Iterator[Cell]:
-    """Each run at each size, run by run."""
+    """Measure each run at each size, run by run."""
     from engram.train.evaluation import load_agent
 
     for run in dict.fromkeys(runs):

@@ -1,4 +1,4 @@
-"""Options and arguments that several verbs share, and what they have in common to check."""
+"""Options and arguments that several verbs share, and checks of them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

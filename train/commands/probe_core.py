@@ -166,7 +166,7 @@ def _horizon(reach: "GradientReach") -> str:
 
 
 def _measures(memory: "Retention", reach: "GradientReach") -> dict[str, Any]:
-    """What the tables say, for `--json`."""
+    """The numbers of the tables, for `--json`."""
     lags = [lag for lag in SHARES if lag <= int(memory.lags[-1])]
     return {
         "steps": int(memory.lags[-1]),

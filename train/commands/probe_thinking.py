@@ -78,24 +78,22 @@ def _probe(
 ) -> "Probes":
     from contextlib import closing
 
-    from engram.train.thinking.probes import Prober
+    from engram.train.thinking.probes import probe
     from engram.train.thinking.puzzles import batches, even_lanes, make_puzzles
 
     with closing(make_puzzles(agent, even_lanes(problems))) as envs:
-        prober = Prober(
+        return probe(
             agent.module.thinker,
+            batches(envs, problems, seed),
             iterations or agent.module.test_steps,
             _disturbances(disturb, noise, envs),
             top=agent.module.readout.top,
             seed=seed,
         )
-        for puzzles in batches(envs, problems, seed):
-            prober.add(puzzles)
-    return prober.found()
 
 
 def _disturbances(names: list[str], noise: float, envs: Any) -> dict[str, "Disturbance"]:
-    """The disturbances that were asked for, else all that suit the puzzles."""
+    """Find the disturbances by name; without names, all that suit the puzzles."""
     from engram.envs.puzzles.prefix_sums.batched import BatchedPrefixSums
     from engram.train.thinking.probes import flip, make_noise, swap
 
@@ -122,7 +120,7 @@ def _summary(recovery: "Recovery") -> dict[str, Any]:
 
 
 def _parts(found: "Probes") -> Iterator["Part"]:
-    """What to show: how thoughts change, who recovers, where other starts end."""
+    """Yield tables and texts: changes of the thought, recoveries, ends of other starts."""
     from engram.train.console.screen import make_table
     from engram.train.thinking.record import budgets
 

@@ -16,7 +16,7 @@ def command(
     folders: Annotated[list[str], typer.Argument(help="Experiments' folders.")],
     as_json: Json = False,
 ) -> None:
-    """What runs came to: last and best scores, when the best was reached, time."""
+    """Scores of runs: the last and the best, when the best was reached, time."""
     from engram.train.runs import scores
 
     scores.show_results(folders, as_json)

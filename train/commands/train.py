@@ -16,7 +16,7 @@ rllib train -f my.yaml --resume          (go on after Ctrl-C or a crash)
 rllib train -f my.yaml --dry-run         (check everything, start nothing)
 """
 
-# What the command took in RLlib's days, and does not show any more.
+# Options of RLlib's own former command, accepted and hidden.
 OldText = Annotated[str | None, typer.Option(hidden=True)]
 OldNumber = Annotated[int | None, typer.Option(hidden=True)]
 OldFlag = Annotated[bool, typer.Option(hidden=True)]

@@ -27,7 +27,7 @@ _MODULES = {"algorithm": "algorithms", "config": "configs", "env": "envs"}
 
 
 def kind_of(text: str) -> str:
-    """The kind that a user means.
+    """Return the singular of a kind.
 
     Args:
         text: Singular or plural.

@@ -81,7 +81,7 @@ KINDS: dict[str, Callable[[], Groups]] = {
 
 
 def groups(kind: str) -> Groups:
-    """Name and one-line description of everything of a kind, by heading.
+    """List everything of a kind, name and one-line description, by heading.
 
     Args:
         kind: One of `KINDS`.
@@ -95,7 +95,7 @@ def groups(kind: str) -> Groups:
 
 
 def entries(kind: str) -> Entries:
-    """The same without headings; arguments and errors as in `groups`."""
+    """List the same without headings; arguments and errors as in `groups`."""
     return [entry for group in groups(kind).values() for entry in group]
 
 

@@ -12,7 +12,7 @@ from engram.train.experiments.loading import read_document, shipped_configs
 
 
 def config(name: str) -> Page:
-    """An experiment file.
+    """Describe an experiment file.
 
     Args:
         name: A path, or a shipped config's name.
@@ -46,7 +46,7 @@ def _text(name: str) -> str:
 
 
 def split_header(text: str) -> tuple[str, str]:
-    """The comment at the top of a file, without its marks, and the rest.
+    """Split a file into the comment at its top, without marks, and the rest.
 
     Args:
         text: The file.
@@ -69,7 +69,7 @@ def _bases_of(document: Any) -> dict[str, None]:
 
 
 def values_of(document: Any, key: str) -> list[str]:
-    """Values of `env` or `run` in a document, beside `config` or in it, each once.
+    """List the values of `env` or `run` in a document, beside `config` or in it, each once.
 
     Args:
         document: From `read_whole_document`.

@@ -18,7 +18,7 @@ def parts(page: Page) -> Iterator[Part]:
     """Yield what to print of a page for people.
 
     Args:
-        page: What is to be said.
+        page: The description.
     """
     about = f" ({page.kind}): {page.summary}" if page.summary else f" ({page.kind})"
     yield Text.assemble((page.name, "bold"), about)
@@ -49,7 +49,7 @@ def _block(heading: str, text: str) -> Iterator[Part]:
 
 
 def reflowed(text: str) -> str:
-    """A text whose paragraphs are one line each, for a terminal to wrap; tables, lists and formulas stay.
+    """Join each paragraph into one line, for a terminal to wrap; tables, lists and formulas stay.
 
     Args:
         text: Wrapped at some width.
@@ -101,7 +101,7 @@ def _cells(option: Option) -> tuple[str, str, str, str, str]:
 
 
 def written(value: Any) -> str:
-    """A value as a file would have it, on one line.
+    """Write a value as a file would have it, on one line.
 
     Args:
         value: Plain data.

@@ -26,7 +26,7 @@ _SIDE = 240  # pixels
 
 
 class Reel:
-    """Pictures in a row, and how long each is shown; one that equals the last is shown for longer instead.
+    """A sequence of pictures with durations; a picture that equals the last makes that one last longer.
 
     Args:
         pace: Milliseconds per picture.
@@ -121,7 +121,7 @@ def check_gif(text: str, agent: TrainedAgent) -> Path:
 
     Args:
         text: The file, as typed.
-        agent: Who will play, and where.
+        agent: The agent that will play.
 
     Returns:
         The file.
@@ -143,7 +143,7 @@ def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
     """Play one episode in the single environment and write its frames.
 
     Args:
-        agent: Who plays, and where.
+        agent: The agent that plays.
         seed: Of the environment and of drawn actions.
         file: Where to write, from `check_gif`.
         hold: Seconds that an unchanging picture is shown at most.

@@ -27,10 +27,10 @@ class Step(NamedTuple):
     """One step of B lanes.
 
     Attributes:
-        infos: What the environment said with the observations that were acted on.
+        infos: The infos that came with the observations acted on.
         rewards: (B,).
         ended: Lanes whose episode ended in this step, bool (B,).
-        next_infos: What the environment said with the next observations.
+        next_infos: The infos of this step.
     """
 
     infos: Mapping[str, Any]
@@ -107,7 +107,7 @@ def play_episodes(agent: TrainedAgent, episodes: int, seed: int = 0) -> Played:
     often than long ones.
 
     Args:
-        agent: Who plays, and where.
+        agent: The agent that plays.
         episodes: Number of episodes.
         seed: Of the environments and of drawn actions.
 

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 from engram.train.console.files import naming
 
 SUFFIXES = {".pdf": {"CreationDate": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
-"""File types, and what is left out of them so that the same picture is the same file."""
+"""File types, and metadata that is left out so that the same picture gives the same bytes."""
 
 # Okabe and Ito, https://jfly.uni-koeln.de/color, without yellow, too light for lines, and black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -43,13 +43,13 @@ STYLE: Any = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Settings of a figure while it is made; without effect on other figures of the process."""
+    """Apply the settings of our figures, without effect on other figures of the process."""
     with mpl.rc_context(STYLE):
         yield
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure.
+    """Make an empty figure.
 
     Args:
         width: Inches.
@@ -113,7 +113,7 @@ def share_axis(axes: Axes) -> None:
 
 
 def line_looks(count: int) -> list[dict[str, Any]]:
-    """Colours and dashes of so many lines: named colours for a few, else dark to light, alternately dashed.
+    """Choose colours and dashes: named colours for a few lines, else dark to light, alternately dashed.
 
     Args:
         count: Number of lines.

@@ -105,7 +105,7 @@ def _grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
 
 
 def _curve(trial: Trial, path: str) -> Curve | None:
-    """What a trial reported; None where that was never a number.
+    """The reports of a trial; None where the metric was never a number.
 
     A report that does not have the metric at all, such as one between two evaluations, says nothing; one in
     which it is not a number breaks the curve.

@@ -1,4 +1,4 @@
-"""From the trials of finished runs to scores: which setting is the delay, what counts, what is left out."""
+"""Scores of the trials of finished runs: finds the delay and the metric, and notes what is left out."""
 
 import math
 import statistics

@@ -62,7 +62,7 @@ class Scores:
 
     @property
     def axis_label(self) -> str:
-        """The delay with its unit, which the last word of its name tells."""
+        """The delay with its unit, by the last word of its name."""
         key = self.setting.rpartition(".")[2]
         unit = UNITS.get(key.rpartition("_")[2])
         return f"{key} ({unit})" if unit else key
@@ -103,7 +103,7 @@ class Scores:
 
 
 def shown(delay: float) -> str:
-    """A delay as people and groups of results write it: whole numbers without a point.
+    """Write a delay as groups of results do: whole numbers without a point.
 
     Args:
         delay: Any.
@@ -112,7 +112,7 @@ def shown(delay: float) -> str:
 
 
 def value_at(points: Points, delay: float) -> float | None:
-    """A reference at a delay; None beyond the points.
+    """Interpolate a reference at a delay; None beyond the points.
 
     Args:
         points: A number, or points that lines join.

@@ -29,7 +29,7 @@ class NamedCurve(NamedTuple):
     Attributes:
         file: Name of the file.
         rule: The exit rule.
-        label: What tells it from the others.
+        label: Name that tells it from the others.
         curve: Its accuracy and exits.
     """
 
@@ -117,6 +117,6 @@ def read_curves(files: Sequence[str], rule: str, wanted: Callable[[str], bool]) 
 
 
 def _names(files: list[str]) -> dict[str, str]:
-    """Short names of files: without folder and suffix, where that tells them apart."""
+    """Shorten names of files to those without folder and suffix, where these differ."""
     stems = {file: Path(file).stem for file in files}
     return stems if len(set(stems.values())) == len(stems) else {file: file for file in stems}

@@ -49,7 +49,7 @@ class FilterOptions(AgentOptions):
 
 @dataclasses.dataclass(frozen=True)
 class FilterUse:
-    """How active filters are.
+    """Activity of filters.
 
     Attributes:
         activity: (T, F), by iteration and filter, all >= 0.
@@ -70,7 +70,7 @@ class FilterUse:
 
     @property
     def used_again(self) -> float:
-        """Share of the filters that are ever active which keep so much of their peak in all iterations."""
+        """Share of the filters ever active that keep at least `kept` of their peak in all iterations."""
         relative = self.relative
         return float((relative.min(0) >= self.kept).mean()) if relative.size else 0.0
 
@@ -108,7 +108,7 @@ def measure(options: FilterOptions) -> FilterUse:
 
 @torch.inference_mode()
 def filter_activity(thinker: Thinker, problems: Tensor, iterations: int, measure: str) -> Tensor:
-    """How active the filters of the repeated block are, behind their ReLUs.
+    """Measure how active the filters of the repeated block are, behind their ReLUs.
 
     In a network without such a block these are the features of the thought.
 
@@ -131,7 +131,7 @@ def filter_activity(thinker: Thinker, problems: Tensor, iterations: int, measure
 
 @contextmanager
 def _watched(thinker: Thinker, measure: str) -> Iterator[list[Tensor]]:
-    """While this lasts, the activities (F,) of the four convolutions of a block, as they are called."""
+    """Collect the activities (F,) of the four convolutions of a block, as they are called."""
     seen: list[Tensor] = []
 
     def before(convolution: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -154,7 +154,7 @@ def _watched(thinker: Thinker, measure: str) -> Iterator[list[Tensor]]:
 
 
 def _activity(outputs: Tensor, measure: str) -> Tensor:
-    """How active each of the F filters is, (F,), in outputs (B, F, *S)."""
+    """Mean activity of each of F filters, (F,), in outputs (B, F, *S)."""
     values = outputs > 0 if measure == "active" else outputs
     return values.double().transpose(0, 1).flatten(1).mean(1)
 

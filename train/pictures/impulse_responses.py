@@ -58,7 +58,7 @@ def _draw_panel(axes: Axes, options: ImpulseOptions, parallel: bool) -> None:
 
 
 def _number_lines(axes: Axes, lags: list[int], curves: list[Curve], at_peaks: bool) -> None:
-    """Writes the numbers of pools above their peaks, or beside their lines at half height."""
+    """Write the numbers of pools above their peaks, or beside their lines at half height."""
     taken: dict[float, list[str]] = {}
     for pool, curve in enumerate(curves):
         lag = curve.peak_lag if at_peaks else _half_way(lags, curve.values.tolist())

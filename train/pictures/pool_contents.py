@@ -35,7 +35,7 @@ class ContentsOptions(Options):
     seed: int = integer(0, "of the orthonormal links", low=0)
 
     def __post_init__(self) -> None:
-        """Checks the fields; words are of small letters, and there is a step for each.
+        """Check the fields; words are of small letters, and there is a step for each.
 
         Raises:
             ValueError: a wrong value; the message starts with the key.
@@ -50,7 +50,7 @@ class ContentsOptions(Options):
 
 
 def contents(options: ContentsOptions) -> dict[str, Tensor]:
-    """What the pools hold after every step, by word; (T, k * D)."""
+    """Compute the contents of the pools after every step, by word; (T, k * D)."""
     words = (options.first, options.second, options.anagram)
     torch.manual_seed(options.seed)
     core = make_core(

@@ -1,4 +1,4 @@
-"""What a network believes about a puzzle while it thinks: figure 10 of Thinking Deeply with Recurrence.
+"""Beliefs of a network about a puzzle while it thinks: figure 10 of Thinking Deeply with Recurrence.
 
 H rows (1 for a line of positions), W columns.
 """
@@ -40,7 +40,7 @@ class ThoughtOptions(AgentOptions):
 
 
 class Belief(NamedTuple):
-    """What is believed after some iterations.
+    """The belief of a network after some iterations.
 
     Attributes:
         probability: (H, W), of class 1.
@@ -57,13 +57,13 @@ class Belief(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Thoughts:
-    """One puzzle, and what is believed about it.
+    """One puzzle, and the beliefs about it.
 
     Attributes:
         problem: (h, w, 3) uint8, the puzzle as its environment shows it.
         target: (H, W), the right answer.
         mask: (H, W) bool, the positions that count.
-        beliefs: After so many iterations.
+        beliefs: By the number of iterations.
     """
 
     problem: NDArray[np.uint8]

@@ -1,4 +1,4 @@
-"""What there is to see: lines of coloured text, without a screen."""
+"""The view of a session: lines of coloured text, without a screen."""
 
 import re
 import textwrap

@@ -7,7 +7,8 @@ Anil et al., Path Independent Equilibrium Models Can Better Exploit Test-Time Co
 alignment). The relative change is the residual by which solvers of equilibrium models stop.
 """
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -131,92 +132,63 @@ STARTS: dict[str, Disturbance] = {
 """Thoughts to start from, made from the last ones."""
 
 
-class Prober:
-    """Adds up the probes of a network, batch after batch.
+@torch.inference_mode()
+def probe(
+    thinker: Thinker,
+    batches: Iterable[Puzzles],
+    iterations: int,
+    disturbances: Mapping[str, Disturbance],
+    *,
+    top: int | None = None,
+    seed: int = 0,
+) -> Probes:
+    """Think about batches of problems, disturb the thoughts, and start from other ones.
 
     Each batch is thought about for T iterations, disturbed, and thought about for T more; then T iterations
     again from each of the other starts.
 
-    Attributes:
+    Args:
         thinker: The network.
+        batches: At least one.
         iterations: T.
+        disturbances: By name.
+        top: How logits become answers, see `predict`.
+        seed: Of the noise and of the places.
+
+    Raises:
+        ValueError: The network has fewer than 2 T iterations, or a batch is too small for a probe.
     """
+    generator = torch.Generator().manual_seed(seed)
+    seen: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
 
-    def __init__(
-        self,
-        thinker: Thinker,
-        iterations: int,
-        disturbances: Mapping[str, Disturbance],
-        *,
-        top: int | None = None,
-        seed: int = 0,
-    ) -> None:
-        """Start without problems.
+    def right(thought: Tensor, puzzles: Puzzles) -> Tensor:
+        answers = predict(thinker.answer(thought), puzzles.masks, top)
+        return exact(answers, puzzles.targets, puzzles.masks)
 
-        Args:
-            thinker: The network.
-            iterations: T.
-            disturbances: By name.
-            top: How logits become answers, see `predict`.
-            seed: Of the noise and of the places.
-        """
-        self.thinker = thinker
-        self.iterations = iterations
-        self.disturbances = dict(disturbances)
-        self.top = top
-        self._generator = torch.Generator().manual_seed(seed)
-        self._solved: list[Tensor] = []
-        self._changes: list[Tensor] = []
-        self._right: dict[str, list[Tensor]] = {name: [] for name in self.disturbances}
-        self._cosines: dict[str, list[Tensor]] = {name: [] for name in STARTS}
-        self._ends: dict[str, list[Tensor]] = {name: [] for name in STARTS}
-
-    @torch.inference_mode()
-    def add(self, puzzles: Puzzles) -> None:
-        """Probe one batch.
-
-        Raises:
-            ValueError: The network has fewer than 2 T iterations, or the batch is too small for a probe.
-        """
-        last, changes = state_changes(self.thinker, puzzles.problems, self.iterations)
-        self._changes.append(changes)
-        self._solved.append(self._right_now(last, puzzles))
-        for name, disturb in self.disturbances.items():
-            self._right[name].append(self._recover(disturb(last, puzzles, self._generator)))
+    for puzzles in batches:
+        last, changes = state_changes(thinker, puzzles.problems, iterations)
+        seen["changes", ""].append(changes)
+        seen["solved", ""].append(right(last, puzzles))
+        for name, disturb in disturbances.items():
+            thought, changed = disturb(last, puzzles, generator)
+            after = thinker.thoughts(changed.problems, iterations, thought, iterations)
+            seen["recovery", name].append(torch.stack([right(each, changed) for each in (thought, *after)]))
         for name, start in STARTS.items():
-            end = self._think_from(start(last, puzzles, self._generator).thought, puzzles)
-            self._cosines[name].append(functional.cosine_similarity(end.flatten(1), last.flatten(1)))
-            self._ends[name].append(self._right_now(end, puzzles))
-
-    def found(self) -> Probes:
-        """Return the results of all batches so far."""
-        solved = torch.cat(self._solved)
-        return Probes(
-            len(solved),
-            self.iterations,
-            _mean(solved),
-            torch.cat(self._changes, 1).mean(1).tolist(),
-            {name: recovery(torch.cat(right, 1)[:, solved]) for name, right in self._right.items()},
-            {
-                name: Alignment(_mean(torch.cat(self._cosines[name])), _mean(torch.cat(self._ends[name])))
-                for name in STARTS
-            },
-        )
-
-    def _right_now(self, thought: Tensor, puzzles: Puzzles) -> Tensor:
-        logits = self.thinker.answer(thought)
-        return exact(predict(logits, puzzles.masks, self.top), puzzles.targets, puzzles.masks)
-
-    def _recover(self, disturbed: Disturbed) -> Tensor:
-        """Which are right after 0, ..., T more iterations: (T + 1, B)."""
-        thought, puzzles = disturbed
-        after = self.thinker.thoughts(puzzles.problems, self.iterations, thought, self.iterations)
-        return torch.stack([self._right_now(each, puzzles) for each in (thought, *after)])
-
-    def _think_from(self, thought: Tensor, puzzles: Puzzles) -> Tensor:
-        for after in self.thinker.thoughts(puzzles.problems, self.iterations, thought):
-            thought = after
-        return thought
+            end = start(last, puzzles, generator).thought
+            for end in thinker.thoughts(puzzles.problems, iterations, end):
+                pass
+            seen["cosine", name].append(functional.cosine_similarity(end.flatten(1), last.flatten(1)))
+            seen["end", name].append(right(end, puzzles))
+    found = {key: torch.cat(parts, -1) for key, parts in seen.items()}
+    solved = found["solved", ""]
+    return Probes(
+        len(solved),
+        iterations,
+        _mean(solved),
+        found["changes", ""].mean(1).tolist(),
+        {name: recovery(found["recovery", name][:, solved]) for name in disturbances},
+        {name: Alignment(_mean(found["cosine", name]), _mean(found["end", name])) for name in STARTS},
+    )
 
 
 def state_changes(thinker: Thinker, problems: Tensor, iterations: int) -> tuple[Tensor, Tensor]:

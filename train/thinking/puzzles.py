@@ -32,7 +32,7 @@ def make_puzzles(agent: TrainedAgent, problems: int) -> VectorEnv[Any, Any, Any]
     """Make an environment of one-step puzzles; the network takes on their size.
 
     Args:
-        agent: Who is asked.
+        agent: The agent that is asked.
         problems: Problems of a batch; no more than `MAX_LANES` are made.
 
     Raises:

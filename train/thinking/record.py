@@ -1,4 +1,4 @@
-"""What `rllib evaluate --thinking-steps N --out FILE` writes and others read."""
+"""Evaluations on disk, as `rllib evaluate --thinking-steps N --out FILE` writes them."""
 
 import dataclasses
 from typing import Annotated, Any, NamedTuple
@@ -42,7 +42,7 @@ class Curve(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What a network that thinks in iterations solved of one environment's puzzles.
+    """The puzzles of one environment that a network solved by thinking in iterations.
 
     Attributes:
         checkpoint: Where the network was loaded from.
