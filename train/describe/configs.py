@@ -46,11 +46,7 @@ def _text(name: str) -> str:
 
 
 def split_header(text: str) -> tuple[str, str]:
-    """Split a file into the comment at its top, without marks, and the rest.
-
-    Args:
-        text: The file.
-    """
+    """Split the text of a file into the comment at its top, without marks, and the rest."""
     lines = text.split("\n")
     count = next((index for index, line in enumerate(lines) if not line.startswith("#")), len(lines))
     header = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:count])

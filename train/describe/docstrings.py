@@ -36,11 +36,7 @@ def sentence(text: str) -> str:
 
 
 def first_line(thing: Any) -> str:
-    """Return the first line of a docstring.
-
-    Args:
-        thing: A class, function or module.
-    """
+    """Return the first line of the docstring of a class, function or module."""
     return document(thing).partition("\n")[0]
 
 
@@ -96,11 +92,7 @@ def _entries(text: str) -> dict[str, str]:
 
 
 def tidy(text: str) -> str:
-    """Join a text into one line, without the marks of reStructuredText.
-
-    Args:
-        text: Any.
-    """
+    """Join a text into one line, without the marks of reStructuredText."""
     return " ".join(_unmarked(text).split())
 
 

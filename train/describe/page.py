@@ -76,11 +76,7 @@ class Page:
 
 
 def plain(value: Any) -> Any:
-    """Convert a value to what JSON and YAML can hold: tuples as lists, infinities and objects as text.
-
-    Args:
-        value: Any.
-    """
+    """Convert a value to what JSON and YAML can hold: tuples as lists, infinities and objects as text."""
     if isinstance(value, float) and not math.isfinite(value):
         return {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
     if isinstance(value, enum.Enum):

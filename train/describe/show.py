@@ -15,11 +15,7 @@ _COLUMNS = ("name", "default", "legal", "unit", "meaning")
 
 
 def parts(page: Page) -> Iterator[Part]:
-    """Yield what to print of a page for people.
-
-    Args:
-        page: The description.
-    """
+    """Yield what to print of a page for people."""
     about = f" ({page.kind}): {page.summary}" if page.summary else f" ({page.kind})"
     yield Text.assemble((page.name, "bold"), about)
     for heading, text in page.text.items():
@@ -49,11 +45,7 @@ def _block(heading: str, text: str) -> Iterator[Part]:
 
 
 def reflowed(text: str) -> str:
-    """Join each paragraph into one line, for a terminal to wrap; tables, lists and formulas stay.
-
-    Args:
-        text: Wrapped at some width.
-    """
+    """Join each paragraph into one line, for a terminal to wrap; tables, lists and formulas stay."""
     return "\n\n".join(
         paragraph if any(map(_stands, paragraph.split("\n"))) else " ".join(paragraph.split("\n"))
         for paragraph in text.split("\n\n")
@@ -101,11 +93,7 @@ def _cells(option: Option) -> tuple[str, str, str, str, str]:
 
 
 def written(value: Any) -> str:
-    """Write a value as a file would have it, on one line.
-
-    Args:
-        value: Plain data.
-    """
+    """Write plain data as a YAML file would have it, on one line."""
     if value == "(required)":
         return str(value)
     text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)

@@ -49,12 +49,7 @@ def style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure.
-
-    Args:
-        width: Inches.
-        height: Inches.
-    """
+    """Make an empty figure of this width and height, inches."""
     figure = Figure((width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
@@ -93,31 +88,18 @@ def write_rows(file: Path, rows: Iterable[Sequence[object]]) -> None:
 
 
 def legend_beside(axes: Axes, **settings: Any) -> None:
-    """Add a legend to the right of a panel.
-
-    Args:
-        axes: The panel.
-        settings: Of `Axes.legend`.
-    """
+    """Add a legend to the right of a panel, with settings of `Axes.legend`."""
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0, **settings)
 
 
 def share_axis(axes: Axes) -> None:
-    """Make the y-axis one of shares, in percent.
-
-    Args:
-        axes: The panel.
-    """
+    """Make the y-axis one of shares, in percent."""
     axes.set_ylim(-0.02, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
 
 
 def line_looks(count: int) -> list[dict[str, Any]]:
-    """Choose colours and dashes: named colours for a few lines, else dark to light, alternately dashed.
-
-    Args:
-        count: Number of lines.
-    """
+    """Choose the looks of `count` lines: colours for a few, else dark to light, alternately dashed."""
     if count <= len(COLOURS):
         return [{"color": colour} for colour in COLOURS[:count]]
     viridis = mpl.colormaps["viridis"]

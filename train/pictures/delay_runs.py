@@ -7,8 +7,7 @@ from typing import Any
 from engram.train.console.errors import ExperimentError, unknown
 from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, Score, Scores, shown
 from engram.train.pictures.fields import Points
-from engram.train.plans.changes import differences
-from engram.train.runs.results import Trial, lookup, number_at
+from engram.train.runs.results import Trial, differing_settings, lookup, number_at
 
 FLAWLESS = ("engram/CuedCatch-v0",)  # a success there is an episode without one miss: too rare to compare
 RUNNERS = "env_runners"
@@ -130,9 +129,9 @@ def _delays_of(trial: Trial, setting: str) -> list[float]:
 def _other_differences(trials: list[Trial], setting: str) -> list[str]:
     """Notes where trials of the same experiment differ in more than delay and seed."""
     notes = []
-    for first, *others in _by_experiment(trials):
-        differing = {path for other in others for path in differences(first.config, other.config)}
-        more = ", ".join(sorted(differing - {setting, "seed"}))
+    for same in _by_experiment(trials):
+        more = {path for each in differing_settings(same) for path in each} - {setting}
         if more:
-            notes.append(f"note: trials of {first.experiment} also differ in {more}; means mix them")
+            found = ", ".join(sorted(more))
+            notes.append(f"note: trials of {same[0].experiment} also differ in {found}; means mix them")
     return notes

@@ -103,21 +103,12 @@ class Scores:
 
 
 def shown(delay: float) -> str:
-    """Write a delay as groups of results do: whole numbers without a point.
-
-    Args:
-        delay: Any.
-    """
+    """Write a delay as groups of results do: whole numbers without a point."""
     return str(int(delay)) if float(delay).is_integer() else str(delay)
 
 
 def value_at(points: Points, delay: float) -> float | None:
-    """Interpolate a reference at a delay; None beyond the points.
-
-    Args:
-        points: A number, or points that lines join.
-        delay: Where.
-    """
+    """Interpolate a reference at a delay; None beyond the points."""
     if not isinstance(points, tuple):
         return points
     delays, values = zip(*points, strict=True)

@@ -120,11 +120,7 @@ def think(options: ThoughtOptions) -> Thoughts:
 
 
 def powers_of_two(last: int) -> list[int]:
-    """1, 2, 4, 8, ... and the last.
-
-    Args:
-        last: At least 1.
-    """
+    """Return 1, 2, 4, 8, ... and the last, which is at least 1."""
     return [*(2**power for power in range(last.bit_length()) if 2**power < last), last]
 
 

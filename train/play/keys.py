@@ -71,11 +71,7 @@ class Keyboard:
 
 
 def has_keys(space: Space[Any]) -> bool:
-    """Whether one digit can name each action.
-
-    Args:
-        space: Of the actions.
-    """
+    """Return whether one digit can name each action of a space."""
     return isinstance(space, Discrete) and set(_numbers(space)) <= set(range(10))
 
 

@@ -7,7 +7,7 @@ Anil et al., Path Independent Equilibrium Models Can Better Exploit Test-Time Co
 alignment). The relative change is the residual by which solvers of equilibrium models stop.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
@@ -174,9 +174,8 @@ def probe(
             after = thinker.thoughts(changed.problems, iterations, thought, iterations)
             seen["recovery", name].append(torch.stack([right(each, changed) for each in (thought, *after)]))
         for name, start in STARTS.items():
-            end = start(last, puzzles, generator).thought
-            for end in thinker.thoughts(puzzles.problems, iterations, end):
-                pass
+            begun = start(last, puzzles, generator).thought
+            end = deque(thinker.thoughts(puzzles.problems, iterations, begun), maxlen=1).pop()
             seen["cosine", name].append(functional.cosine_similarity(end.flatten(1), last.flatten(1)))
             seen["end", name].append(right(end, puzzles))
     found = {key: torch.cat(parts, -1) for key, parts in seen.items()}

@@ -98,10 +98,6 @@ def read_evaluation(path: str, option: str) -> Evaluation:
 
 
 def budgets(last: int) -> list[int]:
-    """Return the iterations that a table shows: 1, 2, 5, 10, 20, 50, ... and the last.
-
-    Args:
-        last: At least 1.
-    """
+    """Return the iterations that a table shows: 1, 2, 5, 10, 20, 50, ... and the last, at least 1."""
     rounds = [digit * 10**power for power in range(len(str(last))) for digit in (1, 2, 5)]
     return [*(number for number in rounds if number < last), last]
