@@ -10,7 +10,6 @@ from pathlib import Path
 import typer
 
 from engram.train.describe import KINDS
-from engram.train.plans.effects import OFFLINE
 
 Names = list[str]
 Completer = Callable[[str], Names]
@@ -34,6 +33,8 @@ def envs(incomplete: str) -> Names:
 
 def algorithms(incomplete: str) -> Names:
     """Complete names of algorithms; arguments as in `configs`."""
+    from engram.train.plans.effects import OFFLINE
+
     ours = _keys("engram.agents", "algorithms.py", "ALGORITHMS")
     stock = _keys("ray", "rllib/algorithms/registry.py", "ALGORITHMS")
     return _begin([*ours, *(name for name in stock if name not in OFFLINE)], incomplete)

@@ -1,6 +1,5 @@
 """`rllib probe-thinking`: does a network settle, recover, and end alike from anywhere?"""
 
-import statistics
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,6 +109,8 @@ def _disturbances(names: list[str], noise: float, envs: Any) -> dict[str, "Distu
 
 
 def _summary(recovery: "Recovery") -> dict[str, Any]:
+    import statistics
+
     values = recovery.iterations
     return {
         "solved_before": recovery.solved_before,
