@@ -93,7 +93,7 @@ def _probe(
 
 def _disturbances(names: list[str], noise: float, envs: Any) -> dict[str, "Disturbance"]:
     """Find the disturbances by name; without names, all that suit the puzzles."""
-    from engram.envs.puzzles.prefix_sums.batched import BatchedPrefixSums
+    from engram.envs.puzzles.prefix_sums.env import BatchedPrefixSums
     from engram.train.thinking.probes import flip, make_noise, swap
 
     suitable = {"swap": swap, "noise": make_noise(noise)}
