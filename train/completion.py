@@ -9,61 +9,71 @@ from pathlib import Path
 import typer
 
 from engram.train.describe import KINDS
-from engram.train.experiments.loading import shipped_configs, shipped_experiments
-from engram.train.plans.effects import OFFLINE
 
 Names = list[str]
+Completer = Callable[[str], Names]
 
 
 def configs(incomplete: str) -> Names:
-    """Shipped configs or else experiments in them, and YAML files where a path has begun.
+    """Complete names of shipped configs or of experiments in them, and YAML files where a path has begun.
 
     Args:
         incomplete: What has been typed of the word.
     """
+    from engram.train.experiments.loading import shipped_configs, shipped_experiments
+
     shipped = _begin(shipped_configs(), incomplete) or _begin(shipped_experiments(), incomplete)
     return [*shipped, *_paths(incomplete, (".yaml", ".yml"))]
 
 
-def cores(incomplete: str) -> Names:
-    """Recurrent cores; arguments as in `configs`."""
-    return _begin(_keys("engram.memory", "__init__.py", "CORES"), incomplete)
-
-
 def envs(incomplete: str) -> Names:
-    """Environments of ours; arguments as in `configs`."""
+    """Complete ids of Engram's environments; arguments as in `configs`."""
     return _begin(re.findall(r'register\(\s*"([^"]+)"', _source("engram.envs", "__init__.py")), incomplete)
 
 
 def algorithms(incomplete: str) -> Names:
-    """What `run` may hold; arguments as in `configs`."""
+    """Complete names of algorithms; arguments as in `configs`."""
+    from engram.train.plans.effects import OFFLINE
+
     ours = _keys("engram.agents", "algorithms.py", "ALGORITHMS")
     stock = _keys("ray", "rllib/algorithms/registry.py", "ALGORITHMS")
     return _begin([*ours, *(name for name in stock if name not in OFFLINE)], incomplete)
 
 
-def exit_rules(incomplete: str) -> Names:
-    """Rules that say when a network has thought enough; arguments as in `configs`."""
-    return _begin(_keys("engram.memory", "thinking/exits.py", "EXIT_RULES"), incomplete)
-
-
-def pictures(incomplete: str) -> Names:
-    """Kinds of pictures; arguments as in `configs`."""
-    return _begin(_keys("engram.train", "pictures/kinds.py", "KINDS"), incomplete)
-
-
-def listed(incomplete: str) -> Names:
-    """What `rllib list` lists; arguments as in `configs`."""
-    return _begin(_keys("engram.train", "describe/catalog.py", "KINDS"), incomplete)
-
-
 def described(incomplete: str) -> Names:
-    """Kinds of what `rllib describe` describes; arguments as in `configs`."""
+    """Complete kinds for `rllib describe`; arguments as in `configs`."""
     return _begin(list(KINDS), incomplete)
 
 
+def _table(*places: tuple[str, str, str]) -> Completer:
+    """Make a completer of the keys of tables; a place is a package, a file in it and the table's name."""
+
+    def names(incomplete: str) -> Names:
+        return _begin([name for place in places for name in _keys(*place)], incomplete)
+
+    return names
+
+
+_CORES = ("engram.memory", "__init__.py", "CORES")
+cores = _table(_CORES)
+exit_rules = _table(("engram.memory", "thinking/exits.py", "EXIT_RULES"))
+pictures = _table(("engram.train", "pictures/kinds.py", "KINDS"))
+listed = _table(("engram.train", "describe/catalog.py", "KINDS"))
+
+_OF_KIND: dict[str, Completer] = {
+    "algorithm": algorithms,
+    "config": configs,
+    "core": _table(_CORES, ("engram.memory", "thinking/__init__.py", "THINKERS")),
+    "encoder": _table(("engram.agents", "models/encoders.py", "ENCODERS")),
+    "env": envs,
+    "exit-rule": exit_rules,
+    "loss": _table(("engram.memory", "thinking/losses.py", "LOSSES")),
+    "picture": pictures,
+}
+
+
 def of_kind(ctx: typer.Context, incomplete: str) -> Names:
-    """Names of the kind that `rllib describe` has been given.
+    """Complete names of the kind that was given to `rllib describe`.
 
     Args:
         ctx: The command so far.
@@ -73,31 +83,6 @@ def of_kind(ctx: typer.Context, incomplete: str) -> Names:
     kind = str(ctx.params.get("kind"))
     names = _OF_KIND.get(singular.get(kind, kind))
     return [] if names is None else names(incomplete)
-
-
-def _described_cores(incomplete: str) -> Names:
-    thinkers = _keys("engram.memory", "thinking/__init__.py", "THINKERS")
-    return [*cores(incomplete), *_begin(thinkers, incomplete)]
-
-
-def _encoders(incomplete: str) -> Names:
-    return _begin(_keys("engram.agents", "models/encoders.py", "ENCODERS"), incomplete)
-
-
-def _losses(incomplete: str) -> Names:
-    return _begin(_keys("engram.memory", "thinking/losses.py", "LOSSES"), incomplete)
-
-
-_OF_KIND: dict[str, Callable[[str], Names]] = {
-    "algorithm": algorithms,
-    "config": configs,
-    "core": _described_cores,
-    "encoder": _encoders,
-    "env": envs,
-    "exit-rule": exit_rules,
-    "loss": _losses,
-    "picture": pictures,
-}
 
 
 def _begin(names: Iterable[str], incomplete: str) -> Names:

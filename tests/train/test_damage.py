@@ -254,7 +254,7 @@ def test_a_name_that_is_no_text_is_printed(finished_run, rllib, tmp_path):
 )
 def test_what_cannot_be_written_is_found_out_first(run, typed, words, file, monkeypatch):
     monkeypatch.setattr("engram.train.runs.best.best_checkpoint", None)  # nothing is looked for
-    monkeypatch.setattr("engram.train.evaluation.subject.best_checkpoint", None)
+    monkeypatch.setattr("engram.train.evaluation.agent.best_checkpoint", None)
     for folder in ("/proc/none", "/proc"):
         code, out, err = typed(*(str(word).format(run) for word in words), "--out", f"{folder}/{file}")
         check(code, out, err)

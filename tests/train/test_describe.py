@@ -25,7 +25,7 @@ from engram.train.describe.cores import core, encoder, exit_rule, loss, picture
 from engram.train.describe.envs import BEST_RETURNS, env
 from engram.train.describe.options import rows, type_name
 from engram.train.describe.page import Page
-from engram.train.describe.show import reflowed, show
+from engram.train.describe.show import parts, reflowed
 from engram.train.experiments.loading import shipped_configs
 from engram.train.pictures import KINDS as PICTURES
 from engram.train.plans import build, effects, settings
@@ -99,7 +99,7 @@ def test_pages_hold_no_raw_docstrings_and_no_half_sentences(describe, name):
 def test_a_summary_is_a_whole_sentence_and_stands_once(capsys):
     assert env("CartPole-v1").summary.endswith("](https://ieeexplore.ieee.org/document/6313077).")
     text = "As Cho et al. have it,\ne.g. here. More."
-    show(Page("core", "x", docstrings.sentence(text), {"": text}))
+    screen.show(*parts(Page("core", "x", docstrings.sentence(text), {"": text})))
     assert capsys.readouterr().out == "x (core): As Cho et al. have it, e.g. here.\n\nMore.\n"
 
 
@@ -362,8 +362,7 @@ def test_lists_are_grouped_and_never_cut(typed):
 def test_in_a_terminal_texts_wrap_inside_their_column(monkeypatch, capsys):
     narrow = Console(width=60, force_terminal=True, color_system=None)
     monkeypatch.setattr(screen, "Console", lambda **options: narrow)
-    monkeypatch.setattr("engram.train.describe.show.Console", lambda **options: narrow)
-    show(core("linear_attention"))
+    screen.show(*parts(core("linear_attention")))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 60
     start = next(n for n, line in enumerate(lines) if line.startswith("bptt_steps"))

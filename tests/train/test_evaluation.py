@@ -12,10 +12,10 @@ from engram.agents import RecurrentModule
 from engram.agents.columns.episodes import Episode
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import make_batched, probe
-from engram.train.evaluation.evaluate import Request, evaluate, play
+from engram.train.evaluation import TrainedAgent, load_agent
 from engram.train.evaluation.gif import Reel, check_gif, write_gif
 from engram.train.evaluation.policy import ColumnPolicy, Policy, StockPolicy, make_policy
-from engram.train.evaluation.subject import Subject
+from engram.train.evaluation.rollout import play_episodes
 from engram.train.evaluation.summary import summarise
 from engram.train.plans import build
 from engram.train.runs.checkpoints import Source
@@ -27,6 +27,30 @@ MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "si
 def module(run="RecurrentPPO", model=MODEL, env=CUE):
     facts = probe(env, {})
     return build.build_module(build.build_config(run, facts, {"model": model}), facts)
+
+
+def play(module, env_id, env_config, episodes, seed=0, greedy=False):
+    return play_episodes(TrainedAgent("checkpoint", module, env_id, env_config, greedy), episodes, seed)
+
+
+def test_the_door_for_python(finished_run):
+    """What it gives plays the very episodes that `rllib evaluate` plays."""
+    agent = load_agent(finished_run[1])
+    assert (agent.env_id, agent.env_config, agent.greedy) == (CUE, {"delay": 2}, True)
+    envs = agent.make_envs(4)
+    policy = agent.make_policy(lanes=4)
+    observations, _ = envs.reset(seed=3)
+    resets, returns, found = np.ones(4, bool), np.zeros(4), []
+    while len(found) < 4:
+        actions = policy.act(observations, resets)
+        observations, rewards, terminated, truncated, _ = envs.step(actions)
+        resets = terminated | truncated
+        returns += rewards
+        found += returns[resets].tolist()
+    envs.close()
+    played = play_episodes(load_agent(str(finished_run[1])), 4, seed=3).episodes
+    assert found == [episode.episode_return for episode in played]
+    assert load_agent(finished_run[1], {"delay": 5}, greedy=False).env_config == {"delay": 5}
 
 
 class Oracle(Policy):
@@ -42,8 +66,8 @@ class Oracle(Policy):
 
 
 def test_an_oracle_succeeds_always(monkeypatch):
-    monkeypatch.setattr("engram.train.evaluation.evaluate.make_policy", Oracle)
-    summary = summarise(play(module(), CUE, {"delay": 3}, Request("", episodes=37, seed=5)).episodes)
+    monkeypatch.setattr("engram.train.evaluation.agent.make_policy", Oracle)
+    summary = summarise(play(module(), CUE, {"delay": 3}, 37, seed=5).episodes)
     assert summary["episodes"] == 37
     assert summary["return_mean"] == summary["success_rate"] == 1.0
     assert summary["return_ci95"] == [1.0, 1.0]
@@ -54,8 +78,8 @@ def test_an_oracle_succeeds_always(monkeypatch):
 
 def test_long_episodes_count_as_often_as_short_ones(monkeypatch):
     """Stopping at the first N episodes that end would find the short ones nine times as often."""
-    monkeypatch.setattr("engram.train.evaluation.evaluate.MAX_LANES", 8)
-    summary = summarise(play(module(env=UNEVEN), UNEVEN, {}, Request("", episodes=402)).episodes)
+    monkeypatch.setattr("engram.train.evaluation.rollout.MAX_LANES", 8)
+    summary = summarise(play(module(env=UNEVEN), UNEVEN, {}, 402).episodes)
     assert summary["episodes"] == 402
     assert 0.4 < summary["return_mean"] / 9 < 0.6
     assert summary["success_rate"] is None
@@ -64,8 +88,7 @@ def test_long_episodes_count_as_often_as_short_ones(monkeypatch):
 
 def test_same_seed_same_episodes():
     made = module()
-    request = Request("", episodes=20, greedy=False, seed=3)
-    assert play(made, CUE, {}, request) == play(made, CUE, {}, request)
+    assert play(made, CUE, {}, 20, seed=3) == play(made, CUE, {}, 20, seed=3)
 
 
 class NineSure(Policy):
@@ -80,11 +103,11 @@ class NineSure(Policy):
 @pytest.mark.parametrize("mask", ["recall", "all"])
 def test_cross_entropy_of_answers(monkeypatch, mask):
     """At the steps of the loss and at those that earn reward, of those episodes alone that count."""
-    monkeypatch.setattr("engram.train.evaluation.evaluate.make_policy", NineSure)
-    monkeypatch.setattr("engram.train.evaluation.evaluate.MAX_LANES", 8)
+    monkeypatch.setattr("engram.train.evaluation.agent.make_policy", NineSure)
+    monkeypatch.setattr("engram.train.evaluation.rollout.MAX_LANES", 8)
     config = {"span": 3, "length": 2, "mask": mask}
     model = module("Supervised", env="engram/Copying-v0")
-    played = play(model, "engram/Copying-v0", config, Request("", episodes=2001, greedy=True, seed=3))
+    played = play(model, "engram/Copying-v0", config, 2001, seed=3, greedy=True)
     sure, unsure = -np.log(0.9), -np.log(0.1 / 8)
     recalled = np.mean([episode.episode_return for episode in played.episodes])
     scored = recalled * sure + (1 - recalled) * unsure
@@ -95,7 +118,7 @@ def test_cross_entropy_of_answers(monkeypatch, mask):
 
 
 def test_no_cross_entropy_where_nobody_says_what_is_right():
-    assert play(module(), CUE, {}, Request("", episodes=3)).answers == {}
+    assert play(module(), CUE, {}, 3).answers == {}
 
 
 def test_interval_is_students_t():
@@ -159,20 +182,20 @@ def test_value_based_modules_act_and_have_no_likelihoods():
     actions = policy.act(np.zeros((3, 3), np.float32), np.ones(3, bool))
     assert actions.shape == (3,)
     assert policy.log_likelihood(actions) is None
-    assert play(made, TOLD, {}, Request("", episodes=3)).answers == {}
+    assert play(made, TOLD, {}, 3).answers == {}
 
 
 def test_cross_entropy_in_any_environment_that_tells():
     """Of a stock LSTM, with no measure for which the environment has no key."""
     made = module("PPO", {"use_lstm": True, "lstm_cell_size": 8, "fcnet_hiddens": [8]}, TOLD)
-    answers = play(made, TOLD, {}, Request("", episodes=64)).answers
+    answers = play(made, TOLD, {}, 64).answers
     assert set(answers) == {"cross_entropy"}
     assert answers["cross_entropy"] == pytest.approx(np.log(2), abs=0.3)
 
 
 def test_foreign_observations_are_refused():
     with pytest.raises(ExperimentError, match="made for observations"):
-        play(module(), UNEVEN, {}, Request("checkpoint"))
+        play(module(), UNEVEN, {}, 100)
 
 
 def durations(file):
@@ -183,12 +206,12 @@ def durations(file):
 
 def test_gif(tmp_path):
     file = tmp_path / "walk.gif"
-    write_gif(module(), CUE, {"delay": 3}, True, 0, file, 1.0)
+    write_gif(TrainedAgent(tmp_path, module(), CUE, {"delay": 3}), 0, file, 1.0)
     assert durations(file) == [200] * 5  # the first look and four steps
     with Image.open(file) as gif:
         assert gif.size == (240, 160)
     with pytest.raises(ExperimentError, match="--gif"):
-        write_gif(module(), CUE, {}, True, 0, tmp_path / "no" / "folder.gif", 1.0)
+        write_gif(TrainedAgent(tmp_path, module(), CUE), 0, tmp_path / "no" / "folder.gif", 1.0)
 
 
 @pytest.mark.parametrize(
@@ -202,21 +225,21 @@ def test_gif(tmp_path):
     ],
 )
 def test_a_picture_that_cannot_be_written_is_found_out_before_any_episode(
-    tmp_path, monkeypatch, name, message
+    typed, tmp_path, monkeypatch, name, message
 ):
     (tmp_path / "folder.gif").mkdir()
-    monkeypatch.setattr("engram.train.evaluation.evaluate.play", None)
-    subject = Subject(tmp_path, module(), CUE, {}, False)
-    monkeypatch.setattr("engram.train.evaluation.evaluate.find_subject", lambda path, changes: subject)
+    monkeypatch.setattr("engram.train.evaluation.rollout.play_episodes", None)
+    agent = TrainedAgent(tmp_path, module(), CUE)
+    monkeypatch.setattr("engram.train.evaluation.load_agent", lambda *arguments: agent)
     file = str(tmp_path / name)
-    with pytest.raises(ExperimentError) as caught:
-        evaluate(Request(str(tmp_path)), gif=file, gif_hold=1.0, as_json=False)
-    assert str(caught.value).startswith(message.format(file))
+    code, out, err = typed("evaluate", tmp_path, "--gif", file)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"error: {message.format(file)}")
 
 
 def test_an_environment_that_does_not_render_is_found_out_before_any_episode(tmp_path):
     with pytest.raises(ExperimentError, match=r"--gif: .* cannot render to pixels"):
-        check_gif(str(tmp_path / "walk.gif"), UNEVEN, {})
+        check_gif(str(tmp_path / "walk.gif"), TrainedAgent(tmp_path, None, UNEVEN))
     assert not list(tmp_path.iterdir())
 
 
@@ -225,7 +248,7 @@ def test_a_film_needs_a_package(tmp_path, monkeypatch):
     with pytest.raises(
         ExperimentError, match=r"walk.mp4: needs one more package: pip install 'engram\[video\]'"
     ):
-        check_gif(str(tmp_path / "walk.mp4"), CUE, {})
+        check_gif(str(tmp_path / "walk.mp4"), TrainedAgent(tmp_path, None, CUE))
 
 
 def test_a_film_shows_each_picture_as_long_as_a_gif(tmp_path):
@@ -275,9 +298,9 @@ class Idle:
 
 def test_a_gif_of_the_maze_skips_the_wait(tmp_path, monkeypatch):
     """30 s in which nothing happens but that the teleporter appears: two pictures, 2 s."""
-    monkeypatch.setattr("engram.train.evaluation.gif.make_policy", lambda module, lanes, greedy: Idle())
+    monkeypatch.setattr("engram.train.evaluation.agent.make_policy", lambda module, lanes, greedy: Idle())
     file = tmp_path / "maze.gif"
-    write_gif(None, "engram/TMaze-v0", {"timeout_frames": 300}, True, 0, file, 1.0)
+    write_gif(TrainedAgent(tmp_path, None, "engram/TMaze-v0", {"timeout_frames": 300}), 0, file, 1.0)
     assert durations(file) == [1000, 1000]
     assert file.stat().st_size < 10_000
 
@@ -285,7 +308,7 @@ def test_a_gif_of_the_maze_skips_the_wait(tmp_path, monkeypatch):
 def test_summary_is_json():
     env = make_batched(CUE, 2, {})
     env.close()
-    summary = summarise(play(module(), CUE, {}, Request("", episodes=3)).episodes)
+    summary = summarise(play(module(), CUE, {}, 3).episodes)
     assert json.loads(json.dumps(summary)) == summary
 
 
@@ -296,16 +319,15 @@ class Broken(Policy):
         raise RuntimeError("mat1 and mat2 shapes\ncannot be multiplied")
 
 
-def test_a_policy_that_breaks_is_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr("engram.train.evaluation.evaluate.make_policy", Broken)
+def test_a_policy_that_breaks_is_one_line(typed, monkeypatch, tmp_path):
+    monkeypatch.setattr("engram.train.evaluation.agent.make_policy", Broken)
     monkeypatch.setattr("engram.train.runs.checkpoints.find_checkpoint", lambda path: tmp_path)
     monkeypatch.setattr("engram.train.runs.checkpoints.load_module", lambda path: module())
     monkeypatch.setattr(
         "engram.train.runs.checkpoints.source", lambda path: Source(CUE, {"autoreset_mode": "x"})
     )
-    with pytest.raises(ExperimentError) as caught:
-        evaluate(Request(str(tmp_path)), gif=None, gif_hold=1.0, as_json=False)
-    assert str(caught.value) == f"evaluate: {tmp_path} cannot be played: mat1 and mat2 shapes"
+    error = f"error: evaluate: {tmp_path} cannot be played: mat1 and mat2 shapes\n"
+    assert typed("evaluate", tmp_path) == (2, "", error)
 
 
 def test_gaussian_actions_stay_inside_the_box():

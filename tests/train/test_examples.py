@@ -106,7 +106,7 @@ def recurrent_module(env_id, env_config):
 def desk(home, tmp_path, monkeypatch):
     """The folder of a user who has followed the texts so far, and nobody at the keyboard."""
     monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setattr("engram.train.play.command.check_terminal", lambda: None)
+    monkeypatch.setattr("engram.train.commands.play.check_terminal", lambda: None)
     monkeypatch.setattr("engram.train.play.screen.run", lambda *arguments: None)
     for name in ("delta", "progressive"):
         make_evaluation(tmp_path / f"{name}.json", [True, False], exits={"confidence": [1, 0, 1, 0]})

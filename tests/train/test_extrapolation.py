@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from made_up_thinkers import SUMS, make_checkpoint
 
+from engram.train.commands.extrapolate import parse_budgets, parse_sizes
 from engram.train.console.errors import ExperimentError
-from engram.train.extrapolate import Grid, parse_budgets, parse_sizes
 
 
 @pytest.fixture(scope="module")
@@ -109,13 +109,12 @@ def test_what_is_refused(sums, typed, options, message):
 
 
 def test_one_budget_serves_all_sizes():
-    assert Grid(["run"], "bits", [3, 4], thinking_steps=[7]).budgets() == [7, 7]
-    assert Grid(["run"], "bits", [3, 4], thinking_steps=[7, 8]).budgets() == [7, 8]
-    assert Grid(["run"], "bits", [3, 4]).budgets() == [None, None]
+    assert parse_budgets("7", 2) == [7, 7]
+    assert parse_budgets("7, 8", 2) == [7, 8]
+    assert parse_budgets(None, 2) == [None, None]
 
 
 def test_sizes_are_yaml():
     assert parse_sizes("span=[1, 2],{low: 3, high: 4}") == ("span", [[1, 2], {"low": 3, "high": 4}])
-    assert parse_budgets("60") == [60]
     with pytest.raises(ExperimentError, match="not valid YAML"):
         parse_sizes("span=[1")

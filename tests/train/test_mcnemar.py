@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from engram.train.thinking.compare import mcnemar
+from engram.train.thinking.mcnemar import mcnemar
 
 
 def solved(both: int, first_only: int, second_only: int, neither: int) -> tuple[np.ndarray, np.ndarray]:

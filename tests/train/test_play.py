@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import gymnasium as gym
 import numpy as np
@@ -15,9 +16,8 @@ from rllib_process import command, environment, heed_ctrl_c
 
 import engram.envs
 from engram.envs.games.oracles import ORACLES
+from engram.train.commands.play import check_terminal, start
 from engram.train.console.errors import ExperimentError
-from engram.train.play import Request, play
-from engram.train.play.command import start
 from engram.train.play.keys import LEAP, has_keys
 from engram.train.play.view import Span, facts, nearest, screen
 
@@ -55,7 +55,7 @@ gym.register("small/Dial-v0", Dial)
 
 
 def keyboard(env_id=MAZE, seed=0, **settings):
-    return start(Request(env_id, settings or QUICK, seed))
+    return start(env_id, settings or QUICK, seed)
 
 
 def board_text(keys):
@@ -89,7 +89,7 @@ def seed_of(side):
 @pytest.mark.parametrize(("side", "best"), [("left", 0.613), ("right", 0.611)])
 @pytest.mark.parametrize("names", [MOVES, LETTERS, [name.upper() for name in LETTERS]])
 def test_the_oracle_at_the_keyboard(side, best, names):
-    keys = start(Request(MAZE, {}, seed_of(side)))
+    keys = start(MAZE, {}, seed_of(side))
     pressed = list(oracle_keys(keys, names))
     assert keys.session.total == pytest.approx(best)
     assert keys.session.returns == [keys.session.total]
@@ -103,7 +103,7 @@ def test_the_oracle_at_the_keyboard(side, best, names):
 
 @pytest.mark.parametrize("env_id", engram.envs.GAMES)
 def test_every_game_can_be_played(env_id):
-    keys = start(Request(env_id, {}, seed=1))
+    keys = start(env_id, {}, seed=1)
     game = keys.session.game
     twin = gym.make(env_id).unwrapped
     twin.reset(seed=1)
@@ -181,7 +181,7 @@ def test_hidden_choices_are_shown_on_request():
     assert f"hidden: which_goal {side}" in report(keys)
     keys.press("h")
     assert "hidden" not in "".join(report(keys)[:-1])
-    assert start(Request(MAZE, QUICK, 0, show_hidden=True)).show_hidden
+    assert start(MAZE, QUICK, 0, show_hidden=True).show_hidden
 
 
 def test_long_lines_are_wrapped():
@@ -192,7 +192,7 @@ def test_long_lines_are_wrapped():
 
 def test_every_game_fits_a_terminal_of_24_lines_of_80():
     for env_id in engram.envs.GAMES:
-        keys = start(Request(env_id, {}, 0, show_hidden=True))
+        keys = start(env_id, {}, 0, show_hidden=True)
         assert len(screen(keys, env_id, 80)) <= 24
 
 
@@ -229,7 +229,7 @@ def test_nearest_colours(colour, of_256, of_8):
 
 
 def test_another_environment_by_digits():
-    keys = start(Request("FrozenLake-v1", {"is_slippery": False}, seed=0))
+    keys = start("FrozenLake-v1", {"is_slippery": False}, seed=0)
     lines = screen(keys, "", 80)
     assert lines[0] == [Span("S", marked=True), Span("FFF")]
     keys.press("2")
@@ -243,7 +243,7 @@ def test_another_environment_by_digits():
 
 
 def test_an_end_at_the_first_step():
-    keys = start(Request("small/Dial-v0", {"numbers": 10}))
+    keys = start("small/Dial-v0", {"numbers": 10})
     keys.press("9")
     assert board_text(keys) == ["at 9"]
     keys.press("0")
@@ -267,26 +267,26 @@ def test_which_actions_have_keys(space, legal):
 
 
 @pytest.mark.parametrize(
-    ("request_", "message"),
+    ("starting", "message"),
     [
-        (Request("engram/TMaz-v0"), "env: unknown 'engram/TMaz-v0'; did you mean 'engram/TMaze-v0'?"),
-        (Request(MAZE, {"levl": 1}), "--env-config.levl: unknown key; did you mean 'level'?"),
-        (Request(MAZE, {"level": 9}), "play: level: "),
+        (partial(start, "engram/TMaz-v0"), "env: unknown 'engram/TMaz-v0'; did you mean 'engram/TMaze-v0'?"),
+        (partial(start, MAZE, {"levl": 1}), "--env-config.levl: unknown key; did you mean 'level'?"),
+        (partial(start, MAZE, {"level": 9}), "play: level: "),
         (
-            Request("CartPole-v1"),
+            partial(start, "CartPole-v1"),
             "play: CartPole-v1 cannot render as text; its render modes: human, rgb_array",
         ),
         (
-            Request("small/Dial-v0"),
+            partial(start, "small/Dial-v0"),
             "play: small/Dial-v0 takes actions Box(-1.0, 1.0, (1,), float32); keys name 0",
         ),
-        (Request("small/Dial-v0", {"top": -1}), "play: top: -1 is too small; legal: 0 or more"),
-        (Request("FrozenLake-v1", fps=5), "--fps: FrozenLake-v1 has no action that waits"),
+        (partial(start, "small/Dial-v0", {"top": -1}), "play: top: -1 is too small; legal: 0 or more"),
+        (partial(start, "FrozenLake-v1", fps=5), "--fps: FrozenLake-v1 has no action that waits"),
     ],
 )
-def test_what_cannot_be_played(request_, message):
+def test_what_cannot_be_played(starting, message):
     with pytest.raises(ExperimentError) as caught:
-        start(request_)
+        starting()
     assert str(caught.value).startswith(message)
 
 
@@ -310,7 +310,7 @@ def test_without_curses(monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
     monkeypatch.setitem(sys.modules, "curses", None)
     with pytest.raises(ExperimentError, match="play: this Python has no curses, as on Windows"):
-        play(Request(MAZE))
+        check_terminal()
 
 
 class Terminal:
@@ -380,7 +380,7 @@ def terminal():
 def test_an_episode_in_a_terminal(terminal):
     seed = seed_of("left")
     arrows = dict(zip(MOVES, ("\x1bOA", "\x1bOB", "\x1bOD", "\x1bOC", "."), strict=True))
-    keys = [arrows[key] for key in oracle_keys(start(Request(MAZE, {}, seed)))]
+    keys = [arrows[key] for key in oracle_keys(start(MAZE, {}, seed))]
     run = terminal(MAZE, "--seed", seed, "--show-hidden")
     first = run.wait_for("q quit")
     for text in ("##########", "PP", "QQQQ", "frame 0   return 0.000", "hidden: which_goal left"):
@@ -431,8 +431,8 @@ def test_an_unknown_terminal_is_one_line(terminal):
 def test_neither_torch_nor_ray_is_imported():
     code = (
         "import sys; from engram.train import cli; from engram.train.play import screen\n"
-        "from engram.train.play.command import Request, start\n"
-        f"start(Request('{MAZE}')); print([m for m in ('torch', 'ray') if m in sys.modules])\n"
+        "from engram.train.commands.play import start\n"
+        f"start('{MAZE}'); print([m for m in ('torch', 'ray') if m in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

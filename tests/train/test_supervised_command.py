@@ -10,6 +10,7 @@ import torch
 
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import make_batched, probe
+from engram.train.evaluation import TrainedAgent
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.plans import build, header
 from engram.train.plans.plan import make_plan
@@ -244,12 +245,12 @@ def test_a_network_made_for_another_task_is_refused():
     module = build.build_module(plan().config, probe(SUMS, {}))
     settings = {"problems": 3, "budget": 2, "rules": ["last"], "seed": 0}
     with pytest.raises(ValueError, match=r"made for answers in MultiBinary\(32\), not in Discrete\(9\)"):
-        think(module, COPYING, {}, **settings)
+        think(TrainedAgent("x", module, COPYING), **settings)
     with pytest.raises(ExperimentError, match="its infos have no target and mask"):
-        think(labels_module(), "small_envs:small/Cue-v0", {}, **settings)
+        think(TrainedAgent("x", labels_module(), "small_envs:small/Cue-v0"), **settings)
     lstm = build.build_module(plan(COPYING, model=LSTM).config, probe(COPYING, {}))
     with pytest.raises(ExperimentError, match="RecurrentModule does not think in iterations"):
-        think(lstm, COPYING, {}, **settings)
+        think(TrainedAgent("x", lstm, COPYING), **settings)
 
 
 def labels_module():

@@ -11,7 +11,6 @@ from made_up_thinkers import MAZE, SUMS, make_checkpoint, make_evaluation
 from engram.memory.options import parse_options
 from engram.train.console.errors import ExperimentError
 from engram.train.pictures import KINDS, canvas
-from engram.train.thinking.compare import compare_thinking
 from engram.train.thinking.record import Curve, Evaluation, read_evaluation
 
 SOLVED = [True] * 6 + [False] * 4
@@ -143,12 +142,13 @@ def test_mcnemar_between_two_files(typed, tmp_path):
     assert "p = 0.219" in out
 
 
-def test_the_number_of_iterations_may_differ(tmp_path):
+def test_the_number_of_iterations_may_differ(typed, tmp_path):
     one = make_evaluation(tmp_path / "a.json", SOLVED)
     other = make_evaluation(
         tmp_path / "b.json", SOLVED, accuracy=(0, 1), env_config={"bits": 8, "path": None}
     )
-    found = compare_thinking(one, other, as_json=False)
+    _, out, _ = typed("compare-thinking", one, other, "--json")
+    found = json.loads(out.splitlines()[-1])
     assert (found["first"]["thinking_steps"], found["second"]["thinking_steps"]) == (4, 2)
     assert found["p_value"] == 1
 

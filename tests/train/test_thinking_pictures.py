@@ -160,7 +160,7 @@ def test_activity_is_the_mean_over_all_batches(tmp_path, monkeypatch):
     folder = make_checkpoint(tmp_path / "sums", SUMS, {"bits": 8})
     whole = numbers("filters", checkpoint=folder, problems=7, iterations=5)
     assert whole.activity.shape == (5, 16)
-    monkeypatch.setattr("engram.train.thinking.questions.MAX_LANES", 3)
+    monkeypatch.setattr("engram.train.thinking.puzzles.MAX_LANES", 3)
     shares = numbers("filters", checkpoint=folder, problems=7, iterations=5)
     assert shares.activity.shape == (5, 16)
     assert ((shares.activity * 7 * 8).round(9) % 1 == 0).all()  # of 7 problems, 8 positions

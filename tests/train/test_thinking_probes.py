@@ -9,18 +9,17 @@ import ray
 import torch
 from made_up_thinkers import MAZE, SUMS, Keeping, Nearing, make_checkpoint
 
-from engram.train.thinking.probe import even_lanes
 from engram.train.thinking.probes import (
     Disturbed,
-    Prober,
     flip,
     make_noise,
+    probe,
     recovery,
     state_changes,
     swap,
     white_noise,
 )
-from engram.train.thinking.questions import Puzzles
+from engram.train.thinking.puzzles import Puzzles, even_lanes
 
 LENGTH = 6
 OPPOSITES = torch.tensor([[[1, -1, 1, 1, -1, -1]], [[-1, 1, -1, -1, 1, 1]]]) / 2
@@ -37,9 +36,7 @@ def negate(thought, given, generator):
 
 
 def probes(thinker, iterations, disturbances, problems=OPPOSITES):
-    prober = Prober(thinker, iterations, disturbances)
-    prober.add(puzzles(problems))
-    return prober.found()
+    return probe(thinker, [puzzles(problems)], iterations, disturbances)
 
 
 def test_changes_of_a_thought_that_comes_half_as_near_each_time():
@@ -88,12 +85,9 @@ def test_alignment():
 
 def test_batches_add_up():
     """A solved pair and a pair in which one answer cannot be right."""
-    prober = Prober(Nearing(LENGTH), 20, {"swap": swap})
-    prober.add(puzzles(OPPOSITES))
     wrong = puzzles(OPPOSITES)
     wrong.targets[0, 0] = 0
-    prober.add(wrong)
-    found = prober.found()
+    found = probe(Nearing(LENGTH), [puzzles(OPPOSITES), wrong], 20, {"swap": swap})
     assert (found.problems, found.accuracy) == (4, 0.75)
     assert found.recovery["swap"].solved_before == 3
     assert found.recovery["swap"].iterations == [1, 1, 1]

@@ -110,6 +110,24 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__} {first}".strip()
 
 
+@contextmanager
+def one_line(what: str) -> Iterator[None]:
+    """Turn whatever foreign code raises inside into one line.
+
+    Args:
+        what: Said before the reason, such as `play: MyEnv-v0`.
+
+    Raises:
+        ExperimentError: In place of any exception; one that is raised inside passes as it is.
+    """
+    try:
+        yield
+    except ExperimentError:
+        raise
+    except Exception as error:
+        raise ExperimentError(f"{what}: {reason(error)}") from None
+
+
 def last_words(traceback: str) -> str:
     """What went wrong, in one line: the last exception of a traceback that says more than its class.
 

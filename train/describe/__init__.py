@@ -1,7 +1,6 @@
 """`rllib describe`: everything about a thing that a configuration may name."""
 
 import importlib
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +27,7 @@ _MODULES = {"algorithm": "algorithms", "config": "configs", "env": "envs"}
 
 
 def kind_of(text: str) -> str:
-    """The kind that a user means.
+    """Return the singular of a kind.
 
     Args:
         text: Singular or plural.
@@ -60,10 +59,8 @@ def describe(kind: str, name: str, as_json: bool, everything: bool = False) -> d
     maker: Callable[..., Any] = getattr(module, kind.replace("-", "_"))
     page = maker(name, everything or as_json) if kind == "algorithm" else maker(name)
     data: dict[str, Any] = page.data()
-    if as_json:
-        print(json.dumps(data, allow_nan=False))
-    else:
-        from engram.train.describe.show import show
+    from engram.train.console.screen import show
+    from engram.train.describe.show import parts
 
-        show(page)
+    show(*([] if as_json else parts(page)), result=data if as_json else None)
     return data

@@ -73,7 +73,7 @@ MEANINGS = {
     "use_critic": "whether values are a baseline of the advantages",
     "sync_filters_on_rollout_workers_timeout_s": "wait at most so long for the connectors of env runners",
 }
-"""What RLlib's own texts say of its old generation, or not at all."""
+"""For keys that RLlib's own texts describe as they once were, or not at all."""
 
 COLUMNAR_MEANINGS = {
     "rollout_fragment_length": "steps of each lane between two updates; gradients reach back no further",
@@ -89,7 +89,7 @@ COLUMNAR_MEANINGS = {
 
 
 def algorithm(name: str, everything: bool) -> Page:
-    """An algorithm's settings.
+    """Describe an algorithm and its settings.
 
     Args:
         name: As `run` has it.
@@ -100,7 +100,7 @@ def algorithm(name: str, everything: bool) -> Page:
     """
     defaults = build.defaults(name, {})
     keys = settings.names(defaults)
-    meanings = meanings_of(type(defaults)) | _without_effect(name, keys)
+    meanings = _meanings_of(type(defaults)) | _without_effect(name, keys)
     used = [key for key in _in_order(type(defaults)) if key in keys and _is_honoured(name, key)]
     rest = sorted(keys - {*used, "model"})
     options = {key: _option(key, defaults, meanings) for key in [*used, "model", *rest]}
@@ -123,7 +123,7 @@ def _is_honoured(name: str, key: str) -> bool:
 
 
 def _without_effect(name: str, keys: Iterable[str]) -> dict[str, str]:
-    """What is said of keys that nothing comes of under an algorithm, in place of RLlib's own texts."""
+    """Say of keys without an effect under an algorithm why, in place of RLlib's own texts."""
     found = {key: effects.find(name, key) for key in keys}
     return {key: f"no effect: {row.why}" for key, row in found.items() if row and row.effect != "honoured"}
 
@@ -134,7 +134,7 @@ def _about(config_class: type) -> str:
 
 
 def _sources(config_class: type) -> str:
-    """What the module of an algorithm of ours says in brackets: the paper."""
+    """Return the paper, which the modules of our algorithms name in brackets."""
     text = first_line(inspect.getmodule(config_class))
     return text.partition("(")[2].rpartition(")")[0] if config_class.__module__.startswith(OURS) else ""
 
@@ -153,22 +153,18 @@ def _in_order(config_class: type) -> list[str]:
     return list(dict.fromkeys([*own, *MOST_USED, *stock]))
 
 
-def meanings_of(config_class: type) -> dict[str, str]:
-    """Key -> what it does: by our own texts, or by the docstrings of RLlib's methods that set it.
-
-    Args:
-        config_class: A class of AlgorithmConfig.
-    """
+def _meanings_of(config_class: type) -> dict[str, str]:
+    """Key -> what it does: by our own texts, or by the docstrings of RLlib's methods that set it."""
     found: dict[str, str] = {}
     for cls in reversed(config_class.__mro__):
         for member in vars(cls).values():
             if inspect.isfunction(member):
                 found |= arguments(document(member))
-    told = found | MEANINGS
+    found |= MEANINGS
     for cls in reversed(config_class.__mro__):
         if cls.__module__.startswith(OURS):
-            told |= COLUMNAR_MEANINGS | arguments(document(cls))
-    return told
+            found |= COLUMNAR_MEANINGS | arguments(document(cls))
+    return found
 
 
 def _option(key: str, defaults: Any, meanings: Mapping[str, str]) -> Option:

@@ -1,17 +1,15 @@
 """`rllib list`: what a configuration may name."""
 
 import importlib
-import json
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from engram.train.console import screen
 from engram.train.console.errors import unknown
-from engram.train.console.screen import print_table
 from engram.train.describe.docstrings import first_line, sentence
 
 Entries = list[tuple[str, str]]
@@ -83,7 +81,7 @@ KINDS: dict[str, Callable[[], Groups]] = {
 
 
 def groups(kind: str) -> Groups:
-    """Name and one-line description of everything of a kind, by heading.
+    """List everything of a kind, name and one-line description, by heading.
 
     Args:
         kind: One of `KINDS`.
@@ -97,7 +95,7 @@ def groups(kind: str) -> Groups:
 
 
 def entries(kind: str) -> Entries:
-    """The same without headings; arguments and errors as in `groups`."""
+    """List the same without headings; arguments and errors as in `groups`."""
     return [entry for group in groups(kind).values() for entry in group]
 
 
@@ -115,14 +113,12 @@ def show(kind: str, as_json: bool) -> None:
             for heading, group in found.items()
             for name, text in group
         ]
-        print(json.dumps(rows))
+        screen.show(result=rows)
         return
-    console = Console(highlight=False, markup=False)
     width = max(len(name) for group in found.values() for name, _ in group)
     for heading, group in found.items():
-        if heading:
-            console.print(heading, style="bold")
-        print_table(_lines(group, width, "  " if heading else ""))
+        title = [Text(heading, "bold")] if heading else []
+        screen.show(*title, _lines(group, width, "  " if heading else ""))
 
 
 def _lines(group: Entries, width: int, indent: str) -> Table:

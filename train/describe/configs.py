@@ -12,7 +12,7 @@ from engram.train.experiments.loading import read_document, shipped_text
 
 
 def config(name: str) -> Page:
-    """An experiment file.
+    """Describe an experiment file.
 
     Args:
         name: A path, or the name of a shipped config or of an experiment in one.
@@ -22,7 +22,7 @@ def config(name: str) -> Page:
     """
     written = read_document(name)
     text = _text(name)
-    bases = list(bases_of(written))
+    bases = list(_bases_of(written))
     header, body = split_header(text)
     whole = read_whole_document(name)
     said = {"": header, "File": body.strip()}
@@ -46,45 +46,33 @@ def _text(name: str) -> str:
 
 
 def split_header(text: str) -> tuple[str, str]:
-    """The comment at the top of a file, without its marks, and the rest.
-
-    Args:
-        text: The file.
-    """
+    """Split the text of a file into the comment at its top, without marks, and the rest."""
     lines = text.split("\n")
     count = next((index for index, line in enumerate(lines) if not line.startswith("#")), len(lines))
     header = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:count])
     return header.strip(), "\n".join(lines[count:])
 
 
-def experiments_of(document: Any) -> list[dict[str, Any]]:
-    """The experiments of a document that are sections.
-
-    Args:
-        document: From `read_document`.
-    """
+def _experiments_of(document: Any) -> list[dict[str, Any]]:
+    """The experiments of a document that are sections."""
     values = document.values() if isinstance(document, dict) else ()
     return [section for section in values if isinstance(section, dict)]
 
 
-def bases_of(document: Any) -> dict[str, None]:
-    """What the experiments of a document build on.
-
-    Args:
-        document: From `read_document`.
-    """
-    return dict.fromkeys(str(each["base"]) for each in experiments_of(document) if "base" in each)
+def _bases_of(document: Any) -> dict[str, None]:
+    """What the experiments of a document build on."""
+    return dict.fromkeys(str(each["base"]) for each in _experiments_of(document) if "base" in each)
 
 
 def values_of(document: Any, key: str) -> list[str]:
-    """Values of `env` or `run` in a document, beside `config` or in it, each once.
+    """List the values of `env` or `run` in a document, beside `config` or in it, each once.
 
     Args:
         document: From `read_whole_document`.
         key: Which one.
     """
     found = []
-    for each in experiments_of(document):
+    for each in _experiments_of(document):
         inside = each.get("config")
         value = each.get(key) or (inside.get(key) if isinstance(inside, dict) else None)
         found += [str(value)] if value is not None else []

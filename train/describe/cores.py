@@ -11,7 +11,7 @@ from engram.train.describe.page import Page, Section, plain
 
 
 def core(name: str) -> Page:
-    """A core or a network that thinks, shipped or `package.module:Class`.
+    """Describe a core or a network that thinks, shipped or `package.module:Class`.
 
     Args:
         name: As `model.core.type` has it.
@@ -34,16 +34,12 @@ def core(name: str) -> Page:
         if cls.carries_gradient
         else "bridges a delay without gradients through time",
     }
-    title = title_of(cls) if name in CORES else ""
+    title = _title_of(cls) if name in CORES else ""
     return _made_of_options("core", name, cls, cls.Options, facts, cls.PRESETS, title=title)
 
 
-def title_of(cls: type[Any]) -> str:
-    """What a shipped core is, in one line: each has a module of its own.
-
-    Args:
-        cls: Its class.
-    """
+def _title_of(cls: type[Any]) -> str:
+    """What a shipped core is, in one line: each has a module of its own."""
     return first_line(sys.modules[cls.__module__])
 
 
@@ -56,7 +52,7 @@ def _thinker(name: str, cls: Any) -> Page:
 
 
 def encoder(name: str) -> Page:
-    """An encoder; arguments and errors as in `core`."""
+    """Describe an encoder; arguments and errors as in `core`."""
     from engram.agents.models.encoders import ENCODERS, Encoder
 
     cls = find("encoder", name, ENCODERS, Encoder)
@@ -67,7 +63,7 @@ _PREPARES = "floats of observations (N, *shape), as `scale` says; they are encod
 
 
 def loss(name: str) -> Page:
-    """A loss of `run: Supervised`; arguments and errors as in `core`."""
+    """Describe a loss of `run: Supervised`; arguments and errors as in `core`."""
     from engram.memory.thinking.losses import LOSSES, Loss
 
     cls = find("loss", name, LOSSES, Loss)
@@ -75,7 +71,7 @@ def loss(name: str) -> Page:
 
 
 def exit_rule(name: str) -> Page:
-    """A rule that says when a network has thought enough; arguments and errors as in `core`."""
+    """Describe a rule that ends thinking; arguments and errors as in `core`."""
     from engram.memory.thinking.exits import EXIT_RULES, ExitRule
 
     cls = find("exit-rule", name, EXIT_RULES, ExitRule)
@@ -83,7 +79,7 @@ def exit_rule(name: str) -> Page:
 
 
 def picture(name: str) -> Page:
-    """What `rllib picture` draws; arguments and errors as in `core`."""
+    """Describe a kind of picture; arguments and errors as in `core`."""
     from engram.train.pictures import KINDS
 
     if name not in KINDS:
@@ -95,7 +91,7 @@ def picture(name: str) -> Page:
 
 
 def find(kind: str, name: str, table: Mapping[str, type[Any]], base: type[Any]) -> Any:
-    """The class of a name; where it is `package.module:Class`, one derived from `base`.
+    """Find the class of a name; for `package.module:Class`, one derived from `base`.
 
     Args:
         kind: What it is called in an error.

@@ -1,4 +1,4 @@
-"""Docstrings as data: their first line, their paragraphs by heading, what they say about each argument."""
+"""Docstrings as data: first line, paragraphs by heading, descriptions of arguments."""
 
 import inspect
 import re
@@ -11,7 +11,7 @@ _ENTRY = re.compile(r"(?:[-*] )?`{0,2}\*{0,2}(\w+)`{0,2}(?: ?\([^)]*\))? ?:(?: (
 
 
 def document(thing: Any) -> str:
-    """A docstring without its indentation and reStructuredText's marks; empty where there is none of its own.
+    """Return a thing's own docstring, or nothing, without indentation and reStructuredText's marks.
 
     Args:
         thing: A class, function or module.
@@ -25,7 +25,7 @@ def _unmarked(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """The first paragraph on one line, up to the end of its first sentence.
+    """Return the first sentence of a text, on one line.
 
     Args:
         text: Of a docstring or comment.
@@ -36,16 +36,12 @@ def sentence(text: str) -> str:
 
 
 def first_line(thing: Any) -> str:
-    """The first line of a docstring.
-
-    Args:
-        thing: A class, function or module.
-    """
+    """Return the first line of the docstring of a class, function or module."""
     return document(thing).partition("\n")[0]
 
 
 def parts(text: str) -> dict[str, str]:
-    """A docstring by its headings, each on a line of its own with indented text below it, or in Markdown.
+    """Split a docstring by its headings, lines of their own with indented text below, or Markdown's.
 
     Args:
         text: From `document`.
@@ -68,7 +64,7 @@ def parts(text: str) -> dict[str, str]:
 
 
 def arguments(text: str) -> dict[str, str]:
-    """What a docstring says about each argument or attribute, on one line each.
+    """Return the description of each argument or attribute in a docstring, on one line each.
 
     Args:
         text: From `document`.
@@ -96,16 +92,12 @@ def _entries(text: str) -> dict[str, str]:
 
 
 def tidy(text: str) -> str:
-    """A text on one line, without the marks of reStructuredText.
-
-    Args:
-        text: Any.
-    """
+    """Join a text into one line, without the marks of reStructuredText."""
     return " ".join(_unmarked(text).split())
 
 
 def source_of(cls: type) -> str:
-    """Where a class says it comes from: `Source:` in its docstring, or in that of its module or a base's.
+    """Return the source of a class: `Source:` in its docstring, or in that of its module or a base's.
 
     What follows a colon, formulas, belongs to it and stays as it is.
 

@@ -1,4 +1,4 @@
-"""Environments: parameters, spaces, what they tell, what they ask of a memory."""
+"""Environments: parameters, spaces, info keys, the delay that a memory has to bridge."""
 
 import inspect
 import itertools
@@ -17,7 +17,7 @@ _SHOWN_APART = ("Arguments", "Args", "Source")
 
 
 def env(name: str) -> Page:
-    """An environment.
+    """Describe an environment.
 
     Args:
         name: Any Gymnasium id, with or without `module:`; of ours, `TMaze-v0` will do.
@@ -65,7 +65,7 @@ def _creator(entry_point: Any) -> Any:
 
 
 def _facts(env_id: str, creator: Any, spec: Any) -> dict[str, Any]:
-    """What the environment says of itself where it is made with its defaults, or why it cannot be."""
+    """Facts of the environment with its defaults, or why it cannot be made with them."""
     facts: dict[str, Any] = {
         "class": f"{creator.__module__}:{creator.__qualname__}",
         "batched form": spec.vector_entry_point or "none: copies are stepped side by side",
@@ -106,7 +106,7 @@ BEST_RETURNS = {
 
 
 def _parameters(creator: Callable[..., Any], fixed: Mapping[str, Any]) -> list[Option]:
-    """The arguments that make an environment, with what its docstring says about each."""
+    """List the arguments that make an environment, with their descriptions."""
     meanings = arguments(document(creator))
     for base in inspect.getmro(creator) if inspect.isclass(creator) else ():
         meanings = arguments(document(vars(base).get("__init__"))) | arguments(document(base)) | meanings

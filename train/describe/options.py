@@ -12,18 +12,18 @@ _NAMES = {bool: "true or false", int: "integer", float: "number", str: "text", l
 
 
 def rows(section: type[Any]) -> list[Option]:
-    """The options of a dataclass.
+    """List the options of a dataclass.
 
     Args:
         section: A dataclass; of fields that no maker of `engram.memory.options` made, annotations tell the
             type, and the docstring's `Attributes:` or `Args:` the meaning.
     """
-    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     for base in reversed(section.__mro__):
-        told |= arguments(document(base)) if dataclasses.is_dataclass(base) else {}
+        found |= arguments(document(base)) if dataclasses.is_dataclass(base) else {}
     annotations = typing.get_type_hints(section)
     return [
-        _row(field, annotations.get(field.name), told.get(field.name, ""))
+        _row(field, annotations.get(field.name), found.get(field.name, ""))
         for field in dataclasses.fields(section)
         if field.init
     ]
@@ -48,7 +48,7 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 
 
 def type_name(annotation: Any) -> str:
-    """A type in words: `integer or null`, `list of integers`.
+    """Write a type in words: `integer or null`, `list of integers`.
 
     Args:
         annotation: As evaluated, or as written.

@@ -1,4 +1,4 @@
-"""What is said about a thing that a configuration may name, as data; `show` prints it."""
+"""The description of a thing that a configuration may name, as data; `show` prints it."""
 
 import dataclasses
 import enum
@@ -45,7 +45,7 @@ class Section:
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """All that is said about one thing.
+    """The description of one thing.
 
     Attributes:
         kind: `core`, `env`, ...
@@ -56,7 +56,7 @@ class Page:
         sections: Its settings.
         presets: Name -> values of settings, for `preset:`.
         source: Where it comes from.
-        experiments: Of a config, what it comes to with what it builds on.
+        experiments: Of a config, its experiments with what they build on.
     """
 
     kind: str
@@ -70,17 +70,13 @@ class Page:
     experiments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def data(self) -> dict[str, Any]:
-        """The page as strict JSON can hold it."""
+        """Return the page as strict JSON can hold it."""
         plain_page: dict[str, Any] = plain(dataclasses.asdict(self))
         return plain_page
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON and YAML can hold it: tuples as lists, infinities and objects as text.
-
-    Args:
-        value: Any.
-    """
+    """Convert a value to what JSON and YAML can hold: tuples as lists, infinities and objects as text."""
     if isinstance(value, float) and not math.isfinite(value):
         return {math.inf: ".inf", -math.inf: "-.inf"}.get(value, ".nan")
     if isinstance(value, enum.Enum):

@@ -1,40 +1,33 @@
-"""Prints a page: wrapped in a terminal, whole where the output goes into a file or another command."""
+"""A page for people: paragraphs that wrap in a terminal, and stay as they are elsewhere."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import yaml
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engram.train.console.screen import print_table
+from engram.train.console.screen import Part, is_terminal
 from engram.train.describe.page import Option, Page, Section
 
 _COLUMNS = ("name", "default", "legal", "unit", "meaning")
 
 
-def show(page: Page) -> None:
-    """Print a page for people.
-
-    Args:
-        page: What is to be said.
-    """
-    console = Console(highlight=False, markup=False, soft_wrap=not Console().is_terminal)
+def parts(page: Page) -> Iterator[Part]:
+    """Yield what to print of a page for people."""
     about = f" ({page.kind}): {page.summary}" if page.summary else f" ({page.kind})"
-    console.print(Text.assemble((page.name, "bold"), about))
+    yield Text.assemble((page.name, "bold"), about)
     for heading, text in page.text.items():
         own = text if heading else _after(page.summary, text)
-        _block(console, heading, own)
+        yield from _block(heading, own)
     if page.facts:
-        console.print()
-        print_table(_pairs(page.facts.items()))
+        yield from ("", _pairs(page.facts.items()))
     for section in page.sections:
-        _section(console, section)
+        yield from _section(section)
     for name, values in page.presets.items():
-        _block(console, f"preset: {name}", written(values))
-    _block(console, "Source", page.source)
+        yield from _block(f"preset: {name}", written(values))
+    yield from _block("Source", page.source)
 
 
 def _after(summary: str, text: str) -> str:
@@ -43,20 +36,16 @@ def _after(summary: str, text: str) -> str:
     return re.sub(rf"\A{words}", "", text).strip()
 
 
-def _block(console: Console, heading: str, text: str) -> None:
+def _block(heading: str, text: str) -> Iterator[Part]:
     if text:
-        console.print()
+        yield ""
         if heading:
-            console.print(heading, style="bold")
-        console.print(reflowed(text) if console.is_terminal else text)
+            yield Text(heading, "bold")
+        yield Text(reflowed(text) if is_terminal() else text)
 
 
 def reflowed(text: str) -> str:
-    """A text whose paragraphs are one line each, for a terminal to wrap; tables, lists and formulas stay.
-
-    Args:
-        text: Wrapped at some width.
-    """
+    """Join each paragraph into one line, for a terminal to wrap; tables, lists and formulas stay."""
     return "\n\n".join(
         paragraph if any(map(_stands, paragraph.split("\n"))) else " ".join(paragraph.split("\n"))
         for paragraph in text.split("\n\n")
@@ -68,15 +57,11 @@ def _stands(line: str) -> bool:
     return line.startswith((" ", "|", "-", "*", ">", "`", "#")) or line[:1].isdigit() or line.endswith(":")
 
 
-def _section(console: Console, section: Section) -> None:
-    console.print()
-    console.print(section.title, style="bold")
-    if section.options:
-        print_table(_options(section.options))
-    else:
-        console.print("no options")
+def _section(section: Section) -> Iterator[Part]:
+    yield from ("", Text(section.title, "bold"))
+    yield _options(section.options) if section.options else "no options"
     if section.hidden:
-        console.print(f"and {section.hidden} that are seldom named: --all")
+        yield f"and {section.hidden} that are seldom named: --all"
 
 
 def _pairs(pairs: Iterable[tuple[str, Any]]) -> Table:
@@ -108,11 +93,7 @@ def _cells(option: Option) -> tuple[str, str, str, str, str]:
 
 
 def written(value: Any) -> str:
-    """A value as a file would have it, on one line.
-
-    Args:
-        value: Plain data.
-    """
+    """Write plain data as a YAML file would have it, on one line."""
     if value == "(required)":
         return str(value)
     text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)

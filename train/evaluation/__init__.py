@@ -1,1 +1,5 @@
-"""A trained network acts: load its policy, play episodes, summarise them, film one."""
+"""Trained agents: load one, play episodes with it, summarise them, film one."""
+
+from engram.train.evaluation.agent import TrainedAgent, load_agent
+
+__all__ = ["TrainedAgent", "load_agent"]

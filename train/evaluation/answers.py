@@ -1,4 +1,4 @@
-"""How sure a policy was of what would have been right, where an environment says what that is.
+"""Cross-entropies of the right answers, where an environment says what these are.
 
 B lanes.
 """
@@ -13,11 +13,11 @@ import numpy as np
 from engram.train.evaluation.policy import Array, Policy
 
 
-class Measure(NamedTuple):
-    """A cross-entropy.
+class Where(NamedTuple):
+    """The steps at which a cross-entropy is taken.
 
     Attributes:
-        key: The info key that says at which steps it is taken.
+        key: The info key that marks them.
         steps: Those steps in words.
     """
 
@@ -25,31 +25,31 @@ class Measure(NamedTuple):
     steps: str
 
 
-MEASURES = {
-    "cross_entropy": Measure("mask", "steps of the loss"),
-    "cross_entropy_scored": Measure("scored", "steps that earn reward"),
+CROSS_ENTROPIES = {
+    "cross_entropy": Where("mask", "steps of the loss"),
+    "cross_entropy_scored": Where("scored", "steps that earn reward"),
 }
-"""Cross-entropies by name."""
+"""Name in the summary -> where it is taken."""
 
 
 class AnswerLog:
-    """Cross-entropies of the right answers, summed up step by step.
+    """Sums up cross-entropies of the right answers, step by step.
 
     Args:
-        env: A batched environment; one whose `metadata` does not say that it tells right answers, or whose
-            answers are not one of a number of classes, has none.
+        env: A batched environment. Nothing is summed up where its `metadata` names no right answers, or where
+            an answer is not one of a number of classes.
     """
 
     def __init__(self, env: Any) -> None:
         self._chance, self._space = getattr(env, "chance", None), env.single_action_space
-        told = env.metadata.get("tells", ())
-        judged = "target" in told and isinstance(env.single_action_space, gym.spaces.Discrete)
-        self._keys = {name: each.key for name, each in MEASURES.items() if judged and each.key in told}
+        keys = env.metadata.get("tells", ())
+        judged = "target" in keys and isinstance(env.single_action_space, gym.spaces.Discrete)
+        self._keys = {name: each.key for name, each in CROSS_ENTROPIES.items() if judged and each.key in keys}
         self._losses: dict[str, float] = defaultdict(float)
         self._counts: dict[str, int] = defaultdict(int)
 
     def step(self, policy: Policy, infos: Mapping[str, Any], counting: Array) -> None:
-        """Takes in the answers to what was seen last.
+        """Add the answers to what was seen last.
 
         Args:
             policy: It has acted.
@@ -68,6 +68,6 @@ class AnswerLog:
             self._counts[name] += int(each.sum())
 
     def summary(self) -> dict[str, Any]:
-        """Mean cross-entropies, nats, and beside each, under `chance`, that of remembering nothing."""
+        """Return mean cross-entropies in nats and, under `chance`, those of a policy without a memory."""
         means = {name: self._losses[name] / count for name, count in self._counts.items() if count}
         return means | ({"chance": self._chance._asdict()} if means and self._chance is not None else {})

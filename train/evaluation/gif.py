@@ -1,17 +1,23 @@
 """One episode as a moving picture, a GIF or a film."""
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import imageio
 import numpy as np
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from typing_extensions import override
 
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import check_out, naming
 from engram.train.environments.facts import make_rendered
-from engram.train.evaluation.policy import Array, make_policy
+from engram.train.evaluation.agent import TrainedAgent
+from engram.train.evaluation.policy import Array
+from engram.train.evaluation.rollout import play_steps
 
 MAX_FRAMES = 10_000
 SUFFIXES = (".gif", ".mp4")
@@ -20,7 +26,7 @@ _SIDE = 240  # pixels
 
 
 class Reel:
-    """Pictures in a row, and how long each is shown; one that equals the last prolongs that one.
+    """A sequence of pictures with durations; a picture that equals the last makes that one last longer.
 
     Args:
         pace: Milliseconds per picture.
@@ -79,13 +85,43 @@ def _even(picture: Array) -> Array:
     return np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
-def check_gif(text: str, env_id: str, env_config: Mapping[str, Any]) -> Path:
+class _Filmed(gym.Wrapper[Any, Any, Any, Any]):
+    """Adds a picture to a reel at each reset and step.
+
+    Args:
+        env: A single environment that renders to pixels.
+        hold: Seconds that an unchanging picture is shown at most.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], hold: float) -> None:
+        super().__init__(env)
+        self.reel = Reel(1000 / env.unwrapped.metadata.get("render_fps", 10), 1000 * hold)
+
+    @override
+    def reset(self, **options: Any) -> Any:
+        result = super().reset(**options)
+        self._film()
+        return result
+
+    @override
+    def step(self, action: Any) -> Any:
+        result = super().step(action)
+        self._film()
+        return result
+
+    def _film(self) -> None:
+        """Adds a picture; a board of a few cells is enlarged to something visible."""
+        picture = np.asarray(self.env.render(), dtype=np.uint8)
+        factor = max(1, _SIDE // max(picture.shape[:2]))
+        self.reel.add(picture.repeat(factor, axis=0).repeat(factor, axis=1))
+
+
+def check_gif(text: str, agent: TrainedAgent) -> Path:
     """Refuse, before any episode is played, what `write_gif` could not write.
 
     Args:
         text: The file, as typed.
-        env_id: The environment's id.
-        env_config: Its settings.
+        agent: The agent that will play.
 
     Returns:
         The file.
@@ -99,27 +135,15 @@ def check_gif(text: str, env_id: str, env_config: Mapping[str, Any]) -> Path:
         raise ExperimentError(
             f"--gif {file}: needs one more package: pip install 'engram[video]'; or use .gif"
         )
-    env: Any = make_rendered(env_id, env_config, "rgb_array", "--gif")
-    env.close()
+    _rendered(agent).close()  # type: ignore[no-untyped-call]
     return file
 
 
-def write_gif(
-    module: Any,
-    env_id: str,
-    env_config: Mapping[str, Any],
-    greedy: bool,
-    seed: int,
-    file: Path,
-    hold: float,
-) -> None:
+def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
     """Play one episode in the single environment and write its frames.
 
     Args:
-        module: An RLModule.
-        env_id: The environment's id.
-        env_config: Its settings.
-        greedy: The likeliest action; else drawn.
+        agent: The agent that plays.
         seed: Of the environment and of drawn actions.
         file: Where to write, from `check_gif`.
         hold: Seconds that an unchanging picture is shown at most.
@@ -127,30 +151,15 @@ def write_gif(
     Raises:
         ExperimentError: the environment does not render, or the file cannot be written.
     """
-    env: Any = make_rendered(env_id, env_config, "rgb_array", "--gif")
-    policy = make_policy(module, 1, greedy)
-    reel = Reel(1000 / env.unwrapped.metadata.get("render_fps", 10), 1000 * hold)
-    observation, _ = env.reset(seed=seed)
-    reel.add(_frame(env))
-    frames, ended, resets = 1, False, np.ones(1, dtype=bool)
-    while not ended and frames < MAX_FRAMES:
-        batch = (
-            {k: v[None] for k, v in observation.items()}
-            if isinstance(observation, dict)
-            else np.asarray(observation)[None]
-        )
-        action = policy.act(batch, resets)[0]
-        observation, _, terminated, truncated, _ = env.step(action)
-        ended, resets = bool(terminated or truncated), np.zeros(1, dtype=bool)
-        reel.add(_frame(env))
-        frames += 1
-    env.close()
+    filmed = _Filmed(_rendered(agent), hold)
+    envs = SyncVectorEnv([lambda: filmed], autoreset_mode=AutoresetMode.DISABLED)
+    for step in islice(play_steps(envs, agent.make_policy(1), seed), MAX_FRAMES - 1):
+        if step.ended[0]:
+            break
+    envs.close()
     with naming(f"--gif {file}"):
-        reel.write(file)
+        filmed.reel.write(file)
 
 
-def _frame(env: Any) -> Array:
-    """One rendered picture; a board of a few cells is enlarged to something visible."""
-    picture = np.asarray(env.render(), dtype=np.uint8)
-    factor = max(1, _SIDE // max(picture.shape[:2]))
-    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
+def _rendered(agent: TrainedAgent) -> gym.Env[Any, Any]:
+    return make_rendered(agent.env_id, agent.env_config, "rgb_array", "--gif")

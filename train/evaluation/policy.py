@@ -4,17 +4,19 @@ Shapes: B lanes.
 """
 
 import abc
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import torch
+import tree
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
+from typing_extensions import override
 
 from engram.agents.models.actions import action_converter, counted_from_zero
+from engram.agents.models.thinking import ThinkingModule
 from engram.train.plans.build import is_columnar
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -26,7 +28,7 @@ class Policy(abc.ABC):
     Args:
         module: An RLModule.
         lanes: B.
-        greedy: The likeliest action; else drawn.
+        greedy: Take the likeliest action; else draw.
     """
 
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
@@ -38,7 +40,7 @@ class Policy(abc.ABC):
 
     @abc.abstractmethod
     def act(self, observations: Any, resets: Array) -> Array:
-        """Actions for one step; moves the recurrent state on.
+        """Choose actions for one step, and advance the recurrent state.
 
         Args:
             observations: (B, ...) arrays, or a mapping of them.
@@ -49,7 +51,7 @@ class Policy(abc.ABC):
         """
 
     def log_likelihood(self, actions: Array) -> Array | None:
-        """Natural logarithm of the probability that the last `act` gave to `actions`, (B,).
+        """Return the natural logarithm of the probability that the last `act` gave to `actions`, (B,).
 
         Args:
             actions: (B, ...), as the environment takes them.
@@ -79,30 +81,33 @@ class ColumnPolicy(Policy):
         self._state = module.initial_state(lanes)
         self._actions = action_converter(module.action_space)
 
+    @override
     @torch.inference_mode()
     def act(self, observations: Any, resets: Array) -> Array:
-        """See `Policy.act`."""
-        columns = _map(lambda leaf: torch.as_tensor(leaf)[None], observations)
+        columns = tree.map_structure(lambda leaf: torch.as_tensor(leaf)[None], observations)
         outputs = self.module.forward_columns(columns, self._state, torch.as_tensor(resets)[None])
         self._state = outputs.state
         return self._actions.to_env(self._decide(outputs.action_dist_inputs[0]))
 
 
 class StockPolicy(Policy):
-    """A policy of stock RLlib: any module that speaks RLlib's interface, with state (LSTM) or without."""
+    """A policy of stock RLlib: any module that speaks RLlib's interface, with state (LSTM) or without.
+
+    Box actions leave the module in -1 to 1.
+    """
 
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
-        self._first = _map(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
+        self._first = tree.map_structure(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
         self._state = self._first
 
+    @override
     @torch.inference_mode()
     def act(self, observations: Any, resets: Array) -> Array:
-        """See `Policy.act`; Box actions leave the module in -1 to 1."""
-        batch: dict[str, Any] = {Columns.OBS: _map(torch.as_tensor, observations)}
+        batch: dict[str, Any] = {Columns.OBS: tree.map_structure(torch.as_tensor, observations)}
         if self._first:
             self._reset(torch.as_tensor(resets))
-            one_step = _map(lambda leaf: leaf[:, None], batch[Columns.OBS])
+            one_step = tree.map_structure(lambda leaf: leaf[:, None], batch[Columns.OBS])
             batch = {Columns.OBS: one_step, Columns.STATE_IN: self._state}
         outputs = self.module.forward_inference(batch)
         decides = Columns.ACTION_DIST_INPUTS in outputs  # value-based modules name the action itself
@@ -117,17 +122,19 @@ class StockPolicy(Policy):
         def start(now: Tensor, first: Tensor) -> Tensor:
             return torch.where(resets.reshape(-1, *[1] * (now.dim() - 1)), first, now)
 
-        self._state = _map(start, self._state, self._first)
+        self._state = tree.map_structure(start, self._state, self._first)
 
 
 def make_policy(module: Any, lanes: int, greedy: bool) -> Policy:
-    """The policy for a module.
+    """Make the policy of a module.
 
     Args:
-        module: An RLModule.
+        module: An RLModule; one that thinks in iterations runs as many as its model gives for tests.
         lanes: B.
-        greedy: The likeliest action; else drawn.
+        greedy: Take the likeliest action; else draw.
     """
+    if isinstance(module, ThinkingModule):
+        module.prepare_tests()
     kind = ColumnPolicy if is_columnar(module) else StockPolicy
     return kind(module, lanes, greedy)
 
@@ -142,9 +149,3 @@ def _to_env(actions: Array, space: gym.Space[Any]) -> Array:
 def _repeat(leaf: Any, lanes: int) -> Tensor:
     """State of one lane -> (B, ...)."""
     return torch.as_tensor(leaf)[None].repeat(lanes, *[1] * np.ndim(leaf))
-
-
-def _map(function: Callable[..., Tensor], tree: Any, *others: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _map(function, leaf, *(other[key] for other in others)) for key, leaf in tree.items()}
-    return function(tree, *others)

@@ -1,23 +1,24 @@
 """Finished episodes in numbers: mean return with its interval, share of successes, the same per group."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
-from engram.agents.columns.episodes import Episode
-from engram.train.console.screen import print_table
-from engram.train.evaluation.answers import MEASURES
-from engram.train.evaluation.policy import Array
+from engram.agents.columns.episodes import Episode, EpisodeWindow
+from engram.train.console.screen import Part, make_table
+from engram.train.evaluation.answers import CROSS_ENTROPIES
 
 
 def summarise(episodes: list[Episode]) -> dict[str, Any]:
-    """Mean return with its 95 % interval (Student's t), mean length, share of successes, the same per group.
+    """Compute mean return with its 95 % interval (Student's t), mean length and share of successes.
 
     Args:
         episodes: At least one.
+
+    Returns:
+        `episodes`, `return_mean`, `return_ci95`, `length_mean`, `success_rate`, and under `groups` the same
+        of each group.
     """
     groups = sorted({episode.group for episode in episodes if episode.group is not None}, key=_natural)
     parts = {group: [episode for episode in episodes if episode.group == group] for group in groups}
@@ -32,45 +33,43 @@ def _natural(group: str) -> tuple[float, str]:
 
 
 def _measures(episodes: list[Episode]) -> dict[str, Any]:
-    totals = np.array([episode.episode_return for episode in episodes])
-    known = [episode.success for episode in episodes if episode.success is not None]
+    window = EpisodeWindow(None)
+    window.extend(episodes)
+    means = window.summary()
     return {
         "episodes": len(episodes),
-        "return_mean": float(totals.mean()),
-        "return_ci95": _interval(totals),
-        "length_mean": float(np.mean([episode.length for episode in episodes])),
-        "success_rate": float(np.mean(known)) if known else None,
+        "return_mean": means["episode_return_mean"],
+        "return_ci95": _interval([episode.episode_return for episode in episodes]),
+        "length_mean": means["episode_len_mean"],
+        "success_rate": means.get("success_rate"),
     }
 
 
-def _interval(totals: Array) -> list[float] | None:
+def _interval(returns: list[float]) -> list[float] | None:
     """Bounds of the mean's 95 % interval; None for a single episode, which says nothing of the spread."""
     from scipy import stats
 
-    if len(totals) < 2:
+    if len(returns) < 2:
         return None
-    half = float(stats.t.ppf(0.975, len(totals) - 1) * totals.std(ddof=1) / np.sqrt(len(totals)))
-    return [float(totals.mean()) - half, float(totals.mean()) + half]
+    mean, spread = np.mean(returns), np.std(returns, ddof=1)
+    half = float(stats.t.ppf(0.975, len(returns) - 1) * spread / np.sqrt(len(returns)))
+    return [float(mean) - half, float(mean) + half]
 
 
-def print_summary(summary: Mapping[str, Any]) -> None:
-    """Print a summary for people.
+def summary_parts(summary: Mapping[str, Any]) -> Iterator[Part]:
+    """Yield what to show of a summary: a table, and a line for each cross-entropy.
 
     Args:
-        summary: From `summarise`, with checkpoint, env and env_config.
+        summary: From `Played.summary`.
     """
-    print(f"checkpoint: {summary['checkpoint']}")
-    print(f"environment: {summary['env']} {json.dumps(summary['env_config'])}")
-    table = Table("", "episodes", "return", "95 % interval", "success", "length", box=None, pad_edge=False)
-    table.add_row(*_row("all", summary))
-    for group, measures in summary["groups"].items():
-        table.add_row(*_row(group, measures))
-    print_table(table)
-    for name, measure in MEASURES.items():
+    rows = {"all": summary, **summary["groups"]}
+    header = ("", "episodes", "return", "95 % interval", "success", "length")
+    yield make_table(header, [_row(name, measures) for name, measures in rows.items()])
+    for name, where in CROSS_ENTROPIES.items():
         if name in summary:
             chance = summary.get("chance", {}).get(name)
             beside = "" if chance is None else f" ({chance:.4f} if nothing is remembered)"
-            print(f"cross-entropy, {measure.steps}: {summary[name]:.4f} nats{beside}")
+            yield f"cross-entropy, {where.steps}: {summary[name]:.4f} nats{beside}"
 
 
 def _row(name: str, measures: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """What all pictures share: figures without a screen, colours that everybody can tell apart, files."""
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,12 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullLocator
+from matplotlib.ticker import FuncFormatter, NullLocator, PercentFormatter
 
-from engram.train.console.files import check_out, naming
+from engram.train.console.files import naming
 
 SUFFIXES = {".pdf": {"CreationDate": None}, ".png": {"Software": None}, ".svg": {"Date": None}}
-"""File types, and what is left out of them so that the same picture is the same file."""
+"""File types, and metadata that is left out so that the same picture gives the same bytes."""
 
 # Okabe and Ito, https://jfly.uni-koeln.de/color, without yellow, too light for lines, and black.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -42,34 +43,16 @@ STYLE: Any = {
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Settings of a figure while it is made; without effect on other figures of the process."""
+    """Apply the settings of our figures, without effect on other figures of the process."""
     with mpl.rc_context(STYLE):
         yield
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure.
-
-    Args:
-        width: Inches.
-        height: Inches.
-    """
+    """Make an empty figure of this width and height, inches."""
     figure = Figure((width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
-
-
-def check_file(out: Path, option: str) -> None:
-    """Check, before any work, that a picture can be written.
-
-    Args:
-        out: File to be written.
-        option: What the user wrote it behind.
-
-    Raises:
-        ExperimentError: an unknown suffix, no such folder, a folder instead of a file, no right to write.
-    """
-    check_out(str(out), option, SUFFIXES)
 
 
 def save(figure: Figure, out: Path) -> None:
@@ -87,12 +70,36 @@ def save(figure: Figure, out: Path) -> None:
         figure.savefig(out, metadata=metadata)
 
 
-def line_looks(count: int) -> list[dict[str, Any]]:
-    """Colours and dashes of so many lines: named colours for a few, else dark to light, alternately dashed.
+def write_rows(file: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Write the numbers behind a picture as CSV.
 
     Args:
-        count: Number of lines.
+        file: Where to.
+        rows: Lines of the file, the heading first.
+
+    Raises:
+        ExperimentError: It cannot be written.
     """
+    with (
+        naming(f"{file}: cannot be written"),
+        file.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream,
+    ):
+        csv.writer(stream).writerows(rows)
+
+
+def legend_beside(axes: Axes, **settings: Any) -> None:
+    """Add a legend to the right of a panel, with settings of `Axes.legend`."""
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0, **settings)
+
+
+def share_axis(axes: Axes) -> None:
+    """Make the y-axis one of shares, in percent."""
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def line_looks(count: int) -> list[dict[str, Any]]:
+    """Choose the looks of `count` lines: colours for a few, else dark to light, alternately dashed."""
     if count <= len(COLOURS):
         return [{"color": colour} for colour in COLOURS[:count]]
     viridis = mpl.colormaps["viridis"]

@@ -12,7 +12,7 @@ from ray.tune.utils.util import flatten_dict
 from engram.train.console.errors import ExperimentError, unknown
 from engram.train.runs.labels import label, short_keys
 from engram.train.runs.record import read_record
-from engram.train.runs.results import Trial, env_steps, lookup, number_at, read_trials
+from engram.train.runs.results import Trial, differing_settings, env_steps, lookup, number_at, read_trials
 
 METRICS = {
     "return": "env_runners/episode_return_mean",
@@ -21,7 +21,7 @@ METRICS = {
     "evaluation": "evaluation/env_runners/episode_return_mean",
     "evaluation-success": "evaluation/env_runners/success_rate",
 }
-"""Short names of what is looked at most."""
+"""Short names of the usual metrics."""
 
 Curve = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Env steps, rising, and values at them; NaN where there is none."""
@@ -41,7 +41,7 @@ class Line:
 
 
 def collect(runs: Sequence[str], path: str) -> tuple[list[Line], list[str]]:
-    """The lines of runs, and notes about what is left out.
+    """Collect the lines of runs, and notes about what is left out.
 
     Args:
         runs: Folders of experiments or trials.
@@ -89,35 +89,23 @@ def _trials(folder: Path) -> list[Trial]:
 def _grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
     """Name of a line -> its trials: those of one experiment that differ in nothing but the seed."""
     folders = list(dict.fromkeys(trial.folder.parent for trial in trials))
-    names = dict(zip(folders, _names(folders), strict=True))
+    names = short_keys((folder.parts for folder in folders), "/")
     found: dict[str, list[Trial]] = {}
     for folder in folders:
         own = [trial for trial in trials if trial.folder.parent == folder]
-        flat = [flatten_dict(trial.config, delimiter=".") for trial in own]
-        paths = dict.fromkeys(path for settings in flat for path in settings if path != "seed")
-        differing = [path for path in paths if any(each.get(path) != flat[0].get(path) for each in flat)]
-        keys = short_keys(tuple(path.split(".")) for path in differing)
-        for trial, settings in zip(own, flat, strict=True):
-            told = {tuple(path.split(".")): settings[path] for path in differing if path in settings}
-            name = " ".join([names[folder], *label(told, keys)])
+        settings = [
+            {tuple(path.split(".")): value for path, value in each.items()}
+            for each in differing_settings(own)
+        ]
+        keys = short_keys(dict.fromkeys(place for each in settings for place in each))
+        for trial, each in zip(own, settings, strict=True):
+            name = " ".join([names[folder.parts], *label(each, keys)])
             found.setdefault(name, []).append(trial)
     return found
 
 
-def _names(folders: list[Path]) -> list[str]:
-    """What to call each experiment's folder: its name, with folders above it where that is not enough."""
-    return ["/".join(folder.parts[-_needed(folder, folders) :]) for folder in folders]
-
-
-def _needed(folder: Path, folders: list[Path]) -> int:
-    """How many of the last parts of a path tell it from the others."""
-    others = [other for other in folders if other != folder]
-    counts = range(1, len(folder.parts))
-    return next(n for n in counts if all(other.parts[-n:] != folder.parts[-n:] for other in others))
-
-
 def _curve(trial: Trial, path: str) -> Curve | None:
-    """What a trial reported; None where that was never a number.
+    """The reports of a trial; None where the metric was never a number.
 
     A report that does not have the metric at all, such as one between two evaluations, says nothing; one in
     which it is not a number breaks the curve.

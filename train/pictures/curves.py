@@ -1,4 +1,4 @@
-"""Learning curves: what runs came to by env steps, the mean over seeds with a band around it.
+"""Learning curves: scores of runs by env steps, the mean over seeds with a band around it.
 
 R trials of one line, G points of the grid.
 """
@@ -15,10 +15,10 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from engram.memory.options import Options, choice, integer
-from engram.train.pictures.canvas import line_looks, new_figure
+from engram.train.pictures.canvas import legend_beside, line_looks, new_figure
 from engram.train.pictures.curve_runs import METRICS, Line, collect
 from engram.train.pictures.fields import text, texts
-from engram.train.pictures.tables import heading, row
+from engram.train.pictures.tables import table
 
 Floats = NDArray[np.float64]
 
@@ -52,10 +52,10 @@ class Mean:
     """A line, on a grid.
 
     Attributes:
-        name: What it is called.
+        name: Its name.
         trials: Number of trials R.
         steps: Env steps, (G,).
-        mean: (G,), NaN where a trial has nothing.
+        mean: (G,), NaN where a trial has no value.
         low: Lower end of the band, (G,).
         high: Its upper end.
     """
@@ -70,7 +70,7 @@ class Mean:
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-    """What a picture of learning curves shows.
+    """The lines of a picture of learning curves.
 
     Attributes:
         metric: Path in the reports.
@@ -85,7 +85,7 @@ class Curves:
     notes: list[str]
 
     def rows(self) -> Iterator[Sequence[object]]:
-        """Lines of a CSV file: the heading, and one for each line and point of the grid that has a mean."""
+        """Yield lines of a CSV file: the heading, and one for each line and point that has a mean."""
         yield ("line", "trials", "env_steps", self.metric, f"low ({self.band})", f"high ({self.band})")
         for line in self.means:
             for values in zip(line.steps, line.mean, line.low, line.high, strict=True):
@@ -93,16 +93,16 @@ class Curves:
                     yield (line.name, line.trials, *map(float, values))
 
     def text(self) -> str:
-        """Where each line ends and what its best mean is, as a table in Markdown; below it the notes."""
-        lines = [*heading("line", "trials", "env steps", "at the end", "band", "best mean", "at step")]
-        lines += [_row(mean) for mean in self.means]
-        return "\n".join([f"{self.metric}, means over trials", "", *lines, *_paragraph(self.notes)])
+        """Return where each line ends and its best mean, a table in Markdown; below it the notes."""
+        heading = ("line", "trials", "env steps", "at the end", "band", "best mean", "at step")
+        lines = [f"{self.metric}, means over trials", "", *table(heading, map(_row, self.means))]
+        return "\n".join([*lines, *(["", *self.notes] if self.notes else [])])
 
 
-def _row(line: Mean) -> str:
+def _row(line: Mean) -> list[str]:
     known = np.flatnonzero(np.isfinite(line.mean))
     last, best = known[-1], known[np.argmax(line.mean[known])]
-    return row(
+    return [
         f"`{line.name}`",
         str(line.trials),
         f"{line.steps[last]:,.0f}",
@@ -110,25 +110,14 @@ def _row(line: Mean) -> str:
         f"{line.low[last]:.4g} to {line.high[last]:.4g}",
         f"{line.mean[best]:.4g}",
         f"{line.steps[best]:,.0f}",
-    )
-
-
-def _paragraph(notes: list[str]) -> list[str]:
-    return ["", *notes] if notes else []
+    ]
 
 
 def curves(options: CurveOptions) -> Curves:
-    """Read what the runs reported.
-
-    Args:
-        options: Which runs, and what to look at.
-
-    Raises:
-        ExperimentError: No run in a folder, or none that ever reported the metric.
-    """
+    """Read the reports of runs."""
     path = METRICS.get(options.metric, options.metric)
     lines, notes = collect(options.runs, path)
-    means = [average(line, options.points, options.band) for line in lines]
+    means = [_average(line, options.points, options.band) for line in lines]
     short = [
         f"note: {line.name} ends at {mean.steps[-1]:,.0f} env steps, as its shortest trial; the longest has "
         f"{max(steps[-1] for steps, _ in line.curves):,.0f}"
@@ -138,14 +127,8 @@ def curves(options: CurveOptions) -> Curves:
     return Curves(path, options.band, means, [*notes, *short])
 
 
-def average(line: Line, points: int, band: str) -> Mean:
-    """The mean and the band of a line, over the env steps that all of its trials have reports of.
-
-    Args:
-        line: At least one trial.
-        points: Points of the grid, G.
-        band: One of `BANDS`.
-    """
+def _average(line: Line, points: int, band: str) -> Mean:
+    """The mean over trials, over the env steps that all of them have reports of."""
     first = max(steps[0] for steps, _ in line.curves)
     last = min(steps[-1] for steps, _ in line.curves)
     grid = np.linspace(first, max(first, last), points if last > first else 1)
@@ -167,11 +150,7 @@ def _band(values: Floats, band: str) -> tuple[Floats, Floats]:
 
 
 def draw(found: Curves) -> Figure:
-    """Draw a line for each experiment and setting.
-
-    Args:
-        found: The lines.
-    """
+    """Draw a line for each experiment and setting."""
     figure = new_figure(8, 4.2)
     axes = figure.subplots()
     for line, look in zip(found.means, line_looks(len(found.means)), strict=True):
@@ -182,7 +161,7 @@ def draw(found: Curves) -> Figure:
     handles, _ = axes.get_legend_handles_labels()
     if BANDS[found.band] and any(line.trials > 1 for line in found.means):
         handles.append(Patch(color="0.5", alpha=0.25, linewidth=0, label=BANDS[found.band]))
-    axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0)
+    legend_beside(axes, handles=handles)
     axes.set_title("means over trials")
     return figure
 

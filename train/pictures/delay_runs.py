@@ -1,4 +1,4 @@
-"""From the trials of finished runs to scores: which setting is the delay, what counts, what is left out."""
+"""Scores of the trials of finished runs: finds the delay and the metric, and notes what is left out."""
 
 import math
 import statistics
@@ -7,8 +7,7 @@ from typing import Any
 from engram.train.console.errors import ExperimentError, unknown
 from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, Score, Scores, shown
 from engram.train.pictures.fields import Points
-from engram.train.plans.changes import differences
-from engram.train.runs.results import Trial, lookup, number_at
+from engram.train.runs.results import Trial, differing_settings, lookup, number_at
 
 FLAWLESS = ("engram/CuedCatch-v0",)  # a success there is an episode without one miss: too rare to compare
 RUNNERS = "env_runners"
@@ -27,8 +26,8 @@ def collect(trials: list[Trial], setting: str, metric: str, references: dict[str
     Raises:
         ExperimentError: the delay is no setting, no number or not the only one; no trial has a score.
     """
-    setting = setting.removeprefix("config.") or find_setting(trials)
-    delays = {trial.folder: delays_of(trial, setting) for trial in trials}
+    setting = setting.removeprefix("config.") or _find_setting(trials)
+    delays = {trial.folder: _delays_of(trial, setting) for trial in trials}
     unfinished = {trial.folder: trial.unfinished() for trial in trials}
     left_out = [f"left out: {trial.name}: {why}" for trial in trials if (why := unfinished[trial.folder])]
     finished = [trial for trial in trials if not unfinished[trial.folder]]
@@ -38,7 +37,7 @@ def collect(trials: list[Trial], setting: str, metric: str, references: dict[str
     for trial in finished:
         for delay in delays[trial.folder]:
             place = metric if len(delays[trial.folder]) == 1 else f"groups/{shown(delay)}/{metric}"
-            values = last_values(trial, place)
+            values = _last_values(trial, place)
             if values:
                 mean, seed = statistics.fmean(values), trial.seed
                 scores.append(Score(trial.experiment, delay, seed, mean, len(values), trial.name))
@@ -49,13 +48,8 @@ def collect(trials: list[Trial], setting: str, metric: str, references: dict[str
     return Scores(setting, metric, scores, references, left_out, _other_differences(finished, setting))
 
 
-def last_values(trial: Trial, place: str) -> list[float]:
-    """A metric in the last tenth of a trial's reports, where it is a number and episodes have ended.
-
-    Args:
-        trial: Any.
-        place: Where the metric stands under `env_runners`.
-    """
+def _last_values(trial: Trial, place: str) -> list[float]:
+    """A metric, by its place under `env_runners`, in the last tenth of a trial's reports that have it."""
     count = -(-len(trial.reports) // TENTH)  # rounded up
     last = trial.reports[len(trial.reports) - count :]
     values = [number_at(report, f"{RUNNERS}/{place}") for report in last]
@@ -64,20 +58,14 @@ def last_values(trial: Trial, place: str) -> list[float]:
 
 def _telling_metric(trials: list[Trial]) -> str:
     """Successes where all trials count them, and they come often enough to compare; else returns."""
-    told = all(trial.env not in FLAWLESS and last_values(trial, SUCCESS) for trial in trials)
+    told = all(trial.env not in FLAWLESS and _last_values(trial, SUCCESS) for trial in trials)
     return SUCCESS if told else RETURN
 
 
-def find_setting(trials: list[Trial]) -> str:
+def _find_setting(trials: list[Trial]) -> str:
     """Dotted path of the one number in `env_config` that differs between trials.
 
     Trials of the same experiment are looked at first; where these do not differ, all of them.
-
-    Args:
-        trials: At least one.
-
-    Raises:
-        ExperimentError: there is none, or there are several.
     """
     within = {key for same in _by_experiment(trials) for key in _differing(same)}
     found = sorted(within or _differing(trials))
@@ -125,16 +113,8 @@ def _listed(value: Any) -> list[float]:
     return []
 
 
-def delays_of(trial: Trial, setting: str) -> list[float]:
-    """The delay of a trial; several where each episode draws its own.
-
-    Args:
-        trial: Any.
-        setting: Dotted path of the delay.
-
-    Raises:
-        ExperimentError: the trial has no such setting, or it is no number.
-    """
+def _delays_of(trial: Trial, setting: str) -> list[float]:
+    """The delay of a trial; several where each episode draws its own."""
     value = lookup(trial.config, setting.replace(".", "/"))
     if value is None:
         raise unknown(f"--options.delay: {trial.name}", setting, _numbers(trial))
@@ -149,9 +129,9 @@ def delays_of(trial: Trial, setting: str) -> list[float]:
 def _other_differences(trials: list[Trial], setting: str) -> list[str]:
     """Notes where trials of the same experiment differ in more than delay and seed."""
     notes = []
-    for first, *others in _by_experiment(trials):
-        differing = {path for other in others for path in differences(first.config, other.config)}
-        more = ", ".join(sorted(differing - {setting, "seed"}))
+    for same in _by_experiment(trials):
+        more = {path for each in differing_settings(same) for path in each} - {setting}
         if more:
-            notes.append(f"note: trials of {first.experiment} also differ in {more}; means mix them")
+            found = ", ".join(sorted(more))
+            notes.append(f"note: trials of {same[0].experiment} also differ in {found}; means mix them")
     return notes

@@ -1,4 +1,4 @@
-"""What finished runs came to at each delay, and how it is told in a table."""
+"""Scores of finished runs at each delay, and the table of them."""
 
 import dataclasses
 import statistics
@@ -8,19 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from engram.train.pictures.fields import Points
-from engram.train.pictures.tables import heading, row
+from engram.train.pictures.tables import table
 
 AUTO, SUCCESS, RETURN = "auto", "success_rate", "episode_return_mean"
 METRICS = {SUCCESS: ("share of successes", ".2f"), RETURN: ("mean return", ".3f")}
-FLAWLESS = (
-    "engram/CuedCatch-v0",
-)  # a success is an episode without one miss: too rare to tell players apart
-TENTH = 10
 UNITS = {"trials": "trials"} | dict.fromkeys(("time", "delay", "duration", "frames", "steps"), "env steps")
 
 
 class Score(NamedTuple):
-    """What one trial came to, or its episodes of one delay.
+    """The score of one trial, or of its episodes of one delay.
 
     Attributes:
         experiment: The experiment's name.
@@ -66,7 +62,7 @@ class Scores:
 
     @property
     def axis_label(self) -> str:
-        """The delay with its unit, which the last word of its name tells."""
+        """The delay with its unit, by the last word of its name."""
         key = self.setting.rpartition(".")[2]
         unit = UNITS.get(key.rpartition("_")[2])
         return f"{key} ({unit})" if unit else key
@@ -80,48 +76,39 @@ class Scores:
         return {experiment: found[experiment] for experiment in order}
 
     def rows(self) -> Iterator[Sequence[object]]:
-        """Lines of a CSV file: the heading, and one for each score."""
+        """Yield lines of a CSV file: the heading, and one for each score."""
         yield ("experiment", self.setting, "seed", self.metric, "reports", "trial")
         yield from self.scores
 
     def text(self) -> str:
-        """Means over trials as a table in Markdown; below it what is left out, and what to beware of."""
-        lines = [
-            f"{self.metric} by {self.axis_label}: means over trials, each over the last tenth of its reports",
-            "",
-            *heading("experiment", "trials", *map(shown, self.delays)),
-        ]
+        """Return means over trials as a table in Markdown; below it what is left out, and notes."""
+        rows = []
         for experiment, values in self.by_experiment().items():
             counts = sorted({len(trials) for trials in values.values()})
             means = [statistics.fmean(values[delay]) if delay in values else None for delay in self.delays]
             trials = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-            lines.append(row(f"`{experiment}`", trials, *map(self._number, means)))
+            rows.append([f"`{experiment}`", trials, *map(self._number, means)])
         for name, points in self.references.items():
-            lines.append(row(name, "", *(self._number(value_at(points, delay)) for delay in self.delays)))
-        return "\n".join(
-            [*lines, *([""] if self.left_out or self.notes else []), *self.left_out, *self.notes]
-        )
+            rows.append([name, "", *(self._number(value_at(points, delay)) for delay in self.delays)])
+        lines = [
+            f"{self.metric} by {self.axis_label}: means over trials, each over the last tenth of its reports",
+            "",
+            *table(("experiment", "trials", *map(shown, self.delays)), rows),
+        ]
+        below = [*self.left_out, *self.notes]
+        return "\n".join([*lines, *([""] if below else []), *below])
 
     def _number(self, value: float | None) -> str:
         return "-" if value is None else format(value, METRICS[self.metric][1])
 
 
 def shown(delay: float) -> str:
-    """A delay as people and groups of results write it: whole numbers without a point.
-
-    Args:
-        delay: Any.
-    """
+    """Write a delay as groups of results do: whole numbers without a point."""
     return str(int(delay)) if float(delay).is_integer() else str(delay)
 
 
 def value_at(points: Points, delay: float) -> float | None:
-    """A reference at a delay; None beyond the points.
-
-    Args:
-        points: A number, or points that lines join.
-        delay: Where.
-    """
+    """Interpolate a reference at a delay; None beyond the points."""
     if not isinstance(points, tuple):
         return points
     delays, values = zip(*points, strict=True)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from engram.memory.options import Options, choice
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import naming, typed_path
-from engram.train.pictures.canvas import line_looks, new_figure
+from engram.train.pictures.canvas import legend_beside, line_looks, new_figure
 from engram.train.pictures.delay_scores import AUTO, METRICS, SUCCESS, Scores, shown
 from engram.train.pictures.fields import Points, number_or_points, text, texts
 
@@ -46,14 +46,7 @@ class DelayOptions(Options):
 
 
 def scores(options: DelayOptions) -> Scores:
-    """Read what the runs came to.
-
-    Args:
-        options: Which runs, and what to look at.
-
-    Raises:
-        ExperimentError: no run in a folder, none finished, no delay.
-    """
+    """Read the scores of runs."""
     from engram.train.pictures.delay_runs import collect  # here, because it imports Ray
     from engram.train.runs.results import damaged_trials, read_trials
 
@@ -71,11 +64,7 @@ def scores(options: DelayOptions) -> Scores:
 
 
 def draw(found: Scores) -> Figure:
-    """Draw a line through the means of each experiment, and a dot for every trial.
-
-    Args:
-        found: What the runs came to.
-    """
+    """Draw a line through the means of each experiment, and a dot for every trial."""
     figure = new_figure(8, 4.2)
     axes = figure.subplots()
     experiments = found.by_experiment()
@@ -91,7 +80,7 @@ def draw(found: Scores) -> Figure:
         axes.set_ylim(-0.04, 1.04)
     missing = f"; {len(found.left_out)} left out" if found.left_out else ""
     axes.set_title(f"end of training; a dot is a trial, lines join means{missing}")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0)
+    legend_beside(axes)
     return figure
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from engram.memory.options import Check
+from engram.memory.options import Check, Options
 
 Points = float | tuple[tuple[float, float], ...]
 """A number, or points (x, number) with rising x that straight lines join."""
@@ -17,7 +17,7 @@ def _metadata(doc: str, check: Check, kind: str, legal: str) -> dict[str, Any]:
 
 
 def text(default: str, doc: str, *, needed: bool = False) -> Any:
-    """A field for a text of at least one character, unless it is empty by default and not needed."""
+    """Make a field for a text of at least one character, unless it is empty by default and not needed."""
 
     def check(value: Any) -> str:
         if not isinstance(value, str) or (not value and (default or needed)):
@@ -31,7 +31,7 @@ def text(default: str, doc: str, *, needed: bool = False) -> Any:
 
 
 def texts(doc: str) -> Any:
-    """A field for a list of at least one text; it has to be given."""
+    """Make a field for a list of at least one text; it has to be given."""
 
     def check(value: Any) -> tuple[str, ...]:
         if isinstance(value, list | tuple) and value and all(isinstance(one, str) and one for one in value):
@@ -42,7 +42,7 @@ def texts(doc: str) -> Any:
 
 
 def number_or_points(doc: str) -> Any:
-    """A field for `Points`: a finite number, or [[x, number], ...] with rising x; none is legal."""
+    """Make a field for `Points`: a finite number, or [[x, number], ...] with rising x; none is legal."""
 
     def check(value: Any) -> Points | None:
         if value is None:
@@ -69,7 +69,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def mapping(default: Mapping[str, Any], doc: str) -> Any:
-    """A field for a mapping."""
+    """Make a field for a mapping."""
 
     def check(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -79,3 +79,11 @@ def mapping(default: Mapping[str, Any], doc: str) -> Any:
     return dataclasses.field(
         default_factory=lambda: dict(default), metadata=_metadata(doc, check, "mapping", "any")
     )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AgentOptions(Options):
+    """Options of a picture of a trained network."""
+
+    checkpoint: str = text("", "a checkpoint, or a trial's or experiment's folder", needed=True)
+    env_config: dict[str, Any] = mapping({}, "settings merged over those of training")  # noqa: RUF009

@@ -5,23 +5,22 @@ T iterations, F filters, B problems of a batch, *S sizes.
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from engram.memory.options import Options, choice, integer, number
+from engram.memory.options import choice, integer, number
 from engram.memory.thinking import Thinker
 from engram.memory.thinking.blocks import Block
 from engram.train.console.errors import ExperimentError
-from engram.train.pictures.canvas import line_looks, new_figure
-from engram.train.pictures.fields import mapping, text
-from engram.train.pictures.tables import heading, row
+from engram.train.pictures.canvas import legend_beside, line_looks, new_figure, share_axis
+from engram.train.pictures.fields import AgentOptions
+from engram.train.pictures.tables import table
 
 MEASURES = {"active": "positions with an output above 0", "mean": "mean output"}
 LINES = 5
@@ -29,11 +28,9 @@ LINES = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class FilterOptions(Options):
+class FilterOptions(AgentOptions):
     """Options of `filters`."""
 
-    checkpoint: str = text("", "a checkpoint, or a trial's or experiment's folder", needed=True)
-    env_config: dict[str, Any] = mapping({}, "settings merged over those of training")  # noqa: RUF009
     iterations: int | None = integer(
         None, "how many are looked at; none: as many as in training", unit="iterations", low=2
     )
@@ -52,7 +49,7 @@ class FilterOptions(Options):
 
 @dataclasses.dataclass(frozen=True)
 class FilterUse:
-    """How active filters are.
+    """Activity of filters.
 
     Attributes:
         activity: (T, F), by iteration and filter, all >= 0.
@@ -73,57 +70,45 @@ class FilterUse:
 
     @property
     def used_again(self) -> float:
-        """Share of the filters that are ever active which keep so much of their peak in all iterations."""
+        """Share of the filters ever active that keep at least `kept` of their peak in all iterations."""
         relative = self.relative
         return float((relative.min(0) >= self.kept).mean()) if relative.size else 0.0
 
     def rows(self) -> Iterator[Sequence[object]]:
-        """Lines of a CSV file: the heading, and one for each filter and iteration."""
+        """Yield lines of a CSV file: the heading, and one for each filter and iteration."""
         yield ("filter", "iteration", "activity")
         for (iteration, place), activity in np.ndenumerate(self.activity):
             yield place, iteration + 1, float(activity)
 
     def text(self) -> str:
-        """How many filters are used again."""
+        """Return how many filters are used again, a table in Markdown."""
         iterations, filters = self.activity.shape
-        ever = self.relative.shape[1]
-        lines = heading(
-            "filters", "ever active", "iterations", f"keep {self.kept:.0%} of their peak throughout"
-        )
-        return "\n".join(
-            [*lines, row(f"{filters:,}", f"{ever:,}", f"{iterations:,}", f"{self.used_again:.1%}")]
-        )
+        heading = ("filters", "ever active", "iterations", f"keep {self.kept:.0%} of their peak throughout")
+        counts = (f"{filters:,}", f"{self.relative.shape[1]:,}", f"{iterations:,}", f"{self.used_again:.1%}")
+        return "\n".join(table(heading, [counts]))
 
 
 def measure(options: FilterOptions) -> FilterUse:
-    """Let a trained network think, and watch its filters.
+    """Let a trained network think, and watch its filters."""
+    from engram.train.evaluation import load_agent  # here, because they import Ray
+    from engram.train.thinking.puzzles import batches, make_puzzles
 
-    Args:
-        options: Which network, and what about.
-
-    Raises:
-        ExperimentError: No checkpoint, one that does not think or that repeats nothing.
-    """
-    from engram.train.evaluation.subject import find_subject  # here, because they import Ray
-    from engram.train.thinking.questions import MAX_LANES, Questions
-
-    subject = find_subject(options.checkpoint, options.env_config)
-    lanes = min(options.problems, MAX_LANES)
-    with Questions(subject.module, subject.env, subject.env_config, lanes) as questions:
-        thinker = questions.module.thinker
+    agent = load_agent(options.checkpoint, options.env_config)
+    with closing(make_puzzles(agent, options.problems)) as envs:
+        thinker = agent.module.thinker
         if thinker.iteration_limit is not None:
             raise ExperimentError("--options.checkpoint: a network that repeats nothing uses no filter again")
-        steps = options.iterations or questions.module.thinking_steps
+        steps = options.iterations or agent.module.thinking_steps
         shares = [
             filter_activity(thinker, problems, steps, options.measure) * (len(problems) / options.problems)
-            for problems, _, _ in questions.batches(options.problems, options.seed)
+            for problems, _, _ in batches(envs, options.problems, options.seed)
         ]
     return FilterUse(torch.stack(shares).sum(0).numpy(), options.measure, options.kept)
 
 
 @torch.inference_mode()
 def filter_activity(thinker: Thinker, problems: Tensor, iterations: int, measure: str) -> Tensor:
-    """How active the filters of the repeated block are, behind their ReLUs.
+    """Measure how active the filters of the repeated block are, behind their ReLUs.
 
     In a network without such a block these are the features of the thought.
 
@@ -146,7 +131,7 @@ def filter_activity(thinker: Thinker, problems: Tensor, iterations: int, measure
 
 @contextmanager
 def _watched(thinker: Thinker, measure: str) -> Iterator[list[Tensor]]:
-    """While this lasts, the activities (F,) of the four convolutions of a block, as they are called."""
+    """Collect the activities (F,) of the four convolutions of a block, as they are called."""
     seen: list[Tensor] = []
 
     def before(convolution: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -169,7 +154,7 @@ def _watched(thinker: Thinker, measure: str) -> Iterator[list[Tensor]]:
 
 
 def _activity(outputs: Tensor, measure: str) -> Tensor:
-    """How active each of the F filters is, (F,), in outputs (B, F, *S)."""
+    """Mean activity of each of F filters, (F,), in outputs (B, F, *S)."""
     values = outputs > 0 if measure == "active" else outputs
     return values.double().transpose(0, 1).flatten(1).mean(1)
 
@@ -178,9 +163,6 @@ def draw(found: FilterUse) -> Figure:
     """Draw how active filters are in their least active iteration, and in some that are more active.
 
     Each line orders the filters by itself, so that it shows how many are at least so active.
-
-    Args:
-        found: How active they are.
     """
     iterations, filters = found.activity.shape
     ordered = np.sort(np.sort(found.relative, axis=0), axis=1)
@@ -192,8 +174,7 @@ def draw(found: FilterUse) -> Figure:
         label = f"rank {rank + 1} of {iterations}" if rank else "least active"
         axes.plot(places, ordered[rank], label=label, linewidth=1.2, **look)
     axes.axhline(found.kept, color="0.45", linestyle="--", linewidth=1)
-    axes.set_ylim(-0.02, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    share_axis(axes)
     axes.set_xlabel(
         f"filters that are ever active ({len(places):,} of {filters:,}), each line in its own order"
     )
@@ -201,5 +182,5 @@ def draw(found: FilterUse) -> Figure:
     axes.set_title(
         f"{found.used_again:.0%} of the filters keep {found.kept:.0%} of their peak in every iteration"
     )
-    axes.legend(title="iteration", loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0)
+    legend_beside(axes, title="iteration")
     return figure

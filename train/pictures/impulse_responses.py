@@ -24,11 +24,7 @@ class ImpulseOptions(Options):
 
 
 def draw(options: ImpulseOptions) -> Figure:
-    """Draw figures 2a, the chain, and 2b, parallel pools; measured on the core itself.
-
-    Args:
-        options: What to draw.
-    """
+    """Draw figures 2a, the chain, and 2b, parallel pools; measured on the core itself."""
     figure = new_figure(7.6, 6.4)
     panels = figure.subplots(2, 1, sharex=True, sharey=True)
     for axes, parallel in zip(panels, (False, True), strict=True):
@@ -62,7 +58,7 @@ def _draw_panel(axes: Axes, options: ImpulseOptions, parallel: bool) -> None:
 
 
 def _number_lines(axes: Axes, lags: list[int], curves: list[RetentionCurve], at_peaks: bool) -> None:
-    """Writes the numbers of pools above their peaks, or beside their lines at half height."""
+    """Write the numbers of pools above their peaks, or beside their lines at half height."""
     taken: dict[float, list[str]] = {}
     for pool, curve in enumerate(curves):
         lag = curve.peak_lag if at_peaks else _half_way(lags, curve.values.tolist())

@@ -1,6 +1,5 @@
 """The kinds of pictures, by name: their options and who draws them. One row makes a kind exist."""
 
-import csv
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from matplotlib.figure import Figure
 
 from engram.memory.options import Options, parse_options
 from engram.train.console.errors import ExperimentError, reason, unknown
-from engram.train.console.files import check_out, naming
+from engram.train.console.files import check_out
 from engram.train.pictures import (
     accuracy_curves,
     canvas,
@@ -26,13 +25,13 @@ from engram.train.pictures import (
 
 
 class Numbers(Protocol):
-    """What a picture shows, in numbers."""
+    """The numbers behind a picture."""
 
     def rows(self) -> Iterable[Sequence[object]]:
-        """Lines of a CSV file, the heading first."""
+        """Yield lines of a CSV file, the heading first."""
 
     def text(self) -> str:
-        """What to print: a table in Markdown, and what it leaves out."""
+        """Return what to print: a table in Markdown, and what it leaves out."""
 
 
 class Kind(NamedTuple):
@@ -40,8 +39,9 @@ class Kind(NamedTuple):
 
     Attributes:
         options: Its options.
-        draw: Draws what the options say, or the numbers.
-        numbers: Finds the numbers behind a picture, for a kind that also writes and prints them.
+        draw: Takes the numbers or, for a kind without them, the options, and draws them.
+        numbers: Takes the options and finds the numbers behind a picture, for a kind that also writes and
+            prints them; raises ExperimentError where runs, files or a checkpoint are not what it needs.
     """
 
     options: type[Options]
@@ -67,7 +67,7 @@ SUBJECTS = ("runs", "files", "checkpoint")
 
 
 def with_subjects(name: str, options: Mapping[str, Any], subjects: Sequence[str]) -> dict[str, Any]:
-    """The options with what stands behind the kind: `rllib picture curves RUN RUN`.
+    """Merge what stands behind the kind into its options: `rllib picture curves RUN RUN`.
 
     Args:
         name: One of `KINDS`.
@@ -106,7 +106,7 @@ def draw(name: str, options: Mapping[str, Any], out: Path) -> str:
     """
     if name not in KINDS:
         raise unknown("picture", name, KINDS)
-    canvas.check_file(out, "--out")
+    check_out(str(out), "--out", canvas.SUFFIXES)
     kind = KINDS[name]
     table = out.with_suffix(".csv")
     if kind.numbers is not None:
@@ -121,13 +121,5 @@ def draw(name: str, options: Mapping[str, Any], out: Path) -> str:
     canvas.save(figure, out)
     if numbers is None:
         return f"written: {out}"
-    _write(table, numbers)
+    canvas.write_rows(table, numbers.rows())
     return f"{numbers.text()}\n\nwritten: {out}, {table}"
-
-
-def _write(file: Path, numbers: Numbers) -> None:
-    with (
-        naming(f"{file}: cannot be written"),
-        file.open("w", newline="", encoding="utf-8", errors="backslashreplace") as stream,
-    ):
-        csv.writer(stream).writerows(numbers.rows())

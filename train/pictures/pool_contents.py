@@ -35,7 +35,7 @@ class ContentsOptions(Options):
     seed: int = integer(0, "of the orthonormal links", low=0)
 
     def __post_init__(self) -> None:
-        """Checks the fields; words are of small letters, and there is a step for each.
+        """Check the fields; words are of small letters, and there is a step for each.
 
         Raises:
             ValueError: a wrong value; the message starts with the key.
@@ -50,11 +50,7 @@ class ContentsOptions(Options):
 
 
 def contents(options: ContentsOptions) -> dict[str, Tensor]:
-    """What the pools hold after every step, by word; (T, k * D).
-
-    Args:
-        options: Words and sizes.
-    """
+    """Compute the contents of the pools after every step, by word; (T, k * D)."""
     words = (options.first, options.second, options.anagram)
     torch.manual_seed(options.seed)
     core = make_core(
@@ -80,9 +76,6 @@ def draw(options: ContentsOptions) -> Figure:
     """Draw the contents for two words, their difference, and the difference to an anagram.
 
     Every pool is scaled by its own largest absolute value in an image, as a slow pool holds little.
-
-    Args:
-        options: Words and sizes.
     """
     held = contents(options)
     first, second, anagram = (held[word] for word in (options.first, options.second, options.anagram))

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from engram.memory.probe import OUTPUT, GradientReach, Retention, RetentionCurve, log_spaced
-from engram.train.pictures.canvas import line_looks, log_lags, new_figure
+from engram.train.pictures.canvas import legend_beside, line_looks, log_lags, new_figure
 
 LEGEND_ROWS = 20
 
@@ -43,7 +43,7 @@ def draw(memory: Retention, reach: GradientReach, title: str) -> Figure:
     thinned = memory.thinned()
     draw_curves(upper, thinned.lags.tolist(), thinned.curves)
     columns = -(-len(thinned.curves) // LEGEND_ROWS)
-    upper.legend(loc="upper left", bbox_to_anchor=(1.01, 1.03), borderaxespad=0, ncols=columns)
+    legend_beside(upper, ncols=columns)
     upper.set_title(f"{title}: what is left of one input, by component")
     upper.set_xlabel("")
     kept = log_spaced(len(reach.lags), 400)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engram.memory import Core, make_core
 from engram.memory.options import Options, integer
-from engram.train.console.errors import ExperimentError, reason
+from engram.train.console.errors import ExperimentError, one_line
 from engram.train.console.files import typed_path
 from engram.train.pictures.canvas import COLOURS, new_figure
 from engram.train.pictures.fields import mapping, text
@@ -43,12 +43,12 @@ class ActivationOptions(Options):
     seed: int = integer(0, "of the sequence and of an untrained core", low=0)
 
     def phases(self) -> dict[str, int]:
-        """Length of each part of the sequence, steps; the marker is the last of the blanks."""
+        """Return the length of each part of the sequence, steps; the marker is the last of the blanks."""
         return {"symbols": self.letters, "blanks": self.span, "recall": self.letters}
 
 
 def copying_inputs(options: ActivationOptions, features: int) -> Tensor:
-    """One sequence of the copying task, (T, 1, F).
+    """Make one sequence of the copying task, (T, 1, F).
 
     Symbols, blank and marker have a feature each, where there are as many; else each is a random vector of
     norm 1, as an encoder might have it.
@@ -71,47 +71,29 @@ def copying_inputs(options: ActivationOptions, features: int) -> Tensor:
 
 
 def load_core(options: ActivationOptions) -> Core:
-    """The core to look at, with its weights.
-
-    Args:
-        options: Which one.
-
-    Raises:
-        ExperimentError: the weights cannot be read or are another core's.
-        ValueError: wrong options of the core.
-    """
+    """Load the core and its weights."""
     path = typed_path(options.weights)
     if options.weights and path.is_dir():
         return _from_checkpoint(options.weights)
     torch.manual_seed(options.seed)
     core = make_core(options.input_size or options.symbols + 2, options.core, "--options.core")
     if options.weights:
-        try:
+        with one_line(f"--options.weights: {path}: no weights of this core"):
             core.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as error:  # a broken file raises anything
-            raise ExperimentError(
-                f"--options.weights: {path}: no weights of this core: {reason(error)}"
-            ) from None
     return core
 
 
 def _from_checkpoint(path: str) -> Core:
-    from engram.train.runs import checkpoints
-    from engram.train.runs.best import best_checkpoint
+    from engram.train.evaluation import load_agent  # here, because it imports Ray
 
-    module = checkpoints.load_module(best_checkpoint(path))
-    core = getattr(module, "core", None)
+    core = getattr(load_agent(path).module, "core", None)
     if not isinstance(core, Core):
         raise ExperimentError(f"--options.weights: {path}: its module has no core")
     return core.cpu().eval()
 
 
 def draw(options: ActivationOptions) -> Figure:
-    """Draw a row for every RIM, black where it is active.
-
-    Args:
-        options: Core and task.
-    """
+    """Draw a row for every RIM, black where it is active."""
     core = load_core(options)
     inputs = copying_inputs(options, core.input_size)
     with torch.no_grad():

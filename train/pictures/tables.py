@@ -1,19 +1,10 @@
 """Tables in Markdown."""
 
-
-def heading(*cells: str) -> tuple[str, str]:
-    """The first two lines of a table.
-
-    Args:
-        cells: Names of the columns.
-    """
-    return row(*cells), "|---" * len(cells) + "|"
+from collections.abc import Iterable, Iterator
 
 
-def row(*cells: str) -> str:
-    """A line of a table.
-
-    Args:
-        cells: One for each column.
-    """
-    return f"| {' | '.join(cells)} |"
+def table(heading: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
+    """Yield the lines of a table: the names of its columns, and rows with a cell for each."""
+    names = list(heading)
+    for cells in (names, None, *rows):
+        yield "|---" * len(names) + "|" if cells is None else f"| {' | '.join(cells)} |"

@@ -1,4 +1,4 @@
-"""What a network believes about a puzzle while it thinks: figure 10 of Thinking Deeply with Recurrence.
+"""Beliefs of a network about a puzzle while it thinks: figure 10 of Thinking Deeply with Recurrence.
 
 H rows (1 for a line of positions), W columns.
 """
@@ -6,6 +6,7 @@ H rows (1 for a line of positions), W columns.
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 import matplotlib as mpl
@@ -16,12 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from engram.memory.options import Options, integer
+from engram.memory.options import integer
 from engram.memory.thinking.predictions import predict
 from engram.train.console.errors import ExperimentError
 from engram.train.pictures.canvas import new_figure
-from engram.train.pictures.fields import mapping, text
-from engram.train.pictures.tables import heading, row
+from engram.train.pictures.fields import AgentOptions
+from engram.train.pictures.tables import table
 
 COLUMNS = 6
 """Panels in a row, at most."""
@@ -29,11 +30,9 @@ COLOURS = mpl.colormaps["YlGnBu"].with_extremes(bad="black")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ThoughtOptions(Options):
+class ThoughtOptions(AgentOptions):
     """Options of `thoughts`."""
 
-    checkpoint: str = text("", "a checkpoint, or a trial's or experiment's folder", needed=True)
-    env_config: dict[str, Any] = mapping({}, "settings merged over those of training")  # noqa: RUF009
     iterations: int | None = integer(
         None, "the last to show; none: as many as in evaluation", unit="iterations", high=100_000
     )
@@ -41,7 +40,7 @@ class ThoughtOptions(Options):
 
 
 class Belief(NamedTuple):
-    """What is believed after some iterations.
+    """The belief of a network after some iterations.
 
     Attributes:
         probability: (H, W), of class 1.
@@ -52,19 +51,19 @@ class Belief(NamedTuple):
     right: float
 
     def __str__(self) -> str:
-        """How much is right; rounded down, so that an answer is not called right before it is."""
+        """Return how much is right, rounded down, so that an answer is not called right before it is."""
         return "solved" if self.right == 1 else f"{math.floor(1000 * self.right) / 10:.1f}% right"
 
 
 @dataclasses.dataclass(frozen=True)
 class Thoughts:
-    """One puzzle, and what is believed about it.
+    """One puzzle, and the beliefs about it.
 
     Attributes:
         problem: (h, w, 3) uint8, the puzzle as its environment shows it.
         target: (H, W), the right answer.
         mask: (H, W) bool, the positions that count.
-        beliefs: After so many iterations.
+        beliefs: By the number of iterations.
     """
 
     problem: NDArray[np.uint8]
@@ -73,7 +72,7 @@ class Thoughts:
     beliefs: dict[int, Belief]
 
     def rows(self) -> Iterator[Sequence[object]]:
-        """Lines of a CSV file: the heading, and one for each iteration and position."""
+        """Yield lines of a CSV file: the heading, and one for each iteration and position."""
         yield ("iterations", "row", "column", "counts", "target", "probability")
         for iterations, belief in self.beliefs.items():
             for place, probability in np.ndenumerate(belief.probability):
@@ -81,44 +80,36 @@ class Thoughts:
                 yield iterations, *place, counts, target, float(probability)
 
     def text(self) -> str:
-        """How much of the answer is right after so many iterations."""
-        lines = heading("iterations", "answer")
-        return "\n".join([*lines, *(row(f"{number:,}", str(each)) for number, each in self.shown())])
+        """Return how much of the answer is right after each number of iterations, a table in Markdown."""
+        rows = [(f"{number:,}", str(each)) for number, each in self.shown()]
+        return "\n".join(table(("iterations", "answer"), rows))
 
     def shown(self) -> list[tuple[int, Belief]]:
-        """The beliefs in their order."""
+        """Return the beliefs in their order."""
         return sorted(self.beliefs.items())
 
     def that_count(self, values: NDArray[Any]) -> Any:
-        """Values (H, W), or rows (R, W) about a line, without those at positions that do not count."""
+        """Mask values (H, W), or rows (R, W) about a line, at positions that do not count."""
         return np.ma.masked_array(values, np.broadcast_to(~self.mask, values.shape))
 
 
 def think(options: ThoughtOptions) -> Thoughts:
-    """Let a trained network think about one puzzle.
+    """Let a trained network think about one puzzle."""
+    from engram.train.evaluation import load_agent  # here, because they import Ray
+    from engram.train.thinking.puzzles import batches, make_puzzles
 
-    Args:
-        options: Which ones, and for how long.
-
-    Raises:
-        ExperimentError: No checkpoint, one that does not think or that answers by one label.
-    """
-    from engram.train.evaluation.subject import find_subject  # here, because they import Ray
-    from engram.train.thinking.questions import Questions
-
-    subject = find_subject(options.checkpoint, options.env_config)
-    rendered = {**subject.env_config, "render_mode": "rgb_array"}
-    with Questions(subject.module, subject.env, rendered, lanes=1) as questions:
-        module = questions.module
-        problems, targets, masks = next(questions.batches(1, options.seed))
-        pictures: Any = questions.env.render()
+    agent = load_agent(options.checkpoint, {**options.env_config, "render_mode": "rgb_array"})
+    module = agent.module
+    with closing(make_puzzles(agent, 1)) as envs:
+        problems, targets, masks = next(batches(envs, 1, options.seed))
+        pictures: Any = envs.render()
         numbers = powers_of_two(options.iterations or module.test_steps)
         with torch.inference_mode():
             thoughts = enumerate(module.thinker.thoughts(problems, numbers[-1]), start=1)
             logits = {number: module.thinker.answer(each) for number, each in thoughts if number in numbers}
     sizes = logits[1].shape[2:]
     if not sizes:
-        raise ExperimentError(f"--options.checkpoint: {subject.env} is answered by a label, not by position")
+        raise ExperimentError(f"--options.checkpoint: {agent.env_id} is answered by a label, not by position")
     grid = (1, *sizes)[-2:]
     beliefs = {}
     for number, each in logits.items():
@@ -129,20 +120,12 @@ def think(options: ThoughtOptions) -> Thoughts:
 
 
 def powers_of_two(last: int) -> list[int]:
-    """1, 2, 4, 8, ... and the last.
-
-    Args:
-        last: At least 1.
-    """
+    """Return 1, 2, 4, 8, ... and the last, which is at least 1."""
     return [*(2**power for power in range(last.bit_length()) if 2**power < last), last]
 
 
 def draw(found: Thoughts) -> Figure:
-    """Draw the puzzle, its answer and the beliefs: a panel each or, for a line of positions, a row each.
-
-    Args:
-        found: What is believed.
-    """
+    """Draw the puzzle, its answer and the beliefs: a panel each or, for a line of positions, a row each."""
     return _draw_line(found) if len(found.target) == 1 else _draw_panels(found)
 
 

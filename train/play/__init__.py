@@ -1,5 +1,1 @@
-"""`rllib play`: an environment in a terminal, played by hand."""
-
-from engram.train.play.command import Request, play
-
-__all__ = ["Request", "play"]
+"""An environment in a terminal, played by hand: the session, the keys, the screen."""

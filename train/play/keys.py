@@ -1,4 +1,4 @@
-"""What each key does. Keys are named as `curses.window.getkey` names them."""
+"""Keys and their effects. They are named as `curses.window.getkey` names them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ _MOVES = {
 
 
 class Keyboard:
-    """Turns keys into what they do to a session.
+    """Applies keys to a session.
 
     Args:
         session: Whose environment is played; it passes `has_keys`.
@@ -71,11 +71,7 @@ class Keyboard:
 
 
 def has_keys(space: Space[Any]) -> bool:
-    """Whether one digit can name each action.
-
-    Args:
-        space: Of the actions.
-    """
+    """Return whether one digit can name each action of a space."""
     return isinstance(space, Discrete) and set(_numbers(space)) <= set(range(10))
 
 

@@ -74,5 +74,5 @@ class Session:
 
     @property
     def hidden(self) -> Mapping[str, Any]:
-        """What the game has drawn for this episode and does not show; empty for other environments."""
+        """Hidden choices of the game in this episode; empty for other environments."""
         return self.game.hidden_choices if self.game else {}

@@ -1,4 +1,4 @@
-"""What there is to see: lines of coloured text, without a screen."""
+"""The view of a session: lines of coloured text, without a screen."""
 
 import re
 import textwrap
@@ -40,7 +40,7 @@ Line = list[Span]
 
 
 def screen(keyboard: Keyboard, title: str, width: int) -> list[Line]:
-    """All lines: the picture, and below it how the episode stands.
+    """Return all lines: the picture, and below it the state of the episode.
 
     Args:
         keyboard: With the session.
@@ -87,11 +87,7 @@ def _report(keyboard: Keyboard, title: str) -> Iterator[str]:
 
 
 def facts(mapping: Mapping[str, Any]) -> str:
-    """Names and values in one line; long arrays are left out.
-
-    Args:
-        mapping: An info dict, or hidden choices.
-    """
+    """Write the names and values of an info dict in one line; long arrays are left out."""
     short = {name: value for name, value in mapping.items() if np.size(value) <= _LONGEST_LIST}
     return ", ".join(f"{name} {_brief(value)}" for name, value in short.items()) or "-"
 
@@ -107,11 +103,9 @@ def _brief(value: Any) -> str:
 
 @cache
 def nearest(colour: Rgb, count: int) -> int:
-    """The number of the terminal colour that is most like `colour`.
+    """Find the number of the terminal colour that is nearest to an RGB colour.
 
-    Args:
-        colour: RGB, 0 to 255.
-        count: Colours of the terminal: 256 or more mean xterm's; with fewer, the first 8 are used.
+    Of `count` colours, 256 or more mean xterm's; with fewer, the first 8 are used.
     """
     first, palette = (_CUBE_FROM, _xterm()) if count >= _XTERM else (0, _corners())
     return first + int(((palette - np.array(colour)) ** 2).sum(axis=1).argmin())

@@ -53,21 +53,23 @@ def find(config: Any, place: Path) -> Any:
     return config
 
 
-def short_keys(places: Iterable[Path]) -> dict[Path, str]:
+def short_keys(places: Iterable[Path], separator: str = ".") -> dict[Path, str]:
     """A name for each place: its last key, with as many keys before it as tell it from the others.
 
     Args:
-        places: Keys down to settings.
+        places: Keys down to settings, or the parts of paths.
+        separator: Stands between keys.
     """
     places = list(places)
-    return {place: next(_suffixes(place, [other for other in places if other != place])) for place in places}
+    others = {place: [other for other in places if other != place] for place in places}
+    return {place: separator.join(next(_suffixes(place, others[place]))) for place in places}
 
 
-def _suffixes(place: Path, others: list[Path]) -> Iterator[str]:
+def _suffixes(place: Path, others: list[Path]) -> Iterator[Path]:
     for count in range(1, len(place)):
         if all(other[-count:] != place[-count:] for other in others):
-            yield ".".join(place[-count:])
-    yield ".".join(place)
+            yield place[-count:]
+    yield place
 
 
 def label(settings: Mapping[Path, Any], keys: Mapping[Path, str]) -> list[str]:

@@ -1,10 +1,12 @@
 """What runs of `rllib train` have left on disk: their trials, with settings and reports."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from ray.tune.utils.util import flatten_dict
 
 from engram.train.console.errors import ExperimentError, last_words
 from engram.train.console.files import mapping_at, parse_json, read_bytes, read_json, subfolders
@@ -86,6 +88,21 @@ def read_trials(folder: Path) -> list[Trial]:
             or f"{folder}: no trial of `rllib train` in it; expected the folder of an experiment or a trial"
         )
     return trials
+
+
+def differing_settings(trials: Sequence[Trial]) -> list[dict[str, Any]]:
+    """Return the settings by which trials of one experiment differ, but for the seed.
+
+    Args:
+        trials: Of one experiment.
+
+    Returns:
+        For each trial, dotted path -> value.
+    """
+    flat = [flatten_dict(trial.config, delimiter=".") for trial in trials]
+    paths = dict.fromkeys(path for settings in flat for path in settings if path != "seed")
+    differing = [path for path in paths if any(each.get(path) != flat[0].get(path) for each in flat)]
+    return [{path: each[path] for path in differing if path in each} for each in flat]
 
 
 def _not_begun(folder: Path) -> str:

@@ -1,18 +1,22 @@
-"""`rllib results`: what runs came to, one line each: scores, when the best one was reached, what it took."""
+"""`rllib results`: scores of runs, a line for each trial, when the best was reached, and the time it took."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ray.tune.utils.util import flatten_dict
-from rich.table import Table
-
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import mapping_at, naming, typed_path
-from engram.train.console.screen import print_table
+from engram.train.console.screen import make_table, show
 from engram.train.runs.labels import label, short_keys
-from engram.train.runs.results import REPORTS, Trial, damaged_trials, env_steps, number_at, read_trials
+from engram.train.runs.results import (
+    REPORTS,
+    Trial,
+    damaged_trials,
+    differing_settings,
+    env_steps,
+    number_at,
+    read_trials,
+)
 
 TRAINING = "env_runners/episode_return_mean"
 VALIDATION = f"evaluation/{TRAINING}"
@@ -76,32 +80,20 @@ def show_results(folders: Sequence[str], as_json: bool) -> list[dict[str, Any]]:
         unread += [f"{trial.folder / REPORTS}: {trial.unread:,} lines" for trial in trials if trial.unread]
     if not scores:
         raise ExperimentError("; ".join(passed_over))
-    table = Table(*_COLUMNS, box=None, pad_edge=False)
-    for row in scores:
-        table.add_row(*_row(row))
-    print_table(table)
-    for row in scores:
-        if row.unfinished:
-            print(f"{row.experiment}/{row.trial}: {row.unfinished}")
-    for lines in unread:
-        print(f"cannot be read: {lines}")
-    for why in passed_over:
-        print(f"passed over: {why}")
     summary = [row._asdict() for row in scores]
-    if as_json:
-        print(json.dumps(summary))
+    show(
+        make_table(_COLUMNS, map(_row, scores)),
+        *(f"{row.experiment}/{row.trial}: {row.unfinished}" for row in scores if row.unfinished),
+        *(f"cannot be read: {lines}" for lines in unread),
+        *(f"passed over: {why}" for why in passed_over),
+        result=summary if as_json else None,
+    )
     return summary
 
 
 def _scores(trials: Sequence[Trial]) -> list[Score]:
     """The trials of one experiment in numbers."""
-    flat = [flatten_dict(trial.config, delimiter=".") for trial in trials]
-    paths = dict.fromkeys(path for settings in flat for path in settings if path != "seed")
-    differing = [path for path in paths if any(each.get(path) != flat[0].get(path) for each in flat)]
-    return [
-        score(trial, {path: settings[path] for path in differing if path in settings})
-        for trial, settings in zip(trials, flat, strict=True)
-    ]
+    return [score(*pair) for pair in zip(trials, differing_settings(trials), strict=True)]
 
 
 def score(trial: Trial, settings: Mapping[str, Any]) -> Score:

@@ -1,4 +1,4 @@
-"""How a network thinks: does it settle, does it recover, does the way there matter?
+"""Probes of a network that thinks: does it settle, does it recover, does it end alike from anywhere?
 
 B problems of a batch, P problems in all, T iterations.
 
@@ -7,7 +7,8 @@ Anil et al., Path Independent Equilibrium Models Can Better Exploit Test-Time Co
 alignment). The relative change is the residual by which solvers of equilibrium models stop.
 """
 
-from collections.abc import Callable, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -15,25 +16,25 @@ from torch import Tensor
 from torch.nn import functional
 
 from engram.memory.thinking import Thinker, exact, predict
-from engram.train.thinking.questions import Puzzles
+from engram.train.thinking.puzzles import Puzzles
 
 TINY = 1e-8
 """Keeps the change of a thought of zeros finite."""
 
 
 class Disturbed(NamedTuple):
-    """What a network goes on with: a thought, and the problems that it now sees and is asked about."""
+    """A thought that was disturbed, and the problems that the network sees from then on."""
 
     thought: Tensor
     puzzles: Puzzles
 
 
 Disturbance = Callable[[Tensor, Puzzles, torch.Generator], Disturbed]
-"""What is done to a batch's thoughts or problems; it leaves what it is given as it is."""
+"""Disturbs the thoughts or the problems of a batch, without changing its arguments."""
 
 
 def swap(thought: Tensor, puzzles: Puzzles, generator: torch.Generator) -> Disturbed:
-    """Each problem gets the thought about the one before it.
+    """Give each problem the thought about the one before it.
 
     Raises:
         ValueError: There is one problem only.
@@ -44,7 +45,7 @@ def swap(thought: Tensor, puzzles: Puzzles, generator: torch.Generator) -> Distu
 
 
 def make_noise(strength: float) -> Disturbance:
-    """Adds white noise to a thought.
+    """Make a disturbance that adds white noise to a thought.
 
     Args:
         strength: Standard deviation of the noise, 1 being the root mean square of the problem's thought.
@@ -57,7 +58,7 @@ def make_noise(strength: float) -> Disturbance:
 
 
 def flip(thought: Tensor, puzzles: Puzzles, generator: torch.Generator) -> Disturbed:
-    """One bit of each problem changes for good, and with it the prefix sums from there on; (B, 1, N) only."""
+    """Flip one bit of each problem for good, and with it the prefix sums from there on; (B, 1, N) only."""
     problems, targets, masks = puzzles
     count, length = targets.shape
     places = torch.randint(length, (count, 1), generator=generator)
@@ -68,18 +69,18 @@ def flip(thought: Tensor, puzzles: Puzzles, generator: torch.Generator) -> Distu
 
 
 def white_noise(like: Tensor, generator: torch.Generator) -> Tensor:
-    """Normal numbers with the root mean square that each problem's thought has, (B, F, *S) as `like`."""
+    """Draw normal numbers with the root mean square of each problem's thought, (B, F, *S) as `like`."""
     size = like.square().flatten(1).mean(1).sqrt().reshape(-1, *[1] * (like.ndim - 1))
     return size * torch.randn(like.shape, generator=generator, dtype=like.dtype)
 
 
 class Recovery(NamedTuple):
-    """Answers after a disturbance; counted are the problems that were solved before it.
+    """Answers after a disturbance, of the problems that were solved before it.
 
     Attributes:
-        solved_before: How many these are.
-        right: (T + 1,) share of these that is right after 0, ..., T more iterations.
-        iterations: More iterations until the answer is right for good, for each that is so within T.
+        solved_before: Number of these problems.
+        right: (T + 1,) share of them that is right after 0, ..., T more iterations.
+        iterations: Iterations until the answer is right for good, of each that gets there within T.
     """
 
     solved_before: int
@@ -93,7 +94,7 @@ class Recovery(NamedTuple):
 
 
 class Alignment(NamedTuple):
-    """Where the network ends if it starts from another thought.
+    """The end of thinking from another start.
 
     Attributes:
         cosine: Asymptotic alignment: mean over problems of the cosine similarity of the two last thoughts.
@@ -105,10 +106,10 @@ class Alignment(NamedTuple):
 
 
 class Probes(NamedTuple):
-    """What `probe` found out.
+    """Results of all probes.
 
     Attributes:
-        problems: How many there were.
+        problems: Number of problems.
         iterations: T.
         accuracy: Share solved after T iterations from the usual start.
         changes: (T,) mean over problems of |h_t - h_(t-1)| / |h_t|, h_t being the thought after iteration t.
@@ -131,96 +132,66 @@ STARTS: dict[str, Disturbance] = {
 """Thoughts to start from, made from the last ones."""
 
 
-class Prober:
-    """Adds up, batch after batch, what the probes find.
+@torch.inference_mode()
+def probe(
+    thinker: Thinker,
+    batches: Iterable[Puzzles],
+    iterations: int,
+    disturbances: Mapping[str, Disturbance],
+    *,
+    top: int | None = None,
+    seed: int = 0,
+) -> Probes:
+    """Think about batches of problems, disturb the thoughts, and start from other ones.
 
     Each batch is thought about for T iterations, disturbed, and thought about for T more; then T iterations
     again from each of the other starts.
 
-    Attributes:
+    Args:
         thinker: The network.
+        batches: At least one.
         iterations: T.
+        disturbances: By name.
+        top: How logits become answers, see `predict`.
+        seed: Of the noise and of the places.
+
+    Raises:
+        ValueError: The network has fewer than 2 T iterations, or a batch is too small for a probe.
     """
+    generator = torch.Generator().manual_seed(seed)
+    seen: dict[tuple[str, str], list[Tensor]] = defaultdict(list)
 
-    def __init__(
-        self,
-        thinker: Thinker,
-        iterations: int,
-        disturbances: Mapping[str, Disturbance],
-        *,
-        top: int | None = None,
-        seed: int = 0,
-    ) -> None:
-        """Nothing is found yet.
+    def right(thought: Tensor, puzzles: Puzzles) -> Tensor:
+        answers = predict(thinker.answer(thought), puzzles.masks, top)
+        return exact(answers, puzzles.targets, puzzles.masks)
 
-        Args:
-            thinker: The network.
-            iterations: T.
-            disturbances: What to recover from, by name.
-            top: How logits become answers, see `predict`.
-            seed: Of the noise and of the places.
-        """
-        self.thinker = thinker
-        self.iterations = iterations
-        self.disturbances = dict(disturbances)
-        self.top = top
-        self._generator = torch.Generator().manual_seed(seed)
-        self._solved: list[Tensor] = []
-        self._changes: list[Tensor] = []
-        self._right: dict[str, list[Tensor]] = {name: [] for name in self.disturbances}
-        self._cosines: dict[str, list[Tensor]] = {name: [] for name in STARTS}
-        self._ends: dict[str, list[Tensor]] = {name: [] for name in STARTS}
-
-    @torch.inference_mode()
-    def add(self, puzzles: Puzzles) -> None:
-        """Probes one batch.
-
-        Raises:
-            ValueError: The network has fewer than 2 T iterations, or the batch is too small for a probe.
-        """
-        last, changes = state_changes(self.thinker, puzzles.problems, self.iterations)
-        self._changes.append(changes)
-        self._solved.append(self._right_now(last, puzzles))
-        for name, disturb in self.disturbances.items():
-            self._right[name].append(self._recover(disturb(last, puzzles, self._generator)))
+    for puzzles in batches:
+        last, changes = state_changes(thinker, puzzles.problems, iterations)
+        seen["changes", ""].append(changes)
+        seen["solved", ""].append(right(last, puzzles))
+        for name, disturb in disturbances.items():
+            thought, changed = disturb(last, puzzles, generator)
+            after = thinker.thoughts(changed.problems, iterations, thought, iterations)
+            seen["recovery", name].append(torch.stack([right(each, changed) for each in (thought, *after)]))
         for name, start in STARTS.items():
-            end = self._think_from(start(last, puzzles, self._generator).thought, puzzles)
-            self._cosines[name].append(functional.cosine_similarity(end.flatten(1), last.flatten(1)))
-            self._ends[name].append(self._right_now(end, puzzles))
-
-    def found(self) -> Probes:
-        """What was found in all batches so far."""
-        solved = torch.cat(self._solved)
-        return Probes(
-            len(solved),
-            self.iterations,
-            _mean(solved),
-            torch.cat(self._changes, 1).mean(1).tolist(),
-            {name: recovery(torch.cat(right, 1)[:, solved]) for name, right in self._right.items()},
-            {
-                name: Alignment(_mean(torch.cat(self._cosines[name])), _mean(torch.cat(self._ends[name])))
-                for name in STARTS
-            },
-        )
-
-    def _right_now(self, thought: Tensor, puzzles: Puzzles) -> Tensor:
-        logits = self.thinker.answer(thought)
-        return exact(predict(logits, puzzles.masks, self.top), puzzles.targets, puzzles.masks)
-
-    def _recover(self, disturbed: Disturbed) -> Tensor:
-        """Which are right after 0, ..., T more iterations: (T + 1, B)."""
-        thought, puzzles = disturbed
-        after = self.thinker.thoughts(puzzles.problems, self.iterations, thought, self.iterations)
-        return torch.stack([self._right_now(each, puzzles) for each in (thought, *after)])
-
-    def _think_from(self, thought: Tensor, puzzles: Puzzles) -> Tensor:
-        for after in self.thinker.thoughts(puzzles.problems, self.iterations, thought):
-            thought = after
-        return thought
+            begun = start(last, puzzles, generator).thought
+            end = deque(thinker.thoughts(puzzles.problems, iterations, begun), maxlen=1).pop()
+            seen["cosine", name].append(functional.cosine_similarity(end.flatten(1), last.flatten(1)))
+            seen["end", name].append(right(end, puzzles))
+    found = {key: torch.cat(parts, -1) for key, parts in seen.items()}
+    solved = found["solved", ""]
+    return Probes(
+        len(solved),
+        iterations,
+        _mean(solved),
+        found["changes", ""].mean(1).tolist(),
+        {name: recovery(found["recovery", name][:, solved]) for name in disturbances},
+        {name: Alignment(_mean(found["cosine", name]), _mean(found["end", name])) for name in STARTS},
+    )
 
 
 def state_changes(thinker: Thinker, problems: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
-    """Thinks, and measures how much each iteration changes.
+    """Think, and measure how much each iteration changes the thought.
 
     Args:
         thinker: The network.
@@ -239,7 +210,7 @@ def state_changes(thinker: Thinker, problems: Tensor, iterations: int) -> tuple[
 
 
 def recovery(right: Tensor) -> Recovery:
-    """Sums up answers after a disturbance.
+    """Sum up answers after a disturbance.
 
     Args:
         right: (T + 1, P) bool, which of P problems are right after 0, ..., T more iterations.

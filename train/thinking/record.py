@@ -1,17 +1,22 @@
-"""What `rllib evaluate --thinking-steps N --out FILE` writes and others read."""
+"""Evaluations on disk, as `rllib evaluate --thinking-steps N --out FILE` writes them."""
 
 import dataclasses
-import json
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, StrictBool, TypeAdapter, ValidationError
 
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import naming, read_json, typed_path
+from engram.train.console.screen import write_json
+
+Share = Annotated[float, Field(ge=0, le=1, strict=True)]
+Count = Annotated[int, Field(ge=0, strict=True)]
 
 WRITER = "rllib evaluate --thinking-steps N --out FILE"
 
 
 class Curve(NamedTuple):
-    """What an exit rule comes to.
+    """Accuracy and exits under one exit rule.
 
     Attributes:
         accuracy: Share of problems solved within a budget of 1, ..., T iterations.
@@ -20,13 +25,13 @@ class Curve(NamedTuple):
         drop_after_best: How far the accuracy falls below that afterwards: overthinking.
     """
 
-    accuracy: list[float]
-    exits: list[int]
-    steps_to_best: int
-    drop_after_best: float
+    accuracy: Annotated[list[Share], Field(min_length=1)]
+    exits: list[Count]
+    steps_to_best: Count
+    drop_after_best: Share
 
     def exit_after(self, share: float) -> int:
-        """Iterations within which this share of the problems, or more, was answered."""
+        """Return the iterations within which at least this share of the problems was answered."""
         wanted, answered = share * sum(self.exits), 0
         for iteration, count in enumerate(self.exits, start=1):
             answered += count
@@ -37,59 +42,42 @@ class Curve(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """A network, what it was asked, and how it did.
+    """The puzzles of one environment that a network solved by thinking in iterations.
 
     Attributes:
-        checkpoint: The network.
+        checkpoint: Where the network was loaded from.
         env: The environment's id.
         env_config: Its settings.
         seed: Its seed.
-        curves: Exit rule to what it comes to.
+        curves: By exit rule.
         solved: Which problems are solved after T iterations, in the order in which they were drawn.
     """
 
     checkpoint: str
     env: str
     env_config: dict[str, Any]
-    seed: int
-    curves: dict[str, Curve]
-    solved: list[bool]
+    seed: Count
+    curves: Annotated[dict[str, Curve], Field(min_length=1)]
+    solved: Annotated[list[StrictBool], Field(min_length=1)]
 
     @property
     def steps(self) -> int:
         """Iterations that were run, T."""
         return len(next(iter(self.curves.values())).accuracy)
 
-    def write(self, path: str) -> None:
-        """Writes all of it.
+    @property
+    def accuracy(self) -> float:
+        """Share of problems solved after T iterations."""
+        return sum(self.solved) / len(self.solved)
 
-        Args:
-            path: Where to.
-
-        Raises:
-            ExperimentError: It cannot be written.
-        """
+    def write(self, path: str) -> str:
+        """Write all of it; arguments and the like as in `write_json`."""
         curves = {rule: curve._asdict() for rule, curve in self.curves.items()}
-        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        write_json(path, values | {"curves": curves})
-
-
-def write_json(path: str, values: Any) -> None:
-    """Writes what `--out` asks for.
-
-    Args:
-        path: Where to.
-        values: Numbers, texts, lists and mappings of them.
-
-    Raises:
-        ExperimentError: It cannot be written.
-    """
-    with naming(f"--out: {path} cannot be written"):
-        typed_path(path).write_text(json.dumps(values), encoding="utf-8")
+        return write_json(path, vars(self) | {"curves": curves})
 
 
 def read_evaluation(path: str, option: str) -> Evaluation:
-    """Reads what `Evaluation.write` wrote.
+    """Read what `Evaluation.write` wrote.
 
     Args:
         path: The file.
@@ -101,32 +89,15 @@ def read_evaluation(path: str, option: str) -> Evaluation:
     with naming(f"{option}: {path}: cannot be read"):
         values = read_json(typed_path(path))
     try:
-        curves = {rule: Curve(**curve) for rule, curve in values["curves"].items()}
-        found = Evaluation(**{**values, "curves": curves})
-        whole = _is_whole(found)
-    except (KeyError, TypeError, AttributeError):
-        whole = False
-    if not whole:
-        raise ExperimentError(f"{option}: {path}: expected what `{WRITER}` writes")
+        found = TypeAdapter(Evaluation).validate_python(values)
+    except ValidationError:
+        raise ExperimentError(f"{option}: {path}: expected what `{WRITER}` writes") from None
+    if len({len(column) for curve in found.curves.values() for column in curve[:2]}) != 1:
+        raise ExperimentError(f"{option}: {path}: expected curves of one length")
     return found
 
 
-def _is_whole(found: Evaluation) -> bool:
-    """Whether everything is of its kind, curves are equally long and shares are shares."""
-    curves = found.curves.values()
-    lengths = {len(column) for curve in curves for column in (curve.accuracy, curve.exits)}
-    shares = [share for curve in curves for share in (*curve.accuracy, curve.drop_after_best)]
-    counts = [count for curve in curves for count in (*curve.exits, curve.steps_to_best)]
-    return (
-        len(lengths) == 1
-        and 0 not in lengths
-        and all(isinstance(share, int | float) and 0 <= share <= 1 for share in shares)
-        and all(isinstance(count, int) and count >= 0 for count in counts)
-        and isinstance(found.checkpoint, str)
-        and isinstance(found.env, str)
-        and isinstance(found.env_config, dict)
-        and isinstance(found.seed, int)
-        and isinstance(found.solved, list)
-        and len(found.solved) > 0
-        and all(isinstance(each, bool) for each in found.solved)
-    )
+def budgets(last: int) -> list[int]:
+    """Return the iterations that a table shows: 1, 2, 5, 10, 20, 50, ... and the last, at least 1."""
+    rounds = [digit * 10**power for power in range(len(str(last))) for digit in (1, 2, 5)]
+    return [*(number for number in rounds if number < last), last]

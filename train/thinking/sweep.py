@@ -3,9 +3,8 @@
 B problems of a batch, T the budget: iterations that are run.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import torch
 
@@ -14,58 +13,39 @@ from engram.memory.thinking.exit_sweep import ExitSweep, drop_after_best, steps_
 from engram.memory.thinking.exits import EXIT_RULES, make_exit_rule
 from engram.memory.thinking.predictions import exact, predict
 from engram.train.console.errors import unknown
-from engram.train.thinking.questions import MAX_LANES, Puzzles, Questions
-from engram.train.thinking.record import Curve
+from engram.train.evaluation import TrainedAgent
+from engram.train.thinking.puzzles import Puzzles, batches, make_puzzles
+from engram.train.thinking.record import Curve, Evaluation
 
 
-@dataclass(frozen=True)
-class Thinking:
-    """What `think` found out.
-
-    Attributes:
-        problems: How many problems there were.
-        curves: Rule to what it comes to.
-        solved: Which problems are solved after T iterations, in the order in which they were drawn.
-    """
-
-    problems: int
-    curves: dict[str, Curve]
-    solved: list[bool]
-
-
-def think(
-    module: ThinkingModule,
-    env_id: str,
-    env_config: Mapping[str, Any],
-    *,
-    problems: int,
-    budget: int,
-    rules: Sequence[str],
-    seed: int,
-) -> Thinking:
-    """Thinks `budget` iterations about each problem and asks the exit rules after each.
+def think(agent: TrainedAgent, *, problems: int, budget: int, rules: Sequence[str], seed: int) -> Evaluation:
+    """Think `budget` iterations about each problem, and ask the exit rules after each iteration.
 
     Args:
-        module: A network that thinks.
-        env_id: An environment of one-step puzzles.
-        env_config: Its settings; the size may differ from that of training.
-        problems: How many.
+        agent: A network that thinks in iterations, and an environment of one-step puzzles; their size may
+            differ from that of training.
+        problems: Number of problems.
         budget: Iterations, T.
         rules: Names in `EXIT_RULES`.
         seed: Of the environment.
 
     Raises:
-        ExperimentError: An unknown rule, a module that does not think, a network made for one size.
+        ExperimentError: An unknown rule, or see `make_puzzles` and `batches`.
+        ValueError: See `make_puzzles`.
     """
     for name in rules:
         if name not in EXIT_RULES:
             raise unknown("--exit-rule", name, EXIT_RULES)
-    with Questions(module, env_id, env_config, min(problems, MAX_LANES)) as questions:
-        return _sweep(module, questions.batches(problems, seed), budget, rules)
+    with closing(make_puzzles(agent, problems)) as envs:
+        curves, solved = _sweep(agent.module, batches(envs, problems, seed), budget, rules)
+    return Evaluation(**agent.record(), seed=seed, curves=curves, solved=solved)
 
 
 @torch.inference_mode()
-def _sweep(module: ThinkingModule, batches: Iterator[Puzzles], budget: int, rules: Sequence[str]) -> Thinking:
+def _sweep(
+    module: ThinkingModule, puzzles: Iterator[Puzzles], budget: int, rules: Sequence[str]
+) -> tuple[dict[str, Curve], list[bool]]:
+    """A curve for each rule, and which problems are solved after T iterations."""
     trained = {"n_plus_k": {"trained": min(module.thinking_steps, budget)}}
     sweep = ExitSweep(
         {name: make_exit_rule({"type": name, **trained.get(name, {})}) for name in rules},
@@ -73,13 +53,13 @@ def _sweep(module: ThinkingModule, batches: Iterator[Puzzles], budget: int, rule
         module.readout.top,
     )
     solved: list[bool] = []
-    for problems, targets, masks in batches:
+    for problems, targets, masks in puzzles:
         sweep.start(targets, masks)
         for thought in module.thinker.thoughts(problems, budget):
             logits = module.thinker.answer(thought)
             sweep.observe(logits)
         solved += exact(predict(logits, masks, module.readout.top), targets, masks).tolist()
-    return Thinking(sweep.problems, {name: _curve(sweep, name) for name in rules}, solved)
+    return {name: _curve(sweep, name) for name in rules}, solved
 
 
 def _curve(sweep: ExitSweep, name: str) -> Curve:
