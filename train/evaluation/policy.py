@@ -15,7 +15,7 @@ from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
 
 from engram.agents.models.actions import actions_in, counted_from_zero
-from engram.train.plans.build import is_columnar
+from engram.train.plans.network import speaks_columns
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -128,7 +128,7 @@ def make_policy(module: Any, lanes: int, greedy: bool) -> Policy:
         lanes: B.
         greedy: The likeliest action; else drawn.
     """
-    kind = ColumnPolicy if is_columnar(module) else StockPolicy
+    kind = ColumnPolicy if speaks_columns(module) else StockPolicy
     return kind(module, lanes, greedy)
 
 

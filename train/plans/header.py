@@ -6,6 +6,7 @@ from rich.console import Console
 
 from engram.train.experiments.search import split_env
 from engram.train.plans import build, forecast
+from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
 from engram.train.plans.plan import Plan
 
 MANY_SEEDS = 20  # more are not written out
@@ -106,7 +107,7 @@ def print_header(plan: Plan, console: Console) -> None:
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)
     remarks = [("notice", remark) for remark in (*plan.env.remarks, *plan.module.remarks)]
-    _, slow = build.precision(plan.config) or (None, None)
+    _, slow = precision(plan.config) or (None, None)
     for kind, said in (
         ("warning", warning(plan)),
         ("warning", lost_values(plan)),
@@ -132,13 +133,13 @@ def _space(space: Any) -> str:
     return f"Box{space.shape} {space.dtype}, {low.min():g} to {high.max():g}"
 
 
-def _core(module: build.ModuleFacts) -> str:
+def _core(module: ModuleFacts) -> str:
     if module.core_parameters is None:
         return f"{module.core}, {module.parameters:,} parameters"
     return f"{module.core}, {module.core_parameters:,} parameters of {module.parameters:,} in all"
 
 
-def _thinking(facts: build.ThinkingFacts | None) -> list[tuple[str, str]]:
+def _thinking(facts: ThinkingFacts | None) -> list[tuple[str, str]]:
     if facts is None:
         return []
     steps = f"{facts.steps} iterations in training, {facts.test_steps} in tests"
@@ -148,7 +149,7 @@ def _thinking(facts: build.ThinkingFacts | None) -> list[tuple[str, str]]:
 
 
 def _precision(config: Any) -> list[tuple[str, str]]:
-    asked = build.precision(config)
+    asked = precision(config)
     return [] if asked is None else [("precision", asked[0])]
 
 

@@ -2,10 +2,10 @@
 
 import os
 import re
-import tempfile
 from pathlib import Path
 
 from engram.train.console.errors import ExperimentError, reason
+from engram.train.console.files import check_folder
 
 DEFAULT = "~/ray_results"  # Ray's own
 
@@ -29,20 +29,22 @@ def resolve(written: str | None) -> str:
     return path.rstrip("/") if is_uri(path) else os.path.abspath(os.path.expanduser(path))
 
 
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that could not be made or written to; makes nothing.
+def check_writable(written: str | None, name: str) -> None:
+    """Refuse a folder that could not be made or written to; makes nothing, and asks no store.
 
     Args:
-        folder: An absolute path; need not exist.
+        written: `storage_path` as the user wrote it.
+        name: The experiment's name, its folder in there.
 
     Raises:
         ExperimentError: why not.
     """
+    if is_uri(storage := resolve(written)):
+        return
+    folder = Path(storage, name)
     try:
         str(folder).encode()  # Ray's file systems take no other names
-        nearest = next(path for path in (folder, *folder.parents) if _exists(path))
-        with tempfile.TemporaryFile(dir=nearest):  # asks the file system itself: root may write, /proc not
-            pass
+        check_folder(next(path for path in (folder, *folder.parents) if _exists(path)))
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else reason(error)
         raise ExperimentError(f"storage_path: {folder} cannot be written to: {said}") from None
