@@ -8,10 +8,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engram.train.console.errors import Errors, ExperimentError, unknown_key
-from engram.train.experiments import metrics, renames, swap
+from engram.train.experiments import metrics, older, swap
 from engram.train.experiments.loading import quotes_hint
 from engram.train.experiments.search import split_env
-from engram.train.experiments.todays import mapping, name_score, todays_config, todays_section, without_gone
+from engram.train.experiments.todays import (
+    mapping,
+    name_score,
+    new_name,
+    rename,
+    todays_config,
+    todays_section,
+    without_gone,
+)
 
 
 def _whole(value: Any) -> Any:
@@ -137,8 +145,8 @@ def _read_one(
     config, swapped = swap.fitted(config, former, fixed)
     with errors.kept():
         _add_seeds(config, overrides.seeds)
-    stop, old_stop = renames.rename(mapping(section, "stop", name, errors), renames.METRICS, "stop", errors)
-    asked, old_asked = renames.rename(dict(overrides.stop), renames.METRICS, "--stop", errors)
+    stop, old_stop = rename(mapping(section, "stop", name, errors), older.METRICS, "stop", errors)
+    asked, old_asked = rename(dict(overrides.stop), older.METRICS, "--stop", errors)
     section |= {"name": name, "config": config, "checkpoint_config": checkpoint}
     section["stop"] = _checked_stop(stop | asked, str(section.get("run")), errors)
     if renamed := [*old, *old_stop, *old_asked]:
@@ -195,13 +203,14 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
         ExperimentError: the path does not start in an experiment, or runs through what is no mapping.
     """
     first, *rest = path.split(".")
-    if first not in KEYS and first not in renames.EXPERIMENT:
+    above = new_name(older.EXPERIMENT, first).split(".")
+    if above[0] not in KEYS:
         raise ExperimentError(
             f"--set {path}: unknown {first!r}; did you mean 'config.{path}'? known: {', '.join(KEYS)}"
         )
     if first == "config" and rest:
-        rest[0] = renames.CONFIG.get(rest[0], rest[0])
-    keys = [*renames.EXPERIMENT.get(first, first).split("."), *rest]
+        rest[0] = new_name(older.CONFIG, rest[0])
+    keys = [*above, *rest]
     here = section
     for depth, key in enumerate(keys[:-1]):
         inner = here.get(key)

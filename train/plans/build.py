@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 from engram.train.console.errors import Errors, ExperimentError, reason, unknown, unknown_key
 from engram.train.environments.facts import EnvFacts, Form, with_autoreset
 from engram.train.environments.guard import alarm
-from engram.train.experiments import gone
+from engram.train.experiments import older
 from engram.train.experiments.search import Domain, Path, put
 from engram.train.plans import effects, settings
 from engram.train.plans.models import complaints
@@ -44,8 +44,8 @@ def _check_run(run: str) -> None:
             f"run: {run} learns from recorded data, which an experiment file has no key for; "
             f"known: {', '.join(sorted(algorithms()))}"
         )
-    if run in gone.ALGORITHMS:
-        nearest = " or ".join(gone.ALGORITHMS[run])
+    if run in older.ALGORITHMS:
+        nearest = " or ".join(older.ALGORITHMS[run])
         raise ExperimentError(f"run: RLlib has no {run} any more; nearest: {nearest}")
     raise unknown("run", run, algorithms())
 
@@ -163,7 +163,7 @@ def check_settings(run: str, values: Mapping[str, Any], fresh: dict[str, Any] | 
 def _nearest(run: str) -> str | None:
     """An algorithm with these settings: the one of that name, or what took the place of one that is gone."""
     known = algorithms()
-    return next((name for name in (run, *gone.ALGORITHMS.get(run, ())) if name in known), None)
+    return next((name for name in (run, *older.ALGORITHMS.get(run, ())) if name in known), None)
 
 
 def _without_model(run: str, model: Any, errors: Errors) -> Any:
