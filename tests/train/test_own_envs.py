@@ -16,9 +16,8 @@ from engram.train.environments.facts import (
     make_batched,
     make_rendered,
     probe,
-    qualified,
-    short_name,
 )
+from engram.train.environments.ids import qualified, short_name
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.plans import build, header
 from engram.train.runs.checkpoints import source

@@ -80,35 +80,39 @@ def fitted(
     return fit, list(dict.fromkeys(notices))
 
 
+Alternatives = tuple[str, list[Any]]
+"""The kind of a search space, empty where there is none, and what it is over."""
+
+
+def _fit_each(
+    written: Any, alternatives: Alternatives, fit: Callable[[Any], tuple[Any, list[str]]]
+) -> tuple[Any, list[str]]:
+    """The alternatives in place of what was written, each fitted; as written where nothing is dropped."""
+    space, each = alternatives
+    fits = [fit(one) for one in each]
+    notices = [text for _, said in fits for text in said]
+    if not notices:
+        return written, []
+    return ({space: [one for one, _ in fits]} if space else fits[0][0]), notices
+
+
 def _fit_model(model: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
     if not isinstance(model, dict):
         return model, []
-    space, models = _listed(model)
-    if space:
-        fits = [_fit_model(each, former, fixed) for each in models]
-        said = [text for _, texts in fits for text in texts]
-        return ({space: [each for each, _ in fits]} if said else model), said
+    if (listed := _listed(model))[0]:
+        return _fit_each(model, listed, lambda each: _fit_model(each, former, fixed))
     fit, notices = dict(model), []
     for name in ("core", "encoder"):
         if name in model:
             fit[name], said = _fit_section(name, model[name], former, fixed)
             notices += said
-    return _fit_kind(fit, notices)
-
-
-def _fit_kind(model: dict[str, Any], notices: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Drop what only recurrent cores, or only thinking ones, have beside them in `model:`."""
-    space, cores = _alternatives(model.get("core"))
-    fits = [_fit_beside(model | {"core": core}) for core in cores] if "core" in model else []
-    if not any(dropped for _, dropped in fits):
-        return model, notices
-    for fit, dropped in fits:
-        if dropped:
-            notices.append(f"model with core {fit['core']['type']}: drops {', '.join(dropped)}")
-    return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+    space, cores = _alternatives(fit["core"]) if "core" in fit else ("", [])
+    fit, said = _fit_each(fit, (space, [fit | {"core": core} for core in cores]), _fit_beside)
+    return fit, notices + said
 
 
 def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Drop what only recurrent cores, or only thinking ones, have beside them in `model:`."""
     from engram.agents.models.choice import thinks
     from engram.agents.models.recurrent import ModelConfig
     from engram.agents.models.thinking import ThinkingConfig
@@ -120,21 +124,17 @@ def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     dropped = [key for key in model if key in foreign and key not in known]
     if "encoder" in dropped and not _types(model["encoder"]):
         dropped.remove("encoder")  # left behind by nothing, as no encoder is without a type
-    return {key: value for key, value in model.items() if key not in dropped}, dropped
+    fit = {key: value for key, value in model.items() if key not in dropped}
+    return fit, [f"model with core {fit['core']['type']}: drops {', '.join(dropped)}"] if dropped else []
 
 
 def _fit_section(name: str, section: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
-    """A section, or a search space over sections or their types, and what is said about it."""
+    """A section, or a search space over sections or their types, fitted, and notices."""
     place, rows = SECTIONS[name]
     path = ".".join(place)
     swap = _Swap(name, rows(), former.get(name, ()), {key.removeprefix(f"{path}.") for key in fixed})
-    space, sections = _alternatives(section)
     swap.learn(_types(section))
-    fits = [swap.fit(each) for each in sections]
-    notices = [said for _, said in fits if said]
-    if not notices:
-        return section, []
-    return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+    return _fit_each(section, _alternatives(section), swap.fit)
 
 
 class _Swap:
@@ -157,17 +157,17 @@ class _Swap:
         """Take in classes of the user's own."""
         self.table |= {each: found for each in names if (found := _load(each, self.table)) is not None}
 
-    def fit(self, section: Any) -> tuple[Any, str]:
-        """A section without the keys of other types, and what is said about it."""
+    def fit(self, section: Any) -> tuple[Any, list[str]]:
+        """A section without the keys of other types, and a notice where it had any."""
         names = _types(section)
         if len(names) != 1 or names[0] not in self.table:
-            return section, ""
+            return section, []
         type_ = self.table[names[0]]
         owners = {each: _keys(self.table[each], section) for each in [*self.former, *self.table]}
         known, foreign = owners[names[0]], set().union(*owners.values())
         dropped = [key for key in section if key in foreign and key not in known and key != "type"]
         if not dropped and not any(each != names[0] for each in self.former):
-            return section, ""
+            return section, []
         fit = {key: value for key, value in section.items() if key not in dropped}
         parts = _owned(dropped, owners, len(self.former))
         givers = self.former or [each for each, keys in owners.items() if keys.intersection(dropped)]
@@ -176,7 +176,7 @@ class _Swap:
             parts.append(f"{key} {json.dumps(fit.pop(key), default=str)} ({why})")
         kept = [f"{key} {json.dumps(value, default=str)}" for key, value in fit.items() if key in known]
         taken = f"takes {', '.join(kept)} (kept); " if kept else ""
-        return fit, f"{self.name} {names[0]}: {taken}drops {', '.join(parts)}" if parts else ""
+        return fit, [f"{self.name} {names[0]}: {taken}drops {', '.join(parts)}"] if parts else []
 
     def _refused(
         self, type_: type[Any], section: Mapping[str, Any], givers: Sequence[str]
@@ -206,7 +206,7 @@ def _complaint(type_: type[Any], section: Mapping[str, Any]) -> str:
     return ""
 
 
-def _alternatives(section: Any) -> tuple[str, list[Any]]:
+def _alternatives(section: Any) -> Alternatives:
     """The kind of a search space over sections, or over the types of one, and the sections it holds."""
     if not isinstance(section, dict):
         return "", [section]
@@ -217,7 +217,7 @@ def _alternatives(section: Any) -> tuple[str, list[Any]]:
     return space, [section | {"type": each} for each in types] if space else [section]
 
 
-def _listed(value: Any) -> tuple[str, list[Any]]:
+def _listed(value: Any) -> Alternatives:
     """The kind of a search space that lists its values, and these; empty where it is none."""
     kind = kind_of(value)
     listed = next(iter(value.values())) if kind in LISTS else None

@@ -11,7 +11,8 @@ from typing import Any
 from engram.train.console.errors import Errors, ExperimentError
 from engram.train.console.files import mapping_at
 from engram.train.console.screen import quiet
-from engram.train.environments.facts import EnvFacts, info_keys, probe, qualified, written
+from engram.train.environments.facts import EnvFacts, info_keys, probe
+from engram.train.environments.ids import qualified, written
 from engram.train.experiments import search
 from engram.train.experiments.experiment import Experiment
 from engram.train.plans import build, forecast, settings

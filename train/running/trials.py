@@ -12,7 +12,7 @@ from ray.tune import Callback, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
 
-from engram.train.environments.facts import short_name, written
+from engram.train.environments.ids import short_name, written
 from engram.train.experiments.search import Path as Place
 from engram.train.experiments.search import put
 from engram.train.plans.build import space_path
