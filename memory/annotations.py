@@ -31,10 +31,16 @@ def annotated_checks(section: type[Any]) -> dict[str, Callable[[Any], Any]]:
         hints = typing.get_type_hints(section)
     except Exception:  # names that only a type checker imports, or anything an annotation may raise
         hints = {}
-    return {field.name: _check(hints.get(field.name, Any)) for field in dataclasses.fields(section)}
+    return {field.name: annotated_check(hints.get(field.name, Any)) for field in dataclasses.fields(section)}
 
 
-def _check(hint: Any) -> Callable[[Any], Any]:
+def annotated_check(hint: Any) -> Callable[[Any], Any]:
+    """A check of one annotation's values; see `annotated_checks`.
+
+    Args:
+        hint: the annotation, no text.
+    """
+
     def check(value: Any) -> Any:
         try:
             return _convert(value, hint)

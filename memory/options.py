@@ -19,20 +19,24 @@ Check = Callable[[Any], Any]
 Section = TypeVar("Section")
 
 
-def unknown_message(path: str, name: object, known: Iterable[str]) -> str:
+def unknown_message(path: str, name: object, known: Iterable[str], limit: int | None = None) -> str:
     """Says that the value `name` at `path` is none of `known`, and which one is nearest.
+
+    Where there are more than `limit`, only the nearest are listed, and how many there are.
 
     Example: ``core.type: unknown 'lowpass'; did you mean 'low_pass'? known: ..., low_pass, ...``.
     """
-    return f"{path}: unknown {name!r}; {_known(name, known)}"
+    return f"{path}: unknown {name!r}; {_known(name, known, limit)}"
 
 
-def unknown_key_message(path: str, key: object, known: Iterable[str]) -> str:
+def unknown_key_message(path: str, key: object, known: Iterable[str], limit: int | None = None) -> str:
     """Says that the section at `path` has no such key, and which one is nearest.
+
+    Where there are more than `limit`, only the nearest are listed, and how many there are.
 
     Example: ``core.pols: unknown key; did you mean 'pools'? known: base, pools``.
     """
-    return f"{path}.{key}: unknown key; {_known(key, known)}"
+    return f"{path}.{key}: unknown key; {_known(key, known, limit)}"
 
 
 def check_keys(values: Iterable[str], known: Collection[str], path: str) -> None:
@@ -48,11 +52,18 @@ def check_keys(values: Iterable[str], known: Collection[str], path: str) -> None
             raise ValueError(unknown_key_message(path, key, known))
 
 
-def _known(name: object, known: Iterable[str]) -> str:
-    names = sorted(known)
+def _known(name: object, known: Iterable[str], limit: int | None) -> str:
+    names = sorted(set(known))
     nearest = difflib.get_close_matches(str(name), names, n=1)
     question = f"did you mean {nearest[0]!r}? " if nearest else ""
-    return f"{question}known: {', '.join(names)}"
+    if limit is None or len(names) <= limit:
+        return f"{question}known: {', '.join(names)}"
+    alike = difflib.get_close_matches(str(name), names, n=_SHOWN, cutoff=0.3)
+    shown = ", ".join(alike or names[:_SHOWN])
+    return f"{question}{'nearest' if alike else f'the first {_SHOWN}'} of {len(names)}: {shown}"
+
+
+_SHOWN = 8  # names, where there are too many to list
 
 
 def _option(default: Any, doc: str, unit: str, check: Check, kind: str, legal: str) -> Any:

@@ -182,13 +182,26 @@ def _is_infinite(value: Any) -> bool:
 
 
 def gradient_window(config: Any) -> int:
-    """Steps that gradients reach back at most: the fragment's length, or what is shorter.
+    """Steps that gradients reach back at most: the shortest of what cuts a sequence.
 
     Args:
-        config: An `AlgorithmConfig`; stock RLlib cuts its sequences at the module's `max_seq_len`,
-            `Supervised` at `truncation`, and `core.bptt_steps` inside of them.
+        config: An `AlgorithmConfig`. Stock RLlib cuts its sequences at the module's `max_seq_len` and, where
+            it learns from fragments, at their ends: it never joins the fragments of an episode. `Supervised`
+            cuts at `truncation`, DreamerV3 at `batch_length_T`, and `core.bptt_steps` inside of all that.
     """
     model = config.model_config
-    fragment = model.get("max_seq_len") or config.get_rollout_fragment_length()
-    shorter = (getattr(config, "truncation", None), (model.get("core") or {}).get("bptt_steps"))
-    return int(min(fragment, *(steps or fragment for steps in shorter)))
+    cuts = [
+        model.get("max_seq_len"),
+        getattr(config, "truncation", None),
+        getattr(config, "batch_length_T", None),
+        (model.get("core") or {}).get("bptt_steps"),
+    ]
+    steps = [cut for cut in cuts if cut]
+    if not steps or not _joins_fragments(config):
+        steps.append(config.get_rollout_fragment_length())
+    return int(min(steps))
+
+
+def _joins_fragments(config: Any) -> bool:
+    """Whether an episode is whole when it is cut into sequences, as it is in a replay buffer."""
+    return hasattr(config, "replay_buffer_config") or config.batch_mode == "complete_episodes"

@@ -6,7 +6,7 @@ import counted  # noqa: F401  registers the task
 import pytest
 import recall  # noqa: F401  registers the task
 
-from engram.agents import make_config
+from engram.agents import gradient_window, make_config
 
 MODEL = {"encoder": {"type": "mlp", "hidden": [16]}, "core": {"type": "lstm", "size": 16}}
 FROZEN = MODEL | {"core": {"type": "low_pass", "pools": 3, "size": 8, "train_input": False}, "skip": True}
@@ -44,6 +44,39 @@ def test_stock_algorithms_run_our_module(ray_cluster, run, model):
         assert set(result["env_runners"]["groups"]) == {"0", "1"}
         assert math.isfinite(result["env_runners"]["episode_return_mean"])
         assert result["bptt_steps"] == 20
+    finally:
+        algorithm.stop()
+
+
+@pytest.mark.parametrize(
+    ("max_seq_len", "batch_mode", "longest"),
+    [
+        (7, "truncate_episodes", 5),
+        (3, "truncate_episodes", 3),
+        (7, "complete_episodes", 7),
+    ],
+)
+def test_gradients_reach_as_far_as_the_header_says(ray_cluster, max_seq_len, batch_mode, longest):
+    """The longest sequence that a learner of RLlib's trains on, without the step that it appends itself."""
+    model = {"use_lstm": True, "lstm_cell_size": 4, "max_seq_len": max_seq_len}
+    config = make_config("PPO", model).environment("recall:engram_tests/CueRecall-v0")
+    config.env_config = {"delay": 15}
+    config.num_env_runners, config.num_envs_per_env_runner, config.num_learners = 0, 2, 0
+    config.rollout_fragment_length, config.train_batch_size_per_learner = 5, 40
+    config.minibatch_size, config.num_epochs, config.batch_mode = 40, 1, batch_mode
+    config.min_time_s_per_iteration = None
+    algorithm = config.build_algo()
+    try:
+        module, lengths = algorithm.learner_group._learner.module["default_policy"], []
+        forward = module.forward_train
+
+        def watched(batch, **kwargs):
+            lengths.append(int(batch["loss_mask"].sum(1).max()))
+            return forward(batch, **kwargs)
+
+        module.forward_train = watched
+        result = algorithm.train()
+        assert max(lengths) == longest == gradient_window(algorithm.config) == result["bptt_steps"]
     finally:
         algorithm.stop()
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engram.memory import CORES, Core, core_options, make_core
+from engram.memory.options import unknown_key_message, unknown_message
 
 KNOWN = ", ".join(sorted(CORES))
 
@@ -155,3 +156,14 @@ def test_a_core_or_a_value_error(name: Any, options: dict[Any, Any]) -> None:
     except ValueError as error:
         message = str(error)
     assert isinstance(core, Core) or message.startswith("core")
+
+
+def test_a_list_that_is_too_long_says_of_how_many_it_is_the_nearest():
+    names = [f"row{index}" for index in range(40)]
+    assert unknown_message("a", "row1", names[2:], limit=38).count("row") == 40
+    said = unknown_message("a", "row1x", names, limit=39)
+    assert said.startswith("a: unknown 'row1x'; did you mean 'row1'? nearest of 40: row1, ")
+    assert said.count(", ") == 7
+    assert unknown_key_message("a", "??", names, limit=39) == (
+        "a.??: unknown key; the first 8 of 40: row0, row1, row10, row11, row12, row13, row14, row15"
+    )

@@ -38,6 +38,15 @@ class Good(gym.Env):
         return np.zeros((4, 4, 3), np.uint8)
 
 
+class Typed(Good):
+    """Says the types of some of its settings, and of one what its default is not."""
+
+    def __init__(
+        self, sutton_barto_reward=False, sizes: "tuple[int, ...]" = (1,), map: str = 0, render_mode=None
+    ):
+        super().__init__(render_mode=render_mode)
+
+
 class InConfig(Good):
     """As RLlib has it: one mapping of all settings."""
 
@@ -251,6 +260,28 @@ class NoSeed(Good):
 class Raises(Good):
     def step(self, action):
         return {}["x"]
+
+
+class SeesText(Good):
+    """Has a legal space that no network of ours or RLlib's is made for."""
+
+    def __init__(self):
+        super().__init__()
+        self.observation_space = gym.spaces.Text(3, charset="ab")
+
+    def reset(self, *, seed=None, options=None):
+        return "ab", super().reset(seed=seed, options=options)[1]
+
+    def step(self, action):
+        return "ab", *super().step(action)[1:]
+
+
+class ActsInText(Good):
+    """Has a legal space that no network of ours or RLlib's is made for."""
+
+    def __init__(self):
+        super().__init__()
+        self.action_space = gym.spaces.Text(3, charset="ab")
 
 
 class NoSpaces(Good):

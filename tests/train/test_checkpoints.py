@@ -18,6 +18,7 @@ from engram.train.running.resume import adopt_newest
 from engram.train.running.trials import ScoredCheckpoints
 from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
+from engram.train.runs.choice import newest_checkpoint
 from engram.train.runs.record import read_record
 from engram.train.runs.stored import keep_state, mend_state, unfinished_trials
 
@@ -176,6 +177,47 @@ def test_a_checkpoint_that_was_left_behind_has_no_score(trial_folder):
     keep_by(trial_folder)
     report_scores(trial_folder, {5: 0.1, 9: 0.2, 10: 0.9})
     assert best_checkpoint(str(trial_folder)).name == "checkpoint_000002"
+
+
+def record_env(folder, env, attribute=SCORE):
+    record = {"experiment": {"checkpoint_config": {"checkpoint_score_attribute": attribute}}}
+    (folder / "run.json").write_text(json.dumps(record | {"trial_config": {"env": env}}))
+
+
+def test_a_choice_between_trials_is_told(trial_folder, capsys):
+    experiment = trial_folder.parent
+    other = save(experiment / "other" / "checkpoint_000000", 1).parent
+    for folder, attribute in ((trial_folder, None), (other, None)):
+        record_env(folder, "engram/TMaze-v0", attribute)
+    assert best_checkpoint(str(experiment)).parent == newest_checkpoint(str(experiment)).parent == other
+    notice = f"notice: {experiment} has checkpoints of 2 trials; taken is "
+    assert capsys.readouterr().err.splitlines() == [
+        f"{notice}other/checkpoint_000000, the newest, for none has a score",
+        f"{notice}other/checkpoint_000000, the newest",
+    ]
+    record_env(trial_folder, "engram/TMaze-v0")
+    report_scores(trial_folder, {10: 0.5})
+    assert best_checkpoint(str(experiment)).parent == trial_folder
+    assert capsys.readouterr().err == (
+        f"{notice}trial/checkpoint_000001, the best by {SCORE} (1 of the trials without)\n"
+    )
+
+
+def test_scores_of_other_environments_do_not_compare(trial_folder, capsys):
+    experiment = trial_folder.parent
+    other = save(experiment / "other" / "checkpoint_000000", 1).parent
+    record_env(trial_folder, "CartPole-v1")
+    record_env(other, "engram/TMaze-v0")
+    report_scores(trial_folder, {10: 500.0})
+    report_scores(other, {1: 0.5})
+    assert best_checkpoint(str(experiment)).parent == other
+    assert capsys.readouterr().err == (
+        f"notice: {experiment} has checkpoints of 2 trials; taken is other/checkpoint_000000, the best by "
+        f"{SCORE} in engram/TMaze-v0; others play CartPole-v1: name a trial's folder for one of them\n"
+    )
+    for path in (trial_folder, other):
+        assert best_checkpoint(str(path)).parent == path
+    assert capsys.readouterr().err == ""
 
 
 def test_half_a_checkpoint_is_passed_over(trial_folder):

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import ray
+from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import make_batched, make_rendered, probe
 from engram.train.experiments.experiment import Overrides, read_experiments
-from engram.train.plans import build, header, settings
+from engram.train.plans import build, header, settings, stock_models
 from engram.train.plans.plan import make_plan, resolved
 from engram.train.running.cluster import RayOptions, check_resources
 
@@ -206,8 +207,86 @@ def test_stock_model_keys():
         ExperimentError, match=r"config.model.use_lstmm: unknown key; did you mean 'use_lstm'"
     ):
         plan({"model": {"use_lstmm": True}}, run="PPO")
-    assert plan({"model": {"use_lstm": True, "max_seq_len": 7}}, run="PPO").module.window == 7
     assert plan({"model": {"fcnet_hiddens": [8]}}, run="DQN").module.window is None
+
+
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (
+            {"fcnet_activation": "tanhh"},
+            "fcnet_activation: unknown 'tanhh'; did you mean 'tanh'? nearest of ",
+        ),
+        ({"head_fcnet_activation": 3}, "head_fcnet_activation: unknown 3; the first 8 of "),
+        ({"conv_activation": True}, "conv_activation: unknown True; "),
+        ({"conv_activation": "GLU"}, "conv_activation: unknown 'GLU'; did you mean 'GELU'?"),
+        (
+            {"fcnet_bias_initializer": "xavier_uniform_"},  # which is for two axes and more
+            "fcnet_bias_initializer: unknown 'xavier_uniform_'; did you mean 'uniform_'? known: constant_, ",
+        ),
+        (
+            {"lstm_kernel_initializer": "normal"},
+            "lstm_kernel_initializer: unknown 'normal'; did you mean 'nor",
+        ),
+        (
+            {"fcnet_kernel_initializer": "constant_"},
+            "fcnet_kernel_initializer_kwargs.val: missing; constant_ cannot do without it",
+        ),
+        (
+            {"conv_kernel_initializer": "uniform_", "conv_kernel_initializer_kwargs": {"aa": 1}},
+            "conv_kernel_initializer_kwargs.aa: unknown key; did you mean 'a'? known: a, b",
+        ),
+        (
+            {"fcnet_kernel_initializer": "normal_", "fcnet_kernel_initializer_kwargs": {"std": "x"}},
+            "fcnet_kernel_initializer_kwargs: normal_ cannot take {'std': 'x'}: ",
+        ),
+        ({"fcnet_bias_initializer_kwargs": 3}, "fcnet_bias_initializer_kwargs: expected a mapping, got 3"),
+        ({"vf_share_layers": "no"}, "vf_share_layers: expected true or false, got 'no'"),
+        ({"fcnet_use_layernorm": 1}, "fcnet_use_layernorm: expected true or false, got 1"),
+        ({"conv_filters": [[8, 3]]}, "conv_filters: expected [[filters, kernel, stride], ...], "),
+        ({"conv_filters": [[8, [3, 0], 1]]}, "conv_filters: expected [[filters, kernel, stride], ...], "),
+        ({"fcnet_hiddens": []}, "fcnet_hiddens: expected a list of at least one entry, got []"),
+        ({"head_fcnet_hiddens": 8}, "head_fcnet_hiddens: expected a list of at least one entry, got 8"),
+        ({"max_seq_len": 0, "use_lstm": True}, "max_seq_len: expected an integer >= 1, got 0"),
+        (MODEL | {"max_seq_len": "x"}, "max_seq_len: expected an integer >= 1, got 'x'"),
+        ({"log_std_clip_param": "x"}, "log_std_clip_param: expected a number >= 0"),
+    ],
+)
+def test_values_of_rllibs_own_networks_are_told_with_the_rest(values, line):
+    with pytest.raises(ExperimentError) as caught:
+        plan({"model": values, "lrr": 1}, env="small/Nowhere-v0", run="PPO")
+    first, *others = sorted(caught.value.lines, key=lambda text: f"config.model.{line}" not in text)
+    assert first.startswith(f"config.model.{line}")
+    assert [text.partition(":")[0] for text in others] == ["env", "config.lrr"]
+
+
+def test_values_that_rllibs_own_networks_take():
+    values = {
+        "fcnet_activation": "ReLU",
+        "head_fcnet_activation": "GELU",
+        "conv_activation": None,
+        "fcnet_kernel_initializer": "Xavier_Uniform_",
+        "fcnet_kernel_initializer_kwargs": {"gain": 2.0},
+        "fcnet_bias_initializer": "constant_",
+        "fcnet_bias_initializer_kwargs": {"val": 0.5},
+        "conv_filters": [[8, 3, 1], [8, [3, 2], [1, 1], "valid"]],
+        "head_fcnet_hiddens": [],
+        "log_std_clip_param": 2,
+    }
+    assert plan({"model": values}, run="PPO").module.window is None
+
+
+def test_every_value_of_rllibs_own_networks_is_checked():
+    for key, value in vars(DefaultModelConfig()).items():
+        stock_models.check_stock_value(key, value)
+        with pytest.raises(ExperimentError, match=rf"^config\.model\.{key}: "):
+            stock_models.check_stock_value(key, -1)
+
+
+def test_arguments_of_no_initialiser_are_told():
+    made = plan({"model": {"fcnet_kernel_initializer_kwargs": {"gain": 2.0}}}, run="PPO")
+    text = "config.model.fcnet_kernel_initializer_kwargs has no effect without fcnet_kernel_initializer"
+    assert text in made.notices
 
 
 def test_numbers_take_the_type_of_the_setting():

@@ -24,10 +24,11 @@ from engram.train.describe.configs import config
 from engram.train.describe.cores import core, encoder, exit_rule, loss, picture
 from engram.train.describe.envs import BEST_RETURNS, env
 from engram.train.describe.options import rows, type_name
+from engram.train.describe.page import Page
 from engram.train.describe.show import reflowed, show
 from engram.train.experiments.loading import shipped_configs
 from engram.train.pictures import KINDS as PICTURES
-from engram.train.plans import build, settings
+from engram.train.plans import build, effects, settings
 
 MADE_OF_OPTIONS = [
     *((core, name) for name in (*CORES, *THINKERS)),
@@ -68,6 +69,51 @@ def test_cores_and_networks_name_their_source():
         assert loss(name).source, name
     for name in EXIT_RULES:
         assert exit_rule(name).source, name
+
+
+LEAKED = re.compile(
+    r"\b(Args|Attributes|Raises|Returns|Yields):|:(class|meth|func|py|attr)[\w:]*`|\.\. \w+::"
+    r"|(?<!`)``(?!`)|<\S+ object"
+)
+
+
+@pytest.mark.parametrize(
+    ("describe", "name"),
+    [
+        *MADE_OF_OPTIONS,
+        *((env, name) for name in (*IDS, "CartPole-v1", "Acrobot-v1", "own_envs:Good")),
+        *((config, name) for name in shipped_configs()),
+        *((lambda name: algorithm(name, everything=True), name) for name in build.algorithms()),
+    ],
+)
+def test_pages_hold_no_raw_docstrings_and_no_half_sentences(describe, name):
+    page = describe(name)
+    meanings = [option.meaning for option in options_of(page)]
+    for text in (page.summary, page.source, *map(str, page.facts.values()), *page.text.values(), *meanings):
+        assert not LEAKED.search(text), text
+    for text in (page.summary, page.source, *map(str, page.facts.values())):
+        assert not text.endswith((":", ",", " in", "...")), text
+        assert text.count("(") == text.count(")"), text
+
+
+def test_a_summary_is_a_whole_sentence_and_stands_once(capsys):
+    assert env("CartPole-v1").summary.endswith("](https://ieeexplore.ieee.org/document/6313077).")
+    text = "As Cho et al. have it,\ne.g. here. More."
+    show(Page("core", "x", docstrings.sentence(text), {"": text}))
+    assert capsys.readouterr().out == "x (core): As Cho et al. have it, e.g. here.\n\nMore.\n"
+
+
+def test_a_source_keeps_its_formulas():
+    assert "after the recurrent weights:\n\n    r = sigmoid(W_r x" in core("gru").source
+
+
+def test_keys_without_effect_say_so_in_the_words_of_the_check():
+    page = algorithm("SAC", everything=True)
+    first, rest = page.sections[:2]
+    assert "actor_lr" in {option.name for option in first.options}
+    meanings = {option.name: option.meaning for option in rest.options}
+    assert meanings["lr"] == f"no effect: {effects.find('SAC', 'lr').why}"
+    assert meanings["buffer_size"] == "no effect: an old name; today: replay_buffer_config.capacity"
 
 
 @pytest.mark.parametrize("section", [HeadOptions, ReadoutOptions, OptimizerOptions, EpochOptions])

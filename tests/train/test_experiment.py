@@ -125,6 +125,41 @@ def test_all_that_is_wrong_is_said_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"env": 3}, "env: expected an id, a class path, or {grid_search: [A, B]} of these, got 3"),
+        ({"env": ["A"]}, "env: expected an id, a class path, or {grid_search: [A, B]} of these, got ['A']"),
+        ({"run": 3}, "run: expected the name of an algorithm, got 3; see `rllib list algorithms`"),
+        (
+            {"run": ["PPO"]},
+            "run: expected one algorithm, got ['PPO']; write an experiment for each into the file",
+        ),
+        ({"num_samples": "x"}, "num_samples: expected a whole number, got 'x'"),
+        ({"num_samples": 0}, "num_samples: 0 is out of range; legal: 1 or more"),
+        ({"storage_path": []}, "storage_path: expected text, got []"),
+        (
+            {"restore": True},
+            "restore: expected text, got True (yes, no, on and off are true and false unless in quotes)",
+        ),
+        ({"max_failures": 1.5}, "max_failures: expected a whole number, got 1.5"),
+        ({"config": []}, "e.config: expected a mapping, got []"),
+        (
+            {"checkpoint_config": {"checkpoint_at_end": "yes"}},
+            "checkpoint_config.checkpoint_at_end: expected true or false, got 'yes'",
+        ),
+        (
+            {"checkpoint_config": {"checkpoint_score_order": "maxx"}},
+            "checkpoint_config.checkpoint_score_order: unknown 'maxx'; did you mean 'max'? known: max, min",
+        ),
+    ],
+)
+def test_values_of_wrong_types_are_one_line_in_our_words(section, message):
+    with pytest.raises(ExperimentError) as caught:
+        read_experiments({"e": BASE | section}, Overrides())
+    assert caught.value.lines == (message,)
+
+
 def test_what_is_right_is_kept_for_further_checks():
     errors = Errors()
     section = BASE | {"stopp": {}, "num_samples": True, "stop": {"time": 3, "training_iteration": 4}}

@@ -55,7 +55,16 @@ def test_scalars(text, value):
         ("a: {1: 2}", "x: a: key 1 is no text"),
         ("a: .nan", "x: a: NaN"),
         ("a: 2020-01-01", "x: a: a date is no value"),
-        ("a: !!python/object:os.system 1", "not valid YAML"),
+        (
+            "a: !!python/object:os.system 1",
+            "x: a: a value with the tag !!python/object:os.system is no value",
+        ),
+        ("a: !thing {b: 1}", "x: a: a value with the tag !thing is no value"),
+        ("a: [!!set {b, c}]", "x: a[0]: a set is no value"),
+        ("a: !!binary aGk=", "x: a: binary data is no value"),
+        ("a: 2020-13-45", "(if text is meant, put 2020-13-45 in quotes)"),
+        ("a:\n  ? [b]\n  : 1", "x, line 2, column 5: a list is no key; legal: text"),
+        ("2020-01-01", "x: a date is no value"),
         ("a: !!int abc", "not valid YAML"),
         ("a: &x [*x]", "contain itself"),
         ("[" * 3000, "not valid YAML"),
@@ -67,6 +76,24 @@ def test_broken_documents_are_one_error(text, part):
         parse_yaml(text, "x")
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_no_plain_data_is_told_with_the_rest_and_left_out():
+    text = (
+        "{a: 2020-01-01, b: !!set {x}, 3: 1, [4]: 1, c: .nan, d: 010, e: [1, 2020-01-01, 2], f: {g: 1}, f: 2}"
+    )
+    errors = Errors()
+    assert parse_yaml(text, "x", errors) == {"d": 8, "e": [1, 2], "f": 2}
+    assert [line.partition("; ")[0] for line in errors.lines] == [
+        "x: key 'f' stands twice, in lines 1 and 1",
+        "x, line 1, column 37: a list is no key",
+        "x, line 1, column 57: 010 is 8 to YAML, read in base 8",
+        "x: a: a date is no value",
+        "x: b: a set is no value",
+        "x: key 3 is no text",
+        "x: c: NaN is no value",
+        "x: e[1]: a date is no value",
+    ]
 
 
 def test_doubled_keys_need_not_end_the_reading():

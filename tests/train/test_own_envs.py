@@ -152,7 +152,11 @@ def test_faults_of_an_environment(name, message, monkeypatch, request):
         ),
         ("own_envs:NoEnvironment", {}, "env: 'own_envs:NoEnvironment' is no environment; expected a class"),
         ("own_envs:NUMBER", {}, "env: 'own_envs:NUMBER' is 3, no environment"),
-        ("own_envs:NoSpaces", {}, "env: AttributeError: The environment must specify an action space"),
+        (
+            "own_envs:NoSpaces",
+            {},
+            "env: own_envs:NoSpaces: AttributeError: The environment must specify an action space",
+        ),
         ("own_envs:Needs", {"pears": 2}, "config.env_config.apples: missing"),
         (
             "own_envs:Needs",
@@ -197,6 +201,36 @@ def test_wrong_class_paths(env, config, message, tmp_path, monkeypatch):
     with pytest.raises(ExperimentError) as caught:
         probe(env, config)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("env", ["CartPole-v1", "own_envs:Typed"])
+@pytest.mark.parametrize("inside", [None, "evaluation_config"])
+def test_values_of_wrong_types_are_told_all_at_once(env, inside):
+    section = {"sutton_barto_reward": "yes", "max_episode_steps": "ten", "render_mode": 3, "bariers": 1}
+    config = {"env_config": section}
+    with pytest.raises(ExperimentError) as caught:
+        plan(config if inside is None else {inside: config}, env=env)
+    path = "config.env_config" if inside is None else f"config.{inside}.env_config"
+    assert [line.partition("; ")[0] for line in caught.value.lines] == [
+        f"{path}.sutton_barto_reward: expected true or false, got 'yes'",
+        f"{path}.max_episode_steps: expected an integer or none, got 'ten'",
+        f"{path}.render_mode: expected text or none, got 3",
+        f"{path}.bariers: unknown key",
+    ]
+
+
+@pytest.mark.parametrize("run", ["RecurrentPPO", "PPO"])
+@pytest.mark.parametrize(("name", "space"), [("SeesText", "Text("), ("ActsInText", "Text(")])
+def test_a_space_that_nothing_is_made_for_is_told_with_its_environment(name, space, run):
+    config = {} if run == "RecurrentPPO" else {"model": {}}
+    with pytest.raises(ExperimentError) as caught:
+        plan(config, env=f"own_envs:{name}", run=run)
+    assert f"own_envs:{name}" in str(caught.value)
+    assert space in str(caught.value)
+
+
+def test_a_value_of_the_type_of_the_default_is_right_whatever_the_annotation_says():
+    probe("own_envs:Typed", {"sizes": [1, 2], "map": 2, "sutton_barto_reward": True})
 
 
 @pytest.mark.parametrize(
@@ -283,7 +317,7 @@ def test_versions():
 def test_gymnasiums_own_say_what_to_install():
     if hints._installed("Box2D"):
         pytest.skip("it is installed")
-    with pytest.raises(ExperimentError, match=r"env: Box2D is not installed, .*gymnasium\[box2d\]"):
+    with pytest.raises(ExperimentError, match=r"env: LunarLander-v3: Box2D is not installed, .*gymnasium\[box2d\]"):
         probe("LunarLander-v3", {})
 
 

@@ -1,6 +1,5 @@
 """The one error a user sees: a line for each thing that is wrong, the legal values and the nearest one."""
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -71,14 +70,14 @@ def unknown(path: str, name: object, known: Iterable[str], limit: int = 30) -> E
         path: Dotted path of the value.
         name: The value.
         known: The legal values.
-        limit: Where there are more, only the nearest are shown.
+        limit: Where there are more, only the nearest are shown, and how many there are.
 
     Returns:
         For example `run: unknown 'PPOO'; did you mean 'PPO'? known: APPO, IMPALA, PPO`.
     """
     from engram.memory.options import unknown_message  # here, because it imports torch
 
-    return ExperimentError(unknown_message(path, name, _nearest(name, known, limit)))
+    return ExperimentError(unknown_message(path, name, known, limit))
 
 
 def unknown_key(path: str, key: str, known: Iterable[str], limit: int = 30) -> ExperimentError:
@@ -88,21 +87,23 @@ def unknown_key(path: str, key: str, known: Iterable[str], limit: int = 30) -> E
         path: Dotted path of the section.
         key: The key.
         known: The section's keys.
-        limit: Where there are more, only the nearest are shown.
+        limit: Where there are more, only the nearest are shown, and how many there are.
 
     Returns:
         For example `config.lrr: unknown key; did you mean 'lr'? known: gamma, lr`.
     """
     from engram.memory.options import unknown_key_message
 
-    return ExperimentError(unknown_key_message(path, key, _nearest(key, known, limit)))
+    return ExperimentError(unknown_key_message(path, key, known, limit))
 
 
-def _nearest(name: object, known: Iterable[str], limit: int) -> list[str]:
-    names = sorted(known)
-    if len(names) <= limit:
-        return names
-    return difflib.get_close_matches(str(name), names, n=8, cutoff=0.3) or names[:8]
+def quotes_hint(value: object) -> str:
+    """What to add to an error where text was due and YAML made true or false of it.
+
+    Args:
+        value: What was found.
+    """
+    return " (yes, no, on and off are true and false unless in quotes)" if isinstance(value, bool) else ""
 
 
 def reason(error: BaseException) -> str:

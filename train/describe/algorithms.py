@@ -1,13 +1,13 @@
 """Algorithms: every key that `config:` may hold, what is most used first."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engram.train.describe.docstrings import arguments, document, first_line, tidy
 from engram.train.describe.options import rows, type_name
 from engram.train.describe.page import Option, Page, Section, plain
-from engram.train.plans import build, settings
+from engram.train.plans import build, effects, settings
 
 MOST_USED = (
     "env_config",
@@ -36,7 +36,6 @@ MOST_USED = (
 """Keys that experiments name, whatever the algorithm; those of its own come first."""
 
 OURS = "engram."
-_RETIRED = "of an older generation of RLlib; nothing reads it today"
 
 UNITS = {
     "evaluation_interval": "iterations",
@@ -69,12 +68,10 @@ MEANINGS = {
     "metrics_num_episodes_for_smoothing": "the last episodes that a report's returns are means of",
     "vtrace_clip_rho_threshold": "V-trace: bound on the ratio that weighs temporal differences (rho)",
     "vtrace_clip_pg_rho_threshold": "V-trace: bound on the ratio that weighs the policy gradient",
+    "replay_buffer_config": "{type: EpisodeReplayBuffer, capacity: N, ...}; capacity in env steps, alpha and "
+    "beta where the type is PrioritizedEpisodeReplayBuffer",
     "use_critic": "whether values are a baseline of the advantages",
     "sync_filters_on_rollout_workers_timeout_s": "wait at most so long for the connectors of env runners",
-    "offline_evaluation_duration": "of each offline evaluation, in offline_evaluation_type's unit",
-    "offline_evaluation_parallel_to_training": "whether offline evaluations run beside training",
-    "dataset_num_iters_per_eval_runner": "batches that each offline evaluation runner takes",
-    "custom_resources_per_offline_eval_runner": "further Ray resources of each offline evaluation runner",
 }
 """What RLlib's own texts say of its old generation, or not at all."""
 
@@ -86,20 +83,6 @@ COLUMNAR_MEANINGS = {
     "explore": "whether actions are drawn; else the likeliest is taken",
 }
 """The same for algorithms on columns."""
-
-_RETIRED_KEYS = """
-    always_attach_evaluation_results auto_wrap_old_gym_envs buffer_size collect_metrics_timeout
-    enable_async_evaluation enable_connectors entropy_coeff_schedule evaluation_num_episodes
-    input_evaluation input_spaces_jsonable learning_starts lr_schedule
-    max_requests_in_flight_per_aggregator_worker metrics_smoothing_episodes min_iter_time_s
-    min_sample_timesteps_per_reporting min_time_s_per_reporting min_train_timesteps_per_reporting monitor
-    num_aggregation_workers optimization policy_map_cache prioritized_replay prioritized_replay_alpha
-    prioritized_replay_beta prioritized_replay_eps replay_batch_size replay_mode replay_sequence_length
-    sgd_minibatch_size simple_optimizer synchronize_filters target_update_frequency timesteps_per_iteration
-    use_state_preprocessor vf_share_layers worker_side_prioritization
-"""
-RETIRED = frozenset(_RETIRED_KEYS.split())
-"""Keys that RLlib still stores, tells nothing about, and reads nowhere on its new API stack."""
 
 
 def algorithm(name: str, everything: bool) -> Page:
@@ -114,8 +97,8 @@ def algorithm(name: str, everything: bool) -> Page:
     """
     defaults = build.defaults(name, {})
     keys = settings.names(defaults)
-    meanings = meanings_of(type(defaults))
-    used = [key for key in _in_order(type(defaults)) if key in keys and key not in RETIRED]
+    meanings = meanings_of(type(defaults)) | _without_effect(name, keys)
+    used = [key for key in _in_order(type(defaults)) if key in keys and _is_honoured(name, key)]
     rest = sorted(keys - {*used, "model"})
     options = {key: _option(key, defaults, meanings) for key in [*used, "model", *rest]}
     first = Section("config", [options[key] for key in [*used, "model"]], 0 if everything else len(rest))
@@ -129,6 +112,17 @@ def algorithm(name: str, everything: bool) -> Page:
         sections=[first, *others, *_nested(name)],
         source=_sources(type(defaults)),
     )
+
+
+def _is_honoured(name: str, key: str) -> bool:
+    row = effects.find(name, key)
+    return row is None or row.effect == "honoured"
+
+
+def _without_effect(name: str, keys: Iterable[str]) -> dict[str, str]:
+    """What is said of keys that nothing comes of under an algorithm, in place of RLlib's own texts."""
+    found = {key: effects.find(name, key) for key in keys}
+    return {key: f"no effect: {row.why}" for key, row in found.items() if row and row.effect != "honoured"}
 
 
 def _about(config_class: type) -> str:
@@ -167,7 +161,7 @@ def meanings_of(config_class: type) -> dict[str, str]:
         for member in vars(cls).values():
             if inspect.isfunction(member):
                 found |= arguments(document(member))
-    told = found | dict.fromkeys(RETIRED, _RETIRED) | MEANINGS
+    told = found | MEANINGS
     for cls in reversed(config_class.__mro__):
         if cls.__module__.startswith(OURS):
             told |= COLUMNAR_MEANINGS | arguments(document(cls))

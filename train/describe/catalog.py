@@ -12,7 +12,7 @@ from rich.text import Text
 
 from engram.train.console.errors import unknown
 from engram.train.console.screen import print_table
-from engram.train.describe.docstrings import first_line
+from engram.train.describe.docstrings import first_line, sentence
 
 Entries = list[tuple[str, str]]
 Groups = dict[str, Entries]
@@ -51,7 +51,7 @@ def _algorithms() -> Groups:
 
 def _configs() -> Groups:
     """By the environment of their first experiment."""
-    from engram.train.describe.configs import sentence, split_header, values_of
+    from engram.train.describe.configs import split_header, values_of
     from engram.train.experiments.inheritance import read_whole_document
     from engram.train.experiments.loading import shipped_configs
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import yaml
 
+from engram.train.describe.docstrings import sentence
 from engram.train.describe.page import Page, plain
 from engram.train.experiments.inheritance import read_whole_document
 from engram.train.experiments.loading import read_document, shipped_configs
@@ -54,17 +55,6 @@ def split_header(text: str) -> tuple[str, str]:
     count = next((index for index, line in enumerate(lines) if not line.startswith("#")), len(lines))
     header = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[:count])
     return header.strip(), "\n".join(lines[count:])
-
-
-def sentence(text: str) -> str:
-    """The first paragraph on one line, up to the end of its first sentence.
-
-    Args:
-        text: Of a comment.
-    """
-    line = " ".join(text.split("\n\n")[0].split())
-    end = line.find(". ")
-    return line if end < 0 else line[: end + 1]
 
 
 def experiments_of(document: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, unknown
-from engram.train.describe.docstrings import document, first_line, source_of
+from engram.train.describe.docstrings import document, first_line, sentence, source_of
 from engram.train.describe.options import rows
 from engram.train.describe.page import Page, Section, plain
 
@@ -60,7 +60,10 @@ def encoder(name: str) -> Page:
     from engram.agents.models.encoders import ENCODERS, Encoder
 
     cls = find("encoder", name, ENCODERS, Encoder)
-    return _made_of_options("encoder", name, cls, cls.Options, {"prepares": document(Encoder)})
+    return _made_of_options("encoder", name, cls, cls.Options, {"prepares": _PREPARES})
+
+
+_PREPARES = "floats of observations (N, *shape), as `scale` says; they are encoded to features (N, F)"
 
 
 def loss(name: str) -> Page:
@@ -137,7 +140,7 @@ def _made_of_options(
     return Page(
         kind=kind,
         name=name,
-        summary=title or first_line(cls),
+        summary=title or sentence(document(cls)),
         text={heading: paragraph for heading, paragraph in text.items() if paragraph},
         facts={"class": f"{cls.__module__}:{cls.__qualname__}", **(facts or {})},
         sections=[own, *(more or [])],

@@ -11,12 +11,28 @@ _ENTRY = re.compile(r"(?:[-*] )?`{0,2}\*{0,2}(\w+)`{0,2}(?: ?\([^)]*\))? ?:(?: (
 
 
 def document(thing: Any) -> str:
-    """A docstring without its indentation; empty where there is none of its own.
+    """A docstring without its indentation and reStructuredText's marks; empty where there is none of its own.
 
     Args:
         thing: A class, function or module.
     """
-    return inspect.cleandoc(getattr(thing, "__doc__", None) or "")
+    return _unmarked(inspect.cleandoc(getattr(thing, "__doc__", None) or ""))
+
+
+def _unmarked(text: str) -> str:
+    text = re.sub(r":[a-z]+:`~?([^`]*)`", lambda match: f"`{match[1].rpartition('.')[2]}`", text)
+    return re.sub(r"(?<!`)``(?!`)", "`", text)
+
+
+def sentence(text: str) -> str:
+    """The first paragraph on one line, up to the end of its first sentence.
+
+    Args:
+        text: Of a docstring or comment.
+    """
+    line = " ".join(text.split("\n\n")[0].split())
+    end = re.search(r"(?<!e\.g)(?<!i\.e)(?<!et al)(?<!\.)\. ", line)
+    return line[: end.start() + 1] if end else line
 
 
 def first_line(thing: Any) -> str:
@@ -85,12 +101,13 @@ def tidy(text: str) -> str:
     Args:
         text: Any.
     """
-    text = re.sub(r":[a-z]+:`~?([^`]*)`", lambda match: f"`{match[1].rpartition('.')[2]}`", text)
-    return " ".join(text.replace("``", "`").split())
+    return " ".join(_unmarked(text).split())
 
 
 def source_of(cls: type) -> str:
     """Where a class says it comes from: `Source:` in its docstring, or in that of its module or a base's.
+
+    What follows a colon, formulas, belongs to it and stays as it is.
 
     Args:
         cls: The class.
@@ -100,5 +117,7 @@ def source_of(cls: type) -> str:
     for text in texts:
         found = re.search(r"^Sources?: *\n?((?:.+\n?)+)", text, re.MULTILINE)
         if found:
-            return " ".join(found[1].split())
+            said = " ".join(found[1].split())
+            formulas = re.match(r"\n((?: +.+\n?)+)", text[found.end() :]) if said.endswith(":") else None
+            return f"{said}\n\n{formulas[1].rstrip()}" if formulas else said
     return ""

@@ -1,13 +1,14 @@
 """Environments: parameters, spaces, what they tell, what they ask of a memory."""
 
 import inspect
+import itertools
 import re
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from engram.train.console.errors import ExperimentError
-from engram.train.describe.docstrings import arguments, document, parts, tidy
+from engram.train.describe.docstrings import arguments, document, parts, sentence, tidy
 from engram.train.describe.options import type_name
 from engram.train.describe.page import Option, Page, Section, plain
 from engram.train.environments.facts import info_keys, probe
@@ -41,8 +42,9 @@ def env(name: str) -> Page:
 
 
 def _summary(text: str) -> str:
-    """The first line that is no heading."""
-    return next((line for line in text.split("\n") if line and not line.startswith("#")), "")
+    """The first sentence that is no heading."""
+    lines = itertools.dropwhile(lambda line: not line or line.startswith("#"), text.split("\n"))
+    return sentence("\n".join(lines))
 
 
 def _full(name: str) -> str:

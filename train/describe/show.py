@@ -1,5 +1,6 @@
 """Prints a page: wrapped in a terminal, whole where the output goes into a file or another command."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,7 +25,7 @@ def show(page: Page) -> None:
     about = f" ({page.kind}): {page.summary}" if page.summary else f" ({page.kind})"
     console.print(Text.assemble((page.name, "bold"), about))
     for heading, text in page.text.items():
-        own = text.removeprefix(page.summary).strip() if not heading else text
+        own = text if heading else _after(page.summary, text)
         _block(console, heading, own)
     if page.facts:
         console.print()
@@ -34,6 +35,12 @@ def show(page: Page) -> None:
     for name, values in page.presets.items():
         _block(console, f"preset: {name}", written(values))
     _block(console, "Source", page.source)
+
+
+def _after(summary: str, text: str) -> str:
+    """A text without the sentence that it begins with, on however many lines that stands."""
+    words = r"\s+".join(map(re.escape, summary.split()))
+    return re.sub(rf"\A{words}", "", text).strip()
 
 
 def _block(console: Console, heading: str, text: str) -> None:

@@ -5,7 +5,7 @@ What is neither ours nor Gymnasium's is tried out in a process of its own (`guar
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -14,12 +14,16 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode
 
-from engram.train.console.errors import Errors, ExperimentError, reason, unknown_key
+from engram.train.console.errors import Errors, ExperimentError, quotes_hint, reason, unknown_key
 from engram.train.environments import guard, hints
 from engram.train.environments.first_steps import check_spaces, play_first_batched_steps, play_first_steps
-from engram.train.environments.ids import MODULE, find_spec, qualified, quiet
+from engram.train.environments.ids import MODULE, NAMESPACE, find_spec, qualified, quiet
 
-_MAKE_KEYS = ("max_episode_steps", "render_mode", "disable_env_checker")  # gymnasium.make's own
+_MAKE_KEYS: dict[str, Any] = {  # gymnasium.make's own
+    "max_episode_steps": int | None,
+    "render_mode": str | None,
+    "disable_env_checker": bool | None,
+}
 
 
 # How the runners of an algorithm make an environment: lanes of the columnar path (batched where one fits),
@@ -98,7 +102,7 @@ def probe(
 def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: Form, path: str) -> EnvFacts:
     spec, subject, tried = find_spec(env_id), f"env: {env_id}", _is_foreign(env_id)
     _check_keys(spec, env_config, form, path)
-    path = path if env_config else "env"
+    path = path if env_config else subject
     single = form != "batched" and spec.entry_point is not None
     say("its constructor")
     if form == "copies" and not single:
@@ -208,19 +212,63 @@ def _check_keys(
             f"{spec.id} has none; legal: sync, async"
         )
     parameters = _parameters(batched if form == "batched" else spec.entry_point or batched)
-    _check_required(parameters, {*spec.kwargs, *env_config, "num_envs"}, path)
-    if _takes_any(parameters):
-        return
-    known = parameters.keys() - {"self", "num_envs"}
-    extra = set(_MAKE_KEYS) if form != "batched" else set()
-    if form == "lanes" and batched is not None:
-        taken = _parameters(batched)
-        extra = extra if _takes_any(taken) else extra & taken.keys()
     errors = Errors()
-    for key in env_config:
-        if key not in known | extra:
-            errors.add(unknown_key(path, key, known))
+    with errors.kept():
+        _check_required(parameters, {*spec.kwargs, *env_config, "num_envs"}, path)
+    if not spec.id.startswith(NAMESPACE):  # ours say more than their types
+        errors.lines += _wrong_types(parameters, env_config, path)
+    if not _takes_any(parameters):
+        known = parameters.keys() - {"self", "num_envs"}
+        extra = _MAKE_KEYS.keys() if form != "batched" else set()
+        if form == "lanes" and batched is not None:
+            taken = _parameters(batched)
+            extra = extra if _takes_any(taken) else extra & taken.keys()
+        for key in env_config:
+            if key not in known | extra:
+                errors.add(unknown_key(path, key, known))
     errors.check()
+
+
+def _wrong_types(
+    parameters: Mapping[str, inspect.Parameter], env_config: Mapping[str, Any], path: str
+) -> Iterator[str]:
+    """Values that an environment of somebody else's would take for what they are not.
+
+    What counts is the annotation, or a default of true or false; a value of the default's type is taken too.
+    """
+    from engram.memory.annotations import annotated_check  # here, because it imports torch
+
+    for key, value in env_config.items():
+        parameter = parameters.get(key, inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY))
+        if type(value) is type(parameter.default):
+            continue
+        hint = _hint(parameter)
+        try:
+            annotated_check(hint)(value)
+        except ValueError as error:
+            yield f"{path}.{key}: {error}{quotes_hint(value) if hint is str else ''}"
+
+
+def _hint(parameter: inspect.Parameter) -> Any:
+    """The annotation of an argument, or what may stand for it."""
+    if parameter.annotation is not parameter.empty and not isinstance(parameter.annotation, str):
+        return parameter.annotation
+    return _MAKE_KEYS.get(parameter.name, bool if isinstance(parameter.default, bool) else Any)
+
+
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A signature with its annotations; they stay text where they cannot be resolved.
+
+    Args:
+        function: A function, method or class.
+
+    Raises:
+        TypeError, ValueError: it has none.
+    """
+    try:
+        return inspect.signature(function, eval_str=True)
+    except Exception:  # names that only a type checker imports, or anything an annotation may raise
+        return inspect.signature(function)
 
 
 def _creator(named: Any) -> Any:
@@ -231,7 +279,7 @@ def _creator(named: Any) -> Any:
 def _parameters(named: Any) -> Mapping[str, inspect.Parameter]:
     """The arguments that make an environment."""
     try:
-        return inspect.signature(_creator(named)).parameters
+        return signature(_creator(named)).parameters
     except (TypeError, ValueError):  # of a class that is not written in Python
         return {"any": inspect.Parameter("any", inspect.Parameter.VAR_KEYWORD)}
 

@@ -1,15 +1,15 @@
 """The experiment file's own schema: what stands beside `config`, and how the command line changes it."""
 
 import re
+import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from engram.train.console.errors import Errors, ExperimentError, unknown_key
+from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
 from engram.train.experiments import metrics, older, swap
-from engram.train.experiments.loading import quotes_hint
 from engram.train.experiments.search import split_env
 from engram.train.experiments.todays import (
     mapping,
@@ -168,7 +168,8 @@ def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors
     if inside is not None and section.setdefault("env", inside) != inside:
         errors.add(ExperimentError(f"config.env: {inside!r} here, {section['env']!r} beside `run`; keep one"))
     for key, kind in (("env", "envs"), ("run", "algorithms")):
-        if section.get(key) is None:
+        refused = any(f"{name}.{key}: " in line for line in errors.lines)
+        if section.get(key) is None and not refused:
             errors.add(ExperimentError(f"{name}.{key}: missing; see `rllib list {kind}`"))
 
 
@@ -232,23 +233,53 @@ def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
     }
     if not str(section.get("storage_path", "x")).strip():
         errors.add(ExperimentError("storage_path: empty; leave it out for ~/ray_results"))
-    if isinstance(section.get("run"), dict):
-        written = f"run: expected one algorithm, got {section['run']!r}"
-        errors.add(ExperimentError(f"{written}; write an experiment for each into the file"))
-        return None
     if section.get("env") is not None:
         with errors.kept():
             split_env(section["env"])
     try:
         return Experiment.model_validate(section)
     except ValidationError as error:
-        wrong = set()
+        wrong = {each["loc"][0] for each in error.errors()}
+        if section.get("run") is not None and "run" in wrong:
+            errors.add(_no_algorithm(section["run"]))
         for each in error.errors():
-            path = ".".join(str(part) for part in each["loc"])
-            hint = quotes_hint(each["input"]) if each["type"] == "string_type" else ""
-            if path not in ("env", "run") or section.get(path) is not None:  # what is missing was said
-                errors.add(ExperimentError(f"{path}: {each['msg'].lower()}, got {each['input']!r}{hint}"))
-            wrong.add(each["loc"][0])
+            if each["loc"][0] not in ("env", "run"):  # which has been said
+                errors.add(_in_our_words(each))
     if {"env", "run"} & wrong:
         return None
     return Experiment.model_validate({key: value for key, value in section.items() if key not in wrong})
+
+
+_EXPECTED = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "string_type": "text",
+}
+
+
+def _in_our_words(found: Any) -> ExperimentError:
+    """What pydantic found, as the errors of `config` say such things."""
+    path, value = ".".join(str(part) for part in found["loc"]), found["input"]
+    if found["type"] == "literal_error":
+        return unknown(
+            path, value, typing.get_args(CheckpointSection.model_fields[found["loc"][-1]].annotation)
+        )
+    if found["type"] == "greater_than_equal":
+        return ExperimentError(f"{path}: {value!r} is out of range; legal: {found['ctx']['ge']} or more")
+    expected = _EXPECTED.get(found["type"], found["type"])
+    hint = quotes_hint(value) if expected == "text" else ""
+    return ExperimentError(f"{path}: expected {expected}, got {value!r}{hint}")
+
+
+def _no_algorithm(run: Any) -> ExperimentError:
+    """Why something that is no text is no algorithm."""
+    if isinstance(run, dict | list):
+        return ExperimentError(
+            f"run: expected one algorithm, got {run!r}; write an experiment for each into the file"
+        )
+    return ExperimentError(
+        f"run: expected the name of an algorithm, got {run!r}; see `rllib list algorithms`"
+    )

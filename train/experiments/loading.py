@@ -10,7 +10,7 @@ import re
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -21,35 +21,54 @@ MAX_DEPTH = 40  # levels of nesting
 MAX_VALUES = 100_000  # values in one document; aliases count each time
 
 
-class _Ambiguous(yaml.constructor.ConstructorError):
-    """A number that YAML reads otherwise than people do."""
+class _Refused(NamedTuple):
+    """Stands for a value that YAML knows and an experiment has no use for.
+
+    Attributes:
+        what: What it is, in words.
+        text: As it was written; empty where that takes more than a line.
+    """
+
+    what: str
+    text: str
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads `1e-4` as a float and notes keys that stand twice."""
+    """SafeLoader that reads `1e-4` as a float, and notes what is wrong instead of stopping there."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.twice: list[str] = []
+        self.wrong: list[tuple[yaml.Mark, str]] = []
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
-        """Build a number; raises `yaml.YAMLError` where its base is 60 or, by a leading zero, 8."""
+        """Build a number, and note where its base is 60 or, by a leading zero, 8."""
         text = node.value
         whole = node.tag.endswith(":int")
         number: int | float = self.construct_yaml_int(node) if whole else self.construct_yaml_float(node)
         base = 60 if ":" in text else 8 if whole and re.fullmatch(r"[-+]?0[0-7_]+", text) else 10
-        if base == 10:
-            return number
-        raise _Ambiguous(
-            None,
-            None,
-            f"{text} is {number:g} to YAML, read in base {base}; write {number:g} (or put it in quotes, if "
-            "text is meant)",
-            node.start_mark,
-        )
+        if base != 10:
+            meant = f"write {number:g} (or put it in quotes, if text is meant)"
+            self.wrong.append(
+                (node.start_mark, f"{text} is {number:g} to YAML, read in base {base}; {meant}")
+            )
+        return number
+
+    def refuse(self, node: yaml.Node) -> _Refused:
+        """A date, binary data, a set, or whatever has a tag that is not ours."""
+        kind = node.tag.removeprefix("tag:yaml.org,2002:")
+        what = _KINDS.get(kind, f"a value with the tag {kind if kind.startswith('!') else f'!!{kind}'}")
+        return _Refused(what, node.value if kind == "timestamp" else "")
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Build a mapping; of a key that stands twice, the last value."""
+        """Build a mapping without keys that are no scalars; of one that stands twice, the last value."""
+        if isinstance(node, yaml.MappingNode):
+            plain = [pair for pair in node.value if isinstance(pair[0], yaml.ScalarNode)]
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode):
+                    kind = "list" if isinstance(key, yaml.SequenceNode) else "mapping"
+                    self.wrong.append((key.start_mark, f"a {kind} is no key; legal: text"))
+            node.value = plain
         lines: dict[str, list[int]] = {}
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value != "<<":
@@ -61,6 +80,17 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_KINDS = {
+    "timestamp": "a date",
+    "binary": "binary data",
+    "set": "a set",
+    "omap": "an ordered mapping",
+    "pairs": "a list of pairs",
+}
+
+for _tag in _KINDS:
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.refuse)
+_Loader.add_constructor(None, _Loader.refuse)
 for _tag in ("int", "float"):
     _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_number)
 
@@ -78,7 +108,8 @@ def parse_yaml(text: str, source: str, errors: Errors | None = None) -> Any:
     Args:
         text: The document.
         source: What to call it in an error: a file name or an option.
-        errors: Receives keys that stand twice, if they are to be shown together with other errors.
+        errors: Receives what is wrong with single values and keys, which are then left out, if it is to be
+            shown together with other errors.
 
     Returns:
         None, bool, int, float, str, and lists and mappings (string keys) of these.
@@ -90,48 +121,63 @@ def parse_yaml(text: str, source: str, errors: Errors | None = None) -> Any:
         loader = _Loader(text)
         document = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        what = "" if isinstance(error, _Ambiguous) else "not valid YAML: "
-        raise ExperimentError(f"{source}{where}: {what}{error.problem or error.context}") from None
+        where = _place(error.problem_mark) if error.problem_mark else ""
+        raise ExperimentError(f"{source}{where}: not valid YAML: {error.problem or error.context}") from None
     except Exception as error:  # PyYAML leaks ValueError, TypeError, RecursionError, ... for broken scalars
         raise ExperimentError(f"{source}: not valid YAML: {reason(error)}") from None
     found = Errors() if errors is None else errors
     found.lines += dict.fromkeys(f"{source}: {text}" for text in loader.twice)
+    found.lines += dict.fromkeys(f"{source}{_place(mark)}: {text}" for mark, text in loader.wrong)
+    plain = _Plain(source, found).copy(document, source, 0)
     if errors is None:
         found.check()
-    return _Plain(source).copy(document, source, 0)
+    return None if isinstance(plain, _Refused) else plain
+
+
+def _place(mark: yaml.Mark) -> str:
+    return f", line {mark.line + 1}, column {mark.column + 1}"
 
 
 class _Plain:
-    """Copies a document value by value, so that no alias is shared, and refuses what is no plain data."""
+    """Copies a document value by value, so that no alias is shared, without what is no plain data."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, errors: Errors) -> None:
         self.source = source
+        self.errors = errors
         self.left = MAX_VALUES
 
     def copy(self, value: Any, path: str, depth: int) -> Any:
-        """A copy of one value; raises ExperimentError where it is not plain data."""
+        """A copy of one value, or `_Refused`; raises ExperimentError where there is no end to it."""
         self.left -= 1
         if depth > MAX_DEPTH or self.left < 0:
             limit = f"{MAX_DEPTH} levels" if depth > MAX_DEPTH else f"{MAX_VALUES} values"
             raise ExperimentError(f"{self.source}: more than {limit}; does an alias contain itself?")
         if isinstance(value, dict):
-            for key in value:
-                if not isinstance(key, str):
-                    raise ExperimentError(f"{path}: key {key!r} is no text; put it in quotes")
-            separator = "." if depth else ": "
-            return {
-                key: self.copy(child, f"{path}{separator}{key}", depth + 1) for key, child in value.items()
-            }
+            return self._mapping(value, path, depth)
         if isinstance(value, list):
-            return [self.copy(child, f"{path}[{index}]", depth + 1) for index, child in enumerate(value)]
+            copies = [self.copy(child, f"{path}[{index}]", depth + 1) for index, child in enumerate(value)]
+            return [each for each in copies if not isinstance(each, _Refused)]
         if isinstance(value, float) and math.isnan(value):
-            raise ExperimentError(f"{path}: NaN is no value")
-        if value is not None and not isinstance(value, bool | int | float | str):
-            kind = type(value).__name__
-            raise ExperimentError(f"{path}: a {kind} is no value; legal: number, text, true, false, null")
+            value = _Refused("NaN", "")
+        elif value is not None and not isinstance(value, bool | int | float | str | _Refused):
+            value = _Refused(f"a {type(value).__name__}", "")
+        if isinstance(value, _Refused):
+            quotes = f" (if text is meant, put {value.text} in quotes)" if value.text else ""
+            legal = "legal: number, text, true, false, null, and lists and mappings of these"
+            self.errors.lines.append(f"{path}: {value.what} is no value; {legal}{quotes}")
         return value
+
+    def _mapping(self, value: dict[Any, Any], path: str, depth: int) -> dict[str, Any]:
+        copies = {}
+        for key, child in value.items():
+            if not isinstance(key, str):
+                name = (key.text or key.what) if isinstance(key, _Refused) else repr(key)
+                self.errors.lines.append(f"{path}: key {name} is no text; put it in quotes")
+                continue
+            copy = self.copy(child, f"{path}{'.' if depth else ': '}{key}", depth + 1)
+            if not isinstance(copy, _Refused):
+                copies[key] = copy
+        return copies
 
 
 def parse_mapping(text: str, source: str) -> dict[str, Any]:
@@ -181,15 +227,6 @@ def _standard_input() -> str:
     if not text.strip():
         raise ExperimentError("standard input: empty; expected an experiment file: rllib train -f - < FILE")
     return text
-
-
-def quotes_hint(value: Any) -> str:
-    """What to add to an error where text was due and YAML made true or false of it.
-
-    Args:
-        value: What was found.
-    """
-    return " (yes, no, on and off are true and false unless in quotes)" if isinstance(value, bool) else ""
 
 
 def read_shipped(name: str) -> Any:

@@ -5,14 +5,16 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-from engram.train.console.errors import Errors, ExperimentError, reason, unknown, unknown_key
+from engram.train.console.errors import Errors, ExperimentError, reason, unknown
 from engram.train.environments.facts import EnvFacts, Form, with_autoreset
 from engram.train.environments.guard import alarm
+from engram.train.environments.ids import written
 from engram.train.experiments import older
 from engram.train.experiments.search import Domain, Path, put
 from engram.train.plans import effects, settings
 from engram.train.plans.models import complaints
 from engram.train.plans.review import review
+from engram.train.plans.stock_models import check_stock_model, check_stock_value
 
 _SAMPLING = ("DQN", "SAC")  # beside those of `engram.agents`: RLlib's usual runners play their episodes
 
@@ -71,7 +73,9 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         takers = ", ".join(ALGORITHMS)
         raise ExperimentError(f"config.model.core: {run} has networks of its own; a core is for: {takers}")
     if "core" not in model and not is_columnar(run):
-        _check_stock_model(model)
+        check_stock_model(model)
+    elif "max_seq_len" in model and not is_columnar(run):
+        check_stock_value("max_seq_len", model["max_seq_len"])
     if run not in ALGORITHMS:
         config = STOCK[run]()[1]
         config.env_runners(env_runner_cls=StockEnvRunner)
@@ -85,17 +89,6 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
         raise
     except ValueError as error:
         raise ExperimentError(f"config.{error}") from None
-
-
-def _check_stock_model(model: Mapping[str, Any]) -> None:
-    from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
-
-    known = DefaultModelConfig.__dataclass_fields__
-    errors = Errors()
-    for key in model:
-        if key not in known:
-            errors.add(unknown_key("config.model", key, ["core", *known]))
-    errors.check()
 
 
 def env_form(run: str, vectorize_mode: Any) -> Form:
@@ -171,8 +164,10 @@ def _without_model(run: str, model: Any, errors: Errors) -> Any:
     if isinstance(model, Mapping):
         with errors.kept():
             defaults(run, model)
-        if "core" in model or is_columnar(run):
-            errors.lines += complaints(model, "config.model")
+        columnar = is_columnar(run)
+        if "core" in model or columnar:
+            ours = {key: value for key, value in model.items() if columnar or key != "max_seq_len"}
+            errors.lines += complaints(ours, "config.model")
     return defaults(run, {})
 
 
@@ -200,7 +195,7 @@ def build_config(
     try:
         counted_from_zero(env.action_space)
     except ValueError as error:
-        raise ExperimentError(f"env: {error}") from None
+        raise ExperimentError(f"env: {written(env.id)}: {error}") from None
     if "env_config" in checked:
         checked["env_config"] = with_autoreset(checked["env_config"])
     register_own(env.id)

@@ -503,14 +503,23 @@ ROWS = (*_HONOURED, *_NOWHERE, *_COLUMNS, *_LEARNING, *_ASYNCHRONOUS, *_REPLAY)
 
 _TAKE_LSTM = (*ON_POLICY, "DQN")
 
+
+def _kwargs(networks: str, algorithms: tuple[str, ...]) -> Iterator[Row]:
+    """Arguments of the initialisers of RLlib's own networks, which are read where an initialiser is named."""
+    for network in networks.split():
+        for part in ("kernel", "bias"):
+            named = f"{network}_{part}_initializer"
+            yield Row("honoured", f"{named}_kwargs", algorithms, needs=(named,))
+
+
 # Keys of `model` under RLlib's own networks (its DefaultModelConfig).
 MODEL_ROWS = (
     Row(
         "honoured",
         """
-        conv_activation conv_bias_initializer conv_bias_initializer_kwargs conv_filters
-        conv_kernel_initializer conv_kernel_initializer_kwargs fcnet_activation fcnet_bias_initializer
-        fcnet_bias_initializer_kwargs fcnet_hiddens fcnet_kernel_initializer fcnet_kernel_initializer_kwargs
+        conv_activation conv_bias_initializer conv_filters
+        conv_kernel_initializer fcnet_activation fcnet_bias_initializer
+        fcnet_hiddens fcnet_kernel_initializer
         fcnet_use_layernorm head_fcnet_activation head_fcnet_hiddens
         """,
         _but("DreamerV3", of=STOCK),
@@ -519,12 +528,16 @@ MODEL_ROWS = (
     Row(
         "honoured",
         """
-        lstm_bias_initializer lstm_bias_initializer_kwargs lstm_cell_size lstm_kernel_initializer
-        lstm_kernel_initializer_kwargs max_seq_len
+        lstm_bias_initializer lstm_cell_size lstm_kernel_initializer
+        max_seq_len
         """,
         _TAKE_LSTM,
         needs=("use_lstm",),
     ),
+    *_kwargs("conv fcnet", _but("DreamerV3", of=STOCK)),
+    *_kwargs("lstm", _TAKE_LSTM),
+    *_kwargs("head_fcnet", ("DQN",)),
+    *_kwargs("fusionnet", ("SAC",)),
     Row(
         "refused",
         """
@@ -549,8 +562,7 @@ MODEL_ROWS = (
     Row(
         "honoured",
         """
-        head_fcnet_bias_initializer head_fcnet_bias_initializer_kwargs head_fcnet_kernel_initializer
-        head_fcnet_kernel_initializer_kwargs
+        head_fcnet_bias_initializer head_fcnet_kernel_initializer
         """,
         ("DQN",),
     ),
@@ -566,8 +578,8 @@ MODEL_ROWS = (
     Row(
         "honoured",
         """
-        fusionnet_activation fusionnet_bias_initializer fusionnet_bias_initializer_kwargs fusionnet_hiddens
-        fusionnet_kernel_initializer fusionnet_kernel_initializer_kwargs
+        fusionnet_activation fusionnet_bias_initializer fusionnet_hiddens
+        fusionnet_kernel_initializer
         """,
         ("SAC",),
     ),

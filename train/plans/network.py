@@ -8,6 +8,7 @@ from typing import Any
 from engram.train.console.errors import ExperimentError, reason
 from engram.train.environments.facts import EnvFacts
 from engram.train.environments.guard import alarm
+from engram.train.environments.ids import written
 from engram.train.plans.build import device, trainable
 
 
@@ -91,7 +92,8 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
         separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
-        raise ExperimentError(f"config.model{separator}{text}") from None
+        whose = f" (env: {written(env.id)})" if " space" in text else ""
+        raise ExperimentError(f"config.model{separator}{text}{whose}") from None
     remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
     if isinstance(module, ThinkingModule):
         return _describe_thinking(module, config.model_config["core"]["type"], remarks)

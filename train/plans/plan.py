@@ -20,7 +20,7 @@ from engram.train.plans.changes import Resumed
 from engram.train.plans.network import ModuleFacts, check_plays, describe_module
 from engram.train.plans.restore import check_fits, check_unfinished
 from engram.train.runs import storage
-from engram.train.runs.checkpoints import find_checkpoint
+from engram.train.runs.choice import newest_checkpoint
 
 MANY = 500  # variants; to check more takes long enough to say so
 
@@ -115,7 +115,7 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         _check_evaluations(configs, envs, probes)
     errors.check()
     if experiment.restore is not None and not resume:
-        restore = check_fits(find_checkpoint(experiment.restore), configs[0], envs[0])
+        restore = check_fits(newest_checkpoint(experiment.restore), configs[0], envs[0])
         check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})
     notices = dict.fromkeys([*idle, *forecast.notices(experiment, configs[0], domains)])

@@ -4,12 +4,12 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from engram.train.console.errors import Errors, ExperimentError, unknown, unknown_key
-from engram.train.experiments.loading import quotes_hint
+from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
+from engram.train.environments.facts import signature
 
 _SIMPLE = (bool, int, float, str, list, dict)
 _KINDS: dict[Any, str] = {
@@ -220,15 +220,8 @@ def _annotations(config_class: type) -> Mapping[str, Any]:
         for builder in _BUILDERS:
             method = vars(cls).get(builder)
             if callable(method):
-                found |= {name: p.annotation for name, p in _signature(method).parameters.items()}
+                found |= {name: p.annotation for name, p in signature(method).parameters.items()}
     return found
-
-
-def _signature(method: Callable[..., Any]) -> inspect.Signature:
-    try:
-        return inspect.signature(method, eval_str=True)
-    except NameError:  # names that only a type checker imports
-        return inspect.signature(method)
 
 
 def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:
