@@ -317,7 +317,9 @@ def test_versions():
 def test_gymnasiums_own_say_what_to_install():
     if hints._installed("Box2D"):
         pytest.skip("it is installed")
-    with pytest.raises(ExperimentError, match=r"env: LunarLander-v3: Box2D is not installed, .*gymnasium\[box2d\]"):
+    with pytest.raises(
+        ExperimentError, match=r"env: LunarLander-v3: Box2D is not installed, .*gymnasium\[box2d\]"
+    ):
         probe("LunarLander-v3", {})
 
 

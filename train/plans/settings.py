@@ -56,41 +56,23 @@ _HIDDEN = (
 )
 
 # Inclusive bounds; RLlib itself checks few of them, and late.
-_AT_LEAST_ZERO = (0.0, float("inf"))
-_AT_LEAST_ONE = (1.0, float("inf"))
+_AT_LEAST_ZERO = """
+    clip_param delay_between_env_runner_restarts_s entropy_coeff env_runner_health_probe_timeout_s
+    env_runner_restore_timeout_s evaluation_interval evaluation_num_env_runners
+    evaluation_sample_timeout_s grad_clip lr max_num_env_runner_restarts
+    min_sample_timesteps_per_iteration min_time_s_per_iteration min_train_timesteps_per_iteration
+    num_env_runners num_gpus_per_learner num_learners sample_timeout_s vf_clip_param vf_loss_coeff
+"""
+_AT_LEAST_ONE = """
+    evaluation_duration metrics_num_episodes_for_smoothing minibatch_size num_envs_per_env_runner
+    num_epochs rollout_fragment_length train_batch_size_per_learner
+"""
 RANGES: dict[str, tuple[float, float]] = {
-    "clip_param": _AT_LEAST_ZERO,
-    "delay_between_env_runner_restarts_s": _AT_LEAST_ZERO,
-    "env_runner_health_probe_timeout_s": _AT_LEAST_ZERO,
-    "env_runner_restore_timeout_s": _AT_LEAST_ZERO,
-    "evaluation_sample_timeout_s": _AT_LEAST_ZERO,
-    "max_num_env_runner_restarts": _AT_LEAST_ZERO,
-    "sample_timeout_s": _AT_LEAST_ZERO,
-    "entropy_coeff": _AT_LEAST_ZERO,
-    "evaluation_duration": _AT_LEAST_ONE,
-    "evaluation_interval": _AT_LEAST_ZERO,
-    "evaluation_num_env_runners": _AT_LEAST_ZERO,
-    "gamma": (0.0, 1.0),
-    "grad_clip": _AT_LEAST_ZERO,
-    "lambda_": (0.0, 1.0),
-    "lr": _AT_LEAST_ZERO,
-    "metrics_num_episodes_for_smoothing": _AT_LEAST_ONE,
-    "min_sample_timesteps_per_iteration": _AT_LEAST_ZERO,
-    "min_time_s_per_iteration": _AT_LEAST_ZERO,
-    "min_train_timesteps_per_iteration": _AT_LEAST_ZERO,
-    "minibatch_size": _AT_LEAST_ONE,
-    "num_env_runners": _AT_LEAST_ZERO,
-    "num_envs_per_env_runner": _AT_LEAST_ONE,
-    "num_epochs": _AT_LEAST_ONE,
-    "num_gpus_per_learner": _AT_LEAST_ZERO,
-    "num_learners": _AT_LEAST_ZERO,
-    "rollout_fragment_length": _AT_LEAST_ONE,
+    **dict.fromkeys(_AT_LEAST_ZERO.split(), (0.0, math.inf)),
+    **dict.fromkeys(_AT_LEAST_ONE.split(), (1.0, math.inf)),
+    **dict.fromkeys(("gamma", "lambda_"), (0.0, 1.0)),
     "seed": (0.0, 2.0**32 - 1),
-    "train_batch_size_per_learner": _AT_LEAST_ONE,
-    "vf_clip_param": _AT_LEAST_ZERO,
-    "vf_loss_coeff": _AT_LEAST_ZERO,
 }
-
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "batch_mode": ("truncate_episodes", "complete_episodes"),
