@@ -566,6 +566,16 @@ def describe(
 
 
 @app.command()
+def schema(
+    out: Annotated[str | None, typer.Option(help="Write it to this file instead.")] = None,
+) -> None:
+    """The experiment file as JSON Schema, with which editors complete and check it."""
+    from engram.train.plans.schema import print_schema
+
+    print_schema(out)
+
+
+@app.command()
 def version() -> None:
     """Print the versions that decide about results."""
     from engram.train.runs.record import versions

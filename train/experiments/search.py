@@ -11,8 +11,8 @@ from engram.train.console.errors import Errors, ExperimentError
 Path = tuple[str, ...]
 
 LISTS = ("grid_search", "choice")
-_RANGES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2}  # name -> number of arguments
-KINDS = (*LISTS, *_RANGES)
+RANGES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2}  # name -> number of arguments
+KINDS = (*LISTS, *RANGES)
 BETWEEN = 0.6180339887  # of a range: a place that is hardly ever a whole number
 
 
@@ -152,7 +152,7 @@ def _domain(kind: str, arguments: Any, path: str) -> Domain:
         raise ExperimentError(f"{path}: expected a list of values, got {arguments!r}")
     if kind in LISTS:
         return Domain(kind, tuple(_listed(value, kind, f"{path}[{i}]") for i, value in enumerate(arguments)))
-    count = _RANGES[kind]
+    count = RANGES[kind]
     if len(arguments) != count or not all(_is_number(value) for value in arguments):
         form = "[lower, upper, step]" if count == 3 else "[lower, upper]"
         raise ExperimentError(f"{path}: expected {form}, all finite numbers, got {arguments!r}")
