@@ -6,10 +6,11 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engram.train.console.files import check_out
+from engram.train.console.screen import quiet
 from engram.train.environments.facts import signature
 from engram.train.experiments import metrics, older, search
 from engram.train.experiments.experiment import Experiment
@@ -38,14 +39,13 @@ def experiment_schema() -> Schema:
     loss and environment that it names. A search space may stand in place of any setting. What depends on
     several sections is left to `rllib train --dry-run`.
     """
-    definitions = _sections() | _spaces() | {"evaluation_config": _config(("env", "model"))}
     return {
         "$schema": DIALECT,
         "title": "Experiments for rllib train",
         "type": "object",
         "minProperties": 1,
         "additionalProperties": {"$ref": "#/$defs/experiment"},
-        "$defs": {"experiment": _experiment(), "config": _config(), **definitions},
+        "$defs": {"experiment": _experiment(), "config": _config(), **_sections(), **_spaces()},
     }
 
 
@@ -59,6 +59,7 @@ def print_schema(out: str | None) -> None:
         ExperimentError: it cannot be written.
     """
     file = None if out is None else check_out(out, "--out")
+    quiet()
     text = json.dumps(experiment_schema(), indent=1)
     if file is None:
         print(text)
@@ -82,12 +83,12 @@ def _spaces() -> Schema:
 
 
 def _searched(schema: Schema) -> Schema:
-    """A schema, or a search space, whose listed values it describes."""
-    lists = {kind: {"items": schema} for kind in search.LISTS}
+    """A schema, or a search space; of one over sections, also what is listed is described."""
+    lists = {"properties": {kind: {"items": schema} for kind in search.LISTS}} if "$ref" in schema else {}
     return {
         **{key: schema[key] for key in _NOTES if key in schema},
         "if": {"$ref": "#/$defs/is_space"},
-        "then": {"$ref": "#/$defs/space", "properties": lists},
+        "then": {"$ref": "#/$defs/space", **lists},
         "else": {key: value for key, value in schema.items() if key not in _NOTES},
     }
 
@@ -104,7 +105,7 @@ def _experiment() -> Schema:
         "base": {"type": "string", "description": "a file or shipped config that this experiment builds on"},
         "run": {"enum": algorithms, "description": "the algorithm"},
         "stop": _stop(),
-        "config": {"anyOf": [{"$ref": "#/$defs/config"}, {"type": "null"}]},
+        "config": {"$ref": "#/$defs/config"},
     }
     inner = properties["checkpoint_config"]["properties"]
     for old, new in _renamed(older.EXPERIMENT):
@@ -146,7 +147,7 @@ def _stop() -> Schema:
     return {"type": "object", "properties": paths | old, "patternProperties": patterns, **_CLOSED}
 
 
-def _config(without: Sequence[str] = ()) -> Schema:
+def _config() -> Schema:
     """`config` under any algorithm."""
     every = {run: build.defaults(run, {}) for run in build.algorithms()}
     keys = sorted({key for config in every.values() for key in settings.names(config)})
@@ -156,18 +157,14 @@ def _config(without: Sequence[str] = ()) -> Schema:
         "env_config": {"type": ["object", "null"]},
         "model": _searched({"$ref": "#/$defs/model"}),
         "loss": _searched({"$ref": "#/$defs/loss"}),
-        "evaluation_config": {"anyOf": [{"$ref": "#/$defs/evaluation_config"}, {"type": "null"}]},
+        "evaluation_config": {"$ref": "#/$defs/config", "properties": {"env": False, "model": False}},
     }
     for old, new in _renamed(older.CONFIG):
         if new in properties:
             properties[old] = _deprecated(properties[new], new)
     properties |= {key: _gone(entry) for key, entry in older.CONFIG.items() if isinstance(entry, older.Gone)}
     properties["framework"] = {"enum": list(older.FRAMEWORKS), "deprecated": True}
-    return {
-        "type": "object",
-        "properties": {key: value for key, value in properties.items() if key not in without},
-        **_CLOSED,
-    }
+    return {"type": ["object", "null"], "properties": properties, **_CLOSED}
 
 
 def _gone(entry: older.Gone) -> Schema:
@@ -197,7 +194,8 @@ def _legal(key: str, kinds: frozenset[Any]) -> Schema:
     if str in kinds and key in settings.CHOICES:
         named, others = {"enum": list(settings.CHOICES[key])}, _legal("", kinds - {str})
         return {"anyOf": [named, others | ranges]} if others else named
-    return {"type": sorted(_TYPES[kind] for kind in kinds), **ranges} if kinds else ranges
+    names = sorted(_TYPES[kind] for kind in kinds)
+    return {"type": names if len(names) > 1 else names[0], **ranges} if names else ranges
 
 
 def _is_plain(value: Any) -> bool:
