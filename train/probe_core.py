@@ -117,10 +117,10 @@ def _folder(request: Request) -> Path:
 
 
 def _print_findings(findings: list[Finding], console: Console) -> None:
-    table = Table("check", "", "measured", box=None, pad_edge=False)
+    table = Table("promise", "declared", "found", "verdict", box=None, pad_edge=False)
     for finding in findings:
         mark = "[green]pass[/]" if finding.passed else "[bold red]FAIL[/]"
-        table.add_row(finding.name, mark, Text(finding.message))
+        table.add_row(finding.name, Text(finding.declared), Text(finding.message), mark)
     console.print(table)
     missing = {*PREMISES, *PROMISES} - {finding.name for finding in findings}
     if missing:

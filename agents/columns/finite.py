@@ -98,6 +98,7 @@ class LaneGuard:
         self._seen = np.zeros(lanes, np.bool_)
         self._seen_first: _Place | None = None
         self._first: _Place | None = None
+        self._resets = np.zeros(lanes, np.int64)
 
     def begin(self, env_steps: int) -> None:
         """Begins a fragment.
@@ -107,7 +108,22 @@ class LaneGuard:
         """
         self.bad = self._seen.copy()
         self.step, self._env_steps = 0, env_steps
+        self._resets[:] = 0
         self._first = self._seen_first and self._seen_first._replace(step=0)
+
+    @property
+    def counted(self) -> int:
+        """Env steps of all lanes since the fragment began."""
+        return self.step * len(self.bad) - int(self._resets.sum())
+
+    def count_step(self, resets: NDArray[np.bool_]) -> None:
+        """Counts a step of all lanes but those that only began an episode in it.
+
+        Args:
+            resets: Lanes that did, (B,).
+        """
+        self.step += 1
+        self._resets += resets
 
     def observe(self, observations: Any) -> Any:
         """What lanes see now, a nest of (B, ...) arrays, with 0 for what is not finite."""
@@ -155,10 +171,11 @@ class LaneGuard:
 
     def _keep(self, what: str, value: Any, step: int, lane: int) -> _Place:
         """Says where a number is, and remembers it if it is the first."""
-        env_step = self._env_steps + step * len(self.bad)
-        where = f"step {step}, lane {lane}"
+        env_step = self._env_steps + step * len(self.bad) - int(self._resets.sum())
+        own = step - int(self._resets[lane])
+        where = f"step {own}, lane {lane}"
         if self._runner is not None:
-            where = f"step {step} of the fragment, lane {lane}, env runner {self._runner}"
+            where = f"step {own} of the fragment, lane {lane}, env runner {self._runner}"
         place = _Place(step, f"{shown(what, float(value))} at env step {env_step:,} ({where})")
         if self._first is None or step < self._first.step:
             self._first = place
@@ -176,6 +193,8 @@ def _indexed(what: str, place: Iterable[Any]) -> str:
 class GuardedVectorEnv(VectorWrapper):
     """What a stock RLlib runner steps: its lanes, with 0 for rewards and observations that are not finite.
 
+    Lanes reset in the step after an episode's end (NEXT_STEP), which RLlib does not count as an env step.
+
     Attributes:
         guard: What was found.
     """
@@ -189,25 +208,20 @@ class GuardedVectorEnv(VectorWrapper):
         """
         super().__init__(env)
         self.guard = LaneGuard(env.num_envs, runner)
-        self._steps = 0
+        self._ended = np.zeros(env.num_envs, np.bool_)
 
     def reset(self, **settings: Any) -> Any:
         """See Gymnasium's `VectorEnv`."""
         observations: Any
         observations, infos = super().reset(**settings)
+        self._ended[:] = False
         return self.guard.observe(observations), infos
 
     def step(self, actions: Any) -> Any:
         """See Gymnasium's `VectorEnv`."""
         results: tuple[Any, ...] = super().step(actions)
-        observations, rewards, *others = results
-        self._steps += 1
-        self.guard.step += 1
+        observations, rewards, terminateds, truncateds, infos = results
+        self.guard.count_step(self._ended)
+        self._ended = terminateds | truncateds
         self.guard.look({"reward": rewards[None]}, self.guard.step)
-        return self.guard.observe(observations), zeroed(rewards), *others
-
-    def take_finding(self) -> Finding | None:
-        """What was found since the last call."""
-        found = self.guard.finding()
-        self.guard.begin(self._steps * self.num_envs)
-        return found
+        return self.guard.observe(observations), zeroed(rewards), terminateds, truncateds, infos

@@ -100,7 +100,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         self, *, env_runner: Any, metrics_logger: MetricsLogger, samples: list[Any], **_: Any
     ) -> None:
         """Logs how far a stock RLlib runner's episodes are, and what in them was not finite."""
-        found = env_runner.env.take_finding()
+        found = env_runner.env.guard.finding()
         if found is not None:
             metrics_logger.log_value(NON_FINITE, tuple(found), reduce="item_series")
         episodes = [s for s in samples if isinstance(s, SingleAgentEpisode)]
@@ -144,7 +144,9 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         if getattr(config, "on_non_finite", "stop") == "stop":
             raise FloatingPointError(trouble)
         if updated and taken == 0:
-            raise FloatingPointError(f"{trouble}; nothing else was left to learn from")
+            raise FloatingPointError(
+                f"{trouble}; on_non_finite is skip, but this iteration has nothing left to learn from"
+            )
         result["non_finite"] = trouble
         # An infinite loss: JSON has no such number, and TensorBoard says so each time on the screen.
         learned.update({name: math.nan for name, value in learned.items() if _is_infinite(value)})

@@ -39,6 +39,8 @@ class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     """
 
     env: VectorEnv[Any, Any, Any]
+    _told = 0
+    _since = 0
 
     def make_env(self) -> None:
         """Builds the lanes, counted from 0 and guarded."""
@@ -48,6 +50,21 @@ class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             self.env = CountsFromZero(self.env, actions_in(space))
         if getattr(self.config.callbacks_class, "guards", False):  # who takes what a guard has found
             self.env = GuardedVectorEnv(self.env, self.worker_index or 0)
+
+    def sample(self, **settings: Any) -> Any:
+        """RLlib's sampling, with a guard that counts from the env steps before it.
+
+        The runner is told of all env steps at times only, and counts those since by itself.
+        """
+        if not isinstance(self.env, GuardedVectorEnv):
+            return super().sample(**settings)
+        told = int(self.num_env_steps_sampled_lifetime)
+        if told != self._told:
+            self._told, self._since = told, 0
+        self.env.guard.begin(told + self._since)
+        samples = super().sample(**settings)
+        self._since += self.env.guard.counted
+        return samples
 
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
         """The spaces of all lanes, of one lane, and of the module."""

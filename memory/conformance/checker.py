@@ -33,9 +33,17 @@ PROMISES: dict[str, Check] = {
     "no leak over lanes in training": isolation.check_lane_leak_in_training,
     "no gradient over lanes": isolation.check_lane_gradient,
     "state_dict round trip": training.check_state_dict,
-    "train_input is true": training.check_train_input,
-    "carries_gradient is true": training.check_carries_gradient,
+    "train_input holds": training.check_train_input,
+    "carries_gradient holds": training.check_carries_gradient,
 }
+
+DECLARED = {
+    "output shape": "output_size",
+    "bptt_steps cuts gradients": "bptt_steps",
+    "train_input holds": "train_input",
+    "carries_gradient holds": "carries_gradient",
+}
+"""Check -> the attribute that says what a core declares; the others are what every core promises."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,11 +54,13 @@ class Finding:
         name: what ought to hold.
         passed: whether it does.
         message: what was measured; for a failure what is wrong, where, how large, and what to do.
+        declared: what the core says of itself about it, or that every core promises it.
     """
 
     name: str
     passed: bool
     message: str
+    declared: str = "of every core"
 
 
 def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = None) -> list[Finding]:
@@ -87,14 +97,25 @@ def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = N
 
 
 def _judge(name: str, check: Check, trial: Trial) -> Finding:
+    declared = _declared(name, trial.core)
     try:
-        return Finding(name, True, check(trial))
+        return Finding(name, True, check(trial), declared)
     except BrokenPromiseError as broken:
-        return Finding(name, False, str(broken))
+        return Finding(name, False, str(broken), declared)
     except Exception as error:  # whatever somebody's class may raise
-        return _raised(name, error)
+        return _raised(name, error, declared)
 
 
-def _raised(name: str, error: Exception) -> Finding:
+def _declared(name: str, core: Core) -> str:
+    attribute = DECLARED.get(name)
+    if attribute is None:
+        return Finding.declared
+    try:
+        return f"{attribute}: {getattr(core, attribute)}"
+    except Exception as error:  # whatever somebody's property may raise
+        return f"{attribute}: raises {type(error).__name__}"
+
+
+def _raised(name: str, error: Exception, declared: str = Finding.declared) -> Finding:
     text = " ".join(str(error).split())
-    return Finding(name, False, f"raised {type(error).__name__}: {text}; this has to work")
+    return Finding(name, False, f"raised {type(error).__name__}: {text}; this has to work", declared)

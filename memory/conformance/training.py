@@ -57,7 +57,7 @@ def check_train_input(trial: Trial) -> str:
             f"train_input is {core.train_input}, but the inputs get {'a' if arrives else 'no'} gradient; "
             f"set it to {arrives}, or {'detach the inputs' if arrives else 'let gradients through to them'}"
         )
-    return f"{core.train_input}: the inputs get {'a' if arrives else 'no'} gradient"
+    return f"the inputs get {'a' if arrives else 'no'} gradient"
 
 
 def check_carries_gradient(trial: Trial) -> str:
@@ -74,4 +74,6 @@ def check_carries_gradient(trial: Trial) -> str:
             f"carries_gradient is True, but step {steps - 1} sends no gradient to the steps before it; "
             "set it to False, or do not detach the state inside a fragment"
         )
-    return f"{core.carries_gradient}: gradients {'cross' if crosses else 'do not cross'} steps"
+    if crosses and not core.carries_gradient:
+        return "gradients cross steps, as they may; whether they are needed cannot be seen"
+    return f"gradients {'cross' if crosses else 'do not cross'} steps"

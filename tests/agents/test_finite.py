@@ -385,7 +385,9 @@ def test_skip_counts_and_goes_on_while_there_is_something_to_learn_from():
     assert not {NON_FINITE, STEPS_TAKEN} & set(result["learners"][DEFAULT_MODULE_ID])
     assert math.isnan(result["learners"][DEFAULT_MODULE_ID]["vf_loss"])
     assert judge.callbacks.get_state()["skipped"] == 9
-    with pytest.raises(FloatingPointError, match="reward: nan; nothing else was left to learn from"):
+    with pytest.raises(
+        FloatingPointError, match="reward: nan; on_non_finite is skip, but this iteration has noth"
+    ):
         judge(steps=0, played=[("reward: nan", 4)])
 
 
@@ -435,6 +437,23 @@ def test_a_trial_stops_whoever_plays(ray_cluster, run, settings):
         assert all(np.isfinite(leaf).all() for leaf in weights.values())
     finally:
         algorithm.stop()
+
+
+def test_a_stock_runner_counts_env_steps_as_rllib_does():
+    """Episodes of 8 steps, then a step in which a lane resets; NaN in the fourth one, in all lanes at once.
+
+    A sample has 20 env steps of 4 lanes: 5 steps, or 6 where lanes reset in one of them.
+    """
+    made = config("PPO", {"what": "reward", "every": 4, "at": 2}, num_epochs=1)
+    runner = made.env_runner_cls(config=made, worker_index=0)
+    named = []
+    while not named:
+        before = runner.metrics.peek("num_env_steps_sampled_lifetime", default=0)
+        runner.sample()
+        found = runner.env.guard.finding()
+        named += [found.message] if found is not None else []
+    assert before == 100
+    assert named[0].startswith("reward: nan at env step 104 (step 1 of the fragment, lane 0, env runner 0)")
 
 
 def test_learners_agree_on_what_they_skip(ray_cluster):

@@ -404,9 +404,9 @@ BROKEN: list[tuple[type[Trace], tuple[str, ...], str]] = [
     (BareTensor, ("state_dict round trip",), r"'mask' is a bare tensor"),
     (UnsavedProjection, ("state_dict round trip",), r"what is random must be in the state_dict"),
     (StaleCache, ("state_dict round trip",), r"must be computed in every call"),
-    (FrozenInPretence, ("train_input is true",), r"train_input is False, but the inputs get a gradient"),
-    (DeafInSecret, ("train_input is true",), r"train_input is True, but the inputs get no gradient"),
-    (DetachedInSecret, ("carries_gradient is true",), r"step 3 sends no gradient"),
+    (FrozenInPretence, ("train_input holds",), r"train_input is False, but the inputs get a gradient"),
+    (DeafInSecret, ("train_input holds",), r"train_input is True, but the inputs get no gradient"),
+    (DetachedInSecret, ("carries_gradient holds",), r"step 3 sends no gradient"),
     (Uncopyable, ("copy",), r"raised TypeError: no copies"),
 ]
 

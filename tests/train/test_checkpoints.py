@@ -15,12 +15,13 @@ from engram.train.console.errors import ExperimentError, last_words
 from engram.train.plans import restore
 from engram.train.plans.changes import differences
 from engram.train.running.resume import adopt_newest
-from engram.train.running.trials import ScoredCheckpoints
+from engram.train.running.trials import KeepChecksums, ScoredCheckpoints
 from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
 from engram.train.runs.choice import newest_checkpoint
 from engram.train.runs.record import read_record
 from engram.train.runs.stored import keep_state, mend_state, unfinished_trials
+from engram.train.runs.wholeness import fault, write_checksums
 
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint
     ".": "algorithm_state",
@@ -242,6 +243,53 @@ def test_every_file_of_a_checkpoint_counts(tmp_path, file, harm):
     assert not checkpoints.is_whole(folder)
     with pytest.raises(ExperimentError, match=f"not a whole checkpoint: {Path(file)} is missing or broken"):
         checkpoints.find_checkpoint(str(folder))
+
+
+@pytest.mark.parametrize("file", [*FILES, "learner_group/anything.bin"])
+def test_a_changed_byte_is_seen_and_its_file_named(tmp_path, file):
+    folder = save(tmp_path / "checkpoint_000000", 5)
+    (folder / "learner_group" / "anything.bin").write_bytes(b"\0" * 3_000_000)
+    write_checksums(folder)
+    assert fault(folder) is None
+    path = folder / file
+    before = path.read_bytes()
+    for place in (0, len(before) // 2, len(before) - 1):
+        path.write_bytes(before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :])
+        assert fault(folder) == path
+    with pytest.raises(ExperimentError, match=f"not a whole checkpoint: {Path(file)} is missing or broken"):
+        checkpoints.find_checkpoint(str(folder))
+    path.write_bytes(before)
+    (folder / "added_later").write_text("")
+    write_checksums(folder)
+    assert fault(folder) is None
+
+
+@pytest.mark.parametrize(
+    ("listed", "named"),
+    [
+        ("{", "checksums.json"),
+        ("[]", "checksums.json"),
+        ('{"crc32": 3}', "checksums.json"),
+        ('{"crc32": {"../x": "00000000"}}', "checksums.json"),
+        ('{"crc32": {"gone": "00000000"}}', "gone"),
+        ('{"crc32": {"learner_group": "00000000"}}', "learner_group"),
+    ],
+)
+def test_a_list_of_checksums_may_be_damaged_itself(tmp_path, listed, named):
+    folder = save(tmp_path / "checkpoint_000000", 5)
+    (folder / "checksums.json").write_text(listed)
+    assert fault(folder) == folder / named
+
+
+def test_checksums_that_cannot_be_kept_are_told(tmp_path, capsys):
+    gone = Checkpoint(str(tmp_path / "gone"))
+    KeepChecksums().on_checkpoint(1, [], None, gone)
+    folder = save(tmp_path / "kept", 5)
+    (folder / "checksums.json.half").mkdir()
+    KeepChecksums().on_checkpoint(1, [], None, Checkpoint(str(folder)))
+    assert [line.partition(": no checksums")[0] for line in capsys.readouterr().err.splitlines()] == [
+        f"notice: {folder}"
+    ]
 
 
 @pytest.mark.parametrize("part", [*checkpoints.MODULE.parents[:3], checkpoints.MODULE])

@@ -33,7 +33,9 @@ def core(**options):
     [
         ({"lrr": 1}, "config.lrr: unknown key; did you mean 'lr'?"),
         ({"lr": "fast"}, "config.lr: expected a list or a number, got 'fast'"),
-        ({"lr": -1e-3}, "config.lr: -0.001 is out of range; legal: 0 or more"),
+        ({"lr": -1e-3}, "config.lr: -0.001 is out of range; legal: 0 to 1e+37"),
+        ({"lr": 1e38}, "config.lr: 1e+38 is out of range; legal: 0 to 1e+37"),
+        ({"lr": [[0, 1e-3], [9, 1e38]]}, "config.lr: 1e+38 is out of range; legal: 0 to 1e+37"),
         ({"lr": [[5, 1e-3]]}, "config.lr: a schedule is [[0, first value]"),
         ({"lr": [1, 2]}, "config.lr: a schedule is"),
         (

@@ -98,6 +98,25 @@ def test_the_header_says_where_a_stop_between_two_reports_ends():
             "config.lr.grid_search: 0.001 stands there twice",
         ),
         (
+            {"config": {"min_time_s_per_iteration": 1e9}},
+            "min_time_s_per_iteration: the first report comes after 1,000,000,000 s, and stop is looked at",
+        ),
+        (
+            {"config": {"min_time_s_per_iteration": 90}, "stop": {"time_total_s": 60}},
+            "the first report comes after 90 s, and stop is looked at then, not after 60 s",
+        ),
+        (
+            {"config": {"min_sample_timesteps_per_iteration": 10**9}, "stop": {"timesteps_total": 60}},
+            "the first report comes after 1,000,000,000 env steps, and stop is looked at then, not after 60",
+        ),
+        (
+            {
+                "config": {"evaluation_interval": 1, "evaluation_duration": 10**9},
+                "stop": {"timesteps_total": 60},
+            },
+            "each evaluation is 1,000,000,000 episodes, more than the 60 env steps of all training",
+        ),
+        (
             {"config": {"compress_observations": True}},
             "config.compress_observations has no effect under Recurrent",
         ),
@@ -120,6 +139,8 @@ def test_notices(changes, text):
         {"config": {"minibatch_size": 10, "train_batch_size_per_learner": 40}},
         {"config": {"evaluation_interval": 3}, "checkpoint_freq": 3, "stop": {"timesteps_total": 60}},
         {"keep_checkpoints_num": 1},
+        {"config": {"min_time_s_per_iteration": 60}, "stop": {"time_total_s": 60}},
+        {"config": {"min_sample_timesteps_per_iteration": 60}, "stop": {"timesteps_total": 60}},
         {"config": {"lr": {"choice": [1e-3, 1e-3]}}},  # weights
     ],
 )
@@ -254,6 +275,62 @@ def test_what_observations_take(monkeypatch):
         memory.check_lanes(config(), facts)
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"train_batch_size_per_learner": 10**13},
+            r"config\.train_batch_size_per_learner: a batch of 10,000,000,000,000 env steps takes 327\.4 TB",
+        ),
+        (
+            {"rollout_fragment_length": 10**10},
+            r"config\.rollout_fragment_length: fragments of 10,000,000,000 steps of 4 lanes",
+        ),
+        (
+            {
+                "evaluation_interval": 1,
+                "evaluation_config": {"num_envs_per_env_runner": 10**13},
+            },
+            r"config\.evaluation_config\.num_envs_per_env_runner: 10,000,000,000,000 lanes take 327\.4",
+        ),
+    ],
+)
+def test_sizes_that_no_memory_holds(settings, message):
+    big = plan(settings)
+    with pytest.raises(ExperimentError, match=message):
+        cluster.check_resources(big, cluster.RayOptions())
+    cluster.check_resources(big, cluster.RayOptions(address="there:1"))
+
+
+def test_a_stock_batch_and_a_replay_buffer_that_no_memory_holds():
+    sections = {
+        "PPO": (
+            {"train_batch_size_per_learner": 10**12},
+            "config.train_batch_size_per_learner: fragments of 500,000,000,000 steps of 1 lanes",
+        ),
+        "DQN": (
+            {"replay_buffer_config": {"type": "PrioritizedEpisodeReplayBuffer", "capacity": 10**12}},
+            "config.replay_buffer_config.capacity: the priorities of 1,000,000,000,000 env steps take",
+        ),
+    }
+    for run, (settings, message) in sections.items():
+        section = {"env": "small_envs:small/Cue-v0", "run": run, "config": settings}
+        (experiment,), _ = read_experiments({"e": section}, Overrides())
+        with pytest.raises(ExperimentError) as caught:
+            cluster.check_resources(make_plan(experiment), cluster.RayOptions())
+        assert str(caught.value).startswith(message)
+
+
+def test_a_batch_of_all_runners_together(monkeypatch):
+    """Two runners' fragments of 20 env steps, 36 bytes each."""
+    several = plan({"num_env_runners": 2})
+    monkeypatch.setattr(memory, "total", lambda: 40 * 36)
+    memory.check_batch(several.config, several.env)
+    monkeypatch.setattr(memory, "total", lambda: 40 * 36 - 1)
+    with pytest.raises(ExperimentError, match=r"config\.num_env_runners: a batch of 40 env steps takes"):
+        memory.check_batch(several.config, several.env)
+
+
 def test_more_processes_than_memory_holds(monkeypatch):
     monkeypatch.setattr(memory, "total", lambda: 10 * memory.PROCESS)
     cluster.check_resources(plan({"num_env_runners": 9}), cluster.RayOptions())
@@ -261,6 +338,31 @@ def test_more_processes_than_memory_holds(monkeypatch):
         with pytest.raises(ExperimentError, match=r"config\.num_env_runners: a trial of 11 processes takes"):
             cluster.check_resources(plan(settings), cluster.RayOptions())
     cluster.check_resources(plan({"num_env_runners": 10}), cluster.RayOptions(address="there:1"))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"custom_resources_for_main_process": {"unobtainium": 1}},
+        {"num_env_runners": 1, "custom_resources_per_env_runner": {"unobtainium": 1}},
+        {"num_learners": 1, "custom_resources_per_learner": {"unobtainium": 1}},
+    ],
+)
+def test_resources_that_no_node_has(settings, capsys):
+    """Ray would wait for them without end: refused here, announced where a cluster may grow."""
+    asking = plan(settings)
+    key = next(key for key in settings if key.startswith("custom"))
+    with pytest.raises(
+        ExperimentError, match=f"config.{key}: a trial asks for 1 unobtainium, a Ray started on"
+    ):
+        cluster.check_resources(asking, cluster.RayOptions())
+    cluster.check_resources(asking, cluster.RayOptions(address="there:1"))
+    cluster.tell_lacking([asking], {"CPU": 99, "unobtainium": 1})
+    assert capsys.readouterr().err == ""
+    cluster.tell_lacking([asking], {"CPU": 99})
+    assert capsys.readouterr().err == (
+        "notice: e: a trial asks for 1 unobtainium, the cluster has 0: it waits until there is more\n"
+    )
 
 
 def test_more_processes_than_cores_are_announced(monkeypatch):

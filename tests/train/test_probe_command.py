@@ -55,10 +55,21 @@ def test_a_sound_core(typed, tmp_path):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert sum(" pass " in line for line in lines) == 20
+    heading = next(line.split() for line in lines if line.startswith("promise"))
+    assert heading == ["promise", "declared", "found", "verdict"]
+    assert any(
+        line.startswith("carries_gradient holds") and "carries_gradient: False" in line for line in lines
+    )
     row = next(line.split() for line in lines if line.startswith("pools[2]"))
     assert row[1:3] == ["2", "4"]  # peak lag, half-life
     summary = json.loads(lines[-1])
     assert all(finding["passed"] for finding in summary["findings"])
+    declared = {finding["name"]: finding["declared"] for finding in summary["findings"]}
+    assert declared.pop("train_input holds") == "train_input: True"
+    assert declared.pop("carries_gradient holds") == "carries_gradient: False"
+    assert declared.pop("bptt_steps cuts gradients") == "bptt_steps: None"
+    assert declared.pop("output shape").startswith("output_size: ")
+    assert set(declared.values()) == {"of every core"}
     assert [summary["retention"][f"pools[{pool}]"]["peak_lag"] for pool in range(5)] == [0, 0, 2, 5, 10]
     assert summary["retention"]["pools[0]"]["left"] == {
         "1": pytest.approx(1 / 3),

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 
 from engram.agents.columns.episodes import EpisodeWindow
-from engram.train.running.interrupt import INTERRUPT, SavingScheduler
+from engram.train.running.interrupt import INTERRUPT, EndWhenSaved, SavingScheduler
 from engram.train.running.progress import Pace, Progress, cells
 from engram.train.running.trials import StopConditions, trial_name
 from engram.train.runs.results import number_at
@@ -109,6 +109,33 @@ def test_interrupt_pauses_and_starts_nothing(monkeypatch):
     monkeypatch.setattr(INTERRUPT, "signal", 2)
     assert scheduler.on_trial_result(None, trial(), {}) == "PAUSE"
     assert scheduler.choose_trial_to_run(None) is None
+
+
+def test_who_is_waited_for(monkeypatch, capsys):
+    """Running trials with a report; a signal that comes twice at once is one."""
+    ended, now, loop = [], [10.0], EndWhenSaved()
+    monkeypatch.setattr("os.kill", lambda *call: ended.append(call))
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    first, second = trial(trial_id="a"), trial(trial_id="b")
+    first.status = second.status = "RUNNING"
+    with INTERRUPT.listening():
+        loop.on_trial_result(1, [first, second], first, {})
+        loop.on_step_end(1, [first, second])
+        for _ in range(2):
+            INTERRUPT._receive(15, None)
+        assert "each running trial that has ended an iteration saves" in capsys.readouterr().err
+        loop.on_step_end(2, [first, second])
+        assert not ended
+        first.status = "PAUSED"
+        loop.on_step_end(3, [first, second])
+        assert len(ended) == 1
+        now[0] += 2
+        with pytest.raises(KeyboardInterrupt):
+            INTERRUPT._receive(15, None)
+    with INTERRUPT.listening():
+        INTERRUPT._receive(2, None)
+        assert "nothing new is to be saved" in capsys.readouterr().err
+    INTERRUPT.signal = None
 
 
 def test_the_interrupt_is_one_per_process():

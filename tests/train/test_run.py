@@ -16,6 +16,7 @@ from rllib_process import command, environment, heed_ctrl_c
 from engram.train.runs import checkpoints
 from engram.train.runs.results import read_trials
 from engram.train.runs.scores import show_results
+from engram.train.runs.wholeness import CHECKSUMS, is_whole
 
 
 def processes(session):
@@ -96,6 +97,58 @@ def test_ctrl_c_saves_and_says_how_to_resume(interrupted, experiment_file):
     checkpoint = max(only_trial(folder).glob("checkpoint_*"))
     assert f"checkpoint: {checkpoint}" in words
     assert results(only_trial(folder))[-1]["timesteps_total"] < 20_000
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_signal_before_the_first_report_ends_soon_and_says_that_nothing_is_saved(
+    experiment_file, rllib, tmp_path
+):
+    """An iteration of an hour; SIGTERM for the whole group would end Ray's servers, too."""
+    file = tmp_path / "cue.yaml"
+    text = experiment_file.read_text().replace("fragment_length: 6", "fragment_length: 600_000")
+    file.write_text(text)
+    arguments = ("-f", file, "--local-dir", tmp_path)
+    process = subprocess.Popen(
+        command("train", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+    )
+    wait_for(lambda: list(tmp_path.glob("cue/RecurrentPPO_*/run.json")))  # its first iteration runs
+    for _ in range(2):  # as `timeout` does: its child, then the child's group
+        os.killpg(process.pid, signal.SIGTERM)
+    words = process.communicate(timeout=55)[0]  # not the minute that Ray waits for its server
+    assert process.returncode == 143
+    said = words.partition("Stopping: ")[2].splitlines()
+    assert said[0] == "no running trial has ended an iteration, so nothing new is to be saved."
+    assert said[1:3] == [
+        "nothing was saved yet: no iteration had ended",
+        f"results: {tmp_path / 'cue'}",
+    ]
+    assert left_after(process.pid) == []
+    done = rllib("results", tmp_path / "cue")
+    assert f"cue/{only_trial(tmp_path).name}: no report: still in its first iteration, or st" in done.stdout
+    done = rllib("train", *arguments, "--resume", "--dry-run")
+    assert "resuming     1 of 1 trials, with its stored settings; from the beginning: no che" in done.stdout
+
+
+def test_sigterm_for_the_whole_group_saves(experiment_file, tmp_path):
+    process = train_until(1, "-f", experiment_file, "--local-dir", tmp_path)
+    os.killpg(process.pid, signal.SIGTERM)
+    words = process.communicate(timeout=120)[0]
+    assert process.returncode == 143
+    checkpoint = max(only_trial(tmp_path).glob("checkpoint_*"))
+    last = results(only_trial(tmp_path))[-1]
+    far = f"iteration {last['training_iteration']:,}, {last['timesteps_total']:,} env steps"
+    assert f"checkpoint: {checkpoint} ({far})\n" in words
 
 
 def left_after(session, patience=20):
@@ -220,8 +273,9 @@ def test_only_finished_episodes_stop_a_trial_and_a_reward_that_is_no_number_ends
     done = rllib("train", "-f", tmp_path / "toll.yaml", "--local-dir", tmp_path)
     assert done.returncode == 1
     assert "0: return - (episodes at step 10), success -, env steps 40, " in done.stdout
-    last, results_line = done.stdout.splitlines()[-2:]
+    last, kept_line, results_line = done.stdout.splitlines()[-3:]
     assert results_line.startswith("results: ")
+    assert kept_line.endswith("/checkpoint_000007 (iteration 8, 320 env steps)")
     where = "(step 10 of the fragment, lane 0, env runner 0)"
     assert last.startswith(f"failed: FloatingPointError: reward: nan at env step 360 {where} (all of it: ")
     (trial,) = (tmp_path / "toll").glob("RecurrentPPO_*")
@@ -235,6 +289,7 @@ def test_only_finished_episodes_stop_a_trial_and_a_reward_that_is_no_number_ends
     assert tensorboard_steps(trial) == [[240, 280, 320]]
     kept = sorted(trial.glob("checkpoint_*"))
     assert [checkpoint.name for checkpoint in kept] == ["checkpoint_000006", "checkpoint_000007"]
+    assert all((checkpoint / CHECKSUMS).is_file() and is_whole(checkpoint) for checkpoint in kept)
     weights = checkpoints.load_module(kept[-1]).state_dict().values()
     assert all(torch.isfinite(leaf).all() for leaf in weights)
     (row,) = show_results([str(tmp_path / "toll")], as_json=False)

@@ -80,6 +80,9 @@ COLUMNAR_MEANINGS = {
     "train_batch_size_per_learner": "size of an update; null: one fragment of every lane",
     "minibatch_size": "part of the batch that one gradient step takes, whole lanes; null: all of it",
     "grad_clip": "bound on the global norm of gradients (see grad_clip_by); null: none",
+    "on_non_finite": "stop: a reward, observation, loss or gradient that is NaN or infinite ends the trial; "
+    "skip: nothing is learned from that lane's fragment, or that minibatch, and non_finite_skipped counts. "
+    "An iteration with nothing left to learn from, or such a parameter, ends it either way",
     "explore": "whether actions are drawn; else the likeliest is taken",
 }
 """The same for algorithms on columns."""

@@ -256,5 +256,14 @@ def lanes(config: Any) -> int:
 
 def per_trial(config: Any, resource: Literal["CPU", "GPU"]) -> float:
     """How much of a resource one trial asks Ray for."""
+    return requested(config).get(resource, 0.0)
+
+
+def requested(config: Any) -> dict[str, float]:
+    """All resources that one trial asks Ray for, by Ray's names, and how much of each."""
     request = trainable(config).default_resource_request(config.to_dict())  # type: ignore[attr-defined]
-    return float(sum(bundle.get(resource, 0) for bundle in request.bundles))
+    asked: dict[str, float] = {}
+    for bundle in request.bundles:
+        for name, amount in bundle.items():
+            asked[name] = asked.get(name, 0.0) + float(amount)
+    return asked

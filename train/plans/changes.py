@@ -33,12 +33,14 @@ class Resumed:
         left: How many of its trials are not finished.
         trials: How many it has so far.
         changed: What it goes on with that is new.
+        anew: How many of those that are left have no checkpoint to go on from.
     """
 
     record: Mapping[str, Any]
     left: int
     trials: int
     changed: Differences
+    anew: int = 0
 
     @property
     def new_stop(self) -> bool:
@@ -48,7 +50,9 @@ class Resumed:
     def __str__(self) -> str:
         """What is said about it before it trains."""
         changed = f"; changed: {shown(self.changed)}" if self.changed else ""
-        return f"{self.left} of {self.trials} trials, with its stored settings{changed}"
+        some = "" if self.anew == self.left else f"{self.anew} of them "
+        anew = f"; {some}from the beginning: no checkpoint is saved" if self.anew else ""
+        return f"{self.left} of {self.trials} trials, with its stored settings{anew}{changed}"
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Differences:

@@ -12,6 +12,7 @@ from engram.train.experiments.search import Domain, Path
 MAX_TRIALS = 10_000  # of one experiment; each has a folder, a process and a line on the screen
 
 SCORE = "checkpoint_config.checkpoint_score_attribute"
+LONG = 3600.0  # s; an iteration of more is announced even where training has no limit of time
 _STEPS = ("timesteps_total", "num_env_steps_sampled_lifetime")
 
 
@@ -122,6 +123,7 @@ def notices(experiment: Experiment, config: Any, domains: Mapping[Path, Domain])
     """
     yield from _of_batches(config)
     yield from _of_reports(experiment, config)
+    yield from _of_long_iterations(experiment, config)
     yield from _of_checkpoints(experiment)
     for place, domain in domains.items():
         written = [repr(value) for value in domain.arguments]
@@ -161,6 +163,35 @@ def _of_reports(experiment: Experiment, config: Any) -> Iterator[str]:
     if keeping.checkpoint_frequency > reports:
         left = "only the last one is saved" if keeping.checkpoint_at_end else "nothing is saved"
         yield f"checkpoint_config.checkpoint_frequency: {keeping.checkpoint_frequency:,}, but {end}: {left}"
+
+
+def _of_long_iterations(experiment: Experiment, config: Any) -> Iterator[str]:
+    """An iteration, or an evaluation, that takes more than the whole training is to take.
+
+    Conditions are looked at after an iteration only.
+    """
+    least, limit = float(config.min_time_s_per_iteration or 0), experiment.stop.get("time_total_s", LONG)
+    if least > limit:
+        instead = f", not after {limit:,.10g} s" if "time_total_s" in experiment.stop else ""
+        yield (
+            f"config.min_time_s_per_iteration: the first report comes after {least:,.10g} s, and stop is "
+            f"looked at then{instead}"
+        )
+    steps = min((experiment.stop[key] for key in _STEPS if key in experiment.stop), default=None)
+    if steps is None:
+        return
+    sampled = int(config.min_sample_timesteps_per_iteration or 0)
+    if sampled > steps:
+        yield (
+            f"config.min_sample_timesteps_per_iteration: the first report comes after {sampled:,} env steps, "
+            f"and stop is looked at then, not after {steps:,.10g}"
+        )
+    duration = config.evaluation_duration
+    if config.evaluation_interval and isinstance(duration, int) and duration > steps:
+        yield (
+            f"config.evaluation_duration: each evaluation is {duration:,} {config.evaluation_duration_unit}, "
+            f"more than the {steps:,.10g} env steps of all training"
+        )
 
 
 def _of_checkpoints(experiment: Experiment) -> Iterator[str]:

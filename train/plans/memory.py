@@ -10,6 +10,8 @@ from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import EnvFacts
 
 PROCESS = 150 * 2**20  # bytes of its own that a process takes at least; a trial of a small network: 250 MB
+_FRAGMENT = "rollout_fragment_length"
+_PRIORITIES = 32  # bytes of one step in two trees of sums and least values, each with as many inner nodes
 _ROW = 24  # bytes of one step of one lane beside its observation: rewards, values, log-probabilities, flags
 
 
@@ -34,9 +36,64 @@ def check_lanes(config: Any, env: EnvFacts) -> None:
     lanes, length = int(config.num_envs_per_env_runner), int(config.get_rollout_fragment_length())
     needed = lanes * (length + 1) * (_ROW + _bytes(env.observation_space))
     if needed > total():
-        key = "num_envs_per_env_runner" if lanes >= length else "rollout_fragment_length"
+        own = "train_batch_size_per_learner" if config.rollout_fragment_length == "auto" else _FRAGMENT
+        key = "num_envs_per_env_runner" if lanes >= length else own
         raise ExperimentError(
             f"config.{key}: fragments of {length:,} steps of {lanes:,} lanes take {in_words(needed)} at "
+            f"least, this machine has {in_words(total())}"
+        )
+
+
+def check_batch(config: Any, env: EnvFacts) -> None:
+    """Refuse an update's batch, or a replay buffer, that this machine's memory does not hold.
+
+    Runners, learners and what they learn from share it; gradients and the networks come on top.
+
+    Args:
+        config: From `build_config`.
+        env: The environment's spaces.
+
+    Raises:
+        ExperimentError: says how much it would take.
+    """
+    learners = max(1, int(config.num_learners))
+    asked = int(vars(config).get("_train_batch_size_per_learner") or 0) * learners
+    steps = int(getattr(config, "update_steps", asked))
+    needed = steps * (_ROW + _bytes(env.observation_space))
+    if needed > total():
+        key = (
+            "train_batch_size_per_learner" if asked > getattr(config, "round_steps", 0) else "num_env_runners"
+        )
+        raise ExperimentError(
+            f"config.{key}: a batch of {steps:,} env steps takes {in_words(needed)} at least, this machine "
+            f"has {in_words(total())}"
+        )
+    buffer = vars(config).get("replay_buffer_config") or {}
+    capacity = int(buffer.get("capacity") or 0)
+    if "Prioritized" in str(buffer.get("type")) and capacity * _PRIORITIES > total():
+        raise ExperimentError(
+            f"config.replay_buffer_config.capacity: the priorities of {capacity:,} env steps take "
+            f"{in_words(capacity * _PRIORITIES)} from the start, this machine has {in_words(total())}"
+        )
+
+
+def check_evaluation_lanes(config: Any, env: EnvFacts) -> None:
+    """Refuse more lanes to an evaluation than this machine's memory holds, at one observation each.
+
+    Args:
+        config: From `build_config`.
+        env: The environment's spaces.
+
+    Raises:
+        ExperimentError: says how much it would take.
+    """
+    lanes = (config.evaluation_config or {}).get("num_envs_per_env_runner")
+    if not config.evaluation_interval or lanes is None:
+        return
+    needed = int(lanes) * (_ROW + _bytes(env.observation_space))
+    if needed > total():
+        raise ExperimentError(
+            f"config.evaluation_config.num_envs_per_env_runner: {lanes:,} lanes take {in_words(needed)} at "
             f"least, this machine has {in_words(total())}"
         )
 

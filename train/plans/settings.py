@@ -59,7 +59,7 @@ _HIDDEN = (
 _AT_LEAST_ZERO = """
     clip_param delay_between_env_runner_restarts_s entropy_coeff env_runner_health_probe_timeout_s
     env_runner_restore_timeout_s evaluation_interval evaluation_num_env_runners
-    evaluation_sample_timeout_s grad_clip lr max_num_env_runner_restarts
+    evaluation_sample_timeout_s grad_clip max_num_env_runner_restarts
     min_sample_timesteps_per_iteration min_time_s_per_iteration min_train_timesteps_per_iteration
     num_env_runners num_gpus_per_learner num_learners sample_timeout_s vf_clip_param vf_loss_coeff
 """
@@ -71,6 +71,8 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_AT_LEAST_ZERO.split(), (0.0, math.inf)),
     **dict.fromkeys(_AT_LEAST_ONE.split(), (1.0, math.inf)),
     **dict.fromkeys(("gamma", "lambda_"), (0.0, 1.0)),
+    # Adam's first step is ten times as large, and then too large for single precision.
+    **dict.fromkeys(("lr", "actor_lr", "alpha_lr", "critic_lr", "world_model_lr"), (0.0, 1e37)),
     "seed": (0.0, 2.0**32 - 1),
 }
 

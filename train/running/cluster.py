@@ -6,7 +6,7 @@ import math
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +47,22 @@ def check_resources(plan: Plan, options: RayOptions) -> None:
     for config in (plan.config, *plan.others):
         _check_counts(config, options)
         memory.check_lanes(config, plan.env)
+        memory.check_batch(config, plan.env)
+        memory.check_evaluation_lanes(config, plan.env)
         memory.check_processes(config)
 
 
+_OWN = ("CPU", "GPU", "memory", "object_store_memory")  # what a Ray started here has
+_OWN_OF_KIND = ("node:", "accelerator_type:")
+_CUSTOM = (
+    "custom_resources_for_main_process",
+    "custom_resources_per_env_runner",
+    "custom_resources_per_learner",
+)
+
+
 def _check_counts(config: Any, options: RayOptions) -> None:
+    _check_custom(config)
     gpus = build.per_trial(config, "GPU")
     if gpus > 0 and gpus > (have := _gpus(options)):
         raise ExperimentError(
@@ -61,6 +73,35 @@ def _check_counts(config: Any, options: RayOptions) -> None:
         raise ExperimentError(
             f"--ray-num-cpus {options.cpus}: one trial asks for {cpus:g} CPUs; legal: that or more"
         )
+
+
+def _check_custom(config: Any) -> None:
+    """Refuses a resource that a Ray started on this machine never has: its trial would wait for ever."""
+    for name, amount in build.requested(config).items():
+        if amount <= 0 or name in _OWN or name.startswith(_OWN_OF_KIND):
+            continue
+        keys = (key for key in _CUSTOM if name in (vars(config).get(key) or {}))
+        raise ExperimentError(
+            f"config.{next(keys, 'custom_resources')}: a trial asks for {amount:g} {name}, a Ray started "
+            f"on this machine has none; legal: {', '.join(_OWN)}, or --ray-address of a cluster that has it"
+        )
+
+
+def tell_lacking(plans: list[Plan], have: Mapping[str, float]) -> None:
+    """Say which trials wait for a node with more than a cluster has now; one that grows may get it.
+
+    Args:
+        plans: What is to run.
+        have: Resource -> how much of it all nodes have together.
+    """
+    for plan in plans:
+        for name, amount in build.requested(plan.config).items():
+            if amount > have.get(name, 0.0):
+                print(
+                    f"notice: {plan.experiment.name}: a trial asks for {amount:g} {name}, the cluster has "
+                    f"{have.get(name, 0.0):g}: it waits until there is more",
+                    file=sys.stderr,
+                )
 
 
 def notice(plan: Plan, options: RayOptions) -> str | None:
@@ -134,6 +175,7 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
             ray.init(address=options.address, runtime_env=environment, **common)
         except Exception as error:  # ConnectionError, RuntimeError, ValueError, by the kind of address
             raise ExperimentError(f"--ray-address {options.address}: {reason(error)}") from None
+        tell_lacking(plans, ray.cluster_resources())
         return
     needed = max(math.ceil(build.per_trial(plan.config, "CPU")) for plan in plans)
     cpus = options.cpus or (needed if needed > (os.cpu_count() or 1) else None)

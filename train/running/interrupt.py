@@ -1,11 +1,13 @@
 """Ctrl-C: every running trial saves a checkpoint after its current iteration, then the run ends.
 
-A second Ctrl-C ends the run at once, without saving.
+A trial whose first iteration has not ended is not waited for: there is nothing new in it to save. A second
+Ctrl-C ends the run at once, without saving. SIGTERM does the same as Ctrl-C.
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -15,12 +17,21 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
+_TWICE = 1.0  # s; `timeout` signals its child and then the child's group: that is one signal, not two
+
 
 class Interrupt:
-    """Whether the user has asked to stop, and by which signal. One per process: `INTERRUPT`."""
+    """Whether the user has asked to stop, and by which signal. One per process: `INTERRUPT`.
+
+    Attributes:
+        signal: The signal's number, None before it has come.
+        waits_for: Ids of the running trials that have ended an iteration since they started.
+    """
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.waits_for: set[str] = set()
+        self._at = 0.0
 
     def __reduce__(self) -> str:
         """Ray Tune pickles callbacks and schedulers; in another process this is that process's own object."""
@@ -32,18 +43,26 @@ class Interrupt:
         return self.signal is not None
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
+        before, self._at = self._at, time.monotonic()
         if self.requested:
+            if self._at - before < _TWICE:
+                return
             raise KeyboardInterrupt
         self.signal = number
-        print(
-            "\nStopping: each running trial saves a checkpoint after its current iteration", file=sys.stderr
+        print(f"\nStopping: {self._next()}", file=sys.stderr, flush=True)
+
+    def _next(self) -> str:
+        if not self.waits_for:
+            return "no running trial has ended an iteration, so nothing new is to be saved."
+        return (
+            "each running trial that has ended an iteration saves a checkpoint after its current one\n"
+            "(once more: stop now, without saving)."
         )
-        print("(once more: stop now, without saving).", file=sys.stderr, flush=True)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Take SIGINT and SIGTERM inside the `with` block."""
-        self.signal = None
+        self.signal, self.waits_for = None, set()
         numbers = (signal.SIGINT, signal.SIGTERM)
         previous = [signal.signal(number, self._receive) for number in numbers]
         try:
@@ -53,7 +72,7 @@ class Interrupt:
                 signal.signal(number, handler)
 
     def listen_again(self) -> None:
-        """Take the signals back from `ray.init`, which installs a handler of its own."""
+        """Take SIGTERM back from `ray.init`, whose C++ part installs a handler of its own."""
         signal.signal(signal.SIGTERM, self._receive)
 
 
@@ -73,10 +92,41 @@ class SavingScheduler(FIFOScheduler):  # type: ignore[misc]
         return None if INTERRUPT.requested else super().choose_trial_to_run(tune_controller)
 
 
+@contextmanager
+def ray_kept_apart() -> Iterator[None]:
+    """Let signals be this process's own: Ray, started inside the `with` block, neither takes nor gets them.
+
+    Ray's servers stand in the process group of who starts them, and a SIGTERM to the group, as schedulers of
+    clusters and `timeout` send it, would end them before anything is saved. Here they get groups of their
+    own; they still end with this process. `ray.init` also installs handlers of SIGTERM.
+    """
+    from ray._private import services, utils
+
+    class InOwnGroup(services.ConsolePopen):  # type: ignore[misc]
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **settings, process_group=0)
+
+    before = services.ConsolePopen, utils.set_sigterm_handler
+    if os.name == "posix":
+        services.ConsolePopen, utils.set_sigterm_handler = InOwnGroup, lambda handler: None
+    try:
+        yield
+    finally:
+        services.ConsolePopen, utils.set_sigterm_handler = before
+
+
 class EndWhenSaved(Callback):  # type: ignore[misc]
-    """Ends Tune's loop once no trial runs any more after an interrupt."""
+    """Ends Tune's loop after an interrupt once no trial runs any more that has something new to save."""
 
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         """Called by Tune many times a second."""
-        if INTERRUPT.requested and not any(trial.status == Trial.RUNNING for trial in trials):
+        running = {trial.trial_id for trial in trials if trial.status == Trial.RUNNING}
+        INTERRUPT.waits_for &= running
+        if INTERRUPT.requested and not INTERRUPT.waits_for:
             os.kill(os.getpid(), signal.SIGUSR1)  # Tune's own "leave the loop, keep the experiment's state"
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
+    ) -> None:
+        """Called by Tune after every report of a trial."""
+        INTERRUPT.waits_for.add(trial.trial_id)

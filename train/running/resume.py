@@ -16,8 +16,9 @@ from engram.train.plans.changes import Resumed, allowed_changes
 from engram.train.plans.plan import Plan, resolved
 from engram.train.running.interrupt import SavingScheduler
 from engram.train.running.progress_csv import cut_half_line
+from engram.train.running.saved import newest_checkpoint, trial_folders
 from engram.train.running.trials import StopConditions
-from engram.train.runs.checkpoints import newest_first, newest_whole, training_iteration
+from engram.train.runs.checkpoints import training_iteration
 from engram.train.runs.folders import runs_of
 from engram.train.runs.record import FILE as RECORD
 from engram.train.runs.record import read_record
@@ -57,8 +58,17 @@ def resumed(plan: Plan) -> Plan | None:
         )
     changed = allowed_changes(record, resolved(plan), plan.folder)
     found = Resumed(record, 0, len(trials), changed)
-    left = len(trials) - len(_finished(plan.folder, found, plan.experiment.stop))
-    return dataclasses.replace(plan, resumed=dataclasses.replace(found, left=left))
+    over = _finished(plan.folder, found, plan.experiment.stop)
+    left = [each.trial_id for each in trials if each.trial_id not in over]
+    found = dataclasses.replace(found, left=len(left), anew=_without_checkpoint(plan.folder, left))
+    return dataclasses.replace(plan, resumed=found)
+
+
+def _without_checkpoint(folder: Path, trials: list[str]) -> int:
+    """How many of some trials have no whole checkpoint to go on from."""
+    begun = trial_folders(folder)
+    checkpoints = ([] if each not in begun else begun[each].glob("checkpoint_*") for each in trials)
+    return sum(not any(is_whole(checkpoint) for checkpoint in kept) for kept in checkpoints)
 
 
 def _finished(folder: Path, run: Resumed, stop: Mapping[str, float]) -> set[str]:
@@ -170,7 +180,7 @@ def adopt_newest(trial: Trial) -> None:
         trial: A trial that Tune has restored.
     """
     folder = Path(trial.storage.trial_fs_path)
-    found = newest_whole(newest_first(list(folder.glob("checkpoint_*"))))
+    found = newest_checkpoint(folder)
     known = trial.checkpoint
     if found is None and read_reports(folder):
         print(f"notice: {folder}: no whole checkpoint, starts from its beginning", file=sys.stderr)

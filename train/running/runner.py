@@ -1,8 +1,8 @@
 """Runs plans on Ray Tune."""
 
 import math
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from engram.train.console.errors import last_words, reason
 from engram.train.plans import build
 from engram.train.plans.plan import Plan, resolved
 from engram.train.running.cluster import RayOptions, start_ray
+from engram.train.running.saved import kept_of_failed, saved
 from engram.train.runs.folders import ASKED
 from engram.train.runs.record import command_line, make_record, write_record
 
@@ -26,20 +27,21 @@ def run(plans: list[Plan], options: RayOptions, console: Console) -> int:
     Returns:
         The exit code: 0, 1 where a trial failed, 128 + signal where the user stopped the run.
     """
-    from engram.train.running.interrupt import INTERRUPT
+    import ray
+
+    from engram.train.running.interrupt import INTERRUPT, ray_kept_apart
 
     failed = 0
     with INTERRUPT.listening():
-        start_ray(plans, options)
-        import ray
-
-        INTERRUPT.listen_again()
         try:
+            with ray_kept_apart():
+                start_ray(plans, options)
+            INTERRUPT.listen_again()
             for plan in plans:
                 if not INTERRUPT.requested:
                     failed += _run_one(plan, options, console)
         except KeyboardInterrupt:
-            print("Stopped without saving.", file=sys.stderr)
+            pass  # the second signal; what is saved has been said
         finally:
             ray.shutdown()
         if INTERRUPT.signal is not None:
@@ -51,6 +53,8 @@ def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
     from ray.exceptions import RayError
     from ray.tune import TuneError
 
+    from engram.train.running.interrupt import INTERRUPT
+
     if plan.resumed is not None and plan.resumed.left == 0:
         console.print(f"{plan.experiment.name}: already finished", highlight=False)
         return 0
@@ -59,6 +63,13 @@ def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
     except (RayError, TuneError) as error:  # Ray itself went down, or Tune's own work failed
         console.print(f"failed: {reason(error)}", style="red", markup=False, highlight=False)
         failed = 1
+    except KeyboardInterrupt:
+        console.print("Stopped without waiting.", highlight=False)
+        raise
+    finally:
+        if INTERRUPT.requested and plan.folder is not None:
+            for line in saved(plan.folder):
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"results: {plan.location}", markup=False, highlight=False, soft_wrap=True)
     return failed
 
@@ -76,7 +87,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     from engram.train.running.progress import Progress
     from engram.train.running.progress_csv import SameColumns
     from engram.train.running.resume import scheduler, tune_options
-    from engram.train.running.trials import KeepBest, RecordTrials, StopConditions, trial_name
+    from engram.train.running.trials import KeepBest, KeepChecksums, RecordTrials, StopConditions, trial_name
     from engram.train.runs.stored import KeepState
 
     experiment = plan.experiment
@@ -89,6 +100,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
         Progress(experiment.stop),
         recorder,
         KeepBest(),
+        KeepChecksums(),
         EndWhenSaved(),
         SameColumns(),
         board,
@@ -132,13 +144,20 @@ def _record(plan: Plan) -> dict[str, Any]:
 
 
 def _report(results: Any, plan: Plan, console: Console) -> int:
+    from engram.train.running.interrupt import INTERRUPT
+
     failed = 0
     for result in results:
         if result.error is not None:
             failed += 1
             text = f"failed: {last_words(str(result.error))} (all of it: {result.path}/error.txt)"
             console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
-        elif result.checkpoint is not None:
+            if plan.folder is not None and not INTERRUPT.requested:
+                kept = kept_of_failed(
+                    Path(result.path), plan.experiment.checkpoint_config.checkpoint_frequency
+                )
+                console.print(kept, markup=False, highlight=False, soft_wrap=True)
+        elif result.checkpoint is not None and not (INTERRUPT.requested and plan.folder is not None):
             for line in _checkpoints(result, plan.experiment.checkpoint_config):
                 console.print(line, markup=False, highlight=False, soft_wrap=True)
     return failed

@@ -2,16 +2,18 @@
 
 import copy
 import math
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ray.train._internal.checkpoint_manager import _CheckpointManager
 from ray.train._internal.session import _TrainingResult
-from ray.tune import Callback, Stopper
+from ray.tune import Callback, Checkpoint, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
 
+from engram.train.console.errors import reason
 from engram.train.environments.ids import short_name, written
 from engram.train.experiments.search import Path as Place
 from engram.train.experiments.search import put
@@ -19,6 +21,7 @@ from engram.train.plans.build import space_path
 from engram.train.runs.labels import safe
 from engram.train.runs.record import write_record
 from engram.train.runs.results import env_steps, lookup
+from engram.train.runs.wholeness import write_checksums
 
 
 def trial_name(trial: Trial) -> str:
@@ -128,3 +131,18 @@ class RecordTrials(Callback):  # type: ignore[misc]
         record = self.record | {"trial_id": trial.trial_id, "trial_config": config}
         record["seeds"] = [trial.config.get("seed")]
         write_record(Path(trial.storage.trial_fs_path), record)
+
+
+class KeepChecksums(Callback):  # type: ignore[misc]
+    """Lays a list of checksums beside each checkpoint as soon as it is saved."""
+
+    def on_checkpoint(
+        self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: Checkpoint, **info: Any
+    ) -> None:
+        """Called by Tune when all files are where they stay."""
+        if checkpoint.filesystem.type_name != "local" or not Path(checkpoint.path).is_dir():
+            return  # elsewhere, or one too many and deleted already
+        try:
+            write_checksums(Path(checkpoint.path))
+        except OSError as error:
+            print(f"notice: {checkpoint.path}: no checksums are kept: {reason(error)}", file=sys.stderr)

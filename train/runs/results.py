@@ -11,6 +11,7 @@ from engram.train.console.files import mapping_at, parse_json, read_bytes, read_
 from engram.train.runs.labels import natural
 from engram.train.runs.record import FILE as RECORD
 from engram.train.runs.record import read_record
+from engram.train.runs.stored import stored_trials
 from engram.train.runs.wholeness import ROOT_MARK
 
 REPORTS, FAILURE = "result.json", "error.txt"
@@ -55,7 +56,9 @@ class Trial:
         try:
             failure = read_bytes(self.folder / FAILURE).decode(errors="replace")
         except OSError:
-            steps = env_steps(self.reports[-1]) if self.reports else 0
+            if not self.reports:
+                return "no report: still in its first iteration, or stopped before it had ended"
+            steps = env_steps(self.reports[-1])
             return f"still running or stopped, at {steps:,} env steps"
         return f"failed: {last_words(failure)}"
 
@@ -79,9 +82,21 @@ def read_trials(folder: Path) -> list[Trial]:
         broken = "; ".join(damaged_trials(folder))
         raise ExperimentError(
             broken
+            or _not_begun(folder)
             or f"{folder}: no trial of `rllib train` in it; expected the folder of an experiment or a trial"
         )
     return trials
+
+
+def _not_begun(folder: Path) -> str:
+    """What to say of an experiment of which no trial has begun; empty where it is something else."""
+    if read_record(folder) is None:
+        return ""
+    try:
+        ids = [each.trial_id for each in stored_trials(folder) or ()]
+    except ExperimentError:
+        return ""
+    return f"{folder}: no trial of it has begun{'; waiting: ' if ids else ''}{', '.join(ids)}"
 
 
 def damaged_trials(folder: Path) -> list[str]:
