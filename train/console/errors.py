@@ -38,11 +38,7 @@ class Errors:
         self.lines: list[str] = []
 
     def add(self, error: ExperimentError) -> None:
-        """Keep an error instead of raising it.
-
-        Args:
-            error: What is wrong.
-        """
+        """Keep an error instead of raising it."""
         self.lines += error.lines
 
     @contextmanager

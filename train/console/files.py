@@ -15,11 +15,7 @@ _MOST_DIGITS = 300  # of a whole number that a float can hold
 
 
 def typed_path(text: str) -> Path:
-    """A path as the user typed it; `~` is the home folder, and stays where there is none.
-
-    Args:
-        text: What the user typed.
-    """
+    """A path as the user typed it; `~` is the home folder, and stays where there is none."""
     return Path(os.path.expanduser(text))
 
 
@@ -44,11 +40,7 @@ def naming(what: str) -> Iterator[None]:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file system can hold is none.
-
-    Args:
-        path: Any path.
-    """
+    """Whether there is such a file; a name that no file system can hold is none."""
     try:
         return path.is_file()
     except OSError:
@@ -57,9 +49,6 @@ def is_file(path: Path) -> bool:
 
 def read_bytes(file: Path) -> bytes:
     """All of a plain file; pipes and devices, which may never end, are refused.
-
-    Args:
-        file: The file.
 
     Raises:
         OSError: it is missing, no plain file, or cannot be read.
@@ -72,9 +61,6 @@ def read_bytes(file: Path) -> bytes:
 def read_json(file: Path) -> Any:
     """What a JSON file holds.
 
-    Args:
-        file: The file.
-
     Raises:
         OSError: it cannot be read.
         ValueError: it holds no JSON.
@@ -84,9 +70,6 @@ def read_json(file: Path) -> Any:
 
 def parse_json(text: bytes) -> Any:
     """What a JSON text says; a number too large for a float is infinite.
-
-    Args:
-        text: Perhaps broken.
 
     Raises:
         ValueError: it is no JSON.
@@ -102,12 +85,7 @@ def _whole(digits: str) -> int | float:
 
 
 def mapping_at(data: Any, *keys: str) -> dict[str, Any]:
-    """The mapping at a place inside nested mappings; empty where there is none, or something else.
-
-    Args:
-        data: What was read.
-        keys: The place.
-    """
+    """The mapping at a place inside nested mappings; empty where there is none, or something else."""
     for key in keys:
         data = data.get(key) if isinstance(data, Mapping) else None
     return dict(data) if isinstance(data, Mapping) else {}
@@ -163,9 +141,6 @@ def check_out(text: str, option: str, suffixes: Collection[str] = ()) -> Path:
 
 def check_folder(folder: Path) -> None:
     """Ask the file system itself whether a file can be made in a folder: root may write, `/proc` not.
-
-    Args:
-        folder: An existing folder.
 
     Raises:
         OSError: it cannot.

@@ -9,11 +9,7 @@ from rich.table import Table
 
 
 def print_table(table: Table) -> None:
-    """Prints a table, never narrower than it needs to be where no terminal sets a limit.
-
-    Args:
-        table: What to print.
-    """
+    """Prints a table, never narrower than it needs to be where no terminal sets a limit."""
     console = Console(markup=False, emoji=False)  # a path in a cell is no instruction
     if not console.is_terminal:
         console = Console(width=_MOST, markup=False, emoji=False)

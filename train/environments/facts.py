@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode
 
 from engram.train.console.errors import Errors, ExperimentError, quotes_hint, reason, unknown_key
 from engram.train.environments import guard, hints
-from engram.train.environments.first_steps import check_spaces, play_first_batched_steps, play_first_steps
+from engram.train.environments.first_steps import check_spaces, play_first_steps
 from engram.train.environments.ids import MODULE, NAMESPACE, find_spec, qualified, quiet
 
 _MAKE_KEYS: dict[str, Any] = {  # gymnasium.make's own
@@ -136,7 +136,7 @@ def _try_out(env: Any, say: guard.Say, subject: str) -> None:
     if "tells" in env.metadata:
         return
     with quiet():
-        (play_first_batched_steps if hasattr(env, "num_envs") else play_first_steps)(env, say, subject)
+        play_first_steps(env, say, subject)
 
 
 def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
@@ -258,9 +258,6 @@ def _hint(parameter: inspect.Parameter) -> Any:
 
 def signature(function: Callable[..., Any]) -> inspect.Signature:
     """A signature with its annotations; they stay text where they cannot be resolved.
-
-    Args:
-        function: A function, method or class.
 
     Raises:
         TypeError, ValueError: it has none.

@@ -81,20 +81,12 @@ PACKAGES = (
 
 
 def hint(env_id: str) -> str | None:
-    """What to do about an id that nobody has registered; None where nothing is known about it.
-
-    Args:
-        env_id: An id without `module:`.
-    """
+    """What to do about an id that nobody has registered; None where nothing is known about it."""
     return newest_version(env_id) or next((_advice(each, env_id) for each in _owners(env_id)), None)
 
 
 def newest_version(env_id: str) -> str | None:
-    """What to say about an id without its version, or with one that is no more; None where it is neither.
-
-    Args:
-        env_id: An id that is not registered.
-    """
+    """What to say about an id without its version, or with one that is no more; None where it is neither."""
     try:
         namespace, name, version = parse_env_id(env_id)
     except gym.error.Error:
@@ -107,11 +99,7 @@ def newest_version(env_id: str) -> str | None:
 
 
 def newer_version(env_id: str) -> str | None:
-    """The newest version of a registered environment, where it is not this one.
-
-    Args:
-        env_id: A registered id.
-    """
+    """The newest version of a registered environment, where it is not this one."""
     spec = gym.registry[env_id]
     newest = find_highest_version(spec.namespace, spec.name)
     if spec.version is None or newest is None or newest <= spec.version:

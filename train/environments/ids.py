@@ -32,11 +32,7 @@ def qualified(env_id: str) -> str:
 
 
 def written(env_id: str) -> str:
-    """An environment as a user writes it: without the module that makes ours known.
-
-    Args:
-        env_id: From `qualified`.
-    """
+    """An environment as a user writes it: without the module that makes ours known."""
     return env_id.removeprefix(MODULE)
 
 

@@ -181,12 +181,7 @@ class _Plain:
 
 
 def parse_mapping(text: str, source: str) -> dict[str, Any]:
-    """Read a YAML or JSON mapping, as given to an option such as `--config`.
-
-    Args:
-        text: The document.
-        source: What to call it in an error.
-    """
+    """Read a YAML or JSON mapping, as given to an option such as `--config`."""
     value = parse_yaml(text, source)
     if value is None:
         return {}

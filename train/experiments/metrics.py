@@ -94,11 +94,7 @@ def is_known(path: str, run: str) -> bool:
 
 
 def alike(path: str) -> list[str]:
-    """Paths to choose from in place of one that is not known.
-
-    Args:
-        path: What the user wrote.
-    """
+    """Paths to choose from in place of one that is not known."""
     return paths() if "/" in path else list(STOP_KEYS)
 
 

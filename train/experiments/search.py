@@ -56,11 +56,7 @@ class Domain:
 
 
 def kind_of(value: Any) -> str:
-    """The kind of search space that a value is; empty where it is none.
-
-    Args:
-        value: What the user wrote.
-    """
+    """The kind of search space that a value is; empty where it is none."""
     if not isinstance(value, dict) or len(value) != 1:
         return ""
     kind = str(next(iter(value))).removeprefix("tune.")

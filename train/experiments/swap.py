@@ -47,11 +47,7 @@ SECTIONS: dict[str, tuple[tuple[str, ...], Callable[[], Table]]] = {
 
 
 def types_of(config: Any) -> dict[str, list[str]]:
-    """The types that the sections of a `config` name, those of search spaces included.
-
-    Args:
-        config: As written.
-    """
+    """The types that the sections of a `config` name, those of search spaces included."""
     return {name: _types(_at(config, place)) for name, (place, _) in SECTIONS.items()}
 
 

@@ -98,13 +98,7 @@ def check_options(given: Mapping[str, Any]) -> list[str]:
 
 
 def todays_section(raw: dict[str, Any], name: str, errors: Errors) -> tuple[dict[str, Any], list[str]]:
-    """The keys beside `run` under today's names, and notices about keys without effect.
-
-    Args:
-        raw: The experiment as written.
-        name: Its name, for errors.
-        errors: Receives what is wrong.
-    """
+    """The keys beside `run` under today's names, and notices about keys without effect."""
     inside = {old: new for old, new in older.EXPERIMENT.items() if isinstance(new, str) and "." in new}
     plain = {old: new for old, new in older.EXPERIMENT.items() if old not in inside}
     section, _ = rename(raw, plain, name, errors)

@@ -55,10 +55,6 @@ def _check_run(run: str) -> None:
 def defaults(run: str, model: Mapping[str, Any]) -> Any:
     """A fresh AlgorithmConfig of an algorithm, our module and callbacks wired in where it is one of ours.
 
-    Args:
-        run: The algorithm's name.
-        model: The `model:` section.
-
     Raises:
         ExperimentError: there is no such algorithm, or it refuses the model.
     """

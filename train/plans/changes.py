@@ -56,13 +56,7 @@ class Resumed:
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Differences:
-    """Settings that differ between two resolved experiments; None and not set are the same.
-
-    Args:
-        stored: From `run.json`.
-        now: From `resolved`.
-        path: Prefix of the paths.
-    """
+    """Settings that differ between two resolved experiments; None and not set are the same."""
     found: Differences = {}
     for key in sorted({*stored, *now}):
         before, after = stored.get(key), now.get(key)
@@ -114,11 +108,7 @@ def _may_change(path: str) -> bool:
 
 
 def shown(found: Differences) -> str:
-    """Differences in words, such as `config.lr 0.003 -> 0.5`.
-
-    Args:
-        found: The differences.
-    """
+    """Differences in words, such as `config.lr 0.003 -> 0.5`."""
     return ", ".join(f"{path} {_value(before)} -> {_value(now)}" for path, (before, now) in found.items())
 
 

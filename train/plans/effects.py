@@ -366,11 +366,7 @@ _TRAINING_ONLY = Row("idle", "", why="evaluations do not read it")
 
 
 def pairs(rows: Iterable[Row] = ROWS) -> Iterator[tuple[tuple[str, str], Row]]:
-    """Each pair of an algorithm and a key, with its row.
-
-    Args:
-        rows: `ROWS` or `MODEL_ROWS`.
-    """
+    """Each pair of an algorithm and a key, with its row."""
     for row in rows:
         for algorithm in row.algorithms:
             for key in row.keys.split():

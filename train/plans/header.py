@@ -13,11 +13,7 @@ MANY_SEEDS = 20  # more are not written out
 
 
 def rows(plan: Plan) -> list[tuple[str, str]]:
-    """Label and text of each line.
-
-    Args:
-        plan: A checked experiment.
-    """
+    """Label and text of each line."""
     config, env, module = plan.config, plan.env, plan.module
     lines = [
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
@@ -47,11 +43,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
 
 
 def warning(plan: Plan) -> str | None:
-    """A warning where gradients cannot reach from the choice back to the cue, and the core needs them.
-
-    Args:
-        plan: A checked experiment.
-    """
+    """A warning where gradients cannot reach from the choice back to the cue, and the core needs them."""
     delay, module = plan.env.memory_delay, plan.module
     if delay is None or module.window is None or not module.carries_gradient or module.window >= delay:
         return None
@@ -66,9 +58,6 @@ def lost_values(plan: Plan) -> str | None:
 
     RLlib appends a step to each piece of an episode, for the value of what follows. That step is masked and
     has a temporal difference of minus that value, which the recursion adds to the last real step.
-
-    Args:
-        plan: A checked experiment.
     """
     run = plan.experiment.run
     if run not in ("IMPALA", "APPO"):
@@ -81,11 +70,7 @@ def lost_values(plan: Plan) -> str | None:
 
 
 def notice(plan: Plan) -> str | None:
-    """A remark where several trials would do exactly the same.
-
-    Args:
-        plan: A checked experiment.
-    """
+    """A remark where several trials would do exactly the same."""
     samples, seed = plan.experiment.num_samples, plan.config.seed
     drawn = any(domain.kind != "grid_search" for domain in plan.domains.values())
     if samples == 1 or seed is None or drawn:
@@ -97,12 +82,7 @@ def notice(plan: Plan) -> str | None:
 
 
 def print_header(plan: Plan, console: Console) -> None:
-    """Print it.
-
-    Args:
-        plan: A checked experiment.
-        console: Where to.
-    """
+    """Print it."""
     for label, text in rows(plan):
         console.print(f"{label:<13}", style="bold", end="", highlight=False)
         console.print(text, markup=False, highlight=False)

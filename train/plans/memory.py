@@ -26,10 +26,6 @@ def check_lanes(config: Any, env: EnvFacts) -> None:
     Counted is one round of sampling, its observations and the columns beside them; the environments
     themselves come on top.
 
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
-
     Raises:
         ExperimentError: says how much it would take.
     """
@@ -48,10 +44,6 @@ def check_batch(config: Any, env: EnvFacts) -> None:
     """Refuse an update's batch, or a replay buffer, that this machine's memory does not hold.
 
     Runners, learners and what they learn from share it; gradients and the networks come on top.
-
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
 
     Raises:
         ExperimentError: says how much it would take.
@@ -80,10 +72,6 @@ def check_batch(config: Any, env: EnvFacts) -> None:
 def check_evaluation_lanes(config: Any, env: EnvFacts) -> None:
     """Refuse more lanes to an evaluation than this machine's memory holds, at one observation each.
 
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
-
     Raises:
         ExperimentError: says how much it would take.
     """
@@ -100,9 +88,6 @@ def check_evaluation_lanes(config: Any, env: EnvFacts) -> None:
 
 def check_processes(config: Any) -> None:
     """Refuse more processes to a trial than this machine's memory holds.
-
-    Args:
-        config: From `build_config`.
 
     Raises:
         ExperimentError: says how many there would be.
@@ -127,11 +112,7 @@ def _bytes(space: spaces.Space[Any]) -> int:
 
 
 def in_words(size: float) -> str:
-    """A number of bytes as people read it.
-
-    Args:
-        size: Bytes.
-    """
+    """A number of bytes as people read it."""
     units = ("bytes", "KB", "MB", "GB", "TB", "PB")
     power = min(len(units) - 1, max(0, (int(size).bit_length() - 1) // 10))
     return f"{size / 1024**power:,.1f} {units[power]}"

@@ -54,12 +54,7 @@ class ModuleFacts:
 
 
 def build_module(config: Any, env: EnvFacts) -> Any:
-    """The RLModule of a config, with fresh weights.
-
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
-    """
+    """The RLModule of a config, with fresh weights."""
     from ray.rllib.core import DEFAULT_MODULE_ID
 
     spaces = {DEFAULT_MODULE_ID: (env.observation_space, env.action_space)}
@@ -68,10 +63,6 @@ def build_module(config: Any, env: EnvFacts) -> Any:
 
 def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     """Build the model once and count.
-
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
 
     Raises:
         ExperimentError: the model cannot be built for these spaces.
@@ -132,11 +123,7 @@ def _count(module: Any) -> int:
 
 
 def precision(config: Any) -> tuple[str, str | None] | None:
-    """What a trial's products are computed in on this machine, and a warning or None; None: nothing is asked.
-
-    Args:
-        config: From `build_config`.
-    """
+    """The precision of a trial's products on this machine, and a warning or None; None: nothing is asked."""
     if not hasattr(config, "autocast"):
         return None
     from engram.agents.models.choice import thinks
@@ -174,11 +161,7 @@ def check_plays(config: Any, env: EnvFacts, other: EnvFacts, path: str) -> None:
 
 
 def speaks_columns(module: Any) -> bool:
-    """Whether a module speaks in columns (T, B, ...) and acts in the environment's own range.
-
-    Args:
-        module: An RLModule.
-    """
+    """Whether a module speaks in columns (T, B, ...) and acts in the environment's own range."""
     from engram.agents import ColumnarModule
     from engram.agents.stock.module import StockRecurrentModule
 

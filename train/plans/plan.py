@@ -160,14 +160,7 @@ class _Probes:
         self._found: dict[str, EnvFacts | ExperimentError] = {}
 
     def facts(self, env: str, values: Mapping[str, Any], env_config: Any, path: str) -> EnvFacts:
-        """Facts of an environment; raises ExperimentError where it cannot be made.
-
-        Args:
-            env: Its id.
-            values: The settings around its own.
-            env_config: Its keyword arguments.
-            path: Their dotted path, for errors.
-        """
+        """Facts of an environment; raises ExperimentError where it cannot be made."""
         form = build.env_form(self.run, values.get("gym_env_vectorize_mode"))
         key = json.dumps([qualified(env), env_config or {}, form])
         if key not in self._found:

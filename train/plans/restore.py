@@ -14,11 +14,6 @@ from engram.train.runs.wholeness import MODULE
 def check_fits(checkpoint: Path, config: Any, env: EnvFacts) -> Path:
     """Refuse a checkpoint that a new run could not start from.
 
-    Args:
-        checkpoint: From `find_checkpoint`.
-        config: The new run's AlgorithmConfig.
-        env: The new run's environment.
-
     Returns:
         The checkpoint.
 

@@ -184,10 +184,6 @@ def check(
 def mapping(value: Any, path: str) -> dict[str, Any]:
     """A section that must be a mapping; null counts as an empty one.
 
-    Args:
-        value: What the user wrote.
-        path: Its dotted path, for errors.
-
     Raises:
         ExperimentError: it is something else.
     """

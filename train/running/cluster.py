@@ -35,10 +35,6 @@ class RayOptions:
 def check_resources(plan: Plan, options: RayOptions) -> None:
     """Refuse what a Ray on this machine could never start.
 
-    Args:
-        plan: A checked experiment.
-        options: How Ray will be started.
-
     Raises:
         ExperimentError: a trial needs more than there is.
     """
@@ -105,12 +101,7 @@ def tell_lacking(plans: list[Plan], have: Mapping[str, float]) -> None:
 
 
 def notice(plan: Plan, options: RayOptions) -> str | None:
-    """A remark where one trial asks for more CPUs than this machine has; Ray is told that it has them.
-
-    Args:
-        plan: A checked experiment.
-        options: How Ray will be started.
-    """
+    """A remark where one trial asks for more CPUs than this machine has; Ray is told that it has them."""
     cpus, have = build.per_trial(plan.config, "CPU"), os.cpu_count() or 1
     if options.address is not None or options.cpus is not None or cpus <= have:
         return None
@@ -129,11 +120,7 @@ def _gpus(options: RayOptions) -> int:
 
 
 def set_environment(options: RayOptions) -> None:
-    """Set what Ray and its workers read from the environment; before Ray is imported. What is set stays.
-
-    Args:
-        options: How Ray will be started.
-    """
+    """Set what Ray and its workers read from the environment; before Ray is imported. What is set stays."""
     defaults = {
         "OMP_NUM_THREADS": "1",  # small tensors gain nothing from more; trials and runners share the cores
         "RAY_AIR_NEW_OUTPUT": "0",
@@ -154,10 +141,6 @@ def set_environment(options: RayOptions) -> None:
 
 def start_ray(plans: list[Plan], options: RayOptions) -> None:
     """Connect to a cluster, or start Ray on this machine with enough room for one trial.
-
-    Args:
-        plans: What is to run.
-        options: How.
 
     Raises:
         ExperimentError: no cluster at the given address, or Ray does not start here, nor when asked again.

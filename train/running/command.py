@@ -39,10 +39,6 @@ class Request:
 def file_name(words: list[str], config_file: str | None) -> str | None:
     """The experiment file from `-f FILE`, `file FILE` or `FILE`.
 
-    Args:
-        words: Positional arguments.
-        config_file: The option.
-
     Raises:
         ExperimentError: more than one file.
     """

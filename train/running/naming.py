@@ -25,29 +25,17 @@ class TrialNames:
         self.keys = short_keys(differing(domains))
 
     def settings(self, trial: Trial) -> dict[Path, Any]:
-        """The settings that tell a trial from the others, without those that it does not have.
-
-        Args:
-            trial: A Ray Tune trial.
-        """
+        """The settings that tell a trial from the others, without those that it does not have."""
         found = {place: find(trial.config, space_path(place)) for place in self.keys}
         found |= {ENV: env_name(trial)} if ENV in found else {}
         return {place: value for place, value in found.items() if value is not ABSENT}
 
     def label(self, trial: Trial) -> str:
-        """`lr=0.001 seed=2`: what a trial is called in tables; empty where nothing tells trials apart.
-
-        Args:
-            trial: A Ray Tune trial.
-        """
+        """`lr=0.001 seed=2`: what a trial is called in tables; empty where nothing tells trials apart."""
         return " ".join(label(self.settings(trial), self.keys))
 
     def folder(self, trial: Trial) -> str:
-        """The name of a trial's folder; its id makes it unique.
-
-        Args:
-            trial: A Ray Tune trial.
-        """
+        """The name of a trial's folder; its id makes it unique."""
         settings = {place: value for place, value in self.settings(trial).items() if place != ENV}
         return "_".join(
             [str(trial.trainable_name), env_name(trial), *label(settings, self.keys), trial.trial_id]
@@ -55,11 +43,7 @@ class TrialNames:
 
 
 class TagTrials(Callback):  # type: ignore[misc]
-    """Lets Tune's tag of a trial, which tables and reports show, say the same as the name of its folder.
-
-    Args:
-        names: Names the trials.
-    """
+    """Lets Tune's tag of a trial, which tables and reports show, say the same as the name of its folder."""
 
     def __init__(self, names: TrialNames) -> None:
         self.names = names

@@ -18,22 +18,14 @@ _THROUGHPUT = "num_env_steps_sampled_lifetime_throughput"  # RLlib's own, env st
 
 
 class Pace:
-    """Speed of one trial from its results, and the time to its stop conditions.
-
-    Args:
-        stop: Result key -> value.
-    """
+    """Speed of one trial from its results, and the time to its stop conditions."""
 
     def __init__(self, stop: Mapping[str, float]) -> None:
         self.stop = stop
         self._first: tuple[float, dict[str, float]] | None = None
 
     def left(self, result: Mapping[str, Any]) -> float | None:
-        """Seconds until the first of the stop conditions that grow steadily, or None where none does.
-
-        Args:
-            result: The newest result.
-        """
+        """Seconds until the first of the stop conditions that grow steadily, or None where none does."""
         now = float(result.get("time_total_s") or 0.0)
         counts = {
             "timesteps_total": env_steps(result),
@@ -168,10 +160,6 @@ class Progress(Callback):  # type: ignore[misc]
 
 
 def label(trial: Trial) -> str:
-    """What a trial is called in the table: its number and the settings that tell it from the others.
-
-    Args:
-        trial: A Ray Tune trial.
-    """
+    """What a trial is called in the table: its number and the settings that tell it from the others."""
     number, _, searched = trial.experiment_tag.partition("_")
     return f"{number} {searched}".strip()

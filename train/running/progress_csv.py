@@ -20,11 +20,7 @@ class SameColumns(CSVLoggerCallback):  # type: ignore[misc]
 
 
 def cut_half_line(file: Path) -> None:
-    """Cut off a last line that a killed process did not write to its end; what is appended would join it.
-
-    Args:
-        file: Need not exist.
-    """
+    """Cut off a last line that a killed process did not write to its end; what is appended would join it."""
     try:
         with file.open("rb+") as stream:
             stream.truncate(stream.read().rfind(b"\n") + 1)

@@ -111,11 +111,7 @@ class ResumingScheduler(SavingScheduler):
 
 
 class ContinuingScheduler(ResumingScheduler):
-    """Lets a stored run go on with what has changed: where it stops, what it keeps, what it forgives.
-
-    Args:
-        plan: The stored run's plan.
-    """
+    """Lets a stored run go on with what has changed: where it stops, what it keeps, what it forgives."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()

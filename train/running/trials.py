@@ -25,20 +25,12 @@ from engram.train.runs.wholeness import write_checksums
 
 
 def trial_name(trial: Trial) -> str:
-    """`RecurrentPPO_TMaze-v0_1a2b3_00000`, what Tune calls a trial; `running.naming` adds its settings.
-
-    Args:
-        trial: A Ray Tune trial.
-    """
+    """`RecurrentPPO_TMaze-v0_1a2b3_00000`, what Tune calls a trial; `running.naming` adds its settings."""
     return f"{trial.trainable_name}_{env_name(trial)}_{trial.trial_id}"
 
 
 def env_name(trial: Trial) -> str:
-    """`TMaze-v0`: the id of a trial's environment without what stands before it, in safe characters.
-
-    Args:
-        trial: A Ray Tune trial.
-    """
+    """`TMaze-v0`: the id of a trial's environment without what stands before it, in safe characters."""
     return safe(short_name(str(trial.config.get("env", ""))))
 
 
@@ -46,9 +38,6 @@ class StopConditions(Stopper):  # type: ignore[misc]
     """Ends a trial once one of its conditions is reached.
 
     What a result lacks is not reached, nor is NaN: returns and lengths before the first episode has ended.
-
-    Args:
-        conditions: Result key -> value.
     """
 
     def __init__(self, conditions: Mapping[str, float]) -> None:

@@ -41,9 +41,6 @@ class Claims:
 
         Where the file system knows no locks, as some that several machines share, a notice says so.
 
-        Args:
-            folder: The folder.
-
         Returns:
             False where another process trains in it.
 
@@ -66,11 +63,7 @@ class Claims:
 
 
 def is_taken(folder: Path) -> bool:
-    """Whether a folder holds anything but a lock: a run, however early it was ended, or something else.
-
-    Args:
-        folder: Need not exist.
-    """
+    """Whether a folder holds anything but a lock: a run, however early it was ended, or something else."""
     try:
         return any(name != LOCK for name in os.listdir(folder))
     except FileNotFoundError:
@@ -100,12 +93,7 @@ def free_name(storage: Path, name: str, reserved: Collection[str], claims: Claim
 
 
 def runs_of(storage: Path, name: str) -> list[Path]:
-    """The folders of an experiment's runs, the newest first: those with numbers, then NAME itself.
-
-    Args:
-        storage: The folder of all results.
-        name: The experiment's.
-    """
+    """The folders of an experiment's runs, the newest first: those with numbers, then NAME itself."""
     numbered = {}
     for folder in subfolders(storage):
         stem, _, number = folder.name.rpartition("_")
@@ -116,10 +104,6 @@ def runs_of(storage: Path, name: str) -> list[Path]:
 
 def claim_stored(folder: Path, claims: Claims) -> None:
     """Claim the folder of a run that is to go on.
-
-    Args:
-        folder: The folder.
-        claims: Takes it.
 
     Raises:
         ExperimentError: another run trains in it.

@@ -14,9 +14,6 @@ def differing(domains: Mapping[Path, Domain]) -> list[Path]:
     """The settings by which a search tells its trials apart, in the order of the file.
 
     Values that are sections, such as `core: {grid_search: [{type: lstm}, {type: gru}]}`, are looked into.
-
-    Args:
-        domains: Search spaces by their place.
     """
     return [leaf for place, domain in domains.items() for leaf in _leaves(place, domain)]
 
@@ -40,12 +37,7 @@ ABSENT = object()
 
 
 def find(config: Any, place: Path) -> Any:
-    """The value at a place, `ABSENT` where there is none.
-
-    Args:
-        config: Nested mappings.
-        place: Keys down to the value.
-    """
+    """The value at a place, `ABSENT` where there is none."""
     for key in place:
         if not isinstance(config, Mapping) or key not in config:
             return ABSENT
@@ -54,11 +46,7 @@ def find(config: Any, place: Path) -> Any:
 
 
 def short_keys(places: Iterable[Path]) -> dict[Path, str]:
-    """A name for each place: its last key, with as many keys before it as tell it from the others.
-
-    Args:
-        places: Keys down to settings.
-    """
+    """A name for each place: its last key, with as many keys before it as tell it from the others."""
     places = list(places)
     return {place: next(_suffixes(place, [other for other in places if other != place])) for place in places}
 
@@ -90,11 +78,7 @@ def label(settings: Mapping[Path, Any], keys: Mapping[Path, str]) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """A value in safe characters: numbers as people write them, lists joined, too long texts cut.
-
-    Args:
-        value: Plain data.
-    """
+    """A value in safe characters: numbers as people write them, lists joined, too long texts cut."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
@@ -107,19 +91,11 @@ def shown(value: Any) -> str:
 
 
 def safe(text: str) -> str:
-    """A text with every character replaced that may be trouble in a path, a shell or a URL.
-
-    Args:
-        text: Any.
-    """
+    """A text with every character replaced that may be trouble in a path, a shell or a URL."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", text)
 
 
 def natural(name: str) -> list[tuple[int, float, str]]:
-    """What to sort names by so that `seed=10` follows `seed=2`, and 0.001 follows 1e-05.
-
-    Args:
-        name: Any.
-    """
+    """What to sort names by so that `seed=10` follows `seed=2`, and 0.001 follows 1e-05."""
     parts = re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", name)
     return [(1, 0.0, part) if index % 2 == 0 else (0, float(part), part) for index, part in enumerate(parts)]

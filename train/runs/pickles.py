@@ -17,9 +17,6 @@ def is_whole(data: bytes) -> bool:
     """Whether a pickle can be read to its end; nothing in it is built or run.
 
     The last byte of a pickle says that it ends there, so that a file that was cut off anywhere is not whole.
-
-    Args:
-        data: The file's content.
     """
     digest = hashlib.blake2b(data).digest()
     if digest not in _known:
@@ -115,9 +112,6 @@ class _Outliner(pickle._Unpickler):
 def outline(data: bytes) -> Any:
     """A pickle's plain data, with a `StandIn` for every object, class and function; none of it is run.
 
-    Args:
-        data: The file's content.
-
     Raises:
         ValueError: it is no whole pickle.
     """
@@ -128,12 +122,7 @@ def outline(data: bytes) -> Any:
 
 
 def is_plain(value: Any, depth: int = 40) -> bool:
-    """Whether an outline holds no stand-in, down to a depth beyond which nothing counts as plain.
-
-    Args:
-        value: From `outline`.
-        depth: Levels of nesting.
-    """
+    """Whether an outline holds no stand-in, down to a depth beyond which nothing counts as plain."""
     if isinstance(value, dict):
         value = [*value, *value.values()]
     if isinstance(value, list | tuple | set | frozenset):

@@ -100,11 +100,7 @@ def _not_begun(folder: Path) -> str:
 
 
 def damaged_trials(folder: Path) -> list[str]:
-    """Trials that `read_trials` leaves out because they cannot be read, and which of their files is to blame.
-
-    Args:
-        folder: As for `read_trials`.
-    """
+    """Trials that `read_trials` cannot read and leaves out, and which of their files is to blame."""
     found = [_settings(each) for each in _trial_folders(folder)]
     return [fault for fault in found if isinstance(fault, str)]
 

@@ -20,11 +20,7 @@ def is_uri(storage: str) -> bool:
 
 
 def resolve(written: str | None) -> str:
-    """`storage_path` of an experiment as an absolute path, or the URI as it stands.
-
-    Args:
-        written: As the user wrote it.
-    """
+    """`storage_path` of an experiment as an absolute path, or the URI as it stands."""
     path = (written or DEFAULT).removeprefix("file://")
     return path.rstrip("/") if is_uri(path) else os.path.abspath(os.path.expanduser(path))
 

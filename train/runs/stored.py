@@ -27,9 +27,6 @@ class StoredTrial(NamedTuple):
 def stored_trials(folder: Path) -> list[StoredTrial] | None:
     """The trials of an experiment, from Tune's record of it or, where that is broken, its last whole copy.
 
-    Args:
-        folder: The experiment's folder.
-
     Returns:
         The trials, or None where there is nothing to resume.
 
@@ -48,11 +45,7 @@ def stored_trials(folder: Path) -> list[StoredTrial] | None:
 
 
 def mend_state(folder: Path) -> None:
-    """Put the last whole copy in the place of a broken record of Tune's.
-
-    Args:
-        folder: The experiment's folder.
-    """
+    """Put the last whole copy in the place of a broken record of Tune's."""
     newest = newest_state(folder)
     if newest is not None and _trials(newest) is None and _trials(folder / KEPT) is not None:
         _copy(folder / KEPT, newest)
@@ -60,9 +53,6 @@ def mend_state(folder: Path) -> None:
 
 def unfinished_trials(folder: Path) -> int | None:
     """How many trials of an experiment are left to finish.
-
-    Args:
-        folder: The experiment's folder.
 
     Returns:
         The number (0: all are finished), or None where there is nothing to resume.
@@ -76,9 +66,6 @@ def unfinished_trials(folder: Path) -> int | None:
 
 def check_restorable(folder: Path) -> None:
     """Load Tune's record of an experiment as Tune will; it starts all over, without a word, where it cannot.
-
-    Args:
-        folder: The experiment's folder.
 
     Raises:
         ExperimentError: a file of it is broken.
@@ -113,22 +100,14 @@ class KeepState(Callback):  # type: ignore[misc]
 
 
 def keep_state(folder: Path) -> None:
-    """Copy the newest state of an experiment, if it is whole.
-
-    Args:
-        folder: The experiment's folder.
-    """
+    """Copy the newest state of an experiment, if it is whole."""
     newest = newest_state(folder)
     if newest is not None and _trials(newest) is not None:
         _copy(newest, folder / KEPT)
 
 
 def newest_state(folder: Path) -> Path | None:
-    """The file of Tune's record, None where there is none.
-
-    Args:
-        folder: The experiment's folder.
-    """
+    """The file of Tune's record, None where there is none."""
     return max(folder.glob("experiment_state-*.json"), default=None)
 
 

@@ -47,11 +47,7 @@ def _checksum(file: Path) -> str:
 
 
 def fault(checkpoint: Path) -> Path | None:
-    """A file of a checkpoint that is missing, cut off or not as it was saved; None where it is whole.
-
-    Args:
-        checkpoint: Its folder.
-    """
+    """A file of a checkpoint that is missing, cut off or not as it was saved; None where it is whole."""
     broken = next(_broken(checkpoint), None)
     return None if broken is None else checkpoint / broken
 
