@@ -109,6 +109,13 @@ def subfolders(folder: Path, most: int = 100_000) -> list[Path]:
     return sorted(found)
 
 
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file so that it is whole at every moment, however the process ends."""
+    half = file.with_name(f"{file.name}.half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(file)
+
+
 def check_out(text: str, option: str, suffixes: Collection[str] = ()) -> Path:
     """Refuse, before any work, a file that could not be written in the end; writes nothing.
 

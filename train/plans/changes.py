@@ -25,7 +25,7 @@ _LONGEST = 60  # letters of a value in a message
 
 
 @dataclass(frozen=True)
-class Resumed:
+class ResumedRun:
     """A stored run that goes on.
 
     Attributes:

@@ -84,8 +84,8 @@ def notice(plan: Plan) -> str | None:
 def print_header(plan: Plan, console: Console) -> None:
     """Print it."""
     for label, text in rows(plan):
-        console.print(f"{label:<13}", style="bold", end="", highlight=False)
-        console.print(text, markup=False, highlight=False)
+        console.print(f"{label:<13}", style="bold", end="")
+        console.print(text)
     remarks = [("notice", remark) for remark in (*plan.env.remarks, *plan.module.remarks)]
     _, slow = precision(plan.config) or (None, None)
     for kind, said in (
@@ -96,9 +96,9 @@ def print_header(plan: Plan, console: Console) -> None:
         *remarks,
     ):
         if said is not None:
-            console.print(f"{kind}: {said}", style="yellow", highlight=False)
+            console.print(f"{kind}: {said}", style="yellow")
     for said in plan.notices:
-        console.print(f"notice: {said}", style="yellow", markup=False, highlight=False)
+        console.print(f"notice: {said}", style="yellow")
 
 
 def _env(plan: Plan) -> str:

@@ -16,7 +16,7 @@ from engram.train.environments.ids import qualified, written
 from engram.train.experiments import search
 from engram.train.experiments.experiment import Experiment
 from engram.train.plans import build, forecast, settings
-from engram.train.plans.changes import Resumed
+from engram.train.plans.changes import ResumedRun
 from engram.train.plans.network import ModuleFacts, check_plays, describe_module
 from engram.train.plans.restore import check_fits, check_unfinished
 from engram.train.runs import storage
@@ -47,7 +47,7 @@ class Plan:
     module: ModuleFacts
     domains: Mapping[search.Path, search.Domain]
     asked: str = ""
-    resumed: Resumed | None = None
+    resumed: ResumedRun | None = None
     notices: tuple[str, ...] = ()
     others: tuple[Any, ...] = ()
 

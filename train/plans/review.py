@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from engram.train.plans import effects, settings
 
 
-class Finding(NamedTuple):
+class Diagnostic(NamedTuple):
     """A setting that would not do what it says.
 
     Attributes:
@@ -41,7 +41,7 @@ class _Section(NamedTuple):
         return bool(value == wanted) if wanted else bool(value)
 
 
-def review(run: str, config: Mapping[str, Any], defaults: Any) -> Iterator[Finding]:
+def review(run: str, config: Mapping[str, Any], defaults: Any) -> Iterator[Diagnostic]:
     """What to say about settings that nothing, or not what they say, would come of.
 
     A value that says what is the case anyway is passed over.
@@ -64,7 +64,7 @@ def review(run: str, config: Mapping[str, Any], defaults: Any) -> Iterator[Findi
         yield from _review_model(run, model)
 
 
-def _review_model(run: str, model: Mapping[str, Any]) -> Iterator[Finding]:
+def _review_model(run: str, model: Mapping[str, Any]) -> Iterator[Diagnostic]:
     from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
     section = _Section(run, "config.model", model, vars(DefaultModelConfig()), model)
@@ -72,19 +72,19 @@ def _review_model(run: str, model: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _judge(section, key, effects.find_model(run, key))
 
 
-def _judge(section: _Section, key: str, row: effects.Row | None) -> Iterator[Finding]:
+def _judge(section: _Section, key: str, row: effects.Row | None) -> Iterator[Diagnostic]:
     value, default = section.values[key], section.defaults.get(key)
     where = f"{section.path}.{key}"
     if row is None:
         return
     if row.effect == "honoured":
         if row.needs and value != default and not any(section.is_on(name) for name in row.needs):
-            yield Finding(False, f"{where} has no effect without {' or '.join(row.needs)}")
+            yield Diagnostic(False, f"{where} has no effect without {' or '.join(row.needs)}")
         return
     fact = default if row.fact is effects.Default else row.fact
     if value == fact or (not value and not fact):
         return
     if row.effect == "idle":
-        yield Finding(False, f"{where} has no effect under {section.run}: {row.why}")
+        yield Diagnostic(False, f"{where} has no effect under {section.run}: {row.why}")
     else:
-        yield Finding(True, f"{where}: {value!r} has no effect under {section.run}: {row.why}")
+        yield Diagnostic(True, f"{where}: {value!r} has no effect under {section.run}: {row.why}")

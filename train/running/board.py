@@ -10,6 +10,7 @@ from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 from ray.tune.utils.util import flatten_dict
 from tensorboardX.summary import hparams
+from typing_extensions import override
 
 from engram.train.experiments.search import Path as Place
 from engram.train.plans.build import space_path
@@ -46,6 +47,7 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
         self.searched = searched
         self._best: dict[Trial, dict[str, float]] = {}
 
+    @override
     def log_trial_start(self, trial: Trial) -> None:
         """Opens a file of events and writes the settings; a trial that goes on knows its best scores."""
         super().log_trial_start(trial)
@@ -58,6 +60,7 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
         _columns, start, self._end = hparams(self._settings(trial), {})
         self._trial_writer[trial].file_writer.add_summary(start)
 
+    @override
     def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
         """Writes a report, and the scores so far."""
         super().log_trial_result(iteration, trial, result)
@@ -74,12 +77,14 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
         best |= {name: max(value, best.get(name, -math.inf)) for name, value in finite.items()}
         return finite
 
+    @override
     def log_trial_end(self, trial: Trial, failed: bool = False) -> None:
         """Closes the file; a trial that has not failed is said to have succeeded."""
         if trial in self._trial_writer and not failed:
             self._trial_writer[trial].file_writer.add_summary(self._end)
         super().log_trial_end(trial, failed)
 
+    @override
     def _try_log_hparams(self, trial: Trial, result: dict[str, Any]) -> None:
         """Called by Tune when a trial ends; all is written already."""
 

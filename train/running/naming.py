@@ -5,6 +5,7 @@ from typing import Any
 
 from ray.tune import Callback
 from ray.tune.experiment import Trial
+from typing_extensions import override
 
 from engram.train.experiments.search import Domain, Path
 from engram.train.plans.build import space_path
@@ -48,6 +49,7 @@ class TagTrials(Callback):  # type: ignore[misc]
     def __init__(self, names: TrialNames) -> None:
         self.names = names
 
+    @override
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Set it; its number, which counts the trials, stays."""
         number, _, _ = str(trial.experiment_tag).partition("_")

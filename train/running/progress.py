@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from typing_extensions import override
 
 from engram.train.runs.results import env_steps, number_at
 
@@ -114,6 +115,7 @@ class Progress(Callback):  # type: ignore[misc]
         self.stop = state["stop"]
         self._start()
 
+    @override
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
@@ -137,6 +139,7 @@ class Progress(Callback):  # type: ignore[misc]
         said = f"notice: not finite, left out so far: {count:,} (fragments of a lane, or minibatches){what}"
         self._console.print(f"{label(trial)}: {said}", markup=False, highlight=False, soft_wrap=True)
 
+    @override
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
         """Leave the last state of the table on the screen."""
         if self._live is not None:

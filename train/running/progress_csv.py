@@ -6,11 +6,13 @@ from pathlib import Path
 from ray.air.constants import EXPR_PROGRESS_FILE
 from ray.tune.experiment import Trial
 from ray.tune.logger import CSVLoggerCallback
+from typing_extensions import override
 
 
 class SameColumns(CSVLoggerCallback):  # type: ignore[misc]
     """Ray's own writes the rows of a resumed trial in the order of its new results, under the old heading."""
 
+    @override
     def _setup_trial(self, trial: Trial) -> None:
         super()._setup_trial(trial)
         if self._trial_continue[trial]:

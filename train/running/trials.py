@@ -12,6 +12,7 @@ from ray.train._internal.session import _TrainingResult
 from ray.tune import Callback, Checkpoint, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
+from typing_extensions import override
 
 from engram.train.console.errors import reason
 from engram.train.environments.ids import short_name, written
@@ -49,6 +50,7 @@ class StopConditions(Stopper):  # type: ignore[misc]
         values = {key: steps.get(key, lookup(result, key)) for key in self.conditions}
         return any(value is not None and value >= self.conditions[key] for key, value in values.items())
 
+    @override
     def stop_all(self) -> bool:
         """Never ends the other trials."""
         return False
@@ -63,6 +65,7 @@ class ScoredCheckpoints(_CheckpointManager):  # type: ignore[misc]
     evaluation until the next one.
     """
 
+    @override
     def register_checkpoint(self, checkpoint_result: _TrainingResult) -> None:
         """Takes in a new checkpoint, its result flattened, and deletes the worst one that is too many."""
         score = self.checkpoint_config.checkpoint_score_attribute
@@ -77,6 +80,7 @@ class ScoredCheckpoints(_CheckpointManager):  # type: ignore[misc]
 class KeepBest(Callback):  # type: ignore[misc]
     """Lets each new trial keep its checkpoints by their scores."""
 
+    @override
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Before it has any; a resumed trial has what it was given at first."""
         manager = trial.run_metadata.checkpoint_manager
@@ -112,6 +116,7 @@ class RecordTrials(Callback):  # type: ignore[misc]
         self.record = dict(record)
         self.searched = searched
 
+    @override
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Write it; a resumed trial writes it anew."""
         if trial.storage.storage_filesystem.type_name != "local":
@@ -125,10 +130,10 @@ class RecordTrials(Callback):  # type: ignore[misc]
 class KeepChecksums(Callback):  # type: ignore[misc]
     """Lays a list of checksums beside each checkpoint as soon as it is saved."""
 
+    @override
     def on_checkpoint(
         self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: Checkpoint, **info: Any
     ) -> None:
-        """Called by Tune when all files are where they stay."""
         if checkpoint.filesystem.type_name != "local" or not Path(checkpoint.path).is_dir():
             return  # elsewhere, or one too many and deleted already
         try:

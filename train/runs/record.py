@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engram.train.console.files import read_json
+from engram.train.console.files import read_json, write_whole
 
 FILE = "run.json"
 PACKAGES = ("engram", "ray", "torch", "gymnasium")
@@ -95,10 +95,7 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
         record: From `make_record`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, indent=2, default=str)
-    half = folder / f"{FILE}.half"
-    half.write_text(text + "\n", encoding="utf-8")
-    half.replace(folder / FILE)
+    write_whole(folder / FILE, json.dumps(record, indent=2, default=str) + "\n")
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

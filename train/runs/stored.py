@@ -9,6 +9,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.experiment.trial import _TrainingRunMetadata
 from ray.tune.utils.serialization import _loads_with_cloudpickle
+from typing_extensions import override
 
 from engram.train.console.errors import ExperimentError, reason
 from engram.train.console.files import parse_json, read_bytes, read_json
@@ -92,10 +93,10 @@ class KeepState(Callback):  # type: ignore[misc]
     Tune writes that file in place; a `kill -9` in the middle would leave half of it, and nothing to resume.
     """
 
+    @override
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """Called by Tune after every report of a trial."""
         keep_state(Path(trial.storage.experiment_fs_path))
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from engram.train.console.files import is_file, read_bytes, read_json
+from engram.train.console.files import is_file, read_bytes, read_json, write_whole
 from engram.train.runs import pickles
 
 MODULE = Path("learner_group/learner/rl_module/default_policy")
@@ -32,9 +32,7 @@ def write_checksums(checkpoint: Path) -> None:
     files = (path / name for path in _parts(checkpoint) for name in sorted(os.listdir(checkpoint / path)))
     sums = {file.as_posix(): _checksum(checkpoint / file) for file in files if (checkpoint / file).is_file()}
     sums.pop(CHECKSUMS, None)
-    half = checkpoint / f"{CHECKSUMS}.half"
-    half.write_text(json.dumps({"crc32": sums}, indent=1) + "\n", encoding="utf-8")
-    half.replace(checkpoint / CHECKSUMS)
+    write_whole(checkpoint / CHECKSUMS, json.dumps({"crc32": sums}, indent=1) + "\n")
 
 
 def _checksum(file: Path) -> str:
