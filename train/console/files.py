@@ -4,7 +4,7 @@ import json
 import os
 import stat
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,22 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
 
 
+ABSENT = object()
+
+
+def find(section: Any, place: Iterable[str], default: Any = None) -> Any:
+    """Return the value deep inside a section, the default where there is none."""
+    for key in place:
+        if not isinstance(section, Mapping) or key not in section:
+            return default
+        section = section[key]
+    return section
+
+
 def mapping_at(data: Any, *keys: str) -> dict[str, Any]:
-    """The mapping at a place inside nested mappings; empty where there is none, or something else."""
-    for key in keys:
-        data = data.get(key) if isinstance(data, Mapping) else None
-    return dict(data) if isinstance(data, Mapping) else {}
+    """Return the mapping deep inside nested mappings; empty where there is none, or something else."""
+    value = find(data, keys)
+    return dict(value) if isinstance(value, Mapping) else {}
 
 
 def subfolders(folder: Path, most: int = 100_000) -> list[Path]:

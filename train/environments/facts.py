@@ -144,10 +144,6 @@ def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
 
     One that says so in its `metadata`, under `tells`, is not reset: first problems may take minutes to make.
 
-    Args:
-        env_id: Its id.
-        env_config: Its keyword arguments, as probed.
-
     Raises:
         ExperimentError: it cannot be reset.
     """
@@ -182,11 +178,7 @@ def _facts(env_id: str, env: Any) -> EnvFacts:
 
 
 def with_autoreset(env_config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with `autoreset_mode: next_step` spelled as Gymnasium's AutoresetMode spells it.
-
-    Args:
-        env_config: The environment's keyword arguments.
-    """
+    """Settings with `autoreset_mode: next_step` spelled as Gymnasium's AutoresetMode spells it."""
     mode = env_config.get("autoreset_mode")
     named = isinstance(mode, str) and mode.upper() in AutoresetMode.__members__
     return {**env_config, "autoreset_mode": str(mode).upper()} if named else dict(env_config)
@@ -296,12 +288,6 @@ def make_batched(
     env_id: str, lanes: int, env_config: Mapping[str, Any], path: str = "env_config"
 ) -> gym.vector.VectorEnv[Any, Any, Any]:
     """A batched environment that resets a lane in the step that ends its episode (SAME_STEP).
-
-    Args:
-        env_id: Its id.
-        lanes: Number of parallel environments.
-        env_config: Its keyword arguments.
-        path: Their dotted path, for errors.
 
     Raises:
         ExperimentError: as `probe`.

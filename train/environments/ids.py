@@ -37,11 +37,7 @@ def written(env_id: str) -> str:
 
 
 def short_name(env_id: str) -> str:
-    """What to call an environment in names and tables: `TMaze-v0`, `MyEnv`.
-
-    Args:
-        env_id: An id or a class path, as written or qualified.
-    """
+    """What to call an environment in names and tables: `TMaze-v0`, `MyEnv`."""
     return qualified(env_id).rpartition(":")[2].rpartition("/")[2]
 
 

@@ -57,12 +57,7 @@ def _fill(name: str, section: Any, folder: Path | None, depth: int) -> Any:
 
 
 def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Lay a section over another.
-
-    Args:
-        base: What holds where `own` says nothing.
-        own: What has the last word.
-    """
+    """Merge a section into another, key by key; `own` has the last word."""
     types = {section["type"] for section in (base, own) if isinstance(section.get("type"), str)}
     if kind_of(own) or kind_of(base) or len(types) == 2:
         return own

@@ -175,25 +175,14 @@ def _is_number(value: Any) -> bool:
 
 
 def put(section: dict[str, Any], place: Path, value: Any) -> None:
-    """Set a value deep inside a section.
-
-    Args:
-        section: Changed in place; missing levels are made.
-        place: The keys down to the value.
-        value: What to put there.
-    """
+    """Set a value deep inside a section, in place; missing levels are made."""
     for key in place[:-1]:
         section = section.setdefault(key, {})
     section[place[-1]] = value
 
 
 def variants(plain: dict[str, Any], domains: dict[Path, Domain]) -> Iterator[dict[str, Any]]:
-    """The settings to check before anything runs: the first of all spaces, then each further example alone.
-
-    Args:
-        plain: The section with first examples, from `split`.
-        domains: The spaces, from `split`.
-    """
+    """Yield settings to check: the first example of all spaces, then each further one by itself."""
     yield plain
     for place, domain in domains.items():
         for example in domain.examples()[1:]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from engram.train.console.errors import ExperimentError
+from engram.train.console.files import find
 from engram.train.environments.guard import alarm
 from engram.train.experiments.search import LISTS, kind_of, split
 
@@ -48,7 +49,7 @@ SECTIONS: dict[str, tuple[tuple[str, ...], Callable[[], Table]]] = {
 
 def types_of(config: Any) -> dict[str, list[str]]:
     """The types that the sections of a `config` name, those of search spaces included."""
-    return {name: _types(_at(config, place)) for name, (place, _) in SECTIONS.items()}
+    return {name: _types(find(config, place)) for name, (place, _) in SECTIONS.items()}
 
 
 def fitted(
@@ -263,9 +264,3 @@ def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -
         parts.append(f"{', '.join(group)} (of {', '.join(alike[:3])}{', ...' if len(alike) > 3 else ''})")
         left = [key for key in left if key not in group]
     return parts
-
-
-def _at(config: Any, place: tuple[str, ...]) -> Any:
-    for key in place:
-        config = config.get(key) if isinstance(config, Mapping) else None
-    return config

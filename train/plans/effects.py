@@ -379,13 +379,7 @@ def _table(rows: tuple[Row, ...] = ROWS) -> Mapping[tuple[str, str], Row]:
 
 
 def find(run: str, key: str, evaluation: bool = False) -> Row | None:
-    """What a key does under an algorithm; None: nobody has decided yet, and it is taken as honoured.
-
-    Args:
-        run: The algorithm's name.
-        key: A key of `config`.
-        evaluation: Whether it stands in `evaluation_config`.
-    """
+    """What a key does under an algorithm; None: nobody has decided yet, and it is taken as honoured."""
     row = _table().get((run, key))
     if not evaluation or (row is not None and row.effect != "honoured") or key in EVALUATION:
         return row
@@ -393,10 +387,5 @@ def find(run: str, key: str, evaluation: bool = False) -> Row | None:
 
 
 def find_model(run: str, key: str) -> Row | None:
-    """What a key of `model` does to RLlib's own networks; None: nobody has decided yet.
-
-    Args:
-        run: The algorithm's name.
-        key: A key of RLlib's DefaultModelConfig.
-    """
+    """What a key of `model` does to RLlib's own networks; None: nobody has decided yet."""
     return _table(MODEL_ROWS).get((run, key))

@@ -45,10 +45,6 @@ def check_trials(experiment: Experiment, domains: Mapping[Path, Domain]) -> None
 def check_metrics(experiment: Experiment, config: Any) -> None:
     """Refuse a score that no result has, and what is measured in evaluations where there are none.
 
-    Args:
-        experiment: As written, the paths of `stop` checked.
-        config: From `build_config`.
-
     Raises:
         ExperimentError: names the path.
     """

@@ -10,10 +10,6 @@ def complaints(model: Mapping[str, Any], path: str) -> Iterator[str]:
 
     What depends on several keys, and parts that name no type, are left to `engram.agents.check_model`.
 
-    Args:
-        model: What the user wrote, without search spaces.
-        path: Where, dotted.
-
     Yields:
         Messages, as `check_model` words them.
     """

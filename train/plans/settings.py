@@ -94,11 +94,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def names(defaults: Any) -> frozenset[str]:
-    """The keys `config` may hold.
-
-    Args:
-        defaults: The algorithm's AlgorithmConfig object.
-    """
+    """The keys `config` may hold."""
     config_class: Any = type(defaults)
     return _names(config_class)
 
@@ -114,12 +110,7 @@ def _names(config_class: type) -> frozenset[str]:
 
 
 def default(defaults: Any, name: str) -> Any:
-    """The default of a setting as it is stored: to read a property may fail, as of DreamerV3's batch size.
-
-    Args:
-        defaults: The algorithm's AlgorithmConfig object.
-        name: A key that `config` may hold.
-    """
+    """The default of a setting as it is stored: to read a property may fail, as of DreamerV3's batch size."""
     values = vars(defaults)
     return values.get(name, values.get(f"_{name}"))
 
@@ -288,11 +279,5 @@ def _check_schedule(key: str, points: list[Any], path: str) -> None:
 
 
 def kinds(key: str, default: Any, config_class: type) -> frozenset[Any] | None:
-    """The types that a setting's value may have, None among them for null; None in place of the set: any.
-
-    Args:
-        key: A key that `config` may hold.
-        default: Its default.
-        config_class: The algorithm's class of AlgorithmConfig.
-    """
+    """The types that a setting's value may have, None among them for null; None in place of the set: any."""
     return _legal(_annotations(config_class).get(key), default, key)

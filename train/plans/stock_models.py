@@ -16,10 +16,6 @@ _FORM = "expected [[filters, kernel, stride], ...], kernel and stride whole numb
 def check_stock_model(model: Mapping[str, Any], path: str = "config.model") -> None:
     """Refuse keys and values that RLlib's own networks cannot have, whatever the observations are.
 
-    Args:
-        model: What the user wrote, without search spaces.
-        path: Where, dotted.
-
     Raises:
         ExperimentError: all that is wrong.
     """
@@ -41,11 +37,6 @@ def check_stock_model(model: Mapping[str, Any], path: str = "config.model") -> N
 
 def check_stock_value(key: str, value: Any, path: str = "config.model") -> None:
     """Refuse a value of one key.
-
-    Args:
-        key: A key of RLlib's DefaultModelConfig.
-        value: What the user wrote.
-        path: Where `model` stands, dotted.
 
     Raises:
         ExperimentError: it is of the wrong type, out of range, or no name that torch knows.

@@ -12,10 +12,10 @@ from ray.tune.utils.util import flatten_dict
 from tensorboardX.summary import hparams
 from typing_extensions import override
 
+from engram.train.console.files import ABSENT, find
 from engram.train.experiments.search import Path as Place
 from engram.train.plans.build import space_path
 from engram.train.running.trials import trial_config
-from engram.train.runs.labels import ABSENT, find
 from engram.train.runs.results import env_steps, number_at, read_reports
 
 ALWAYS: tuple[Place, ...] = (("seed",), ("lr",), ("model", "core", "type"))
@@ -35,10 +35,6 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
     Tune's own shows there what was searched, for trials that have ended, beside every number of the last
     report. This one shows the settings as the file has them, from the first report on, and of the scores the
     last and the best, as far as there are any.
-
-    Args:
-        experiment: The resolved experiment.
-        searched: Places of the search spaces in its `config`.
     """
 
     def __init__(self, experiment: Mapping[str, Any], searched: list[Place]) -> None:
@@ -91,7 +87,7 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
     def _settings(self, trial: Trial) -> dict[str, Any]:
         """Dotted path -> number, text or truth value."""
         config = trial_config(self.experiment["config"], self.searched, trial)
-        always = {place: find(trial.config, space_path(place)) for place in ALWAYS}
+        always = {place: find(trial.config, space_path(place), ABSENT) for place in ALWAYS}
         defaults = {".".join(place): value for place, value in always.items() if value is not ABSENT}
         named = {"run": self.experiment["run"], "env": str(trial.config["env"]).rpartition(":")[2]}
         flat = defaults | named | flatten_dict(config, delimiter=".")

@@ -7,27 +7,24 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from typing_extensions import override
 
+from engram.train.console.files import ABSENT, find
 from engram.train.experiments.search import Domain, Path
 from engram.train.plans.build import space_path
 from engram.train.running.trials import env_name
-from engram.train.runs.labels import ABSENT, differing, find, label, short_keys
+from engram.train.runs.labels import differing, label, short_keys
 
 ENV: Path = ("env",)
 
 
 class TrialNames:
-    """Names the trials of an experiment by the settings that tell them apart.
-
-    Args:
-        domains: Search spaces by their path in `config`.
-    """
+    """Names the trials of an experiment by the settings that tell them apart."""
 
     def __init__(self, domains: Mapping[Path, Domain]) -> None:
         self.keys = short_keys(differing(domains))
 
     def settings(self, trial: Trial) -> dict[Path, Any]:
         """The settings that tell a trial from the others, without those that it does not have."""
-        found = {place: find(trial.config, space_path(place)) for place in self.keys}
+        found = {place: find(trial.config, space_path(place), ABSENT) for place in self.keys}
         found |= {ENV: env_name(trial)} if ENV in found else {}
         return {place: value for place, value in found.items() if value is not ABSENT}
 

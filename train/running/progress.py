@@ -44,13 +44,7 @@ class Pace:
 
 
 def cells(trial: str, result: Mapping[str, Any], left: float | None) -> tuple[str, ...]:
-    """One row of the table.
-
-    Args:
-        trial: What to call the trial.
-        result: Its newest result.
-        left: Seconds to the stop condition, or None.
-    """
+    """One row of the table."""
     success = number_at(result, "env_runners/success_rate")
     return (
         trial,
@@ -88,11 +82,7 @@ def _clock(seconds: float) -> str:
 
 
 class Progress(Callback):  # type: ignore[misc]
-    """Shows each trial's newest result.
-
-    Args:
-        stop: Stop conditions, for the time left.
-    """
+    """Shows each trial's newest result."""
 
     def __init__(self, stop: Mapping[str, float]) -> None:
         self.stop = dict(stop)

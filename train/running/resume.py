@@ -153,20 +153,12 @@ class ContinuingScheduler(ResumingScheduler):
 
 
 def scheduler(plan: Plan) -> ResumingScheduler:
-    """What decides when a plan's trials start and end.
-
-    Args:
-        plan: A new run's, or a stored one's.
-    """
+    """What decides when a plan's trials start and end."""
     return ResumingScheduler() if plan.resumed is None else ContinuingScheduler(plan)
 
 
 def tune_options(plan: Plan) -> dict[str, Any] | None:
-    """What `tune.run` is told beside everything that a `Tuner` tells it.
-
-    Args:
-        plan: A new run's, or a stored one's.
-    """
+    """What `tune.run` is told beside everything that a `Tuner` tells it."""
     if plan.resumed is not None:
         go_on = ResumeConfig.ResumeType.RESUME
         return {"resume_config": ResumeConfig(finished=go_on, unfinished=go_on, errored=go_on)}
@@ -174,11 +166,7 @@ def tune_options(plan: Plan) -> dict[str, Any] | None:
 
 
 def adopt_newest(trial: Trial) -> None:
-    """Make the newest whole checkpoint in a trial's folder the one it restarts from.
-
-    Args:
-        trial: A trial that Tune has restored.
-    """
+    """Make the newest whole checkpoint in a trial's folder the one it restarts from."""
     folder = Path(trial.storage.trial_fs_path)
     found = newest_checkpoint(folder)
     known = trial.checkpoint

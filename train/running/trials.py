@@ -89,13 +89,7 @@ class KeepBest(Callback):  # type: ignore[misc]
 
 
 def trial_config(config: Mapping[str, Any], searched: list[Place], trial: Trial) -> dict[str, Any]:
-    """The `config` of an experiment with a trial's own values in place of the search spaces.
-
-    Args:
-        config: As written.
-        searched: Places of the search spaces in it.
-        trial: Of that experiment.
-    """
+    """The `config` of an experiment with a trial's own values in place of the search spaces."""
     own = copy.deepcopy(dict(config))
     for place in searched:
         put(own, place, lookup(trial.config, "/".join(space_path(place))))
@@ -105,12 +99,7 @@ def trial_config(config: Mapping[str, Any], searched: list[Place], trial: Trial)
 
 
 class RecordTrials(Callback):  # type: ignore[misc]
-    """Writes `run.json` into each trial's folder, with the settings of that trial.
-
-    Args:
-        record: The experiment's record.
-        searched: Paths in `config` that differ between trials.
-    """
+    """Writes `run.json` into each trial's folder, with the settings of that trial."""
 
     def __init__(self, record: Mapping[str, Any], searched: list[Place]) -> None:
         self.record = dict(record)

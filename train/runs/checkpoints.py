@@ -75,11 +75,7 @@ def _inner(checkpoint: Path) -> Path:
 
 
 def newest_whole(candidates: Iterable[Path]) -> Path | None:
-    """The first whole checkpoint, with a notice where one before it is damaged; None where none is whole.
-
-    Args:
-        candidates: Checkpoints' folders, newest first.
-    """
+    """The first whole checkpoint, with a notice where one before it is damaged; None where none is whole."""
     damaged: list[Path] = []
     for candidate in candidates:
         broken = fault(candidate)
@@ -91,12 +87,7 @@ def newest_whole(candidates: Iterable[Path]) -> Path | None:
 
 
 def tell_damaged(files: Sequence[Path], used: Path) -> None:
-    """Say on one line that checkpoints are damaged, and which is used; nothing where none is.
-
-    Args:
-        files: A damaged or missing file of each.
-        used: The checkpoint that is used.
-    """
+    """Say on one line that checkpoints are damaged, and which is used; nothing where none is."""
     if files:
         more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
         print(

@@ -33,18 +33,6 @@ def _flat(value: Any, place: Path) -> dict[Path, Any]:
     return {leaf: one for key, inner in value.items() for leaf, one in _flat(inner, (*place, key)).items()}
 
 
-ABSENT = object()
-
-
-def find(config: Any, place: Path) -> Any:
-    """The value at a place, `ABSENT` where there is none."""
-    for key in place:
-        if not isinstance(config, Mapping) or key not in config:
-            return ABSENT
-        config = config[key]
-    return config
-
-
 def short_keys(places: Iterable[Path]) -> dict[Path, str]:
     """A name for each place: its last key, with as many keys before it as tell it from the others."""
     places = list(places)

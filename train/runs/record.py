@@ -88,22 +88,13 @@ def make_record(experiment: Mapping[str, Any], seeds: list[Any]) -> dict[str, An
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write `run.json`, so that it is whole at every moment.
-
-    Args:
-        folder: Where to; made where it is missing.
-        record: From `make_record`.
-    """
+    """Write `run.json`, so that it is whole at every moment."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / FILE, json.dumps(record, indent=2, default=str) + "\n")
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """Read `run.json`, or None where there is none that can be read.
-
-    Args:
-        folder: A trial's or an experiment's folder.
-    """
+    """Read `run.json`, or None where there is none that can be read."""
     try:
         record = read_json(folder / FILE)
     except (OSError, ValueError):

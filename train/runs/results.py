@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, last_words
-from engram.train.console.files import mapping_at, parse_json, read_bytes, read_json, subfolders
+from engram.train.console.files import find, mapping_at, parse_json, read_bytes, read_json, subfolders
 from engram.train.runs.labels import natural
 from engram.train.runs.record import FILE as RECORD
 from engram.train.runs.record import read_record
@@ -136,9 +136,6 @@ def read_reports(trial_folder: Path) -> list[dict[str, Any]]:
     """The reports of a trial, one for each training iteration.
 
     A trial that went on from an older checkpoint has made some iterations twice; the later ones count.
-
-    Args:
-        trial_folder: Where `result.json` lies, or not yet.
     """
     return _read_lines(trial_folder)[0]
 
@@ -176,26 +173,14 @@ def _iteration(report: dict[str, Any]) -> int:
 
 
 def lookup(result: Mapping[str, Any], key: str) -> Any:
-    """A value deep in a result, or None.
-
-    Args:
-        result: A result of an algorithm's iteration.
-        key: `env_runners/episode_return_mean` and the like.
-    """
-    here: Any = result
-    for part in key.split("/"):
-        here = here.get(part) if isinstance(here, Mapping) else None
-    return here
+    """Return a value of a result, at `env_runners/episode_return_mean` say; None where there is none."""
+    return find(result, key.split("/"))
 
 
 def number_at(result: Mapping[str, Any], key: str) -> float | None:
     """A number deep in a result; None where there is none, or one that is not finite.
 
     What older versions told of episodes before the first one had ended is none either.
-
-    Args:
-        result: A result of an algorithm's iteration.
-        key: `env_runners/episode_return_mean` and the like.
     """
     value = lookup(result, key)
     number = isinstance(value, int | float) and math.isfinite(value)
@@ -212,9 +197,5 @@ def _of_unfinished_episodes(result: Mapping[str, Any], key: str) -> bool:
 
 
 def env_steps(result: Mapping[str, Any]) -> int:
-    """Env steps since the start of training, resumed parts included.
-
-    Args:
-        result: A result of an algorithm's iteration.
-    """
+    """Env steps since the start of training, resumed parts included."""
     return int(result.get("timesteps_total") or result.get("num_env_steps_sampled_lifetime") or 0)

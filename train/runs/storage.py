@@ -11,11 +11,7 @@ DEFAULT = "~/ray_results"  # Ray's own
 
 
 def is_uri(storage: str) -> bool:
-    """Whether results go to a store elsewhere.
-
-    Args:
-        storage: As the user wrote it, or resolved.
-    """
+    """Whether results go to a store elsewhere."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", storage) is not None
 
 

@@ -23,9 +23,6 @@ _CHUNK = 2**20  # bytes
 def write_checksums(checkpoint: Path) -> None:
     """Lay the list of checksums beside a checkpoint's files, so that it is whole at every moment.
 
-    Args:
-        checkpoint: A folder that has just been saved.
-
     Raises:
         OSError: it cannot be read or written.
     """
@@ -56,9 +53,6 @@ def is_whole(folder: Path) -> bool:
     A killed process leaves halves behind; a disk or a copy may change single bytes.
 
     Nothing is loaded: to load a pickle is to run what it says.
-
-    Args:
-        folder: A folder that may be a checkpoint.
     """
     return folder.is_dir() and next(_broken(folder), None) is None
 
