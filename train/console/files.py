@@ -102,6 +102,17 @@ def mapping_at(data: Any, *keys: str) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
+def as_mapping(value: Any, path: str) -> dict[str, Any]:
+    """Return a section of a file that must be a mapping; null counts as an empty one.
+
+    Raises:
+        ExperimentError: it is something else; `path` says where it stands, dotted.
+    """
+    if value is not None and not isinstance(value, dict):
+        raise ExperimentError(f"{path}: expected a mapping, got {value!r}")
+    return value or {}
+
+
 def subfolders(folder: Path, most: int = 100_000) -> list[Path]:
     """The folders inside a folder, by name; none where it cannot be looked into.
 

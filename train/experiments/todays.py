@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engram.train.console.errors import Errors, ExperimentError
+from engram.train.console.files import as_mapping
 from engram.train.experiments import older
 from engram.train.experiments.older import Gone, Table
 
@@ -174,7 +175,7 @@ def _of_model(run: Any, model: Mapping[str, Any]) -> Table:
 
 
 def mapping(section: Mapping[str, Any], key: str, name: str, errors: Errors) -> dict[str, Any]:
-    """A copy of a section of an experiment; empty where it is missing, null, or something else.
+    """Return a copy of a section of an experiment; empty where it is missing, null, or something else.
 
     Args:
         section: The experiment.
@@ -182,11 +183,9 @@ def mapping(section: Mapping[str, Any], key: str, name: str, errors: Errors) -> 
         name: The experiment's name, for errors.
         errors: Receives an error where it is something else.
     """
-    value = section.get(key)
-    if value is not None and not isinstance(value, dict):
-        errors.add(ExperimentError(f"{name}.{key}: expected a mapping, got {value!r}"))
-        return {}
-    return dict(value or {})
+    with errors.kept():
+        return dict(as_mapping(section.get(key), f"{name}.{key}"))
+    return {}
 
 
 def name_score(checkpoint: dict[str, Any]) -> None:

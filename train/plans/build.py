@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from engram.train.console.errors import Errors, ExperimentError, reason, unknown
+from engram.train.console.files import as_mapping
 from engram.train.environments.facts import EnvFacts, Form, with_autoreset
 from engram.train.environments.guard import alarm
 from engram.train.environments.ids import written
@@ -129,7 +130,7 @@ def check_settings(run: str, values: Mapping[str, Any], fresh: dict[str, Any] | 
     """
     errors, fresh = Errors(), {} if fresh is None else fresh
     with errors.kept():
-        model = settings.mapping(values.get("model"), "config.model")
+        model = as_mapping(values.get("model"), "config.model")
         if (key := json.dumps(model, default=str)) not in fresh:
             fresh[key] = defaults(run, model)
         config = fresh[key].copy(copy_frozen=False)

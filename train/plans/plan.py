@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from engram.train.console.errors import Errors, ExperimentError
-from engram.train.console.files import mapping_at
+from engram.train.console.files import as_mapping, mapping_at
 from engram.train.console.screen import quiet
 from engram.train.environments.facts import EnvFacts, info_keys, probe
 from engram.train.environments.ids import qualified, written
@@ -165,7 +165,7 @@ class _Probes:
         key = json.dumps([qualified(env), env_config or {}, form])
         if key not in self._found:
             try:
-                self._found[key] = probe(env, settings.mapping(env_config, path), form, path)
+                self._found[key] = probe(env, as_mapping(env_config, path), form, path)
             except ExperimentError as error:
                 self._found[key] = error
         found = self._found[key]

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
+from engram.train.console.files import as_mapping
 from engram.train.environments.facts import signature
 
 _SIMPLE = (bool, int, float, str, list, dict)
@@ -158,10 +159,10 @@ def check(
             if key not in known:
                 raise unknown_key(path, key, known)
             if key == "evaluation_config":
-                inner = mapping(value, f"{path}.{key}")
+                inner = as_mapping(value, f"{path}.{key}")
                 checked[key] = check(inner, defaults, f"{path}.{key}", found)
             elif key in ("model", "env_config"):
-                checked[key] = mapping(value, f"{path}.{key}")
+                checked[key] = as_mapping(value, f"{path}.{key}")
             else:
                 legal = _legal(annotations.get(key), default(defaults, key), key)
                 typed = _typed(value, legal, f"{path}.{key}")
@@ -170,17 +171,6 @@ def check(
     if errors is None:
         found.check()
     return checked
-
-
-def mapping(value: Any, path: str) -> dict[str, Any]:
-    """A section that must be a mapping; null counts as an empty one.
-
-    Raises:
-        ExperimentError: it is something else.
-    """
-    if value is not None and not isinstance(value, dict):
-        raise ExperimentError(f"{path}: expected a mapping, got {value!r}")
-    return value or {}
 
 
 @cache
