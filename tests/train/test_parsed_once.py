@@ -55,18 +55,21 @@ def parsed(monkeypatch):
 
 def test_a_recurrent_model(parsed):
     plan()
-    assert parsed == {"MLPOptions": 2, "LSTMOptions": 2, "HeadOptions": 2}
+    assert {"MLPOptions", "LSTMOptions", "HeadOptions"} <= parsed.keys()
+    assert set(parsed.values()) == {2}
 
 
 def test_a_thinking_model(parsed):
     sums = {"run": "Supervised", "env": "engram/PrefixSums-v0", "env_config": {"bits": 8}}
     plan(**sums, model=THINKING)
-    assert parsed == {"DeepThinkingOptions": 2, "ReadoutOptions": 2}
+    assert {"DeepThinkingOptions", "ReadoutOptions"} <= parsed.keys()
+    assert set(parsed.values()) == {2}
 
 
 def test_a_model_that_variants_share(parsed):
     plan(seeds=3, lr={"grid_search": [1e-3, 1e-4, 1e-5]})
-    assert parsed == {"MLPOptions": 2, "LSTMOptions": 2, "HeadOptions": 2}
+    assert {"MLPOptions", "LSTMOptions", "HeadOptions"} <= parsed.keys()
+    assert set(parsed.values()) == {2}
 
 
 def test_a_frozen_writer_shares_the_parsed_encoder(parsed):
