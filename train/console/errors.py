@@ -1,4 +1,4 @@
-"""The one error a user sees: a line for each thing that is wrong, the legal values and the nearest one."""
+"""The error a user sees: a line for each mistake, with the legal values and the nearest one."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -94,7 +94,7 @@ def unknown_key(path: str, key: str, known: Iterable[str], limit: int = 30) -> E
 
 
 def quotes_hint(value: object) -> str:
-    """What to add to an error where text was due and YAML made true or false of it.
+    """Return a hint for an error where text was expected and YAML read true or false.
 
     Args:
         value: What was found.

@@ -1,4 +1,4 @@
-"""Files that somebody else wrote, or half of them: paths as typed, broken JSON, places to write to."""
+"""Paths as typed, files that may be broken, and places to write to."""
 
 import json
 import os
@@ -72,7 +72,7 @@ def parse_json(text: bytes) -> Any:
     """What a JSON text says; a number too large for a float is infinite.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
     """
     try:
         return json.loads(text, parse_int=_whole)

@@ -64,7 +64,7 @@ def _is_foreign(env_id: str) -> bool:
 
 
 def _guarded(task: Callable[..., Any], env_id: str, *arguments: Any) -> Any:
-    """What a task says of an environment, found out in a process of its own where that is due."""
+    """Run a task about an environment, in a process of its own where the environment is foreign."""
     if not _is_foreign(env_id):
         return task(lambda doing: None, env_id, *arguments)
     return guard.run_guarded(task, (env_id, *arguments), f"env: {env_id}")
@@ -132,7 +132,7 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
 
 
 def _try_out(env: Any, say: guard.Say, subject: str) -> None:
-    """First steps, but of an environment that says it may take minutes for its first problems."""
+    """Take first steps, except in an environment that may take minutes for its first problems."""
     if "tells" in env.metadata:
         return
     with quiet():
@@ -140,9 +140,10 @@ def _try_out(env: Any, say: guard.Say, subject: str) -> None:
 
 
 def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
-    """The keys of what an environment tells beside its first observation.
+    """Return the keys of an environment's info at reset.
 
-    One that says so in its `metadata`, under `tells`, is not reset: first problems may take minutes to make.
+    An environment that lists them in its `metadata`, under `tells`, is not reset: its first problems may take
+    minutes to make.
 
     Raises:
         ExperimentError: it cannot be reset.
@@ -242,7 +243,7 @@ def _wrong_types(
 
 
 def _hint(parameter: inspect.Parameter) -> Any:
-    """The annotation of an argument, or what may stand for it."""
+    """Return the annotation of an argument, or a type that follows from its default."""
     if parameter.annotation is not parameter.empty and not isinstance(parameter.annotation, str):
         return parameter.annotation
     return _MAKE_KEYS.get(parameter.name, bool if isinstance(parameter.default, bool) else Any)

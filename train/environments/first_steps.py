@@ -1,4 +1,4 @@
-"""The first steps of an environment: does it do what Gymnasium's interface says.
+"""Check the first steps of an environment against Gymnasium's interface.
 
 B lanes. `engram.envs.conformance` asks far more of a batched one.
 """
@@ -50,7 +50,7 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
     """Reset an environment, single or batched, and take a few random steps.
 
     Raises:
-        ExperimentError: what it does not do as Gymnasium says, or whatever it raises.
+        ExperimentError: it breaks Gymnasium's interface, or raises.
     """
     while isinstance(env, OrderEnforcing | PassiveEnvChecker | TimeLimit):
         env = env.env  # these would raise errors of their own about what is looked at here
@@ -156,7 +156,7 @@ def _check_observation(observation: Any, space: gym.Space[Any], said: str) -> No
 
 
 def misfit(value: Any, space: gym.Space[Any], name: str = "observation") -> str:
-    """What makes an observation none of its space; empty: nothing that an array of the space cannot hold."""
+    """Return why an observation is not in its space; empty where an array of the space can hold it."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
         return _misfit_inside(value, space, name)
     if isinstance(space, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):
@@ -214,7 +214,7 @@ def _misfit_array(
 
 
 def _in_short(value: Any) -> str:
-    """A value in a few words."""
+    """Describe a value in a few words."""
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of {value.dtype} {value.shape}"
     if isinstance(value, tuple | list):

@@ -1,4 +1,4 @@
-"""Ids of environments that nobody has registered: of which package they are, what to import or to install."""
+"""Packages of environments by their ids: what to import or install where an id is not registered."""
 
 import importlib.util
 import re
@@ -81,12 +81,12 @@ PACKAGES = (
 
 
 def hint(env_id: str) -> str | None:
-    """What to do about an id that nobody has registered; None where nothing is known about it."""
+    """Advise on an id that is not registered; None where nothing is known about it."""
     return newest_version(env_id) or next((_advice(each, env_id) for each in _owners(env_id)), None)
 
 
 def newest_version(env_id: str) -> str | None:
-    """What to say about an id without its version, or with one that is no more; None where it is neither."""
+    """Advise on an id without a version, or with a removed one; None where it is neither."""
     try:
         namespace, name, version = parse_env_id(env_id)
     except gym.error.Error:

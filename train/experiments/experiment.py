@@ -1,4 +1,4 @@
-"""The experiment file's own schema: what stands beside `config`, and how the command line changes it."""
+"""Keys of an experiment beside `config`, and overrides from the command line."""
 
 import re
 import typing
@@ -23,7 +23,7 @@ from engram.train.experiments.todays import (
 
 
 def _whole(value: Any) -> Any:
-    """1e6 is how people write a million steps: a float with a whole value counts as an integer."""
+    """Turn a float with a whole value into an integer: people write a million steps as 1e6."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -94,15 +94,15 @@ def read_experiments(
         document: What `parse_yaml` returned.
         overrides: Changes from the command line.
         source: What to call the document in an error.
-        errors: Receives what is wrong, if it is to be shown together with what later checks find; the
-            experiments then lack what was refused.
+        errors: Collects the errors, to be shown together with those of later checks; the experiments then
+            lack what was refused.
 
     Returns:
         The experiments in file order, and notices: names of older RLlib versions, keys without effect, keys
         of another core than the one that is named.
 
     Raises:
-        ExperimentError: anything that is not an experiment, all of it at once; only without `errors`.
+        ExperimentError: all errors of the experiments at once; only without `errors`.
     """
     found = Errors() if errors is None else errors
     experiments, notices = [], []
@@ -163,7 +163,7 @@ def _known_keys(section: dict[str, Any], name: str, errors: Errors) -> dict[str,
 
 
 def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors: Errors) -> None:
-    """`env` may stand beside `run` or inside `config`."""
+    """Move `env` from `config` to the key beside `run`."""
     inside = config.pop("env", None)
     if inside is not None and section.setdefault("env", inside) != inside:
         errors.add(ExperimentError(f"config.env: {inside!r} here, {section['env']!r} beside `run`; keep one"))
@@ -201,7 +201,7 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
         value: The new value.
 
     Raises:
-        ExperimentError: the path does not start in an experiment, or runs through what is no mapping.
+        ExperimentError: the path does not start in an experiment, or a value on it is not a mapping.
     """
     first, *rest = path.split(".")
     above = new_name(older.EXPERIMENT, first).split(".")
@@ -223,7 +223,7 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
-    """The experiment without what is wrong with it; None where it lacks an algorithm or an environment."""
+    """Validate a section without its wrong keys; None where it lacks an algorithm or an environment."""
     checkpoint = section["checkpoint_config"]
     for key in checkpoint:
         if key not in CheckpointSection.model_fields:
@@ -275,7 +275,7 @@ def _in_our_words(found: Any) -> ExperimentError:
 
 
 def _no_algorithm(run: Any) -> ExperimentError:
-    """Why something that is no text is no algorithm."""
+    """Word the error for a `run` that is not text."""
     if isinstance(run, dict | list):
         return ExperimentError(
             f"run: expected one algorithm, got {run!r}; write an experiment for each into the file"

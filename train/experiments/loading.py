@@ -55,7 +55,7 @@ class _Loader(yaml.SafeLoader):
         return number
 
     def refuse(self, node: yaml.Node) -> _Refused:
-        """A date, binary data, a set, or whatever has a tag that is not ours."""
+        """Stand in for a date, binary data, a set or a value with an unknown tag."""
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         what = _KINDS.get(kind, f"a value with the tag {kind if kind.startswith('!') else f'!!{kind}'}")
         return _Refused(what, node.value if kind == "timestamp" else "")
@@ -115,7 +115,7 @@ def parse_yaml(text: str, source: str, errors: Errors | None = None) -> Any:
         None, bool, int, float, str, and lists and mappings (string keys) of these.
 
     Raises:
-        ExperimentError: broken YAML, or anything that is no plain data.
+        ExperimentError: broken YAML, or anything that is not plain data.
     """
     try:
         loader = _Loader(text)
@@ -139,7 +139,7 @@ def _place(mark: yaml.Mark) -> str:
 
 
 class _Plain:
-    """Copies a document value by value, so that no alias is shared, without what is no plain data."""
+    """Copies the plain data of a document value by value, so that no alias is shared."""
 
     def __init__(self, source: str, errors: Errors) -> None:
         self.source = source
@@ -191,7 +191,7 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
 
 
 def read_document(name: str, errors: Errors | None = None) -> Any:
-    """Read an experiment file; a name that is no path but a shipped config's means that config.
+    """Read an experiment file, or a shipped config where the name is not a path.
 
     Args:
         name: A path, or a shipped config such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`; `-` for
@@ -214,7 +214,7 @@ def read_document(name: str, errors: Errors | None = None) -> Any:
 
 
 def _standard_input() -> str:
-    """What was piped into the command; raises ExperimentError where nothing was."""
+    """Read what was piped into the command; raises ExperimentError where nothing was."""
     try:
         text = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     except (OSError, UnicodeDecodeError, ValueError) as error:

@@ -1,6 +1,6 @@
-"""What older experiment files say: a table for each place, of what is used today.
+"""Keys of older experiment files, a table for each place in a file.
 
-An entry is today's name, or `Gone` where no other name mends it.
+An entry is the key's name today, or `Gone` where it was removed.
 """
 
 from collections.abc import Mapping
@@ -10,18 +10,18 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Gone:
-    """A setting that is no more.
+    """A setting that was removed.
 
     Attributes:
-        today: What is used in its place, or why nothing is.
-        harmless: Values without which an experiment stays what it was; None: all of them.
+        today: What replaces it, or why nothing does.
+        harmless: Values that an experiment does not need; None: any value.
     """
 
     today: str
     harmless: tuple[Any, ...] | None = ()
 
     def is_harmless(self, value: Any) -> bool:
-        """Whether an experiment without this value stays what it was."""
+        """Return whether the experiment stays the same without this value."""
         return self.harmless is None or any(value == one for one in self.harmless)
 
 

@@ -1,4 +1,4 @@
-"""Swapping a core, an encoder or a loss by one word: what of the other keys still holds.
+"""Swap a core, an encoder or a loss by one word: drop the keys that belong to another type.
 
 A section's `type` decides which of its keys mean something. Where a user changes that one word, keys of the
 old type are left behind. What the new type knows is kept; what only another one knows is dropped, with a
@@ -135,7 +135,7 @@ def _fit_section(name: str, section: Any, former: Former, fixed: Collection[str]
 
 
 class _Swap:
-    """Takes the keys of other types out of sections of one name.
+    """Drops the keys of other types from sections of one name.
 
     Args:
         name: What a section is called.
@@ -151,11 +151,11 @@ class _Swap:
         self.former = [each for each in former if each in self.table]
 
     def learn(self, names: Sequence[str]) -> None:
-        """Take in classes of the user's own."""
+        """Add classes of the user's own."""
         self.table |= {each: found for each in names if (found := _load(each, self.table)) is not None}
 
     def fit(self, section: Any) -> tuple[Any, list[str]]:
-        """A section without the keys of other types, and a notice where it had any."""
+        """Return a section without the keys of other types, and a notice where it had any."""
         names = _types(section)
         if len(names) != 1 or names[0] not in self.table:
             return section, []
@@ -178,7 +178,7 @@ class _Swap:
     def _refused(
         self, type_: type[Any], section: Mapping[str, Any], givers: Sequence[str]
     ) -> tuple[str, str] | None:
-        """A key whose value suits the type that it was written for, but not this one, and why."""
+        """Find a key whose value suits the former type but not this one, and why."""
         why = _complaint(type_, section)
         for key, value in section.items() if why else ():
             others = [self.table[each] for each in givers if key in _keys(self.table[each], section)]
@@ -190,7 +190,7 @@ class _Swap:
 
 
 def _complaint(type_: type[Any], section: Mapping[str, Any]) -> str:
-    """What a type has against a section; empty: nothing."""
+    """Return why a type refuses a section; empty where it accepts it."""
     from engram.memory.options import parse_options
     from engram.memory.registry import expand_preset
 
@@ -243,7 +243,7 @@ def _load(name: str, table: Table) -> type[Any] | None:
 
 
 def _keys(type_: type[Any], section: Mapping[str, Any]) -> set[str]:
-    """Keys that a type knows; `preset` only where it has one of that name."""
+    """Return the keys of a type; `preset` only where it has one of that name."""
     options = getattr(type_, "Options", type_)
     known = (
         {field.name for field in dataclasses.fields(options)} if dataclasses.is_dataclass(options) else set()
@@ -253,7 +253,7 @@ def _keys(type_: type[Any], section: Mapping[str, Any]) -> set[str]:
 
 
 def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -> list[str]:
-    """`pools, base (of low_pass)`: whose the dropped keys are, the old type's before anyone else's."""
+    """Name the owners of dropped keys, `pools, base (of low_pass)`; former types come first."""
     left, parts = list(dropped), []
     while left:
         most = max(len(keys.intersection(left)) for keys in owners.values())

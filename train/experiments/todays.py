@@ -1,4 +1,4 @@
-"""An experiment as older RLlib versions wrote it, under the names and in the shape of today."""
+"""Bring an experiment of an older RLlib version into today's names and shape."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from engram.train.experiments.older import Gone, Table
 
 
 def new_name(table: Table, key: str) -> str:
-    """Today's name of a key; the key itself where it has no other."""
+    """Return today's name of a key."""
     entry = table.get(key, key)
     return key if isinstance(entry, Gone) else entry
 
@@ -45,7 +45,7 @@ def rename(
 def take_out(
     section: Mapping[str, Any], table: Table, path: str, errors: Errors
 ) -> tuple[dict[str, Any], list[str]]:
-    """Take out of a section what is no more.
+    """Take removed keys out of a section.
 
     Args:
         section: As written, under today's names.
@@ -75,7 +75,7 @@ def _without_effect(gone: Gone, value: Any, path: str) -> str:
 
 
 def check_options(given: Mapping[str, Any]) -> list[str]:
-    """Check the options of RLlib's own command that are no more.
+    """Check options of RLlib's former command that were removed.
 
     Args:
         given: Value of each option by the name of its parameter; None and False: not given.
@@ -99,7 +99,7 @@ def check_options(given: Mapping[str, Any]) -> list[str]:
 
 
 def todays_section(raw: dict[str, Any], name: str, errors: Errors) -> tuple[dict[str, Any], list[str]]:
-    """The keys beside `run` under today's names, and notices about keys without effect."""
+    """Return the keys beside `run` under today's names, and notices about keys without effect."""
     inside = {old: new for old, new in older.EXPERIMENT.items() if isinstance(new, str) and "." in new}
     plain = {old: new for old, new in older.EXPERIMENT.items() if old not in inside}
     section, _ = rename(raw, plain, name, errors)
@@ -114,7 +114,7 @@ def todays_section(raw: dict[str, Any], name: str, errors: Errors) -> tuple[dict
 def todays_config(
     config: dict[str, Any], path: str, errors: Errors
 ) -> tuple[dict[str, Any], list[str], list[str]]:
-    """`config` under today's names, a list of `old -> new`, and notices about keys without effect.
+    """Return `config` under today's names, a list of `old -> new`, and notices about keys without effect.
 
     Args:
         config: As written; its `evaluation_config` may hold old names, too.
@@ -140,7 +140,7 @@ def _with_schedules(config: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def without_gone(config: dict[str, Any], run: Any, errors: Errors) -> tuple[dict[str, Any], list[str]]:
-    """`config` without the keys that no algorithm has any more, and notices about those without effect.
+    """Return `config` without removed keys, and notices about those without effect.
 
     Args:
         config: Under today's names, overrides applied.
@@ -166,7 +166,7 @@ def _without_gone(config: dict[str, Any], path: str, errors: Errors) -> tuple[di
 
 
 def _of_model(run: Any, model: Mapping[str, Any]) -> Table:
-    """What a `model:` section of an algorithm has no more."""
+    """Return the removed keys of an algorithm's `model:` section."""
     from engram.agents import ALGORITHMS
 
     if isinstance(run, str) and run in ALGORITHMS and ALGORITHMS[run].columnar:

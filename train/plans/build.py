@@ -21,7 +21,7 @@ _SAMPLING = ("DQN", "SAC")  # beside those of `engram.agents`: RLlib's usual run
 
 
 def algorithms() -> dict[str, str]:
-    """Names that `run` may hold, with a description: ours first, then RLlib's own."""
+    """Return the names that `run` may hold, with a description: ours first, then RLlib's own."""
     from ray.rllib.algorithms.registry import ALGORITHMS as STOCK
 
     from engram.agents import ALGORITHMS
@@ -54,7 +54,7 @@ def _check_run(run: str) -> None:
 
 
 def defaults(run: str, model: Mapping[str, Any]) -> Any:
-    """A fresh AlgorithmConfig of an algorithm, our module and callbacks wired in where it is one of ours.
+    """Return a fresh AlgorithmConfig, with our module and callbacks where the algorithm is one of ours.
 
     Raises:
         ExperimentError: there is no such algorithm, or it refuses the model.
@@ -89,7 +89,7 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
 
 
 def env_form(run: str, vectorize_mode: Any) -> Form:
-    """How an algorithm's runners make their environments.
+    """Return how an algorithm's runners make their environments.
 
     Args:
         run: The algorithm's name.
@@ -151,13 +151,13 @@ def check_settings(run: str, values: Mapping[str, Any], fresh: dict[str, Any] | 
 
 
 def _nearest(run: str) -> str | None:
-    """An algorithm with these settings: the one of that name, or what took the place of one that is gone."""
+    """Return the algorithm of that name, or the nearest to a removed one."""
     known = algorithms()
     return next((name for name in (run, *older.ALGORITHMS.get(run, ())) if name in known), None)
 
 
 def _without_model(run: str, model: Any, errors: Errors) -> Any:
-    """Settings of an algorithm for which a model was refused; keeps all that is wrong with the model."""
+    """Return the settings of an algorithm whose model was refused; collects all errors of the model."""
     if isinstance(model, Mapping):
         with errors.kept():
             defaults(run, model)
@@ -215,7 +215,7 @@ def trainable(config: Any) -> type:
 
 
 def trial_space(config: Any, domains: Mapping[Path, Domain]) -> dict[str, Any]:
-    """The settings Ray Tune makes trials from.
+    """Return the settings from which Ray Tune makes trials.
 
     Args:
         config: From `build_config`, with the first example of each search space.
@@ -235,7 +235,7 @@ _SPACE_KEYS = {
 
 
 def space_path(place: Path) -> Path:
-    """Where a setting of an experiment's `config` stands in the trial settings that Ray Tune sees."""
+    """Return the path of an experiment's setting in the trial settings of Ray Tune."""
     return (_SPACE_KEYS.get(place[0], place[0]), *place[1:])
 
 

@@ -379,7 +379,7 @@ def _table(rows: tuple[Row, ...] = ROWS) -> Mapping[tuple[str, str], Row]:
 
 
 def find(run: str, key: str, evaluation: bool = False) -> Row | None:
-    """What a key does under an algorithm; None: nobody has decided yet, and it is taken as honoured."""
+    """Return the row of a key under an algorithm; None for a key without one, which counts as honoured."""
     row = _table().get((run, key))
     if not evaluation or (row is not None and row.effect != "honoured") or key in EVALUATION:
         return row
@@ -387,5 +387,5 @@ def find(run: str, key: str, evaluation: bool = False) -> Row | None:
 
 
 def find_model(run: str, key: str) -> Row | None:
-    """What a key of `model` does to RLlib's own networks; None: nobody has decided yet."""
+    """Return the row of a key of `model` under RLlib's own networks; None for a key without one."""
     return _table(MODEL_ROWS).get((run, key))

@@ -1,4 +1,4 @@
-"""What numbers of an experiment come to when taken together: trials, updates, reports, checkpoints."""
+"""Derive numbers from settings taken together: trials, updates, reports, checkpoints."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -22,7 +22,7 @@ def count_trials(samples: int, domains: Mapping[Path, Domain]) -> int:
 
 
 def check_trials(experiment: Experiment, domains: Mapping[Path, Domain]) -> None:
-    """Refuse more trials than anyone can mean.
+    """Refuse an absurd number of trials.
 
     Raises:
         ExperimentError: says which numbers make them.
@@ -60,7 +60,7 @@ def check_metrics(experiment: Experiment, config: Any) -> None:
 
 
 def steps_per_report(config: Any) -> int | None:
-    """Env steps from one result to the next; None where that is not known beforehand."""
+    """Return the env steps from one result to the next; None where they are not known beforehand."""
     update: int | None = getattr(config, "update_steps", None)
     trained = int(config.min_train_timesteps_per_iteration or 0)  # RLlib counts a step once in each epoch
     asynchronous = hasattr(config, "broadcast_interval")

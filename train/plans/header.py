@@ -1,4 +1,4 @@
-"""What is said about an experiment before it trains."""
+"""The header of a run: what is printed before it trains."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ MANY_SEEDS = 20  # more are not written out
 
 
 def rows(plan: Plan) -> list[tuple[str, str]]:
-    """Label and text of each line."""
+    """Return label and text of each line of the header."""
     config, env, module = plan.config, plan.env, plan.module
     lines = [
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
@@ -43,7 +43,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
 
 
 def warning(plan: Plan) -> str | None:
-    """A warning where gradients cannot reach from the choice back to the cue, and the core needs them."""
+    """Warn where gradients cannot reach from the choice back to the cue, and the core needs them."""
     delay, module = plan.env.memory_delay, plan.module
     if delay is None or module.window is None or not module.carries_gradient or module.window >= delay:
         return None
@@ -54,7 +54,7 @@ def warning(plan: Plan) -> str | None:
 
 
 def lost_values(plan: Plan) -> str | None:
-    """A warning where RLlib's V-trace forgets what follows the place at which it cuts an episode.
+    """Warn where RLlib's V-trace drops the value of what follows a cut in an episode.
 
     RLlib appends a step to each piece of an episode, for the value of what follows. That step is masked and
     has a temporal difference of minus that value, which the recursion adds to the last real step.
@@ -70,7 +70,7 @@ def lost_values(plan: Plan) -> str | None:
 
 
 def notice(plan: Plan) -> str | None:
-    """A remark where several trials would do exactly the same."""
+    """Remark on several trials that would do exactly the same."""
     samples, seed = plan.experiment.num_samples, plan.config.seed
     drawn = any(domain.kind != "grid_search" for domain in plan.domains.values())
     if samples == 1 or seed is None or drawn:
@@ -144,7 +144,7 @@ def _resumed(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _remarks(plan: Plan) -> list[tuple[str, str]]:
-    """What there is to say about where the results go."""
+    """Remark on the results folder."""
     if plan.folder is None:
         return [("", "(whether a run is there already, or trains there now, is not checked)")]
     if plan.asked and plan.resumed is None:

@@ -1,4 +1,4 @@
-"""What an experiment asks of a machine's memory, at the very least."""
+"""Refuse experiments that need more memory than this machine has."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which of an experiment's settings nothing would come of: errors and notices by the table of `effects`."""
+"""Find settings without effect: errors and notices from the table in `effects`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -7,11 +7,11 @@ from engram.train.plans import effects, settings
 
 
 class Diagnostic(NamedTuple):
-    """A setting that would not do what it says.
+    """An error or a notice about a setting that would not do what it says.
 
     Attributes:
         refused: Whether it is an error; else a notice.
-        text: What to say, starting with the dotted path.
+        text: The message, starting with the dotted path.
     """
 
     refused: bool
@@ -42,9 +42,9 @@ class _Section(NamedTuple):
 
 
 def review(run: str, config: Mapping[str, Any], defaults: Any) -> Iterator[Diagnostic]:
-    """What to say about settings that nothing, or not what they say, would come of.
+    """Yield an error or a notice for each setting that would have no effect, or another than it says.
 
-    A value that says what is the case anyway is passed over.
+    A value that states what holds anyway is passed over.
 
     Args:
         run: The algorithm's name.

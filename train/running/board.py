@@ -1,4 +1,4 @@
-"""What TensorBoard is told beside the curves: the settings of each trial and what it came to (HPARAMS)."""
+"""Log settings and scores of trials for TensorBoard's HPARAMS tab."""
 
 import json
 import math
@@ -26,7 +26,7 @@ SCORES = {
     "success": "env_runners/success_rate",
     "evaluation_return": "evaluation/env_runners/episode_return_mean",
 }
-"""What the columns of scores are called -> where they stand in a report."""
+"""Name of a column -> path of the score in a report."""
 
 
 class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
@@ -75,7 +75,7 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
 
     @override
     def log_trial_end(self, trial: Trial, failed: bool = False) -> None:
-        """Closes the file; a trial that has not failed is said to have succeeded."""
+        """Closes the file, and marks a trial that has not failed as a success."""
         if trial in self._trial_writer and not failed:
             self._trial_writer[trial].file_writer.add_summary(self._end)
         super().log_trial_end(trial, failed)

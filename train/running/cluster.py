@@ -1,4 +1,4 @@
-"""Ray: what it is told, where it runs, and whether a trial fits."""
+"""Start Ray or connect to a cluster, and check that a trial fits."""
 
 import functools
 import logging
@@ -101,7 +101,7 @@ def tell_lacking(plans: list[Plan], have: Mapping[str, float]) -> None:
 
 
 def notice(plan: Plan, options: RayOptions) -> str | None:
-    """A remark where one trial asks for more CPUs than this machine has; Ray is told that it has them."""
+    """Remark on a trial that asks for more CPUs than this machine has; Ray is started with that many."""
     cpus, have = build.per_trial(plan.config, "CPU"), os.cpu_count() or 1
     if options.address is not None or options.cpus is not None or cpus <= have:
         return None

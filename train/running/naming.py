@@ -17,23 +17,23 @@ ENV: Path = ("env",)
 
 
 class TrialNames:
-    """Names the trials of an experiment by the settings that tell them apart."""
+    """Names the trials of an experiment by the settings that differ between them."""
 
     def __init__(self, domains: Mapping[Path, Domain]) -> None:
         self.keys = short_keys(differing(domains))
 
     def settings(self, trial: Trial) -> dict[Path, Any]:
-        """The settings that tell a trial from the others, without those that it does not have."""
+        """Return the settings in which trials differ, as far as this trial has them."""
         found = {place: find(trial.config, space_path(place), ABSENT) for place in self.keys}
         found |= {ENV: env_name(trial)} if ENV in found else {}
         return {place: value for place, value in found.items() if value is not ABSENT}
 
     def label(self, trial: Trial) -> str:
-        """`lr=0.001 seed=2`: what a trial is called in tables; empty where nothing tells trials apart."""
+        """Return a trial's label in tables, `lr=0.001 seed=2`; empty where trials do not differ."""
         return " ".join(label(self.settings(trial), self.keys))
 
     def folder(self, trial: Trial) -> str:
-        """The name of a trial's folder; its id makes it unique."""
+        """Return the name of a trial's folder; its id makes it unique."""
         settings = {place: value for place, value in self.settings(trial).items() if place != ENV}
         return "_".join(
             [str(trial.trainable_name), env_name(trial), *label(settings, self.keys), trial.trial_id]
@@ -41,7 +41,7 @@ class TrialNames:
 
 
 class TagTrials(Callback):  # type: ignore[misc]
-    """Lets Tune's tag of a trial, which tables and reports show, say the same as the name of its folder."""
+    """Sets Tune's tag of a trial, which tables and reports show, to its label."""
 
     def __init__(self, names: TrialNames) -> None:
         self.names = names

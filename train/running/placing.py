@@ -1,4 +1,4 @@
-"""From plans to plans with folders: new ones for new runs, those of stored runs for what goes on."""
+"""Give plans their folders: new ones for new runs, the stored runs' own for those that are resumed."""
 
 import dataclasses
 from pathlib import Path

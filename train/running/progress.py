@@ -1,4 +1,4 @@
-"""What a person watches during training: a live table on a terminal, plain lines elsewhere."""
+"""Show progress: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _THROUGHPUT = "num_env_steps_sampled_lifetime_throughput"  # RLlib's own, env st
 
 
 class Pace:
-    """Speed of one trial from its results, and the time to its stop conditions."""
+    """Estimates from one trial's results when it meets its stop conditions."""
 
     def __init__(self, stop: Mapping[str, float]) -> None:
         self.stop = stop
@@ -153,6 +153,6 @@ class Progress(Callback):  # type: ignore[misc]
 
 
 def label(trial: Trial) -> str:
-    """What a trial is called in the table: its number and the settings that tell it from the others."""
+    """Return a trial's label in the table: its number and the settings in which trials differ."""
     number, _, searched = trial.experiment_tag.partition("_")
     return f"{number} {searched}".strip()

@@ -1,4 +1,4 @@
-"""`progress.csv` of a trial that goes on: its rows keep to the columns that its first line names."""
+"""Append to the `progress.csv` of a resumed trial, in the order of its own columns."""
 
 import csv
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Going on where a run ended, however it ended."""
+"""Resume a run, however it ended."""
 
 import dataclasses
 import sys
@@ -40,7 +40,7 @@ def find_run(storage: Path, name: str, exact: bool) -> Path:
 
 
 def resumed(plan: Plan) -> Plan | None:
-    """A plan that goes on with what is in its folder; None where there is nothing to go on with.
+    """Return the plan that resumes the run in its folder; None where there is nothing to resume.
 
     Args:
         plan: The experiment as it is asked for now, with the folder's name.
@@ -75,7 +75,7 @@ def _has_checkpoint(trial_folder: Path) -> bool:
 
 
 def _finished(folder: Path, run: ResumedRun, stop: Mapping[str, float]) -> set[str]:
-    """Ids of the trials that stay finished: all that were, or those that have come to a new stop too.
+    """Return the ids of finished trials that also meet the new stop conditions, if there are any.
 
     Raises:
         ExperimentError: a trial would have to go further and has no checkpoint to go on from.
@@ -114,7 +114,7 @@ class ResumingScheduler(SavingScheduler):
 
 
 class ContinuingScheduler(ResumingScheduler):
-    """Lets a stored run go on with what has changed: where it stops, what it keeps, what it forgives."""
+    """Applies what has changed to a resumed run: stop conditions, kept checkpoints, failures."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -153,12 +153,12 @@ class ContinuingScheduler(ResumingScheduler):
 
 
 def scheduler(plan: Plan) -> ResumingScheduler:
-    """What decides when a plan's trials start and end."""
+    """Return the scheduler of a plan's trials."""
     return ResumingScheduler() if plan.resumed is None else ContinuingScheduler(plan)
 
 
 def tune_options(plan: Plan) -> dict[str, Any] | None:
-    """What `tune.run` is told beside everything that a `Tuner` tells it."""
+    """Return the arguments of `tune.run` that a `Tuner` does not set."""
     if plan.resumed is not None:
         go_on = ResumeConfig.ResumeType.RESUME
         return {"resume_config": ResumeConfig(finished=go_on, unfinished=go_on, errored=go_on)}
@@ -188,6 +188,6 @@ def adopt_newest(trial: Trial) -> None:
 
 
 def _metrics(folder: Path, iteration: int) -> dict[str, Any]:
-    """The result that belongs to a checkpoint, as far as `result.json` has got."""
+    """Return the result that belongs to a checkpoint, or the last one that was written before it."""
     known = [report for report in read_reports(folder) if report.get("training_iteration", 0) <= iteration]
     return {**(known[-1] if known else {}), "training_iteration": iteration}

@@ -1,4 +1,4 @@
-"""Runs plans on Ray Tune."""
+"""Run plans on Ray Tune."""
 
 import math
 from collections.abc import Iterator
@@ -131,7 +131,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
 
 
 def _record(plan: Plan) -> dict[str, Any]:
-    """A new run's record, or a stored one's with what has changed and the command by which it goes on."""
+    """Return a new run's record, or a stored one with what has changed and the command that resumes it."""
     if plan.resumed is not None:
         stored = plan.resumed.record
         return {

@@ -1,4 +1,4 @@
-"""What an interrupted run has on disk: the newest checkpoint of each trial, and trials without one."""
+"""Report what an interrupted run has saved: the newest checkpoint of each trial, and trials without one."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which folder a run gets, and that no two runs train in one.
+"""Choose the folder of a run, and lock it: no two runs train in one.
 
 A new run never writes into a folder that holds something: it gets NAME, or the first free one of NAME_2,
 NAME_3, ... While it trains it holds a lock in there, which the system lets go of however the run ends.

@@ -1,4 +1,4 @@
-"""Pickles that are looked at without being loaded: loading one runs whatever code it names."""
+"""Inspect pickles without loading them: loading one runs whatever code it names."""
 
 import hashlib
 import io
@@ -28,8 +28,8 @@ def _ends(data: bytes) -> bool:
     try:
         for operation, argument, _ in pickletools.genops(io.BytesIO(data)):
             if operation.name in _MEMO and not 0 <= int(argument or 0) <= len(data):
-                return False  # a loader would make room for so many objects
-    except Exception:  # pickletools raises many kinds for what is no pickle
+                return False  # a loader would make room for that many objects
+    except Exception:  # pickletools raises many kinds for what is not a pickle
         return False
     return True
 
@@ -113,7 +113,7 @@ def outline(data: bytes) -> Any:
     """A pickle's plain data, with a `StandIn` for every object, class and function; none of it is run.
 
     Raises:
-        ValueError: it is no whole pickle.
+        ValueError: the pickle is cut off or broken.
     """
     try:
         return _Outliner(io.BytesIO(data)).load()

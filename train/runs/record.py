@@ -1,4 +1,4 @@
-"""`run.json`: what it takes to say how a result came about, and to do it again."""
+"""Write and read `run.json`: settings, versions, commit and command of a run."""
 
 import importlib.metadata
 import json
@@ -36,7 +36,7 @@ def git_commit() -> str | None:
 
 
 def host_class() -> dict[str, Any]:
-    """What kind of machine this is; no name, nothing that tells which one."""
+    """Return the kind of this machine; nothing that identifies it."""
     import torch
 
     from engram.memory.precision import has_bfloat16

@@ -1,4 +1,4 @@
-"""What runs of `rllib train` have left on disk: their trials, with settings and reports."""
+"""Read the trials of a run from disk, with settings and reports."""
 
 import math
 from collections.abc import Mapping
@@ -113,7 +113,7 @@ def _trial_folders(folder: Path) -> list[Path]:
 
 
 def _settings(folder: Path) -> tuple[str, str, dict[str, Any]] | str | None:
-    """A trial's experiment, environment and settings; else what is damaged; None: it is no trial's folder."""
+    """Return a trial's experiment, environment and settings; or the fault; None: not a trial's folder."""
     try:
         record = read_json(folder / RECORD)
     except FileNotFoundError:
@@ -180,7 +180,7 @@ def lookup(result: Mapping[str, Any], key: str) -> Any:
 def number_at(result: Mapping[str, Any], key: str) -> float | None:
     """A number deep in a result; None where there is none, or one that is not finite.
 
-    What older versions told of episodes before the first one had ended is none either.
+    A value that an older version reported before the first episode had ended does not count.
     """
     value = lookup(result, key)
     number = isinstance(value, int | float) and math.isfinite(value)

@@ -1,4 +1,4 @@
-"""`rllib results`: what runs came to, one line each: scores, when the best one was reached, what it took."""
+"""`rllib results`: a line for each trial: last and best scores, when the best was reached, hours."""
 
 import json
 import math

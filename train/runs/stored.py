@@ -1,4 +1,4 @@
-"""Tune's record of an experiment on disk: its trials, a copy that is whole, and whether Tune can read it."""
+"""Read, keep and repair Tune's record of an experiment on disk."""
 
 import shutil
 from pathlib import Path
@@ -26,7 +26,7 @@ class StoredTrial(NamedTuple):
 
 
 def stored_trials(folder: Path) -> list[StoredTrial] | None:
-    """The trials of an experiment, from Tune's record of it or, where that is broken, its last whole copy.
+    """Return the trials of an experiment from Tune's record or, where that is broken, its last whole copy.
 
     Returns:
         The trials, or None where there is nothing to resume.
@@ -53,7 +53,7 @@ def mend_state(folder: Path) -> None:
 
 
 def unfinished_trials(folder: Path) -> int | None:
-    """How many trials of an experiment are left to finish.
+    """Return the number of trials that are left to finish.
 
     Returns:
         The number (0: all are finished), or None where there is nothing to resume.
