@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CONFIG ?= configs/tmaze_concrete.yaml
 ARGS ?=
+PROCESSES ?= 2
 
 export OMP_NUM_THREADS ?= 1
 
@@ -15,8 +16,8 @@ train: $(INSTALLED)  ## Train an experiment: make train CONFIG=configs/tmaze_lst
 
 test: lint types unit  ## Lint, type check and the default tests
 
-unit: $(INSTALLED)
-	$(BIN)/python -m pytest
+unit: $(INSTALLED)  ## The default tests, in PROCESSES processes
+	$(BIN)/python -m pytest -n $(PROCESSES)
 
 test-slow: $(INSTALLED)  ## The learning runs
 	$(BIN)/python -m pytest -m slow

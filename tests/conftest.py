@@ -1,4 +1,4 @@
-"""What holds for every test: one torch thread, and a Ray cluster that is nobody else's."""
+"""What holds for every test: one torch thread, a Ray cluster that is nobody else's, long files first."""
 
 import os
 import secrets
@@ -7,3 +7,24 @@ import secrets
 os.environ["RAY_AUTH_MODE"] = "token"
 os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 os.environ["OMP_NUM_THREADS"] = "1"
+
+LONG = (
+    "agents/test_columnar_path",
+    "train/test_run",
+    "train/test_supervised_command",
+    "agents/test_supervised_path",
+    "train/test_your_own",
+    "agents/test_finite",
+    "train/test_going_on",
+    "train/test_swap",
+    "train/test_damage",
+    "memory/test_conformance",
+    "train/test_examples",
+)
+"""Files that take longest: they start Ray, or have many tests."""
+
+
+def pytest_collection_modifyitems(items):
+    """Put long files first, so that processes that share the tests end together."""
+    rank = {f"tests/{name}.py": place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(LONG)))
