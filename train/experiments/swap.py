@@ -20,36 +20,23 @@ Former = Mapping[str, Sequence[str]]
 """Section -> types that it had before the command line changed it."""
 
 
-def _cores() -> Table:
-    from engram.memory import CORES
-    from engram.memory.thinking import THINKERS
-
-    return {**CORES, **THINKERS}
+SECTIONS = {"core": ("model", "core"), "encoder": ("model", "encoder"), "loss": ("loss",)}
+"""Name of a section with a `type` -> its place in `config`."""
 
 
-def _encoders() -> Table:
+def _table(name: str) -> Table:
+    """Return the types of a section that have a name."""
     from engram.agents.models.encoders import ENCODERS
+    from engram.memory import CORES
+    from engram.memory.thinking import LOSSES, THINKERS
 
-    return ENCODERS
-
-
-def _losses() -> Table:
-    from engram.memory.thinking import LOSSES
-
-    return LOSSES
-
-
-SECTIONS: dict[str, tuple[tuple[str, ...], Callable[[], Table]]] = {
-    "core": (("model", "core"), _cores),
-    "encoder": (("model", "encoder"), _encoders),
-    "loss": (("loss",), _losses),
-}
-"""Name of a section -> its place in `config`, and the types that have a name."""
+    tables: dict[str, Table] = {"core": {**CORES, **THINKERS}, "encoder": ENCODERS, "loss": LOSSES}
+    return tables[name]
 
 
 def types_of(config: Any) -> dict[str, list[str]]:
     """The types that the sections of a `config` name, those of search spaces included."""
-    return {name: _types(find(config, place)) for name, (place, _) in SECTIONS.items()}
+    return {name: _types(find(config, place)) for name, place in SECTIONS.items()}
 
 
 def fitted(
@@ -114,7 +101,7 @@ def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     from engram.agents.models.recurrent import ModelConfig
     from engram.agents.models.thinking import ThinkingConfig
 
-    if not _types(model["core"]) or _load(_types(model["core"])[0], _cores()) is None:
+    if not _types(model["core"]) or _load(_types(model["core"])[0], _table("core")) is None:
         return model, []
     one, other = (ThinkingConfig, ModelConfig) if thinks(model) else (ModelConfig, ThinkingConfig)
     known, foreign = one.__dataclass_fields__, other.__dataclass_fields__
@@ -127,9 +114,8 @@ def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 def _fit_section(name: str, section: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
     """A section, or a search space over sections or their types, fitted, and notices."""
-    place, rows = SECTIONS[name]
-    path = ".".join(place)
-    swap = _Swap(name, rows(), former.get(name, ()), {key.removeprefix(f"{path}.") for key in fixed})
+    path = ".".join(SECTIONS[name])
+    swap = _Swap(name, _table(name), former.get(name, ()), {key.removeprefix(f"{path}.") for key in fixed})
     swap.learn(_types(section))
     return _fit_each(section, _alternatives(section), swap.fit)
 

@@ -167,9 +167,7 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
         start()
     except ValueError as error:  # an option that Ray refuses
         raise ExperimentError(f"Ray could not be started on this machine: {reason(error)}") from None
-    except (
-        Exception
-    ) as error:  # where a part does not answer in time, as on a busy machine, a plain Exception
+    except Exception as error:  # a part that does not answer in time raises a plain one
         print(f"notice: Ray did not start ({reason(error)}); once more", file=sys.stderr)
         _start_again(start)
 
