@@ -15,40 +15,40 @@ import time
 
 import numpy as np
 
-from engram.envs.puzzles import Puzzles
-from engram.envs.puzzles.chess.puzzles import ChessPuzzles
-from engram.envs.puzzles.image_classification.puzzles import make_images
-from engram.envs.puzzles.maze.puzzles import Mazes
-from engram.envs.puzzles.prefix_sums.puzzles import PrefixSums
+from engram.envs.puzzles import PuzzleTask
+from engram.envs.puzzles.chess.task import ChessTask
+from engram.envs.puzzles.image_classification.task import make_images
+from engram.envs.puzzles.maze.task import MazeTask
+from engram.envs.puzzles.prefix_sums.task import PrefixSumsTask
 
 SECONDS = 0.2  # of processor time, per round and generator
 
-GENERATORS: dict[str, tuple[Puzzles, int | None]] = {
-    "chess, few": (ChessPuzzles("few"), 8),
-    "chess, full": (ChessPuzzles("full"), 8),
-    "chess, two": (ChessPuzzles("two"), 1),
+GENERATORS: dict[str, tuple[PuzzleTask, int | None]] = {
+    "chess, few": (ChessTask("few"), 8),
+    "chess, full": (ChessTask("full"), 8),
+    "chess, two": (ChessTask("two"), 1),
     "digits, 28x28": (make_images("digits", size=28), None),
     "shapes, 32x32": (make_images("shapes"), None),
     "shapes, 32x32, crop and flip": (make_images("shapes", crop=True, flip=True), None),
-    "maze 9x9, one at a time": (Mazes(9), 1),
-    "maze 9x9": (Mazes(9), None),
-    "maze 9x9, 1 pixel": (Mazes(9, pixels=1), None),
-    "maze 9x9, 32x32 canvas": (Mazes(9, canvas=32), None),
-    "maze 9x9, feb2021, 32x32 canvas": (Mazes(9, "feb2021", canvas=32), None),
-    "maze 13x13": (Mazes(13), None),
-    "maze 59x59, one at a time": (Mazes(59), 1),
-    "maze 59x59": (Mazes(59), None),
-    "prefix sums, 32 bits": (PrefixSums(32), None),
-    "prefix sums, 512 bits": (PrefixSums(512), None),
+    "maze 9x9, one at a time": (MazeTask(9), 1),
+    "maze 9x9": (MazeTask(9), None),
+    "maze 9x9, 1 pixel": (MazeTask(9, pixels=1), None),
+    "maze 9x9, 32x32 canvas": (MazeTask(9, canvas=32), None),
+    "maze 9x9, feb2021, 32x32 canvas": (MazeTask(9, "feb2021", canvas=32), None),
+    "maze 13x13": (MazeTask(13), None),
+    "maze 59x59, one at a time": (MazeTask(59), 1),
+    "maze 59x59": (MazeTask(59), None),
+    "prefix sums, 32 bits": (PrefixSumsTask(32), None),
+    "prefix sums, 512 bits": (PrefixSumsTask(512), None),
 }
 """Puzzles, and problems in a batch where that is not the command line's."""
 
 
-def measure(puzzles: Puzzles, batch: int, rng: np.random.Generator) -> float:
+def measure(task: PuzzleTask, batch: int, rng: np.random.Generator) -> float:
     """Problems per second of processor time."""
     made, began = 0, time.process_time()
     while True:
-        puzzles.draw(rng, batch)
+        task.draw(rng, batch)
         made += batch
         spent = time.process_time() - began
         if spent >= SECONDS:

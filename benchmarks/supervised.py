@@ -31,9 +31,9 @@ from rich.console import Console
 from rich.table import Table
 
 from engram.agents import make_config
-from engram.envs.puzzles import Puzzles
-from engram.envs.puzzles.maze.puzzles import Mazes
-from engram.envs.puzzles.prefix_sums.puzzles import PrefixSums
+from engram.envs.puzzles import PuzzleTask
+from engram.envs.puzzles.maze.task import MazeTask
+from engram.envs.puzzles.prefix_sums.task import PrefixSumsTask
 from engram.memory.precision import has_bfloat16
 from engram.memory.thinking import Answers, make_loss, make_thinker
 
@@ -54,7 +54,7 @@ class Task(NamedTuple):
 
     env: str
     env_config: dict[str, Any]
-    puzzles: Callable[[], Puzzles]
+    puzzles: Callable[[], PuzzleTask]
     core: dict[str, Any]
     batch: int
 
@@ -66,20 +66,20 @@ def deep_thinking(width: int, steps: int, **options: Any) -> dict[str, Any]:
 
 TASKS: dict[str, Task] = {
     "prefix sums, width 8, T = 2, batch 50": Task(
-        "engram/PrefixSums-v0", {"bits": 32}, lambda: PrefixSums(32), deep_thinking(8, 2), 50
+        "engram/PrefixSums-v0", {"bits": 32}, lambda: PrefixSumsTask(32), deep_thinking(8, 2), 50
     ),
     "prefix sums, width 64, T = 30, batch 50": Task(
-        "engram/PrefixSums-v0", {"bits": 32}, lambda: PrefixSums(32), deep_thinking(64, 30), 50
+        "engram/PrefixSums-v0", {"bits": 32}, lambda: PrefixSumsTask(32), deep_thinking(64, 30), 50
     ),
     "mazes 9x9, 1 pixel, width 32, T = 20, batch 50": Task(
         "engram/Maze-v0",
         {"positions": 9, "pixels": 1},
-        lambda: Mazes(9, pixels=1),
+        lambda: MazeTask(9, pixels=1),
         deep_thinking(32, 20),
         50,
     ),
 }
-MAZES = Task("engram/Maze-v0", {"positions": 9}, lambda: Mazes(9), deep_thinking(32, 20), 10)
+MAZES = Task("engram/Maze-v0", {"positions": 9}, lambda: MazeTask(9), deep_thinking(32, 20), 10)
 DELTA, RANDOM = {"type": "delta"}, {"type": "delta_random"}
 SWITCHES: dict[str, dict[str, Any]] = {
     "none": {},

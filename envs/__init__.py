@@ -51,58 +51,25 @@ PUZZLES = (
 SEQUENCES = ("engram/Copying-v0", "engram/SequentialDigits-v0", "engram/TemporalOrder-v0")
 IDS = (*GAMES, *PUZZLES, *SEQUENCES, "engram/Ponder-v0")
 
-register(
-    "engram/CuedCatch-v0",
-    entry_point="engram.envs.games.cued_catch.single:CuedCatch",
-    vector_entry_point="engram.envs.games.cued_catch.batched:BatchedCuedCatch",
-)
-register(
-    "engram/SequenceRecall-v0",
-    entry_point="engram.envs.games.sequence_recall.single:SequenceRecall",
-    vector_entry_point="engram.envs.games.sequence_recall.batched:BatchedSequenceRecall",
-)
-register(
-    "engram/TMaze-v0",
-    entry_point="engram.envs.games.tmaze.single:TMaze",
-    vector_entry_point="engram.envs.games.tmaze.batched:BatchedTMaze",
-)
-register(
-    "engram/Chess-v0",
-    entry_point="engram.envs.puzzles.chess.env:Chess",
-    vector_entry_point="engram.envs.puzzles.chess.batched:BatchedChess",
-)
-register(
-    "engram/ImageClassification-v0",
-    entry_point="engram.envs.puzzles.image_classification.env:ImageClassification",
-    vector_entry_point="engram.envs.puzzles.image_classification.batched:BatchedImageClassification",
-)
-register(
-    "engram/Maze-v0",
-    entry_point="engram.envs.puzzles.maze.env:Maze",
-    vector_entry_point="engram.envs.puzzles.maze.batched:BatchedMaze",
-)
-register(
-    "engram/PrefixSums-v0",
-    entry_point="engram.envs.puzzles.prefix_sums.env:PrefixSums",
-    vector_entry_point="engram.envs.puzzles.prefix_sums.batched:BatchedPrefixSums",
-)
-register(
-    "engram/Ponder-v0",
-    entry_point="engram.envs.puzzles.ponder:Ponder",
-    vector_entry_point="engram.envs.puzzles.ponder:BatchedPonder",
-)
-register(
-    "engram/Copying-v0",
-    entry_point="engram.envs.sequences.copying:Copying",
-    vector_entry_point="engram.envs.sequences.copying:BatchedCopying",
-)
-register(
-    "engram/SequentialDigits-v0",
-    entry_point="engram.envs.sequences.sequential_digits:SequentialDigits",
-    vector_entry_point="engram.envs.sequences.sequential_digits:BatchedSequentialDigits",
-)
-register(
-    "engram/TemporalOrder-v0",
-    entry_point="engram.envs.sequences.temporal_order:TemporalOrder",
-    vector_entry_point="engram.envs.sequences.temporal_order:BatchedTemporalOrder",
-)
+
+def _register(env_id: str, single: str, batched: str | None = None) -> None:
+    """Register `engram/X-v0`: class `X` of module `single`, `BatchedX` of `batched` or the same module."""
+    name = env_id.removeprefix("engram/").partition("-")[0]
+    register(
+        env_id,
+        entry_point=f"engram.envs.{single}:{name}",
+        vector_entry_point=f"engram.envs.{batched or single}:Batched{name}",
+    )
+
+
+_register("engram/CuedCatch-v0", "games.cued_catch.single", "games.cued_catch.batched")
+_register("engram/SequenceRecall-v0", "games.sequence_recall.single", "games.sequence_recall.batched")
+_register("engram/TMaze-v0", "games.tmaze.single", "games.tmaze.batched")
+_register("engram/Chess-v0", "puzzles.chess.env")
+_register("engram/ImageClassification-v0", "puzzles.image_classification.env")
+_register("engram/Maze-v0", "puzzles.maze.env")
+_register("engram/PrefixSums-v0", "puzzles.prefix_sums.env")
+_register("engram/Ponder-v0", "puzzles.ponder")
+_register("engram/Copying-v0", "sequences.copying")
+_register("engram/SequentialDigits-v0", "sequences.sequential_digits")
+_register("engram/TemporalOrder-v0", "sequences.temporal_order")

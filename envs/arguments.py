@@ -31,7 +31,7 @@ _UNNAMED = (
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: on one line, and cut where it is long."""
+    """Format a value for a message: on one line, and cut where it is long."""
     try:
         text = " ".join(repr(value).split())
     except ValueError:  # Python does not write out whole numbers of more than 4300 digits
@@ -104,7 +104,7 @@ def check_at_least(name: str, value: Any, low: int, legal: str, high: int | None
 
 
 def check_fits(name: str, value: int, each: int, unit: str) -> int:
-    """Return `value` if so many take no more memory than `MOST_BYTES`.
+    """Return `value` if that number of items fits into `MOST_BYTES`.
 
     Args:
         name: of the parameter.
@@ -125,7 +125,7 @@ def check_fits(name: str, value: int, each: int, unit: str) -> int:
 
 
 def check_path(name: str, value: Any) -> Path | None:
-    """Return what may be the path of a file or a folder, whether or not there is one; None where it is None.
+    """Return a path, whether or not anything is there; None for None.
 
     Raises:
         ValueError: it is neither text nor a path, is empty, holds what cannot be printed on one line, or the
@@ -147,7 +147,7 @@ def check_path(name: str, value: Any) -> Path | None:
 
 
 def check_mapping(name: str, value: Any, legal: str) -> dict[str, Any]:
-    """Return a mapping as a dict, nothing as an empty one.
+    """Return a mapping as a dict; None becomes an empty one.
 
     Raises:
         ValueError: it is something else; `legal` says in words what would be.
@@ -222,7 +222,7 @@ def check_drawn(name: str, value: Any, low: int, unit: str, high: int) -> tuple[
 
 
 def listed(value: Any) -> Iterable[Any]:
-    """Return a list, tuple or array as it is, anything else, arrays without axes too, as a list of one."""
+    """Return a list, tuple or array as it is, anything else (and an array without axes) as a list of one."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
     return value if isinstance(value, list | tuple | np.ndarray) else [value]
@@ -265,7 +265,7 @@ def check_autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
 def check_shapes(
     name: str, arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...] | None]
 ) -> None:
-    """Refuse arrays, given by name, that are others than expected or have another shape.
+    """Refuse named arrays that are missing, unexpected, or of another shape.
 
     Raises:
         ValueError: see above.

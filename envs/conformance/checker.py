@@ -1,4 +1,4 @@
-"""`check_vector_env`: every promise of a vector environment, as a list of findings."""
+"""Runs all checks of a vector environment: `check_vector_env` and `require_vector_env`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engram.envs.conformance import episodes, forms, isolation, lifecycle, seedi
 from engram.envs.conformance.compare import BrokenPromiseError
 from engram.envs.conformance.trial import AnyVectorEnv, Check, Make, Trial
 
-PREMISES: dict[str, Check] = {
+PRECONDITIONS: dict[str, Check] = {
     "spaces": forms.check_spaces,
     "autoreset mode": forms.check_mode,
     "reset and step": forms.check_calls,
@@ -27,14 +27,14 @@ PREMISES: dict[str, Check] = {
 
 
 def _check_one_lane(trial: Trial) -> str:
-    """A single lane works as well."""
+    """Repeat the first checks with a single lane."""
     alone = trial.with_lanes(1)
-    for name, check in PREMISES.items():
+    for name, check in PRECONDITIONS.items():
         try:
             check(alone)
         except BrokenPromiseError as broken:
             raise BrokenPromiseError(f"with num_envs=1: {name}: {broken}") from broken
-    return f"{len(PREMISES)} checks with num_envs=1"
+    return f"{len(PRECONDITIONS)} checks with num_envs=1"
 
 
 PROMISES: dict[str, Check] = {
@@ -56,11 +56,11 @@ PROMISES: dict[str, Check] = {
     "copies": lifecycle.check_copies,
 }
 
-NAMES = ("make", *PREMISES, *PROMISES)
+NAMES = ("make", *PRECONDITIONS, *PROMISES)
 
 
 @dataclasses.dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """The result of one check.
 
     Attributes:
@@ -85,8 +85,8 @@ def check_vector_env(
     max_steps: int = 1000,
     skip: Collection[str] = (),
     **arguments: Any,
-) -> list[Finding]:
-    """Checks everything that a vector environment promises, by playing random actions in it.
+) -> list[CheckResult]:
+    """Check a vector environment against Gymnasium's interface, by playing random actions in it.
 
     Episodes should be short, so that random actions meet their ends: a play lasts until each lane has met
     two. Environments are made about 25 times and played about fifty times. Observations are NumPy arrays,
@@ -96,8 +96,8 @@ def check_vector_env(
     anything random, of an environment in which plays without a seed show nothing random. Wall-clock times in
     `info` fail "same seed, same play".
 
-    The first of `PREMISES` that fails is the last finding: the rest could not be judged. Where the
-    environment cannot even be made there is one finding, "make".
+    The first of `PRECONDITIONS` that fails is the last result: the rest could not be judged. Where the
+    environment cannot even be made there is one result, "make".
 
     Args:
         make: a callable that takes the number of lanes and makes a fresh environment, or an id for
@@ -105,11 +105,11 @@ def check_vector_env(
         num_envs: number of lanes (B), at least 2; one is tried besides.
         seed: of resets and of actions.
         max_steps: most steps of a play.
-        skip: names of findings to be left out, for departures that are known and meant; see `NAMES`.
+        skip: names of results to be left out, for departures that are known and meant; see `NAMES`.
         arguments: for the id or callable, by keyword.
 
     Returns:
-        One finding for each check.
+        One result for each check.
 
     Raises:
         ValueError: an argument is not legal.
@@ -133,43 +133,43 @@ def check_vector_env(
 
 
 def require_vector_env(make: str | Callable[..., AnyVectorEnv], **arguments: Any) -> None:
-    """Raises where a vector environment breaks a promise; arguments are those of `check_vector_env`.
+    """Raise if a vector environment fails a check; arguments are those of `check_vector_env`.
 
     Raises:
-        BrokenPromiseError: names each failed finding, one a line.
+        BrokenPromiseError: names each failed result, one a line.
         ValueError: an argument is not legal.
     """
-    failed = [finding for finding in check_vector_env(make, **arguments) if not finding.passed]
+    failed = [result for result in check_vector_env(make, **arguments) if not result.passed]
     if failed:
-        raise BrokenPromiseError("\n".join(f"{finding.name}: {finding.message}" for finding in failed))
+        raise BrokenPromiseError("\n".join(f"{result.name}: {result.message}" for result in failed))
 
 
 def _make_rendering(env_id: str, arguments: dict[str, Any], mode: str, lanes: int) -> AnyVectorEnv:
     return gymnasium.make_vec(env_id, lanes, **{**arguments, "render_mode": mode})
 
 
-def _judge_all(trial: Trial, skip: Collection[str]) -> list[Finding]:
-    findings: list[Finding] = []
-    for name, check in {**PREMISES, **PROMISES}.items():
+def _judge_all(trial: Trial, skip: Collection[str]) -> list[CheckResult]:
+    results: list[CheckResult] = []
+    for name, check in {**PRECONDITIONS, **PROMISES}.items():
         if name in skip:
             continue
-        findings.append(_judge(name, check, trial))
-        if name in PREMISES and not findings[-1].passed:
+        results.append(_judge(name, check, trial))
+        if name in PRECONDITIONS and not results[-1].passed:
             break
-    return findings
+    return results
 
 
-def _judge(name: str, check: Check, trial: Trial) -> Finding:
+def _judge(name: str, check: Check, trial: Trial) -> CheckResult:
     try:
-        return Finding(name, True, _one_line(check(trial)))
+        return CheckResult(name, True, _one_line(check(trial)))
     except BrokenPromiseError as broken:
-        return Finding(name, False, _one_line(broken))
+        return CheckResult(name, False, _one_line(broken))
     except Exception as error:  # whatever somebody's class may raise
         return _raised(name, error)
 
 
-def _raised(name: str, error: Exception) -> Finding:
-    return Finding(name, False, f"expected no exception, got {type(error).__name__}: {_one_line(error)}")
+def _raised(name: str, error: Exception) -> CheckResult:
+    return CheckResult(name, False, f"expected no exception, got {type(error).__name__}: {_one_line(error)}")
 
 
 def _one_line(text: object) -> str:

@@ -1,4 +1,4 @@
-"""Comparing what environments return, and saying where it differs.
+"""Comparison of what environments return: the first difference and its place.
 
 A tree is what observations and infos are made of: dicts, tuples and lists of arrays and plain values.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 
 class BrokenPromiseError(Exception):
-    """What a check found; its message becomes that of the finding."""
+    """Raised by a check that fails; its message becomes that of the result."""
 
 
 class Difference(NamedTuple):

@@ -13,7 +13,15 @@ from gymnasium.vector import AutoresetMode
 
 from engram.envs.conformance.compare import BrokenPromiseError, first_difference
 from engram.envs.conformance.forms import misfit
-from engram.envs.conformance.trial import FINAL_KEYS, Frame, LaneActions, Tape, Trial, form_of, lane_info
+from engram.envs.conformance.trial import (
+    FINAL_KEYS,
+    Frame,
+    LaneActions,
+    Rollout,
+    Trial,
+    form_of,
+    lane_info,
+)
 
 START_SEEDS = 16
 """Resets that show how episodes can begin."""
@@ -23,8 +31,8 @@ TRIES = 4
 
 
 def check_ends(trial: Trial) -> str:
-    """Random actions meet the end of an episode in every lane; the other checks of ends rest on it."""
-    ends = np.sum([frame.ended for frame in trial.tape if frame.is_step], axis=0)
+    """Check that random actions end an episode in every lane; the other checks of ends need it."""
+    ends = np.sum([frame.ended for frame in trial.rollout if frame.is_step], axis=0)
     for lane in np.flatnonzero(ends == 0):
         raise BrokenPromiseError(
             f"lane {lane}: expected an end within {len(trial.actions)} steps of random actions, got none; "
@@ -34,14 +42,14 @@ def check_ends(trial: Trial) -> str:
 
 
 def check_final(trial: Trial) -> str:
-    """With SAME_STEP, and there only, infos hold the last observations and infos of lanes that ended.
+    """Check that infos hold the last observations and infos of ended lanes, with SAME_STEP and only there.
 
     `final_obs` is an object array, None for lanes that did not end. `final_info` has all keys that every
     step within an episode has; the reset after it may have others, and an end may have more.
     """
     steady = _steady_keys(trial)
     count = 0
-    for frame in trial.tape:
+    for frame in trial.rollout:
         ended = frame.ended if frame.is_step else np.zeros(trial.lanes, np.bool_)
         expected = FINAL_KEYS if trial.mode is AutoresetMode.SAME_STEP and ended.any() else ()
         got = tuple(key for key in FINAL_KEYS if key in frame.infos)
@@ -55,12 +63,12 @@ def check_final(trial: Trial) -> str:
             _expect_final_masks(frame, ended)
             _expect_final_obs(trial, frame, ended)
             _expect_final_info(frame, ended, steady)
-    return f"in {count} of {len(trial.tape)} resets and steps"
+    return f"in {count} of {len(trial.rollout)} resets and steps"
 
 
 def _steady_keys(trial: Trial) -> set[str]:
-    """Keys that each step within an episode has."""
-    steps = [frame for frame in trial.tape if frame.is_step]
+    """Return the keys that every step within an episode has."""
+    steps = [frame for frame in trial.rollout if frame.is_step]
     told = [
         set(lane_info(frame.infos, lane))
         for frame in steps
@@ -113,11 +121,11 @@ def _expect_final_info(frame: Frame, ended: Any, steady: set[str]) -> None:
 
 
 def check_new_episode(trial: Trial) -> str:
-    """What a lane shows after its end is the first observation of a new episode.
+    """Check that a lane shows the first observation of a new episode after its end.
 
-    Where nothing random was seen it must be the first one of the tape. Otherwise it must at least not be the
-    last one of the old episode, each time; that can happen by chance, and where episodes are seen to begin
-    like that it is no mistake.
+    Where nothing random was seen it must be the first one of the rollout. Otherwise it must at least not be
+    the last one of the old episode, each time; that can happen by chance, and where episodes are seen to
+    begin like that it is no mistake.
     """
     turns = list(_turns(trial))
     starts = _starts(trial) if turns else []
@@ -134,7 +142,7 @@ def check_new_episode(trial: Trial) -> str:
 
 
 class _Turn(NamedTuple):
-    """Where one episode follows another: the last observation before, the first one after."""
+    """The boundary of two episodes: the last observation before it, the first one after."""
 
     where: str
     lane: int
@@ -155,10 +163,10 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _turns(trial: Trial) -> Iterator[_Turn]:
-    """All turns of the tape."""
+    """Return all episode boundaries of the rollout."""
     same_step = trial.mode is AutoresetMode.SAME_STEP
-    after = trial.tape if same_step else trial.tape[1:]
-    for end, begin in zip(trial.tape, after, strict=False):
+    after = trial.rollout if same_step else trial.rollout[1:]
+    for end, begin in zip(trial.rollout, after, strict=False):
         if not end.is_step or (same_step and not isinstance(end.infos.get("final_obs"), np.ndarray)):
             continue
         last = end.infos["final_obs"] if same_step else trial.split(end.observations)
@@ -169,17 +177,20 @@ def _turns(trial: Trial) -> Iterator[_Turn]:
 
 
 def _starts(trial: Trial) -> list[list[Any]]:
-    """First observations under some seeds, by lane."""
+    """Return first observations under several seeds, by lane."""
     with trial.opened() as env:
-        tapes = [trial.play(env, trial.seed + salt, ()) for salt in range(START_SEEDS)]
-    return [list(lane) for lane in zip(*(trial.split(tape[0].observations) for tape in tapes), strict=True)]
+        rollouts = [trial.play(env, trial.seed + salt, ()) for salt in range(START_SEEDS)]
+    return [
+        list(lane)
+        for lane in zip(*(trial.split(rollout[0].observations) for rollout in rollouts), strict=True)
+    ]
 
 
 def check_step_after_end(trial: Trial) -> str:
-    """With NEXT_STEP, the step after an end has no reward and no end, and its action does not matter."""
+    """Check that with NEXT_STEP the step after an end has no reward, no end, and ignores its action."""
     if trial.mode is not AutoresetMode.NEXT_STEP:
         return "not for this autoreset mode"
-    for end, begin in zip(trial.tape, trial.tape[1:], strict=False):
+    for end, begin in zip(trial.rollout, trial.rollout[1:], strict=False):
         for lane in np.flatnonzero(end.ended) if end.is_step else ():
             place = f"{begin.where}, lane {lane}, which begins anew"
             if begin.rewards[lane] != 0:
@@ -190,14 +201,16 @@ def check_step_after_end(trial: Trial) -> str:
 
 
 def _expect_ignored_actions(trial: Trial) -> int:
-    """Play on with other actions at the first turn; the number of those tried."""
-    end = next((place for place, frame in enumerate(trial.tape) if frame.is_step and frame.ended.any()), None)
+    """Play with other actions at the first boundary; return how many were tried."""
+    end = next(
+        (place for place, frame in enumerate(trial.rollout) if frame.is_step and frame.ended.any()), None
+    )
     if end is None or end >= len(trial.actions):
         return 0
-    lanes = np.flatnonzero(trial.tape[end].ended)
+    lanes = np.flatnonzero(trial.rollout[end].ended)
     with trial.opened() as env:
         for salt in range(1, TRIES + 1):
-            found = trial.difference_of_tapes(trial.tape, _play_otherwise(trial, env, end, lanes, salt))
+            found = trial.difference_of_rollouts(trial.rollout, _play_otherwise(trial, env, end, lanes, salt))
             if found:
                 raise BrokenPromiseError(
                     f"{found}; only actions of step {end + 1} differed, in lanes {lanes.tolist()} that began "
@@ -206,8 +219,8 @@ def _expect_ignored_actions(trial: Trial) -> int:
     return TRIES
 
 
-def _play_otherwise(trial: Trial, env: Any, step: int, lanes: Any, salt: int) -> Tape:
-    """Play the tape again with other actions in one step and some lanes."""
+def _play_otherwise(trial: Trial, env: Any, step: int, lanes: Any, salt: int) -> Rollout:
+    """Play the rollout again with other actions in one step and some lanes."""
     actions: list[LaneActions] = [list(chosen) for chosen in trial.actions]
     other = next(trial.draw_actions(salt))
     for lane in lanes:
@@ -216,11 +229,11 @@ def _play_otherwise(trial: Trial, env: Any, step: int, lanes: Any, salt: int) ->
 
 
 def check_masked_reset(trial: Trial) -> str:
-    """With DISABLED, `reset(options={"reset_mask": mask})` leaves the other lanes where they are."""
+    """Check that with DISABLED `reset(options={"reset_mask": mask})` leaves the other lanes alone."""
     if trial.mode is not AutoresetMode.DISABLED:
         return "not for this autoreset mode"
     count = 0
-    for end, begin in zip(trial.tape, trial.tape[1:], strict=False):
+    for end, begin in zip(trial.rollout, trial.rollout[1:], strict=False):
         if begin.is_step:
             continue
         count += 1

@@ -1,4 +1,4 @@
-"""Checks of form: spaces, and everything that resets and steps return.
+"""Checks of spaces, and of the types, dtypes and shapes that resets and steps return.
 
 B lanes.
 """
@@ -20,7 +20,7 @@ _ARRAY_SPACES = (spaces.Box, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
 def check_spaces(trial: Trial) -> str:
-    """`num_envs` is what was asked for; the spaces are the single ones, batched.
+    """Check that `num_envs` is what was asked for, and that spaces are the single ones, batched.
 
     A `SyncVectorEnv(observation_mode="different")` fails here.
     """
@@ -37,7 +37,7 @@ def check_spaces(trial: Trial) -> str:
 
 
 def check_mode(trial: Trial) -> str:
-    """`metadata["autoreset_mode"]` is a member of `AutoresetMode`."""
+    """Check that `metadata["autoreset_mode"]` is a member of `AutoresetMode`."""
     if not isinstance(trial.mode, AutoresetMode):
         raise BrokenPromiseError(
             f"metadata['autoreset_mode']: expected a gymnasium.vector.AutoresetMode, got {trial.mode!r}"
@@ -46,17 +46,17 @@ def check_mode(trial: Trial) -> str:
 
 
 def check_calls(trial: Trial) -> str:
-    """Nothing raises; a reset returns two values, a step five, of which the ends are bool (B,)."""
-    ends = sum(int(frame.ended.sum()) for frame in trial.tape if frame.is_step)
+    """Check that resets return two values and steps five, with ends as bool (B,), and that nothing raises."""
+    ends = sum(int(frame.ended.sum()) for frame in trial.rollout if frame.is_step)
     return f"{len(trial.actions)} steps of {trial.lanes} lanes, {ends} ends of episodes"
 
 
 def check_rewards(trial: Trial) -> str:
-    """Rewards are (B,), of one float dtype throughout, and finite.
+    """Check that rewards are (B,), of one float dtype throughout, and finite.
 
     Gymnasium names no dtype: its `SyncVectorEnv` returns float64, its vector CartPole float32.
     """
-    played = [frame for frame in trial.tape if frame.is_step]
+    played = [frame for frame in trial.rollout if frame.is_step]
     dtype = getattr(played[0].rewards, "dtype", np.dtype(np.float64))
     expected = f"{dtype if dtype.kind == 'f' else 'float64'} ({trial.lanes},)"
     for frame in played:
@@ -71,8 +71,8 @@ def check_rewards(trial: Trial) -> str:
 
 
 def check_observations(trial: Trial) -> str:
-    """Observations are in their space, dtype included."""
-    for frame in trial.tape:
+    """Check that observations are in their space, dtype included."""
+    for frame in trial.rollout:
         wrong = misfit(trial.observation_space, frame.observations)
         if wrong:
             raise BrokenPromiseError(f"{frame.where}: observations{wrong}")
@@ -82,11 +82,11 @@ def check_observations(trial: Trial) -> str:
                     f"{frame.where}, lane {lane}: observation: expected one in "
                     f"{trial.single_observation_space}, got {_short(one)}"
                 )
-    return f"all of {len(trial.tape)} in their space"
+    return f"all of {len(trial.rollout)} in their space"
 
 
 def misfit(space: Space[Any], value: Any) -> str:
-    """Why a value cannot be in a space, as far as types, dtypes and shapes go; empty if it can."""
+    """Say why a value cannot be in a space, by types, dtypes and shapes; empty if it can."""
     parts: list[tuple[str, Space[Any], Any]] = []
     if isinstance(space, spaces.Dict):
         if not isinstance(value, Mapping) or value.keys() != space.spaces.keys():
@@ -109,10 +109,10 @@ def _short(value: Any) -> str:
 
 
 def check_infos(trial: Trial) -> str:
-    """Infos are dicts: values (B, ...) or dicts of such, beside each key its mask `_key`, bool (B,)."""
-    for frame in trial.tape:
+    """Check that infos are dicts of values (B, ...) or dicts, each key with its mask `_key`, bool (B,)."""
+    for frame in trial.rollout:
         check_layout(frame.infos, trial.lanes, f"{frame.where}: infos")
-    keys = {key for frame in trial.tape for key in frame.infos if not is_mask(key, frame.infos)}
+    keys = {key for frame in trial.rollout for key in frame.infos if not is_mask(key, frame.infos)}
     return f"keys {sorted(keys)}" if keys else "empty"
 
 

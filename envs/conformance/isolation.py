@@ -1,4 +1,4 @@
-"""Checks of isolation: lanes from each other, and what was returned or handed in from later steps.
+"""Checks that lanes do not affect each other, and that steps do not change earlier inputs and outputs.
 
 B lanes.
 """
@@ -17,7 +17,7 @@ from engram.envs.conformance.trial import Frame, Trial, lane_info
 
 
 def check_lane_leak(trial: Trial) -> str:
-    """Other actions in one lane change nothing in the others, up to the first end of any lane.
+    """Check that other actions in one lane change nothing in the others, up to the first end of any lane.
 
     Beyond it they may: lanes can share one generator, and then draw in the order of their ends. Within it
     what a lane draws must not depend on what other lanes do.
@@ -29,7 +29,7 @@ def check_lane_leak(trial: Trial) -> str:
                 [*chosen[:changed], other[changed], *chosen[changed + 1 :]]
                 for chosen, other in zip(trial.actions, trial.draw_actions(salt=1), strict=False)
             ]
-            for expected, got in zip(trial.tape, trial.play(env, trial.seed, actions), strict=False):
+            for expected, got in zip(trial.rollout, trial.play(env, trial.seed, actions), strict=False):
                 for lane in set(range(trial.lanes)) - {changed}:
                     _expect_same_lane(trial, expected, got, lane, changed)
                     compared += 1
@@ -52,13 +52,13 @@ def _expect_same_lane(trial: Trial, expected: Frame, got: Frame, lane: int, chan
 
 
 def _outcome(trial: Trial, frame: Frame, lane: int) -> dict[str, Any]:
-    """Reward and ends of a lane."""
+    """Return reward and ends of a lane."""
     names = ("rewards", "terminated", "truncated") if frame.is_step else ()
     return {name: getattr(frame, name)[lane] for name in names}
 
 
 def _sight(trial: Trial, frame: Frame, lane: int) -> dict[str, Any]:
-    """What is seen of the episode that a lane was in, not of the one that may follow in it.
+    """Return what is seen of a lane's episode, not of one that may follow it in the same step.
 
     Infos are left out where a lane begins anew in the same step: SyncVectorEnv gives an entry the type that
     the first lane has there, and resets often return another type than steps do.
@@ -72,7 +72,7 @@ def _sight(trial: Trial, frame: Frame, lane: int) -> dict[str, Any]:
 
 
 def _final_view(frame: Frame, lane: int) -> dict[str, Any]:
-    """The last observation and info of a lane, where infos hold them."""
+    """Return the last observation and info of a lane, where infos hold them."""
     observations, infos = (frame.infos.get(name) for name in ("final_obs", "final_info"))
     if not isinstance(observations, np.ndarray) or not isinstance(infos, Mapping):
         return {}
@@ -80,7 +80,7 @@ def _final_view(frame: Frame, lane: int) -> dict[str, Any]:
 
 
 def check_results_stay(trial: Trial) -> str:
-    """Later steps do not change what was returned before.
+    """Check that later steps do not change what was returned before.
 
     Of observations this is not asked where the environment says `copy = False`, as Gymnasium's
     `SyncVectorEnv(copy=False)` does.
@@ -100,7 +100,7 @@ def check_results_stay(trial: Trial) -> str:
 
 
 def check_actions_stay(trial: Trial) -> str:
-    """A step does not edit the actions it is given."""
+    """Check that a step does not edit the actions it is given."""
     batches = [trial.join(chosen) for chosen in trial.actions]
     before = copy.deepcopy(batches)
     with trial.opened() as env:

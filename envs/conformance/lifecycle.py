@@ -15,11 +15,11 @@ import cloudpickle
 from gymnasium.error import DependencyNotInstalled
 
 from engram.envs.conformance.compare import BrokenPromiseError
-from engram.envs.conformance.trial import AnyVectorEnv, Make, Tape, Trial, closing, form_of
+from engram.envs.conformance.trial import AnyVectorEnv, Make, Rollout, Trial, closing, form_of
 
 
 def check_step_before_reset(trial: Trial) -> str:
-    """A step before the first reset raises, whatever it raises."""
+    """Check that a step before the first reset raises an exception, whichever."""
     with trial.opened() as env, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the very mistake that is made here
         try:
@@ -30,7 +30,7 @@ def check_step_before_reset(trial: Trial) -> str:
 
 
 def check_close(trial: Trial) -> str:
-    """`close` sets `closed`; to close twice is harmless."""
+    """Check that `close` sets `closed`, and that closing twice is harmless."""
     env = trial.make(trial.lanes)
     env.reset(seed=trial.seed)
     for times in ("once", "twice"):
@@ -41,7 +41,7 @@ def check_close(trial: Trial) -> str:
 
 
 def check_render(trial: Trial) -> str:
-    """`render` returns a tuple of one frame per lane; an rgb_array is uint8 (height, width, 3), ansi is str.
+    """Check that `render` returns a tuple of frames, uint8 (height, width, 3) or str, one per lane.
 
     Tried in the render mode the environment was made in; given by id, in all that its metadata declares but
     "human", which needs a screen.
@@ -55,7 +55,7 @@ def check_render(trial: Trial) -> str:
 
 
 def _expect_rendering(make: Make, trial: Trial) -> str:
-    """Render the first observations; the mode, if any, or why it was not tried."""
+    """Render the first observations; return the mode, if any, or why it was not tried."""
     try:
         with closing(make(trial.lanes)) as env:
             if env.render_mode is None:
@@ -88,7 +88,7 @@ def _expect_frames(env: AnyVectorEnv, mode: str) -> None:
 
 
 def check_state(trial: Trial) -> str:
-    """Where there are `get_state` and `set_state`: going on from a state is bit-identical, in a new copy too.
+    """Check that play from a saved state is bit-identical, where there are `get_state` and `set_state`.
 
     Neither is part of Gymnasium.
     """
@@ -101,7 +101,7 @@ def check_state(trial: Trial) -> str:
         ahead = trial.play_on(env, trial.actions[middle:])
         for each, which in ((env, "in the same environment"), (copy_of_env, "in a new one, never reset")):
             each.set_state(state)
-            found = trial.difference_of_tapes(ahead, trial.play_on(each, trial.actions[middle:]))
+            found = trial.difference_of_rollouts(ahead, trial.play_on(each, trial.actions[middle:]))
             if found:
                 raise BrokenPromiseError(f"{found}; going on from a state {which}")
     return f"{len(ahead)} frames from a state are the same"
@@ -115,7 +115,7 @@ COPIES: dict[str, Callable[[AnyVectorEnv], AnyVectorEnv]] = {
 
 
 def check_copies(trial: Trial) -> str:
-    """A copy plays on as the original does, and neither moves the other.
+    """Check that a copy plays on as the original does, and that neither affects the other.
 
     Copied before the first reset and in the middle of a play, by `cloudpickle` and `copy.deepcopy`. That
     there are copies is not asked, as it is not by Gymnasium: environments in other processes have none.
@@ -134,13 +134,13 @@ def check_copies(trial: Trial) -> str:
                         (twin, f"a copy by {how}"),
                         (env, f"the original of a copy by {how}"),
                     ):
-                        tape = _tape_from(trial, each, played)
-                        found = trial.difference_of_tapes(trial.tape[begun:], tape)
+                        rollout = _rollout_from(trial, each, played)
+                        found = trial.difference_of_rollouts(trial.rollout[begun:], rollout)
                         if found:
                             raise BrokenPromiseError(f"{found}, in {which} {when}")
-    return f"{len(COPIES)} kinds are the same, {len(trial.tape) - begun} frames from the middle on"
+    return f"{len(COPIES)} kinds are the same, {len(trial.rollout) - begun} frames from the middle on"
 
 
-def _tape_from(trial: Trial, env: AnyVectorEnv, played: int | None) -> Tape:
+def _rollout_from(trial: Trial, env: AnyVectorEnv, played: int | None) -> Rollout:
     """Play from the first reset on, or what is left after some steps."""
     return trial.play(env, trial.seed) if played is None else trial.play_on(env, trial.actions[played:])

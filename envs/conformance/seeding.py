@@ -1,4 +1,4 @@
-"""Checks of seeds: the same one gives the same, another one something else.
+"""Checks of seeds: equal seeds give equal play, other seeds other play.
 
 Where nothing random is seen, which is where a play without a seed equals the one with a seed, nothing needs
 to differ.
@@ -16,23 +16,23 @@ NOT_RANDOM = "nothing random was seen, so nothing needs to differ"
 
 
 def check_same_seed(trial: Trial) -> str:
-    """A seed decides everything: the same in another copy, and again in one that was used."""
+    """Check that a seed decides everything, in a second environment and again in a used one."""
     with trial.opened() as env:
         for which in ("in another copy", "the second time in one environment"):
-            found = trial.difference_of_tapes(trial.tape, trial.play(env, trial.seed))
+            found = trial.difference_of_rollouts(trial.rollout, trial.play(env, trial.seed))
             if found:
                 raise BrokenPromiseError(f"{found}; with the same seed and actions, {which}")
     return f"three plays with seed {trial.seed} are the same"
 
 
 def check_other_seed(trial: Trial) -> str:
-    """Among some other seeds at least one gives something else."""
+    """Check that at least one of several other seeds gives something else."""
     if not trial.is_random:
         return NOT_RANDOM
     last = trial.seed + OTHER_SEEDS
     with trial.opened() as env:
         for seed in range(trial.seed + 1, last + 1):
-            found = trial.difference_of_tapes(trial.tape, trial.play(env, seed))
+            found = trial.difference_of_rollouts(trial.rollout, trial.play(env, seed))
             if found:
                 return f"seeds {trial.seed} and {seed} differ at {found}"
     raise BrokenPromiseError(
@@ -42,7 +42,7 @@ def check_other_seed(trial: Trial) -> str:
 
 
 def check_lanes_differ(trial: Trial) -> str:
-    """Lanes draw for themselves: given the same actions, they do not all do the same under every seed."""
+    """Check that lanes draw independently: under equal actions they differ for some seed."""
     if trial.lanes == 1 or not trial.is_random:
         return NOT_RANDOM
     last = trial.seed + OTHER_SEEDS
@@ -60,7 +60,7 @@ def check_lanes_differ(trial: Trial) -> str:
 
 
 def _unlike_lane(trial: Trial, frame: Frame) -> int | None:
-    """The first lane that differs from lane 0."""
+    """Return the first lane that differs from lane 0."""
     columns = [trial.split(frame.observations)]
     if frame.is_step:
         columns += [list(frame.rewards), list(frame.ended)]

@@ -1,4 +1,4 @@
-"""What a check runs: environments made anew, random actions, and tapes of what came back.
+"""What checks run on: fresh environments, random actions, and rollouts of what was returned.
 
 B lanes.
 """
@@ -27,7 +27,7 @@ LaneActions = list[Any]
 
 FINAL_KEYS = ("final_obs", "_final_obs", "final_info", "_final_info")
 EPISODES = 2
-"""Ends of episodes per lane that a tape ought to hold."""
+"""Ends of episodes per lane that a rollout ought to hold."""
 
 UNSEEDED = 3
 """Plays without a seed that show whether anything is random."""
@@ -55,22 +55,22 @@ class Frame(NamedTuple):
         return flags
 
     def returned(self) -> dict[str, Any]:
-        """All that was returned, by name."""
+        """Return all that the call returned, by name."""
         fields = self._asdict()
         return {name: fields[name] for name in fields if name != "where" and fields[name] is not None}
 
 
-Tape = list[Frame]
+Rollout = list[Frame]
 
 
 class Trial:
-    """One kind of environment and what is asked of it.
+    """An environment under test, with the seed and the number of lanes and steps to test it with.
 
     Args:
         make: makes a fresh environment with the given number of lanes.
         lanes: number of lanes (B).
         seed: of resets and of actions.
-        max_steps: most steps of a tape.
+        max_steps: most steps of a rollout.
         make_rendering: makes one in a render mode; None where that is not known.
     """
 
@@ -92,15 +92,15 @@ class Trial:
             self.metadata = dict(env.metadata)
 
     def with_lanes(self, lanes: int) -> Trial:
-        """The same with another number of lanes."""
+        """Return the same test with another number of lanes."""
         return Trial(self.make, lanes, self.seed, self.max_steps)
 
     def opened(self) -> contextlib.AbstractContextManager[AnyVectorEnv]:
-        """A fresh environment, closed in the end whatever comes of it."""
+        """Open a fresh environment, to be closed in any case."""
         return closing(self.make(self.lanes))
 
     def draw_actions(self, salt: int = 0) -> Iterator[LaneActions]:
-        """Random actions without end, the same for the same salt."""
+        """Yield random actions without end, the same for the same salt."""
         spaces = [copy.deepcopy(self.single_action_space) for _ in range(self.lanes)]
         for lane, space in enumerate(spaces):
             space.seed(self.seed + salt * self.lanes + lane)
@@ -108,13 +108,13 @@ class Trial:
             yield [space.sample() for space in spaces]
 
     def join(self, actions: LaneActions) -> Any:
-        """One batch of actions, fresh."""
+        """Join one action per lane to a batch."""
         space = self.single_action_space
         return concatenate(space, actions, create_empty_array(space, n=self.lanes))
 
     @cached_property
-    def tape(self) -> Tape:
-        """The play all others are compared with, until each lane has met `EPISODES` ends."""
+    def rollout(self) -> Rollout:
+        """The rollout all others are compared with, until each lane has ended `EPISODES` times."""
         frames, ends = [], np.zeros(self.lanes, np.int64)
         actions = itertools.islice(self.draw_actions(), self.max_steps)
         wanted = itertools.takewhile(lambda _: (ends < EPISODES).any(), actions)
@@ -127,21 +127,25 @@ class Trial:
 
     @cached_property
     def actions(self) -> list[LaneActions]:
-        """The actions of `tape`."""
-        return list(itertools.islice(self.draw_actions(), sum(frame.is_step for frame in self.tape)))
+        """The actions of `rollout`."""
+        return list(itertools.islice(self.draw_actions(), sum(frame.is_step for frame in self.rollout)))
 
     @cached_property
     def is_random(self) -> bool:
         """Whether anything random was seen: plays without a seed that differ from the one with a seed."""
         with self.opened() as env:
-            return any(self.difference_of_tapes(self.tape, self.play(env, None)) for _ in range(UNSEEDED))
+            return any(
+                self.difference_of_rollouts(self.rollout, self.play(env, None)) for _ in range(UNSEEDED)
+            )
 
-    def play(self, env: AnyVectorEnv, seed: int | None, actions: Iterable[LaneActions] | None = None) -> Tape:
-        """Reset with a seed, or without one, and play; without actions, those of `tape`."""
+    def play(
+        self, env: AnyVectorEnv, seed: int | None, actions: Iterable[LaneActions] | None = None
+    ) -> Rollout:
+        """Reset with a seed, or without one, and play; without actions, those of `rollout`."""
         batches = map(self.join, self.actions if actions is None else actions)
         return [copy.deepcopy(frame) for frame in self.frames(env, seed, batches)]
 
-    def play_on(self, env: AnyVectorEnv, actions: Iterable[LaneActions]) -> Tape:
+    def play_on(self, env: AnyVectorEnv, actions: Iterable[LaneActions]) -> Rollout:
         """Play without a reset."""
         return [copy.deepcopy(frame) for frame in self.steps_of(env, map(self.join, actions))]
 
@@ -165,7 +169,7 @@ class Trial:
                 yield Frame(where, *_unpack(env.reset(options={"reset_mask": ended}), 2, where))
 
     def split(self, observations: Any) -> list[Any]:
-        """Observations lane by lane."""
+        """Split observations by lane."""
         return list(iterate(self.observation_space, observations))
 
     def _expect_flags(self, flags: Any, what: str) -> None:
@@ -174,7 +178,7 @@ class Trial:
             raise BrokenPromiseError(f"{what}: expected an array {expected}, got {form_of(flags)}")
 
     def difference(self, expected: Frame, got: Frame) -> str | None:
-        """Where and how two frames differ, or None."""
+        """Say where and how two frames differ; None if they do not."""
         for name, values in expected.returned().items():
             others = got.returned().get(name)
             if name == "observations":
@@ -186,8 +190,8 @@ class Trial:
                 return f"{place}: {name}{found.path}{rest}: {found.text}"
         return None
 
-    def difference_of_tapes(self, expected: Tape, got: Tape) -> str | None:
-        """Where and how two tapes first differ, or None."""
+    def difference_of_rollouts(self, expected: Rollout, got: Rollout) -> str | None:
+        """Say where and how two rollouts first differ; None if they do not."""
         for pair in zip(expected, got, strict=False):
             found = self.difference(*pair)
             if found:
@@ -208,7 +212,7 @@ def closing(env: AnyVectorEnv) -> Iterator[AnyVectorEnv]:
 
 
 def lane_info(infos: Mapping[str, Any], lane: int) -> dict[str, Any]:
-    """What infos say about one lane, final ones left out; read as Gymnasium's `DictInfoToList` does."""
+    """Return the infos of one lane without final ones, read as Gymnasium's `DictInfoToList` does."""
     told: dict[str, Any] = {}
     for key, values in infos.items():
         masked = infos.get(f"_{key}")
@@ -219,12 +223,12 @@ def lane_info(infos: Mapping[str, Any], lane: int) -> dict[str, Any]:
 
 
 def form_of(value: Any) -> str:
-    """Dtype and shape of an array, the type of anything else."""
+    """Return dtype and shape of an array, the type of anything else."""
     return f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else type(value).__name__
 
 
 def is_mask(key: str, infos: Mapping[str, Any]) -> bool:
-    """Whether an entry says which lanes have another entry."""
+    """Return whether an entry is the mask of another entry."""
     return key.startswith("_") and key[1:] in infos
 
 

@@ -1,1 +1,1 @@
-"""Data that tasks draw from: handwritten digits, files of others (IDX, .pth), splits by content."""
+"""Data that tasks draw from: handwritten digits, readers of published files, splits."""

@@ -39,7 +39,7 @@ def check_data_seed(seed: Any) -> int:
 def check_split_sizes(
     sizes: Mapping[str, int] | None, defaults: Mapping[str, int], unit: str = "problems"
 ) -> dict[str, int]:
-    """Numbers of problems, or what else `unit` names, in each set: `defaults` where `sizes` says nothing.
+    """Return the size of each set: `defaults`, where `sizes` does not give it.
 
     Raises:
         ValueError: an unknown set, or one that is no positive whole number.
@@ -52,12 +52,12 @@ def check_split_sizes(
 
 
 def split_rng(data_seed: int, split: str) -> np.random.Generator:
-    """The generator of one finite set; sets of one seed draw from streams of their own."""
+    """Return the random generator of one finite set; sets of one seed have independent streams."""
     return np.random.default_rng(np.random.SeedSequence(data_seed, spawn_key=(SPLITS.index(split),)))
 
 
 def draw_split(
     draw: Callable[[np.random.Generator, int], DrawnT], data_seed: int, split: str, count: int
 ) -> DrawnT:
-    """What one finite set holds: so many, drawn with that set's own generator."""
+    """Draw the items of one finite set with that set's own generator."""
     return draw(split_rng(data_seed, split), count)

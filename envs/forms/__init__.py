@@ -1,1 +1,1 @@
-"""What a new task builds on: the single and the batched form, boards of characters, rendering, copies."""
+"""Base classes of environments: single and batched form, boards of characters, rendering, copies."""

@@ -1,4 +1,4 @@
-"""The five actions that every game understands."""
+"""The five actions of all games."""
 
 ACTIONS = 5
 UP, DOWN, LEFT, RIGHT, STAY = range(ACTIONS)

@@ -1,4 +1,4 @@
-"""Base of all batched forms: every lane plays its own episode, array operations step them all.
+"""Base of all batched forms: each lane plays its own episode, array operations step all of them.
 
 B lanes.
 """
@@ -35,8 +35,9 @@ ALL = slice(None)
 class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
     """Many episodes at once, on plain arrays and one random generator.
 
-    A family supplies `_begin`, `_advance`, `_observe`, `_checked`, `_facts`, `_state` and `hidden_choices`.
-    Everything returned is the caller's to keep: later steps do not change it.
+    A subclass supplies `_begin`, `_advance`, `_observe`, `_checked`, `_facts`, `_state` and `hidden_choices`,
+    and makes the arrays of its lanes in `_allocate`. Everything returned is the caller's to keep: later steps
+    do not change it.
 
     Info:
         As for the single form, each (B, ...); with SAME_STEP autoreset that of finished episodes is in
@@ -65,7 +66,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
             observation_space: of one lane.
             action_space: of one lane.
             group_by: the info key by which results are split, if any.
-            num_envs: number of lanes (B).
+            num_envs: number of lanes (B, default 1).
             autoreset_mode: when a finished lane begins anew: SAME_STEP (its last observation is in
                 `info["final_obs"]`) or NEXT_STEP (the next step's action is ignored, its reward 0); the enum,
                 its name or its value.
@@ -88,6 +89,10 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         self._lanes = np.arange(self.num_envs)
         self._pending = np.empty(0, dtype=np.int64)  # NEXT_STEP: finished, not yet begun anew
         self._started = False
+        self._allocate()
+
+    def _allocate(self) -> None:
+        """Make the arrays of the lanes; called once all arguments are checked."""
 
     @abstractmethod
     def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
@@ -108,7 +113,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
 
     @abstractmethod
     def _observe(self, lanes: Lanes) -> Array:
-        """Observations of the lanes, fresh, (lanes, ...)."""
+        """Return fresh observations of the lanes, (lanes, ...)."""
 
     @abstractmethod
     def _checked(self, actions: Any) -> Array:
@@ -120,18 +125,18 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
 
     @abstractmethod
     def _facts(self) -> dict[str, Array]:
-        """What `info` says about the present step, each (B, ...)."""
+        """Return the entries of `info` for the present step, each (B, ...)."""
 
     @abstractmethod
     def _state(self) -> dict[str, Array]:
-        """The arrays themselves that are the lanes' state, by name; `set_state` writes into them."""
+        """Return the arrays (not copies) that are the lanes' state, by name; `set_state` writes into them."""
 
     @abstractmethod
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """What was drawn for a lane's episode; `reset(options=...)` with it makes the same episode again."""
+        """Return what was drawn for a lane's episode; `reset(options=...)` with it repeats the episode."""
 
     def _lane_bytes(self) -> int:
-        """About the memory that a lane takes; asked before there are lanes. A family adds what it keeps."""
+        """Estimate the bytes of a lane, before lanes are made; subclasses add what they keep."""
         cells, answers = (
             math.prod(space.shape or ())
             for space in (self.single_observation_space, self.single_action_space)
@@ -141,10 +146,10 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         return (4 * width + 2) * cells + 8 * answers
 
     def restart(self) -> None:
-        """Forget all but the generator: from here on its draws decide everything."""
+        """Forget everything but the random generator, which alone decides from here on."""
 
     def _restored(self) -> None:
-        """Rebuild what follows from the arrays of `_state`, after they were written."""
+        """Recompute what is derived from the arrays of `_state`; called after `set_state` wrote them."""
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -187,7 +192,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         return self._observe(ALL), rewards, terminated, np.zeros_like(terminated), final | self._info()
 
     def get_state(self) -> dict[str, Any]:
-        """All that decides the future, as plain arrays and the state of the generator.
+        """Return all that decides the future: plain arrays and the state of the random generator.
 
         Raises:
             ResetNeeded: the environment was never reset.
@@ -197,13 +202,13 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         return {"game": game, "pending": self._pending.copy(), "rng": self.np_random.bit_generator.state}
 
     def set_state(self, state: Mapping[str, Any]) -> Array:
-        """Go on from `get_state()` of an environment made with the same arguments, bit for bit.
+        """Restore `get_state()` of an environment made with the same arguments, bit for bit.
 
         Returns:
             the present observations (B, ...).
 
         Raises:
-            ValueError: the state has another number of lanes, or is of another family.
+            ValueError: the state has another number of lanes, or is of another environment.
         """
         game, live = state["game"], self._state()
         check_shapes("state.game", game, {name: values.shape for name, values in live.items()})
@@ -222,7 +227,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         return info
 
     def _final(self, lanes: Ints) -> dict[str, Any]:
-        """Last observations and infos of lanes about to begin anew, laid out as SyncVectorEnv does."""
+        """Return last observations and infos of lanes about to begin anew, laid out as by SyncVectorEnv."""
         ended = np.zeros(self.num_envs, dtype=np.bool_)
         ended[lanes] = True
         ended.flags.writeable = False  # it stands under every name
@@ -248,7 +253,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
 
 @functools.cache
 def _everyone(lanes: int) -> Flags:
-    """The mask of all lanes, (lanes,); read-only, as it stands under every name."""
+    """Return the mask of all lanes, (lanes,); read-only, as infos share it."""
     mask = np.ones(lanes, dtype=np.bool_)
     mask.flags.writeable = False
     return mask

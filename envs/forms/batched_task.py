@@ -1,6 +1,6 @@
-"""Base of the batched forms that follow rules, step by step, and are shown as boards of characters.
+"""Bases of batched forms with `Rules`, rendered as boards of characters.
 
-B lanes, R rows, C columns.
+B lanes, R rows, C columns, K planes.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Any, Generic, TypeVar
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arrays import Bytes, Ints
+from engram.envs.forms.actions import ACTIONS, LEGAL_ACTIONS
 from engram.envs.forms.batched_env import ALL, BatchedEnv, Lanes
 from engram.envs.forms.boards import RENDER_MODES, Look, check_render_mode
 from engram.envs.forms.rules import Rules
@@ -23,7 +25,7 @@ RulesT = TypeVar("RulesT", bound=Rules)
 class BatchedTask(BatchedEnv, Generic[RulesT]):
     """Many episodes of one task at once; an action is a whole number.
 
-    A task supplies `look`, `_boards` and what `BatchedEnv` asks for but `_checked`.
+    A task supplies `look`, `_interface`, `_boards` and what `BatchedEnv` asks for but `_checked`.
 
     Attributes:
         rules: the task's parameters.
@@ -40,8 +42,6 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
     def __init__(
         self,
         rules: RulesT,
-        observation_space: gymnasium.spaces.Box,
-        actions: int,
         num_envs: int = 1,
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
@@ -50,28 +50,30 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
 
         Args:
             rules: the task's parameters.
-            observation_space: of one lane.
-            actions: number of actions.
-            num_envs: number of lanes (B).
-            render_mode: None, "ansi" or "rgb_array".
-            autoreset_mode: see `BatchedEnv`.
+            num_envs: number of lanes (B, default 1).
+            render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell).
+            autoreset_mode: when a finished lane begins anew, see `BatchedEnv`.
 
         Raises:
             ValueError: an argument is not legal.
         """
         self.rules = rules
-        self._actions = actions
-        choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(actions)
-        super().__init__(observation_space, choice, rules.group_by, num_envs, autoreset_mode)
         self.render_mode = check_render_mode(render_mode)
+        seen, self._actions = self._interface()
+        choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(self._actions)
+        super().__init__(seen, choice, rules.group_by, num_envs, autoreset_mode)
+
+    @abstractmethod
+    def _interface(self) -> tuple[gymnasium.spaces.Box, int]:
+        """Return the observation space of one lane and the number of actions."""
 
     @abstractmethod
     def _boards(self, lanes: Lanes) -> Bytes:
-        """Boards of the lanes as painted, (lanes, R, C)."""
+        """Return the boards of the lanes as painted: ASCII codes, uint8 (lanes, R, C)."""
 
     @property
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`."""
+        """Env steps from cue to choice, see `engram.envs.forms.rules.Rules`."""
         return self.rules.memory_delay
 
     @property
@@ -95,8 +97,8 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
         """The legal actions in words."""
         return f"0 to {self._actions - 1}"
 
+    @override
     def _checked(self, actions: Any) -> Ints:
-        """See `BatchedEnv`."""
         given = np.asarray(actions)
         if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
             raise ValueError(
@@ -107,3 +109,23 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
             lane = int(np.flatnonzero((whole < 0) | (whole >= self._actions))[0])
             raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {self._legal_actions}")
         return whole
+
+
+class BatchedGame(BatchedTask[RulesT]):
+    """Many games at once, seen as the planes of their boards.
+
+    A game supplies what `BatchedTask` asks for, `look` as an attribute of the class, and `_observe` only
+    where it knows a faster way than through the boards.
+    """
+
+    @override
+    def _interface(self) -> tuple[gymnasium.spaces.Box, int]:
+        return self.look.space, ACTIONS
+
+    def _observe(self, lanes: Lanes) -> Bytes:
+        """Return fresh observations of the lanes, (lanes, R, C, K)."""
+        return self.look.observe(self._boards(lanes))
+
+    @property
+    def _legal_actions(self) -> str:
+        return LEGAL_ACTIONS

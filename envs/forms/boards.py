@@ -23,7 +23,7 @@ _CODES = 256
 
 @dataclass(frozen=True)
 class Look:
-    """How the boards of one game are shown.
+    """Appearance of a game's boards: planes for the agent, text and colours for people.
 
     Args:
         rows: height of a board (R), cells.
@@ -41,7 +41,7 @@ class Look:
 
     @cached_property
     def repainted(self) -> Bytes:
-        """Code as painted -> code as shown, (256,)."""
+        """Table from painted to shown codes, (256,)."""
         table = np.arange(_CODES, dtype=np.uint8)
         for painted, shown in self.repaint.items():
             table[ord(painted)] = ord(shown)
@@ -49,13 +49,13 @@ class Look:
 
     @cached_property
     def one_hot(self) -> Bytes:
-        """Code as painted -> planes of that cell, (256, K)."""
+        """Table from painted codes to the planes of a cell, (256, K)."""
         planes = np.frombuffer(self.planes.encode(), np.uint8)
         return np.equal(self.repainted[:, None], planes).astype(np.uint8)
 
     @cached_property
     def palette(self) -> Bytes:
-        """Code as painted -> RGB, (256, 3)."""
+        """Table from painted codes to RGB, (256, 3)."""
         shown = (self.colours.get(chr(code), BLACK) for code in self.repainted)
         return np.array(list(shown), dtype=np.uint8)
 
@@ -65,19 +65,19 @@ class Look:
         return gymnasium.spaces.Box(0, 1, (self.rows, self.cols, len(self.planes)), np.uint8)
 
     def observe(self, board: Bytes) -> Bytes:
-        """Feature planes (..., R, C, K) of boards (..., R, C)."""
+        """Return the feature planes (..., R, C, K) of boards (..., R, C)."""
         return np.take(self.one_hot, board, axis=0)
 
     def text(self, board: Bytes) -> str:
-        """One board as lines of characters, as shown."""
+        """Return one board as lines of shown characters."""
         return "\n".join(bytes(row).decode("ascii") for row in self.repainted[board])
 
     def image(self, board: Bytes) -> Bytes:
-        """One board as RGB pixels, (16 R, 16 C, 3)."""
+        """Return one board as RGB pixels, (16 R, 16 C, 3)."""
         return self.palette[board].repeat(CELL_PIXELS, axis=0).repeat(CELL_PIXELS, axis=1)
 
     def render(self, board: Bytes, mode: str | None) -> str | Bytes | None:
-        """One board in one of `RENDER_MODES`; None in another mode, or without one."""
+        """Render one board in one of `RENDER_MODES`; None in another mode, or without one."""
         if mode == "ansi":
             return self.text(board)
         return self.image(board) if mode == "rgb_array" else None

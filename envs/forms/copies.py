@@ -1,4 +1,4 @@
-"""What a copy of an environment is."""
+"""Copies of environments."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Self
 
 
 class WholeCopies:
-    """Makes every copy of an environment a whole one, which plays on from the same point by itself.
+    """Mixin that makes every copy of an environment deep: it plays on from the same point by itself.
 
     That is one of `copy.copy`, `copy.deepcopy`, `pickle` and `cloudpickle`, before and after `reset`, at any
-    step: it draws what the original would draw, and neither moves the other. A shallow copy of what changes
+    step: it draws what the original would draw, and neither affects the other. A shallow copy of what changes
     with each step would share half of its future; here `copy.copy` does what `copy.deepcopy` does. (Of a
     wrapped environment, as `gymnasium.make` returns it, `copy.copy` copies the wrapper alone.)
 

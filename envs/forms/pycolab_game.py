@@ -22,14 +22,12 @@ from engram.envs.forms.actions import ACTIONS, LEGAL_ACTIONS
 from engram.envs.forms.boards import RENDER_MODES, Look, check_render_mode
 from engram.envs.forms.copies import WholeCopies
 from engram.envs.forms.rules import Rules
-from engram.envs.forms.window import Window, can_open
 
-HUMAN = "human"
 RulesT = TypeVar("RulesT", bound=Rules)
 
 
 def _reduce_palette(palette: Palette) -> tuple[type[Palette], tuple[list[str]]]:
-    """How an engine's palette is copied; left to itself it looks up its attributes before it has any."""
+    """Copy an engine's palette, which by itself looks up its attributes before it has any."""
     return Palette, (list(palette),)
 
 
@@ -39,16 +37,13 @@ copyreg.pickle(Palette, _reduce_palette)
 class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
     """One game at a time on pycolab's engine.
 
-    A game supplies `look`, `_draw` (its hidden choices), `_stage` (an engine for one episode) and `_facts`
-    (the info dict). Actions reach the engine's things as 0 up, 1 down, 2 left, 3 right, 4 stay. An episode
-    ends where the engine says so, always as a termination.
-
-    In the render mode "human" a window follows `reset` and `step`. Where none can be opened, the metadata of
-    an instance leaves that mode out: whoever tries all listed modes, as Gymnasium's checker does, succeeds.
+    A game supplies `look`, `_draw` (its hidden choices), `_make_engine` (an engine for one episode) and
+    `_facts` (the info dict). Actions reach the engine's things as 0 up, 1 down, 2 left, 3 right, 4 stay. An
+    episode ends where the engine says so, always as a termination.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
-        "render_modes": [HUMAN, *RENDER_MODES],
+        "render_modes": list(RENDER_MODES),
         "render_fps": 10,
     }
     look: ClassVar[Look]
@@ -58,20 +53,15 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
 
         Args:
             rules: the game's parameters.
-            render_mode: None, "human", "ansi" or "rgb_array".
+            render_mode: None, "ansi" (text) or "rgb_array" (16 pixels a cell); `gymnasium.make` takes "human"
+                (a window) too.
 
         Raises:
             ValueError: an argument is not legal.
-            DependencyNotInstalled: a window is asked for, and none can be opened.
         """
         self.rules = rules
         self.metadata = {**type(self).metadata, "group_by": rules.group_by}
-        self.render_mode = check_render_mode(render_mode, self.metadata["render_modes"])
-        self._window: Window | None = None
-        if render_mode == HUMAN:
-            self._window = Window(type(self).__name__, self.metadata["render_fps"])
-        elif not can_open():
-            self.metadata["render_modes"] = list(RENDER_MODES)
+        self.render_mode = check_render_mode(render_mode)
         self.observation_space = self.look.space
         self.action_space = gymnasium.spaces.Discrete(ACTIONS)
         self._engine: Engine | None = None
@@ -83,16 +73,16 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
         """Draw the hidden choices of an episode from `self.np_random`, or take them from `options`."""
 
     @abstractmethod
-    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
-        """Set an engine for one episode, ready for its first frame."""
+    def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
+        """Make the engine of one episode, ready for its first frame."""
 
     @abstractmethod
     def _facts(self) -> dict[str, Any]:
-        """Return what `info` says about the present frame."""
+        """Return the entries of `info` for the present frame."""
 
     @property
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`."""
+        """Env steps from cue to choice, see `engram.envs.forms.rules.Rules`."""
         return self.rules.memory_delay
 
     @property
@@ -108,7 +98,7 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
 
     @property
     def hidden_choices(self) -> dict[str, Any]:
-        """What was drawn for this episode; `reset(options=...)` with it makes the same episode again."""
+        """What was drawn for this episode; `reset(options=...)` with it repeats the episode."""
         return dict(self._hidden)
 
     def reset(
@@ -121,7 +111,7 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
         """
         super().reset(seed=seed)
         self._hidden = self._draw(check_options(options))
-        self._engine = self._stage(self._hidden)
+        self._engine = self._make_engine(self._hidden)
         observation, _, _ = self._engine.its_showtime()
         return self._show(observation.board), self._facts()
 
@@ -141,16 +131,9 @@ class PycolabGame(WholeCopies, gymnasium.Env[Bytes, np.int64], Generic[RulesT]):
         return planes, float(reward or 0.0), bool(self._engine.game_over), False, self._facts()
 
     def render(self) -> Any:
-        """Render the present board: text, or RGB uint8 (16 R, 16 C, 3); None where a window shows it."""
+        """Render the present board: text, or RGB uint8 (16 R, 16 C, 3); None without a render mode."""
         return self.look.render(self.board, self.render_mode)
-
-    def close(self) -> None:
-        """Close the window, where there is one."""
-        if self._window is not None:
-            self._window.close()
 
     def _show(self, board: Bytes) -> Bytes:
         self._board = board.copy()
-        if self._window is not None:
-            self._window.show(self.look.image(self._board))
         return self.look.observe(self._board)

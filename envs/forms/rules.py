@@ -1,20 +1,22 @@
-"""What the rules of all games have in common."""
+"""Base of the parameters of tasks."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 NEVER = 2**62  # a frame no episode reaches
 
 
-class Rules(Protocol):
-    """The checked parameters of one game."""
+class Rules(ABC):
+    """The parameters of one task, checked."""
 
     @property
+    @abstractmethod
     def group_by(self) -> str:
         """The info key by which results are split."""
 
     @property
+    @abstractmethod
     def memory_delay(self) -> int:
         """Env steps from the last sight of what must be remembered to the first action that needs it.
 
@@ -23,5 +25,5 @@ class Rules(Protocol):
 
 
 def timeout_frame(timeout_frames: int) -> int:
-    """Frame on which a timeout ends an episode, `NEVER` for a negative one."""
+    """Return the frame on which a timeout ends an episode, `NEVER` for a negative one."""
     return timeout_frames if timeout_frames > 0 else NEVER

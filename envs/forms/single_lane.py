@@ -1,4 +1,4 @@
-"""Single form of what is made batched: one lane of it."""
+"""Bases of single forms that are one lane of a batched form."""
 
 from __future__ import annotations
 
@@ -7,24 +7,45 @@ from typing import Any, Generic, TypeVar
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
+from gymnasium.vector import AutoresetMode
 
-from engram.envs.arrays import Array
+from engram.envs.arrays import Array, Bytes
 from engram.envs.forms.batched_env import BatchedEnv
+from engram.envs.forms.batched_task import BatchedGame, BatchedTask
+from engram.envs.forms.boards import Look
 from engram.envs.forms.copies import WholeCopies
+from engram.envs.forms.parameters import declare, parameters_of, read_meanings
 
 LaneT = TypeVar("LaneT", bound=BatchedEnv)
+TaskLaneT = TypeVar("TaskLaneT", bound=BatchedTask[Any])
+GameLaneT = TypeVar("GameLaneT", bound=BatchedGame[Any])
 
 
 class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
-    """A batched form of one lane as a single environment; a family says in `metadata` how it is rendered."""
+    """Single environment around one lane of a batched form.
 
-    def __init__(self, lane: LaneT) -> None:
-        """Set up an environment.
+    `class Maze(SingleLane[BatchedMaze], of=BatchedMaze)` is made with the arguments of `BatchedMaze` but
+    `num_envs` and `autoreset_mode`, and renders as it does.
+    """
 
-        Args:
-            lane: made with one lane and NEXT_STEP autoreset.
-        """
-        self._lane = lane
+    _of: type[BatchedEnv]
+
+    def __init_subclass__(cls, of: type[BatchedEnv] | None = None, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if of is None:
+            return
+        cls._of = of
+        cls.metadata = {name: of.metadata[name] for name in ("render_modes", "render_fps")}
+        parameters = parameters_of(of)
+        del parameters["num_envs"], parameters["autoreset_mode"]
+        declare(cls, list(parameters.values()), read_meanings(of))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        raise TypeError(f"{type(self).__name__}: of which batched form? class X(SingleLane, of=BatchedX)")
+
+    def _construct(self, given: dict[str, Any]) -> None:
+        lane: Any = self._of(**given, autoreset_mode=AutoresetMode.NEXT_STEP)
+        self._lane: LaneT = lane
         self._over = True
         self.render_mode = lane.render_mode
         self.metadata = {**type(self).metadata, "group_by": lane.metadata["group_by"]}
@@ -33,7 +54,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
 
     @property
     def hidden_choices(self) -> dict[str, Any]:
-        """What was drawn for this episode; `reset(options=...)` with it makes the same episode again."""
+        """What was drawn for this episode; `reset(options=...)` with it repeats the episode."""
         return self._lane.hidden_choices(0)
 
     def reset(
@@ -53,7 +74,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
         return observations[0], _of_lane(info)
 
     def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Answer what is seen.
+        """Play one step.
 
         Raises:
             ResetNeeded: there is no episode, or it has ended.
@@ -66,12 +87,45 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
         return observations[0], float(rewards[0]), self._over, False, _of_lane(info)
 
     def render(self) -> Any:
-        """Render what is seen, see the batched form; None without a render mode."""
+        """Render the present step as the batched form does; None without a render mode."""
         frames: Any = self._lane.render()
         return None if frames is None else frames[0]
 
 
+class SingleTask(SingleLane[TaskLaneT]):
+    """One lane of a task that follows rules and is shown as a board of characters."""
+
+    @property
+    def rules(self) -> Any:
+        """The task's parameters."""
+        return self._lane.rules
+
+    @property
+    def memory_delay(self) -> int:
+        """Env steps from cue to choice, see `engram.envs.forms.rules.Rules`."""
+        return self._lane.memory_delay
+
+    @property
+    def board(self) -> Bytes:
+        """The board as painted, before repaint: ASCII codes, uint8 (R, C).
+
+        Raises:
+            ResetNeeded: the environment was never reset.
+        """
+        board: Bytes = self._lane.board[0]
+        return board
+
+
+class SingleGame(SingleTask[GameLaneT]):
+    """One lane of a game with the five actions."""
+
+    @property
+    def look(self) -> Look:
+        """How boards are shown."""
+        return self._lane.look
+
+
 def _of_lane(info: dict[str, Any]) -> dict[str, Any]:
-    """Infos of a single lane as those of a single environment: arrays, and plain Python numbers."""
+    """Return the infos of a single lane as arrays and plain Python numbers."""
     first = {name: values[0] for name, values in info.items() if f"_{name}" in info}
     return {name: value if np.ndim(value) else value.item() for name, value in first.items()}

@@ -1,12 +1,12 @@
-"""Supervised puzzles as episodes of one step: an observation, an answer, a score.
+"""Supervised puzzles as episodes of one step: observation, answer, score.
 
-A family of puzzles is a `Puzzles` object, which makes batches of problems; the environments around it are the
-same for all families.
+A `PuzzleTask` draws batches of problems and scores answers; the environments around it are the same for all
+puzzles.
 """
 
 from engram.envs.puzzles.batched import BatchedPuzzle
-from engram.envs.puzzles.fixed import FixedPuzzles
-from engram.envs.puzzles.puzzles import Problems, Puzzles
-from engram.envs.puzzles.single import Puzzle
+from engram.envs.puzzles.fixed import FixedProblems
+from engram.envs.puzzles.single import SinglePuzzle
+from engram.envs.puzzles.task import Problems, PuzzleTask
 
-__all__ = ["BatchedPuzzle", "FixedPuzzles", "Problems", "Puzzle", "Puzzles"]
+__all__ = ["BatchedPuzzle", "FixedProblems", "Problems", "PuzzleTask", "SinglePuzzle"]

@@ -1,4 +1,4 @@
-"""Puzzles in batched form: a problem in every lane, all made by one call of the generator.
+"""Puzzles in batched form: a problem per lane, all drawn at once.
 
 B lanes. All lanes begin and end together, for an episode is one step.
 """
@@ -12,19 +12,20 @@ import numpy as np
 from gymnasium.spaces import Discrete
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import create_empty_array
+from typing_extensions import override
 
 from engram.envs.arguments import check_keys, check_known
 from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.forms.batched_env import BatchedEnv, Lanes
 from engram.envs.forms.boards import check_render_mode
-from engram.envs.puzzles.puzzles import Problems, Puzzles
+from engram.envs.puzzles.task import Problems, PuzzleTask
 
 REWARDS = ("exact", "fraction")
 RENDER_MODES = ("rgb_array",)
 
 
 class BatchedPuzzle(BatchedEnv):
-    """Problems of one family, answered in one step.
+    """Problems of one task, answered in one step.
 
     Reward:
         "exact": 1 if every position that counts is right, else 0. "fraction": the share that is right.
@@ -46,7 +47,7 @@ class BatchedPuzzle(BatchedEnv):
 
     def __init__(
         self,
-        puzzles: Puzzles,
+        task: PuzzleTask,
         num_envs: int = 1,
         reward: str = "exact",
         render_mode: str | None = None,
@@ -55,21 +56,22 @@ class BatchedPuzzle(BatchedEnv):
         """Set up `num_envs` lanes.
 
         Args:
-            puzzles: where problems come from; this environment's own, for it may be restarted.
-            num_envs: number of lanes (B).
-            reward: "exact" or "fraction".
+            task: draws and scores the problems; this environment's own, for it may be restarted.
+            num_envs: number of lanes (B, default 1).
+            reward: "exact" (default) or "fraction".
             render_mode: None or "rgb_array".
             autoreset_mode: when an answered lane shows the next problem, see `BatchedEnv`.
 
         Raises:
             ValueError: an argument is not legal.
         """
-        self.puzzles = puzzles
+        self.task = task
         self.reward = check_known("reward", reward, REWARDS)
         self.render_mode = check_render_mode(render_mode, RENDER_MODES)
-        super().__init__(
-            puzzles.observation_space, puzzles.action_space, puzzles.group_by, num_envs, autoreset_mode
-        )
+        super().__init__(task.observation_space, task.action_space, task.group_by, num_envs, autoreset_mode)
+
+    @override
+    def _allocate(self) -> None:
         self._problems = self._blank()
         self._success = np.zeros(self.num_envs, dtype=np.bool_)
 
@@ -83,38 +85,38 @@ class BatchedPuzzle(BatchedEnv):
         self._check_started()
         return self._problems
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedEnv`."""
         return {"problem": self.problems.take(np.array([lane]))}
 
+    @override
     def restart(self) -> None:
-        """See `BatchedEnv`."""
-        self.puzzles.restart()
+        self.task.restart()
 
     def render(self) -> tuple[Any, ...] | None:
         """Render every lane: RGB uint8 (height, width, 3); None without a render mode."""
         if self.render_mode is None:
             return None
-        return tuple(self.puzzles.picture(observation) for observation in self.problems.observations)
+        return tuple(self.task.picture(observation) for observation in self.problems.observations)
 
+    @override
     def get_state(self) -> dict[str, Any]:
-        """See `BatchedEnv`."""
         facts = {name: values.copy() for name, values in self._problems.facts.items()}
-        return super().get_state() | {"facts": facts, "puzzles": self.puzzles.get_state()}
+        return super().get_state() | {"facts": facts, "puzzles": self.task.get_state()}
 
+    @override
     def set_state(self, state: Mapping[str, Any]) -> Array:
-        """See `BatchedEnv`."""
         self._problems = (
             self._blank()
         )  # arrays of its own: those on show are the puzzles' and a caller's, too
         observations = super().set_state(state)
         facts = {name: np.copy(values) for name, values in state["facts"].items()}
         self._problems = self._problems._replace(facts=facts)
-        self.puzzles.set_state(state["puzzles"])
+        self.task.set_state(state["puzzles"])
         return observations
 
     def _blank(self) -> Problems:
-        """Problems to write a state into, before any were drawn."""
+        """Make problems to write a state into."""
         observations, targets = (
             np.asarray(create_empty_array(space, self.num_envs, np.zeros))
             for space in (self.single_observation_space, self.single_action_space)
@@ -134,13 +136,13 @@ class BatchedPuzzle(BatchedEnv):
         check_keys("options", options, ("problem",))
         given = options.get("problem")
         if given is None:
-            self._problems = self.puzzles.draw(self.np_random, self.num_envs)
+            self._problems = self.task.draw(self.np_random, self.num_envs)
         else:
             self._problems = self._spread(given)
         self._success = np.zeros(self.num_envs, dtype=np.bool_)
 
     def _spread(self, given: Any) -> Problems:
-        """The problems that a reset was given, one per lane."""
+        """Return the problems given to a reset, one per lane."""
         shape = self.single_observation_space.shape
         if (
             not isinstance(given, Problems)
@@ -158,11 +160,11 @@ class BatchedPuzzle(BatchedEnv):
         return self._judge(actions), np.ones(self.num_envs, dtype=np.bool_)
 
     def _judge(self, answers: Array) -> Floats:
-        """Scores of the answers, fresh, (B,)."""
+        """Score the answers, (B,)."""
         asked = (answers, self._problems.targets, self._problems.masks)
-        self._success = self.puzzles.solved(*asked)
+        self._success = self.task.solved(*asked)
         exact = self.reward == "exact"
-        return self._success.astype(np.float64) if exact else self.puzzles.fraction(*asked)
+        return self._success.astype(np.float64) if exact else self.task.fraction(*asked)
 
     def _observe(self, lanes: Lanes) -> Array:
         return np.take(self._problems.observations, self._lanes[lanes], axis=0)
@@ -176,8 +178,8 @@ class BatchedPuzzle(BatchedEnv):
             "success": self._success,
         }
 
+    @override
     def _checked(self, actions: Any) -> Array:
-        """See `BatchedEnv`."""
         given, space = np.asarray(actions), self.single_action_space
         choices = int(space.n) if isinstance(space, Discrete) else 2
         shape = self.action_space.shape

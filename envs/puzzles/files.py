@@ -1,4 +1,4 @@
-"""Sets of problems read from files that a user has; nothing is ever downloaded.
+"""Sets of problems from the user's files; nothing is ever downloaded.
 
 P problems.
 """
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from engram.envs.data.files.tensors import read_tensor
 from engram.envs.data.splits import ONLINE, SETS, check_split_sizes, split_rng
-from engram.envs.puzzles.fixed import FixedPuzzles
-from engram.envs.puzzles.puzzles import Problems, Puzzles
+from engram.envs.puzzles.fixed import FixedProblems
+from engram.envs.puzzles.task import Problems, PuzzleTask
 
 TRAIN_SHARE = 0.8  # 8 000 of 10 000 strings, 40 000 of 50 000 mazes, 480 000 of 600 000 chess puzzles
 
 
 def read_binary(path: Path) -> NDArray[np.uint8]:
-    """Zeros and ones from a `.npy` file of any dtype, problems first, as uint8.
+    """Read zeros and ones from a `.npy` file of any dtype, problems first, as uint8.
 
     Where there is none, a tensor file of the same name, `.pth`, will do.
 
@@ -57,13 +57,13 @@ def _read_array(path: Path) -> NDArray[Any]:
 
 
 def load_set(
-    source: Puzzles,
+    task: PuzzleTask,
     problems: Problems,
     split: str,
     data_seed: int,
     split_sizes: Mapping[str, int] | None = None,
-) -> FixedPuzzles:
-    """A split of problems that were read from one file.
+) -> FixedProblems:
+    """Take a split of problems that were read from one file.
 
     "test" is all of them, in a file of its own. "train" and "valid" share a file, drawn from `data_seed`,
     80 % and 20 % of it where `split_sizes` says nothing else.
@@ -83,4 +83,4 @@ def load_set(
         rows = split_rng(data_seed, ONLINE).permutation(there)
     if needed > there:
         raise ValueError(f"split_sizes: {needed} problems asked for; legal: at most {there}, as path holds")
-    return FixedPuzzles(source, problems.take(rows[begins : begins + sizes[split]]))
+    return FixedProblems(task, problems.take(rows[begins : begins + sizes[split]]))

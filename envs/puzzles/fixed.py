@@ -6,19 +6,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from engram.envs.arguments import check_known
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
-from engram.envs.puzzles.puzzles import Problems, Puzzles
+from engram.envs.puzzles.task import Problems, PuzzleTask
 
 ORDERS = ("epochs", "random")
 
 
-class FixedPuzzles(Puzzles):
-    """Draws from a finite set, scored and shown as the family it comes from does.
+class FixedProblems(PuzzleTask):
+    """Draws from a finite set; scores and shows problems as the task that they come from.
 
     Args:
-        source: the family.
+        task: where the problems come from; scores and shows them.
         problems: the set, or what makes it when it is first needed (a large one may take minutes); to be
             pickled with environments, that is a `functools.partial` or a function of a module.
         order: "epochs" (each problem once, in an order drawn anew for each epoch) or "random" (each draw on
@@ -29,15 +30,15 @@ class FixedPuzzles(Puzzles):
     """
 
     def __init__(
-        self, source: Puzzles, problems: Problems | Callable[[], Problems], order: str = "epochs"
+        self, task: PuzzleTask, problems: Problems | Callable[[], Problems], order: str = "epochs"
     ) -> None:
-        self.source = source
+        self.task = task
         self._problems = problems
         if not callable(problems) and problems.size == 0:
             raise ValueError("problems: the set is empty; legal: >= 1 problems")
         self.order = check_known("order", order, ORDERS)
-        self.observation_space, self.action_space = source.observation_space, source.action_space
-        self.group_by = source.group_by
+        self.observation_space, self.action_space = task.observation_space, task.action_space
+        self.group_by = task.group_by
         self._epoch, self._place = np.empty(0, dtype=np.int64), 0
 
     @property
@@ -47,11 +48,11 @@ class FixedPuzzles(Puzzles):
             self._problems = self._problems()
         return self._problems
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
-        """See `Puzzles`."""
         in_epochs = self.order == "epochs"
         rows = self._next(rng, count) if in_epochs else rng.integers(self.problems.size, size=count)
-        return self.source.present(rng, self.problems.take(rows))
+        return self.task.present(rng, self.problems.take(rows))
 
     def _next(self, rng: np.random.Generator, count: int) -> Ints:
         rows = np.empty(count, dtype=np.int64)
@@ -64,26 +65,26 @@ class FixedPuzzles(Puzzles):
             filled, self._place = filled + len(part), self._place + len(part)
         return rows
 
+    @override
     def solved(self, actions: Array, targets: Array, masks: Flags) -> Flags:
-        """See `Puzzles`."""
-        return self.source.solved(actions, targets, masks)
+        return self.task.solved(actions, targets, masks)
 
+    @override
     def fraction(self, actions: Array, targets: Array, masks: Flags) -> Floats:
-        """See `Puzzles`."""
-        return self.source.fraction(actions, targets, masks)
+        return self.task.fraction(actions, targets, masks)
 
+    @override
     def picture(self, observation: Array) -> Bytes:
-        """See `Puzzles`."""
-        return self.source.picture(observation)
+        return self.task.picture(observation)
 
     def restart(self) -> None:
         """Begin a new epoch with the next draw."""
         self._epoch, self._place = np.empty(0, dtype=np.int64), 0
 
     def get_state(self) -> dict[str, Any]:
-        """The present epoch's order, and how far it has come."""
+        """Return the order of the present epoch and the place in it."""
         return {"epoch": self._epoch.copy(), "place": self._place}
 
+    @override
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """See `Puzzles`."""
         self._epoch, self._place = np.copy(state["epoch"]), int(state["place"])

@@ -1,4 +1,4 @@
-"""Puzzles that stay for a while: each step is a moment of thought, its action the answer so far.
+"""Puzzles shown for several steps: each step is a moment of thought, its action the answer so far.
 
 B lanes, T steps.
 """
@@ -12,27 +12,56 @@ import gymnasium
 import numpy as np
 from gymnasium.envs.registration import load_env_creator
 from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs import PUZZLES
 from engram.envs.arguments import MOST_STEPS, check_at_least, check_known, check_mapping
 from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.forms.batched_env import Lanes
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.puzzles.batched import BatchedPuzzle
-from engram.envs.puzzles.puzzles import Puzzles
-from engram.envs.puzzles.single import PuzzleLane
+from engram.envs.puzzles.single import SinglePuzzle
+from engram.envs.puzzles.task import PuzzleTask
 
 SHOWN = ("always", "first")
 CREDITS = ("last", "gain")
 
 
-class BatchedPonder(BatchedPuzzle):
-    """`Ponder` in B lanes; see there for task and arguments."""
+def find_task(
+    puzzle: str | PuzzleTask = "engram/PrefixSums-v0", puzzle_config: Mapping[str, Any] | None = None
+) -> PuzzleTask:
+    """Find the task to think about.
+
+    Args:
+        puzzle: id of one of this package's puzzles (default "engram/PrefixSums-v0"), or a `PuzzleTask`.
+        puzzle_config: arguments of the puzzle by name, where it is an id, such as `{"bits": 8}`.
+
+    Raises:
+        ValueError: an argument is not legal.
+    """
+    arguments = check_mapping("puzzle_config", puzzle_config, "arguments by name, such as {bits: 8}")
+    if isinstance(puzzle, PuzzleTask):
+        if arguments:
+            raise ValueError("puzzle_config: goes with an id; puzzle is an object that has its arguments")
+        return puzzle
+    spec = gymnasium.spec(check_known("puzzle", puzzle, PUZZLES))
+    try:
+        env: Any = load_env_creator(str(spec.entry_point))(**arguments)
+    except TypeError as error:
+        raise ValueError(f"puzzle_config: {error}") from None
+    except ValueError as error:
+        raise ValueError(f"puzzle_config.{error}") from None
+    task: PuzzleTask = env.unwrapped.task
+    return task
+
+
+class PonderedPuzzle(BatchedPuzzle):
+    """Puzzles that are shown for several steps each."""
 
     def __init__(
         self,
+        task: PuzzleTask,
         num_envs: int = 1,
-        puzzle: str | Puzzles = "engram/PrefixSums-v0",
-        puzzle_config: Mapping[str, Any] | None = None,
         ponder_steps: int = 30,
         shown: str = "always",
         credit: str = "last",
@@ -40,16 +69,29 @@ class BatchedPonder(BatchedPuzzle):
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
-        """See `Ponder` for the puzzle's arguments, `BatchedPuzzle` for the others.
+        """Set up `num_envs` lanes.
+
+        Args:
+            task: draws and scores the problems; this environment's own, for it may be restarted.
+            num_envs: number of lanes (B, default 1).
+            ponder_steps: env steps of an episode (T, default 30), at least 1.
+            shown: "always" (default) or "first".
+            credit: "last" (default) or "gain".
+            reward: "exact" (default) or "fraction".
+            render_mode: None or "rgb_array" (the puzzle, whether shown or not).
+            autoreset_mode: when a lane shows the next problem, see `BatchedEnv`.
 
         Raises:
             ValueError: an argument is not legal.
         """
-        puzzles = _find_puzzles(puzzle, puzzle_config)
-        super().__init__(puzzles, num_envs, reward, render_mode, autoreset_mode)
         self.ponder_steps = check_at_least("ponder_steps", ponder_steps, 1, ">= 1 env steps", MOST_STEPS)
         self.shown = check_known("shown", shown, SHOWN)
         self.credit = check_known("credit", credit, CREDITS)
+        super().__init__(task, num_envs, reward, render_mode, autoreset_mode)
+
+    @override
+    def _allocate(self) -> None:
+        super()._allocate()
         self._step = np.zeros(self.num_envs, np.int64)
         self._scores = np.zeros(self.num_envs)
 
@@ -75,7 +117,11 @@ class BatchedPonder(BatchedPuzzle):
         return observations
 
 
-class Ponder(PuzzleLane):
+class BatchedPonder(Parametrized, PonderedPuzzle, task=find_task):
+    """`Ponder` in B lanes; see there for the task."""
+
+
+class Ponder(SinglePuzzle, of=BatchedPonder):
     """A puzzle is shown for some steps; each action is the answer so far, the last one counts.
 
     Description:
@@ -101,15 +147,6 @@ class Ponder(PuzzleLane):
     Info:
         The puzzle's, `target` and `mask` at each step; `success` (bool): the present answer is right.
 
-    Arguments:
-        puzzle: id of one of this package's puzzles (default "engram/PrefixSums-v0"), or `Puzzles`.
-        puzzle_config: arguments of the puzzle by name, where it is an id, such as `{"bits": 8}`.
-        ponder_steps: env steps of an episode (T, default 30), at least 1.
-        shown: "always" (default) or "first".
-        credit: "last" (default) or "gain".
-        reward: "exact" (default) or "fraction".
-        render_mode: None or "rgb_array" (the puzzle, whether shown or not).
-
     Reset options:
         `problem`: as for the puzzle.
 
@@ -117,40 +154,3 @@ class Ponder(PuzzleLane):
         Our form of the networks in "Thinking Deeply with Recurrence" (2021) and "A Simple Loss Function for
         Convergent Algorithm Synthesis using RNNs" (2023), whose iterations these steps are.
     """
-
-    def __init__(
-        self,
-        puzzle: str | Puzzles = "engram/PrefixSums-v0",
-        puzzle_config: Mapping[str, Any] | None = None,
-        ponder_steps: int = 30,
-        shown: str = "always",
-        credit: str = "last",
-        reward: str = "exact",
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        mode = AutoresetMode.NEXT_STEP
-        super().__init__(
-            BatchedPonder(1, puzzle, puzzle_config, ponder_steps, shown, credit, reward, render_mode, mode)
-        )
-
-
-def _find_puzzles(puzzle: str | Puzzles, config: Mapping[str, Any] | None) -> Puzzles:
-    arguments = check_mapping("puzzle_config", config, "arguments by name, such as {bits: 8}")
-    if isinstance(puzzle, Puzzles):
-        if arguments:
-            raise ValueError("puzzle_config: goes with an id; puzzle is an object that has its arguments")
-        return puzzle
-    spec = gymnasium.spec(check_known("puzzle", puzzle, PUZZLES))
-    try:
-        env: Any = load_env_creator(str(spec.entry_point))(**arguments)
-    except TypeError as error:
-        raise ValueError(f"puzzle_config: {error}") from None
-    except ValueError as error:
-        raise ValueError(f"puzzle_config.{error}") from None
-    puzzles: Puzzles = env.unwrapped.puzzles
-    return puzzles

@@ -1,4 +1,4 @@
-"""Sequences of any family in batched form: each lane shows its own, one token a step.
+"""Sequences in batched form: each lane shows its own, one token a step.
 
 B lanes, L steps of the longest sequence, K kinds of tokens, R rows and C columns of tokens when rendered.
 """
@@ -11,13 +11,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arguments import check_flag, check_keys, check_known, check_options
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
 from engram.envs.forms.batched_env import Lanes
 from engram.envs.forms.batched_task import BatchedTask
 from engram.envs.forms.boards import Look
-from engram.envs.sequences.task import Chance, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, IntegerRange, Sequences, SequenceTask
 
 START = "start"
 """Reset option beside those of the task: the step of its sequence at which a lane begins."""
@@ -30,7 +31,7 @@ _UNSEEN = " "
 
 
 class BatchedSequences(BatchedTask[SequenceTask]):
-    """B sequences at once, of lengths of their own.
+    """Plays B sequences at once, each of its own length.
 
     An episode shows the tokens of one sequence; the answer to each is due at once, as the action of that
     step. `target`, `mask` and `scored` in `info` are those of the present observation. The observation after
@@ -39,17 +40,8 @@ class BatchedSequences(BatchedTask[SequenceTask]):
     Observation:
         uint8 (B, K), fresh at each step.
 
-    Args:
-        task: draws the sequences.
-        num_envs: number of lanes (B).
-        stagger: whether `reset` starts every lane at a random step of its first sequence, so that lanes are
-            not aligned in time. Only steps from there on are scored. Source: LP-RNN ("Concrete"), arXiv
-            1805.04955, section 5.1, "non-temporally-aligned minibatches".
-        render_mode: None, "ansi" or "rgb_array": the tokens shown so far, row by row.
-        autoreset_mode: see `BatchedEnv`.
-
-    Raises:
-        ValueError: an argument is not legal.
+    Source:
+        LP-RNN ("Concrete"), arXiv 1805.04955, section 5.1, has `stagger` ("non-temporally-aligned").
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
@@ -65,19 +57,32 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
     ) -> None:
-        tokens = len(task.alphabet)
-        super().__init__(
-            task,
-            gymnasium.spaces.Box(0, 1, (tokens,), np.uint8),
-            task.classes,
-            num_envs,
-            render_mode,
-            autoreset_mode,
-        )
+        """Set up `num_envs` lanes.
+
+        Args:
+            task: draws the sequences.
+            num_envs: number of lanes (B, default 1).
+            stagger: whether the first episode begins at a random step (default false), so that lanes are not
+                aligned in time; steps before it earn nothing.
+            render_mode: None, "ansi" (text) or "rgb_array": the tokens shown so far, row by row.
+            autoreset_mode: when a finished lane begins anew, see `BatchedEnv`.
+
+        Raises:
+            ValueError: an argument is not legal.
+        """
         self.stagger = check_flag("stagger", stagger)
+        self.look = _look(task)
+        super().__init__(task, num_envs, render_mode, autoreset_mode)
+
+    @override
+    def _interface(self) -> tuple[gymnasium.spaces.Box, int]:
+        return gymnasium.spaces.Box(0, 1, (len(self.rules.alphabet),), np.uint8), self.rules.classes
+
+    @override
+    def _allocate(self) -> None:
+        tokens, task = len(self.rules.alphabet), self.rules
         self._nothing = tokens  # instead of a token, once a sequence is over
         self._one_hot = np.eye(tokens + 1, tokens, dtype=np.uint8)
-        self.look = _look(task)
         self._hidden = {
             name: np.zeros((self.num_envs, *legal.shape), np.int64) for name, legal in task.hidden.items()
         }
@@ -86,11 +91,11 @@ class BatchedSequences(BatchedTask[SequenceTask]):
 
     @property
     def chance(self) -> Chance:
-        """See `Chance`."""
+        """Chance level, see `Chance`."""
         return self.rules.chance
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedEnv`."""
         choices = {name: values[lane].tolist() for name, values in self._hidden.items()}
         return choices | {START: int(self._start[lane])}
 
@@ -124,11 +129,11 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         self._worth[lanes] = _count_from(starts, self._now.scored[lanes])
 
     def _starts(self, value: Any, lengths: Ints) -> Ints:
-        """The step at which each sequence begins, (lanes,)."""
+        """Return the step at which each sequence begins, (lanes,)."""
         if isinstance(value, str):
             check_known(f"options.{START}", value, [RANDOM])
             return self.np_random.integers(lengths)
-        starts = Whole(0, self.rules.longest - 1).check(START, value, lengths.size)
+        starts = IntegerRange(0, self.rules.longest - 1).check(START, value, lengths.size)
         late = np.flatnonzero(starts >= lengths)
         if late.size:
             start, last = starts[late[0]], lengths[late[0]] - 1
@@ -137,12 +142,13 @@ class BatchedSequences(BatchedTask[SequenceTask]):
             )
         return starts
 
+    @override
     def _lane_bytes(self) -> int:
-        """See `BatchedEnv`; sequences as drawn and as kept, a few numbers for each step."""
+        """Adds sequences as drawn and as kept, a few numbers for each step."""
         return super()._lane_bytes() + 40 * self.rules.longest
 
     def _blank(self) -> Sequences:
-        """Arrays to write sequences into; they have a step more than those, which stays blank."""
+        """Make arrays to write sequences into, with one more step, which stays blank."""
         sample = self.rules.lay_out(self.rules.draw(np.random.default_rng(0), 1))
         shape = (self.num_envs, self.rules.longest + 1)
         return Sequences(
@@ -176,7 +182,7 @@ class BatchedSequences(BatchedTask[SequenceTask]):
         return self._one_hot[self._now.tokens[self._lanes[lanes], self._step[lanes]]]
 
     def _boards(self, lanes: Lanes) -> Bytes:
-        """The tokens shown so far as characters, row by row, ASCII codes, uint8 (lanes, R, C)."""
+        """Return the tokens shown so far, row by row: ASCII codes, uint8 (lanes, R, C)."""
         codes = np.frombuffer((self.rules.alphabet + _UNSEEN).encode(), np.uint8)
         time = np.arange(self.rules.longest)
         shown = (time >= self._start[lanes, None]) & (time <= self._step[lanes, None])
@@ -207,12 +213,12 @@ class BatchedSequences(BatchedTask[SequenceTask]):
 
 
 def _count_from(starts: Ints, scored: Flags) -> Ints:
-    """Scored steps from `starts` (P,) on, of scored (P, L)."""
+    """Count the scored steps (P, L) from `starts` (P,) on."""
     return np.asarray((scored & (np.arange(scored.shape[1]) >= starts[:, None])).sum(axis=1))
 
 
 def _look(task: SequenceTask) -> Look:
-    """Rendering of a task's tokens, black where nothing was shown yet."""
+    """Return how a task's tokens are rendered: black where nothing was shown yet."""
     colours = {char: task.colours.get(char, _GRAY) for char in task.alphabet}
     rows = -(-task.longest // task.width)
     return Look(rows, task.width, task.alphabet + _UNSEEN, colours=colours)

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arguments import check_at_least, check_drawn, check_known, shown
 from engram.envs.arrays import Ints
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, IntegerRange, Sequences, SequenceTask
 
 MASKS = ("recall", "all")
 BLANK = 0
@@ -43,7 +44,7 @@ _COLOURS: tuple[Colour, ...] = (
 def chance_cross_entropy(
     symbols: int = 8, span: float = 50, length: float = 10, mask: str = "recall"
 ) -> float:
-    """Mean cross-entropy, in nats, of the best answers that remember nothing of the string.
+    """Return the cross-entropy, in nats, of the best policy that remembers nothing of the string.
 
     They know when to be blank, and give each symbol the same probability at the steps of recall: ln(symbols)
     there, 0 elsewhere. Over all span + 2 length steps that is length / (span + 2 length) ln(symbols): 0.297
@@ -61,7 +62,7 @@ def chance_cross_entropy(
 
 
 def chance_accuracy(symbols: int = 8) -> float:
-    """Expected return, which is the share of symbols recalled, of guessing: 1 / symbols.
+    """Return the expected return of guessing, the share of symbols recalled: 1 / symbols.
 
     Args:
         symbols: see `Copying`.
@@ -75,6 +76,18 @@ class CopyingTask(SequenceTask):
 
     Tokens: 0 blank, 1 .. `symbols` the symbols, `symbols` + 1 the marker. Answers are the same without the
     marker. See `Copying` for the arguments.
+
+    Args:
+        symbols: number of kinds of symbols (default 8), 1 to 61.
+        span: env steps from the last symbol to the marker (default 50), at least 1: a number, a list to draw
+            from in each episode, or a range `{low: 5, high: 50}`, both ends included. More is to be kept
+            for longer.
+        length: number of symbols in the string (default 10), likewise. More is to be kept, log2(`symbols`)
+            bits for each.
+        mask: "recall" (default): only the answers to the last `length` steps count in a loss; "all": every
+            step does, and the right answer elsewhere is blank. Under "all" the mean cross-entropy of
+            remembering nothing is small: `chance.cross_entropy`, 0.297 nats with the defaults and 0.0945 with
+            a span of 200; read it beside the return, which counts the recall alone.
 
     Raises:
         ValueError: a value is not legal.
@@ -96,48 +109,48 @@ class CopyingTask(SequenceTask):
 
     @cached_property
     def spans(self) -> tuple[int, ...]:
-        """The spans that are drawn from, env steps."""
+        """Spans to draw from, env steps."""
         return check_drawn("span", self.span, 1, "env steps", MOST_DRAWN)
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
-        """The lengths of strings that are drawn from."""
+        """Lengths of strings to draw from."""
         return check_drawn("length", self.length, 1, "symbols", MOST_DRAWN)
 
     @property
+    @override
     def alphabet(self) -> str:
-        """See `SequenceTask`."""
         return f".{_NAMES[: self.symbols]}*"
 
     @property
+    @override
     def colours(self) -> Mapping[str, Colour]:
-        """See `SequenceTask`."""
         symbols = {char: _COLOURS[place % len(_COLOURS)] for place, char in enumerate(_NAMES)}
         return {**symbols, ".": (48, 48, 48), "*": (255, 255, 255)}
 
     @property
+    @override
     def classes(self) -> int:
-        """See `SequenceTask`."""
         return self.symbols + 1
 
     @property
+    @override
     def longest(self) -> int:
-        """See `SequenceTask`."""
         return max(self.spans) + 2 * max(self.lengths)
 
     @property
+    @override
     def group_by(self) -> str:
-        """See `SequenceTask`."""
         return "span"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `SequenceTask`."""
         return max(self.spans) + max(self.lengths)
 
     @property
+    @override
     def chance(self) -> Chance:
-        """See `SequenceTask`."""
         span, length = statistics.fmean(self.spans), statistics.fmean(self.lengths)
         return Chance(
             chance_accuracy(self.symbols),
@@ -146,25 +159,25 @@ class CopyingTask(SequenceTask):
         )
 
     @cached_property
-    def hidden(self) -> Mapping[str, Whole]:
-        """See `SequenceTask`."""
+    @override
+    def hidden(self) -> Mapping[str, IntegerRange]:
         most = max(self.lengths)
         return {
-            "span": Whole(1, max(self.spans)),
-            "length": Whole(1, most),
-            "string": Whole(1, np.full(most, self.symbols)),
+            "span": IntegerRange(1, max(self.spans)),
+            "length": IntegerRange(1, most),
+            "string": IntegerRange(1, np.full(most, self.symbols)),
         }
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
-        """See `SequenceTask`."""
         return {
             "span": rng.choice(self.spans, size=count),
             "length": rng.choice(self.lengths, size=count),
             "string": rng.integers(1, self.symbols + 1, size=(count, max(self.lengths))),
         }
 
+    @override
     def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
-        """See `SequenceTask`."""
         span, length, string = hidden["span"][:, None], hidden["length"][:, None], hidden["string"]
         shape = (len(span), self.longest)
         time = np.broadcast_to(np.arange(self.longest), shape)
@@ -183,7 +196,11 @@ class CopyingTask(SequenceTask):
         )
 
 
-class Copying(SingleSequence):
+class BatchedCopying(Parametrized, BatchedSequences, task=CopyingTask):
+    """`Copying` in B lanes, each at its own place; see there for the task."""
+
+
+class Copying(SingleSequence, of=BatchedCopying):
     """A string of symbols, a long blank, a marker; then say the string.
 
     Description:
@@ -210,22 +227,10 @@ class Copying(SingleSequence):
         Of the present observation: `target` (int), the right answer; `mask` (bool), whether it counts in a
         loss; `scored` (bool), whether it earns reward, true at the recall. Of the episode: `span` (int);
         `delay` (int), env steps from the sight of a symbol to its answer, `span` + `length`; `correct` (int),
-        symbols said right so far; `success` (bool), all of them. Results are split by `span`. `chance` holds
-        what answers without a memory reach.
+        symbols said right so far; `success` (bool), all of them. Results are split by `span`. The attribute
+        `chance` is the chance level.
 
     Arguments:
-        symbols: number of kinds of symbols (default 8), 1 to 61.
-        span: env steps from the last symbol to the marker (default 50), at least 1: a number, a list to draw
-            from in each episode, or a range `{low: 5, high: 50}`, both ends included. More is to be kept
-            for longer.
-        length: number of symbols in the string (default 10), likewise. More is to be kept, log2(`symbols`)
-            bits for each.
-        mask: "recall" (default): only the answers to the last `length` steps count in a loss; "all": every
-            step does, and the right answer elsewhere is blank. Under "all" the mean cross-entropy of
-            remembering nothing is small: `chance.cross_entropy`, 0.297 nats with the defaults and 0.0945 with
-            a span of 200; read it beside the return, which counts the recall alone.
-        stagger: whether the first episode begins at a random step (default false), so that lanes are not
-            aligned in time. What was not shown of it counts for nothing.
         render_mode: None, "ansi" (text: `.` blank, `1` .. symbols, `*` marker) or "rgb_array".
 
     Reset options:
@@ -236,42 +241,3 @@ class Copying(SingleSequence):
         RIMs, arXiv 1909.10893, section 4.1 and appendix C.5: spans of 50 for training and 200 for testing, a
         loss over all steps. The paper writes of digits 0-8; its published code draws 8 symbols, as here.
     """
-
-    def __init__(
-        self,
-        symbols: int = 8,
-        span: Drawn = 50,
-        length: Drawn = 10,
-        mask: str = "recall",
-        stagger: bool = False,
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(CopyingTask(symbols, span, length, mask), stagger, render_mode)
-
-
-class BatchedCopying(BatchedSequences):
-    """`Copying` in B lanes, each at its own place; see there for task and arguments."""
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        symbols: int = 8,
-        span: Drawn = 50,
-        length: Drawn = 10,
-        mask: str = "recall",
-        stagger: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `Copying` for the task's arguments, `BatchedSequences` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        task = CopyingTask(symbols, span, length, mask)
-        super().__init__(task, num_envs, stagger, render_mode, autoreset_mode)

@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arguments import check_drawn
 from engram.envs.arrays import Ints
 from engram.envs.data.digits.sets import DigitSet, open_digits
 from engram.envs.data.digits.strokes import CLASSES
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, IntegerRange, Sequences, SequenceTask
 
 MOST_PIXELS = 512  # a side
 Drawn = int | Sequence[int] | Mapping[str, int]
@@ -29,6 +30,20 @@ class SequentialDigitsTask(SequenceTask):
     """Parameters of Sequential Digits, checked, and how its sequences are drawn; see `SequentialDigits`.
 
     Tokens: 0 paper, 1 ink.
+
+    Args:
+        size: pixels a side (default 14), at least 2: a number, a list to draw from in each episode, or a
+            range `{low: 10, high: 18}`, both ends included. A larger picture is to be remembered for longer,
+            with the square.
+        split: "online" (default): digits drawn by strokes, without end; "train", "valid" or "test": a finite
+            set, drawn from with equal odds. No digit is in two of them.
+        path: folder with MNIST's files, gzipped or not: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`; of the first 60,000 the last 12,000 are
+            "valid". Pixels are the nearest ones, and ink from half gray on. None (default): digits drawn by
+            strokes, each turned, slanted, stretched, shifted and inked in its own way; classes are balanced.
+        data_seed: of digits drawn by strokes (default 0), at least 0.
+        split_sizes: digits in the finite splits, such as `{train: 1000}`; by default 48,000, 12,000 and
+            10,000.
 
     Raises:
         ValueError: a value is not legal, or a file is missing or broken.
@@ -45,72 +60,73 @@ class SequentialDigitsTask(SequenceTask):
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """The sides of pictures that are drawn from (S)."""
+        """Sides of pictures to draw from (S)."""
         return check_drawn("size", self.size, 2, "pixels a side", MOST_PIXELS)
 
     @cached_property
     def digits(self) -> DigitSet:
-        """The digits that are drawn from."""
+        """Digits to draw from."""
         return open_digits(self.split, self.path, self.data_seed, self.split_sizes)
 
     @property
+    @override
     def alphabet(self) -> str:
-        """See `SequenceTask`."""
         return ".#"
 
     @property
+    @override
     def colours(self) -> Mapping[str, Colour]:
-        """See `SequenceTask`."""
         return {".": (48, 48, 48), "#": (255, 255, 255)}
 
     @property
+    @override
     def width(self) -> int:
-        """See `SequenceTask`."""
         return max(self.sizes)
 
+    @override
     def columns(self, facts: Mapping[str, Ints]) -> Ints:
-        """See `SequenceTask`."""
         return facts["size"]
 
     @property
+    @override
     def classes(self) -> int:
-        """See `SequenceTask`."""
         return CLASSES
 
     @property
+    @override
     def longest(self) -> int:
-        """See `SequenceTask`."""
         return max(self.sizes) ** 2
 
     @property
+    @override
     def group_by(self) -> str:
-        """See `SequenceTask`."""
         return "size"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `SequenceTask`."""
         return self.longest - 1
 
     @property
+    @override
     def chance(self) -> Chance:
-        """See `SequenceTask`; the last pixel, which hardly ever has ink, is not made use of."""
+        """Chance level; makes no use of the last pixel, which hardly ever has ink."""
         return Chance.of_classes(self.digits.shares)
 
     @cached_property
-    def hidden(self) -> Mapping[str, Whole]:
-        """See `SequenceTask`."""
-        return {"size": Whole(2, max(self.sizes)), "digit": Whole(0, self.digits.count - 1)}
+    @override
+    def hidden(self) -> Mapping[str, IntegerRange]:
+        return {"size": IntegerRange(2, max(self.sizes)), "digit": IntegerRange(0, self.digits.count - 1)}
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
-        """See `SequenceTask`."""
         return {
             "size": rng.choice(self.sizes, size=count),
             "digit": rng.integers(self.digits.count, size=count),
         }
 
+    @override
     def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
-        """See `SequenceTask`."""
         size, digit = hidden["size"], hidden["digit"]
         label, length = self.digits.labels(digit), size**2
         tokens = np.zeros((len(size), self.longest), np.uint8)
@@ -128,7 +144,11 @@ class SequentialDigitsTask(SequenceTask):
         )
 
 
-class SequentialDigits(SingleSequence):
+class BatchedSequentialDigits(Parametrized, BatchedSequences, task=SequentialDigitsTask):
+    """`SequentialDigits` in B lanes, each at its own place; see there for the task."""
+
+
+class SequentialDigits(SingleSequence, of=BatchedSequentialDigits):
     """The pixels of a handwritten digit, one by one; at the last, say which digit it is.
 
     Description:
@@ -156,23 +176,9 @@ class SequentialDigits(SingleSequence):
         whether its answer counts in a loss, and `scored` (bool), whether it earns reward, both true at the
         last pixel alone. Of the episode: `size` (int); `label` (int), the digit; `delay` (int), env steps
         from the first pixel to the answer; `correct` (int) answers and `success` (bool). Results are split by
-        `size`. `chance` holds what answers without a memory reach.
+        `size`. The attribute `chance` is the chance level.
 
     Arguments:
-        size: pixels a side (default 14), at least 2: a number, a list to draw from in each episode, or a
-            range `{low: 10, high: 18}`, both ends included. A larger picture is to be remembered for longer,
-            with the square.
-        split: "online" (default): digits drawn by strokes, without end; "train", "valid" or "test": a finite
-            set, drawn from with equal odds. No digit is in two of them.
-        path: folder with MNIST's files, gzipped or not: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`; of the first 60,000 the last 12,000 are
-            "valid". Pixels are the nearest ones, and ink from half gray on. None (default): digits drawn by
-            strokes, each turned, slanted, stretched, shifted and inked in its own way; classes are balanced.
-        data_seed: of digits drawn by strokes (default 0), at least 0.
-        split_sizes: digits in the finite splits, such as `{train: 1000}`; by default 48,000, 12,000 and
-            10,000.
-        stagger: whether the first episode begins at a random step (default false), so that lanes are not
-            aligned in time. Its answer counts, shown or not.
         render_mode: None, "ansi" (text: `#` ink, `.` paper) or "rgb_array".
 
     Reset options:
@@ -184,45 +190,3 @@ class SequentialDigits(SingleSequence):
         RIMs, arXiv 1909.10893, section 4.1.2 and appendix C.6: MNIST at 14 x 14 for training, 16, 19 and 24
         for testing. The digits drawn by strokes are this package's.
     """
-
-    def __init__(
-        self,
-        size: Drawn = 14,
-        split: str = "online",
-        path: str | None = None,
-        data_seed: int = 0,
-        split_sizes: Mapping[str, int] | None = None,
-        stagger: bool = False,
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        task = SequentialDigitsTask(size, split, path, data_seed, split_sizes)
-        super().__init__(task, stagger, render_mode)
-
-
-class BatchedSequentialDigits(BatchedSequences):
-    """`SequentialDigits` in B lanes, each at its own place; see there for task and arguments."""
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        size: Drawn = 14,
-        split: str = "online",
-        path: str | None = None,
-        data_seed: int = 0,
-        split_sizes: Mapping[str, int] | None = None,
-        stagger: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `SequentialDigits` for the task's arguments, `BatchedSequences` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        task = SequentialDigitsTask(size, split, path, data_seed, split_sizes)
-        super().__init__(task, num_envs, stagger, render_mode, autoreset_mode)

@@ -1,4 +1,4 @@
-"""What a family of sequences supplies: how they are drawn, what they look like, what is to be answered.
+"""Base of sequence tasks: how sequences are drawn, what they look like, what must be answered.
 
 P sequences, L steps of the longest one that can be drawn, K kinds of tokens.
 """
@@ -6,7 +6,7 @@ P sequences, L steps of the longest one that can be drawn, K kinds of tokens.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 
 from engram.envs.arguments import shown, spread
 from engram.envs.arrays import Bytes, Flags, Floats, Ints
+from engram.envs.forms.rules import Rules
 
 Colour = tuple[int, int, int]
 
@@ -40,9 +41,9 @@ class Sequences(NamedTuple):
 
 
 class Chance(NamedTuple):
-    """What is had without a memory: how good the best answers are that rest on nothing that was shown.
+    """Chance level: the scores of the best policy that sees no observations.
 
-    They know which step it is and what is asked there, and how often each answer is right. Taken over whole
+    It knows the step, what is asked there, and how often each answer is right. Scores are those of whole
     sequences, as drawn.
 
     Attributes:
@@ -57,7 +58,7 @@ class Chance(NamedTuple):
 
     @classmethod
     def of_classes(cls, shares: Floats) -> Chance:
-        """Chance where one answer counts, and is scored: always the most frequent class.
+        """Return the chance level where one answer counts and is scored: always the most frequent class.
 
         Args:
             shares: how often each class is right, in sum 1.
@@ -67,7 +68,7 @@ class Chance(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Whole:
+class IntegerRange:
     """The legal values of a hidden choice: whole numbers, both ends included.
 
     Args:
@@ -105,10 +106,10 @@ class Whole:
         return given.astype(np.int64)
 
 
-class SequenceTask(ABC):
+class SequenceTask(Rules):
     """Draws sequences of tokens with targets.
 
-    Drawing has two halves, so that an episode can be had again: `draw` makes all random choices, as whole
+    Drawing has two halves, so that an episode can be repeated: `draw` makes all random choices, as whole
     numbers under names; `lay_out` makes sequences of them and draws nothing.
     """
 
@@ -129,23 +130,13 @@ class SequenceTask(ABC):
 
     @property
     @abstractmethod
-    def group_by(self) -> str:
-        """The info key by which results are split, one of the facts."""
-
-    @property
-    @abstractmethod
-    def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`: the longest `delay` among the facts."""
-
-    @property
-    @abstractmethod
     def chance(self) -> Chance:
-        """How good answers without a memory are."""
+        """Chance level, see `Chance`."""
 
     @property
     @abstractmethod
-    def hidden(self) -> Mapping[str, Whole]:
-        """The legal values of everything that is drawn, by name."""
+    def hidden(self) -> Mapping[str, IntegerRange]:
+        """The legal values of all hidden choices, by name."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
@@ -161,7 +152,7 @@ class SequenceTask(ABC):
 
     @abstractmethod
     def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
-        """The sequences that follow from hidden choices.
+        """Make the sequences that follow from hidden choices; draws nothing.
 
         Args:
             hidden: as `draw` returns them.
@@ -169,11 +160,11 @@ class SequenceTask(ABC):
 
     @property
     def width(self) -> int:
-        """Most tokens in a row when rendered."""
+        """Largest number of tokens in a rendered row."""
         return min(50, self.longest)
 
     def columns(self, facts: Mapping[str, Ints]) -> int | Ints:
-        """Tokens in a row when rendered, one number or one per sequence (P,).
+        """Return the tokens in a rendered row, one number or one per sequence (P,).
 
         Args:
             facts: see `Sequences`.

@@ -11,13 +11,14 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arguments import check_known, shown
 from engram.envs.arrays import Ints
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.sequences.batched import BatchedSequences
 from engram.envs.sequences.single import SingleSequence
-from engram.envs.sequences.task import Chance, Colour, Sequences, SequenceTask, Whole
+from engram.envs.sequences.task import Chance, Colour, IntegerRange, Sequences, SequenceTask
 
 ALPHABET = "EBabcdXY"  # start, end, four distractors, two markers
 START, END = ALPHABET.index("E"), ALPHABET.index("B")
@@ -29,7 +30,7 @@ Range = tuple[int, int]
 
 
 class Variant(NamedTuple):
-    """One kind of sequences; ranges are of steps, both ends included, at scale 1.
+    """A kind of sequences; ranges are in steps, both ends included, at scale 1.
 
     Attributes:
         lengths: of the whole sequence.
@@ -82,6 +83,11 @@ VARIANTS: Mapping[str, Variant] = {
 class TemporalOrderTask(SequenceTask):
     """Parameters of Temporal Order, checked, and how its sequences are drawn; see `TemporalOrder`.
 
+    Args:
+        variant: "two_symbols" (default), "three_symbols", "low_frequency" or "order_only".
+        scale: factor on lengths and places (default 1.0), rounded; at least 0.1, or 0.4 where a marker is 8
+            steps long. A larger one is to be remembered for longer: 99 steps at most with the defaults.
+
     Raises:
         ValueError: a value is not legal.
     """
@@ -115,13 +121,13 @@ class TemporalOrderTask(SequenceTask):
         )
 
     @property
+    @override
     def alphabet(self) -> str:
-        """See `SequenceTask`."""
         return ALPHABET
 
     @property
+    @override
     def colours(self) -> Mapping[str, Colour]:
-        """See `SequenceTask`."""
         return {
             "E": (255, 255, 255),
             "B": (255, 255, 255),
@@ -134,53 +140,53 @@ class TemporalOrderTask(SequenceTask):
         }
 
     @property
+    @override
     def classes(self) -> int:
-        """See `SequenceTask`."""
         return 1 << len(self._kind.windows)
 
     @property
+    @override
     def longest(self) -> int:
-        """See `SequenceTask`."""
         return self._kind.lengths[1]
 
     @property
+    @override
     def group_by(self) -> str:
-        """See `SequenceTask`."""
         return "label"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `SequenceTask`."""
         earliest = self._kind.windows[0][0]
         return self.longest - earliest - len(self._kind.ways[0][0])
 
     @property
+    @override
     def chance(self) -> Chance:
-        """See `SequenceTask`."""
         return Chance.of_classes(np.full(self.classes, 1 / self.classes))
 
     @cached_property
-    def hidden(self) -> Mapping[str, Whole]:
-        """See `SequenceTask`."""
+    @override
+    def hidden(self) -> Mapping[str, IntegerRange]:
         kind = self._kind
         first, last = np.array(kind.windows).T
         return {
-            "length": Whole(*kind.lengths),
-            "places": Whole(first, last),
-            "markers": Whole(0, np.ones_like(first)),
-            "ways": Whole(0, np.full_like(first, len(kind.ways[0]) - 1)),
-            "distractors": Whole(min(DISTRACTORS), np.full(self.longest, max(DISTRACTORS))),
+            "length": IntegerRange(*kind.lengths),
+            "places": IntegerRange(first, last),
+            "markers": IntegerRange(0, np.ones_like(first)),
+            "ways": IntegerRange(0, np.full_like(first, len(kind.ways[0]) - 1)),
+            "distractors": IntegerRange(min(DISTRACTORS), np.full(self.longest, max(DISTRACTORS))),
         }
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> dict[str, Ints]:
-        """See `SequenceTask`."""
         return {
             name: rng.integers(legal.low, legal.high, size=(count, *legal.shape), endpoint=True)
             for name, legal in self.hidden.items()
         }
 
+    @override
     def lay_out(self, hidden: Mapping[str, Ints]) -> Sequences:
-        """See `SequenceTask`."""
         length, places, markers = hidden["length"], hidden["places"], hidden["markers"]
         shown = self._kind.tokens[markers, hidden["ways"]]  # (P, M, W)
         steps = shown.shape[-1]
@@ -206,7 +212,11 @@ def _scaled(ends: Range, scale: float) -> Range:
     return first, last
 
 
-class TemporalOrder(SingleSequence):
+class BatchedTemporalOrder(Parametrized, BatchedSequences, task=TemporalOrderTask):
+    """`TemporalOrder` in B lanes, each with a length of its own; see there for the task."""
+
+
+class TemporalOrder(SingleSequence, of=BatchedTemporalOrder):
     """Markers among distractors; at the end, say which they were, in their order.
 
     Description:
@@ -247,14 +257,9 @@ class TemporalOrder(SingleSequence):
         whether its answer counts in a loss, and `scored` (bool), whether it earns reward, both true at the
         last symbol alone. Of the episode: `label` (int), the class; `delay` (int), env steps from the last
         sight of the first marker to the answer; `correct` (int) answers and `success` (bool). Results are
-        split by `label`. `chance` holds what answers without a memory reach.
+        split by `label`. The attribute `chance` is the chance level.
 
     Arguments:
-        variant: "two_symbols" (default), "three_symbols", "low_frequency" or "order_only".
-        scale: factor on lengths and places (default 1.0), rounded; at least 0.1, or 0.4 where a marker is 8
-            steps long. A larger one is to be remembered for longer: 99 steps at most with the defaults.
-        stagger: whether the first episode begins at a random step (default false), so that lanes are not
-            aligned in time, as the source has it. Its answer counts, shown or not.
         render_mode: None, "ansi" (text, with the letters above) or "rgb_array".
 
     Reset options:
@@ -268,38 +273,3 @@ class TemporalOrder(SingleSequence):
         6b. LP-RNN ("Concrete"), arXiv 1805.04955, section 5.1, names what low_frequency is made of; its runs,
         and order_only, are this package's.
     """
-
-    def __init__(
-        self,
-        variant: str = "two_symbols",
-        scale: float = 1.0,
-        stagger: bool = False,
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(TemporalOrderTask(variant, scale), stagger, render_mode)
-
-
-class BatchedTemporalOrder(BatchedSequences):
-    """`TemporalOrder` in B lanes, each with a length of its own; see there for task and arguments."""
-
-    def __init__(
-        self,
-        num_envs: int = 1,
-        variant: str = "two_symbols",
-        scale: float = 1.0,
-        stagger: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `TemporalOrder` for the task's arguments, `BatchedSequences` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        task = TemporalOrderTask(variant, scale)
-        super().__init__(task, num_envs, stagger, render_mode, autoreset_mode)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import engram.envs
 from engram.envs.arguments import MOST_BYTES, shown
-from tests.envs.test_conformance import SHORT
+from tests.envs.test_conformance import short
 
 HUGE = 10**20  # limbo_time: 100000000000000000000
 WHOLE = [-HUGE, -(2**63) - 1, -1, 0, 2**31, 2**32, 10**12, 2**62, 2**63 - 1, 2**63, HUGE, 10**400, 10**5000]
@@ -103,7 +103,7 @@ def check(env_id, form, arguments, name):
 @every_argument
 def test_an_absurd_value_is_refused_in_one_line_or_works(env_id, form, name):
     for value in ABSURD:
-        check(env_id, form, {**SHORT[env_id], name: value}, name)
+        check(env_id, form, {**short(env_id), name: value}, name)
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_more_lanes_than_memory_are_refused_with_their_number(env_id):
 @pytest.mark.parametrize("form", ["single", "batched"])
 def test_a_bad_seed_or_bad_options_change_nothing(env_id, form):
     """The message about a seed is Gymnasium's own."""
-    env = forms(env_id)[form](**SHORT[env_id])
+    env = forms(env_id)[form](**short(env_id))
     for seed in (-1, 0.5, "1", -HUGE):
         with pytest.raises(gymnasium.error.Error, match="Seed must be"):
             env.reset(seed=seed)
@@ -248,7 +248,7 @@ def check_option(env, name, value):
 )
 def test_whatever_is_given(argument, value):
     env_id, form, name = argument
-    check(env_id, form, {**SHORT[env_id], name: value}, name)
+    check(env_id, form, {**short(env_id), name: value}, name)
 
 
 def test_values_are_shown_on_one_line():

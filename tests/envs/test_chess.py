@@ -9,8 +9,7 @@ import torch
 
 from engram.envs.puzzles import chess
 from engram.envs.puzzles.chess import csv_files
-from engram.envs.puzzles.chess.batched import BatchedChess
-from engram.envs.puzzles.chess.env import Chess
+from engram.envs.puzzles.chess.env import BatchedChess, Chess
 from engram.envs.puzzles.chess.generator import random_games, random_placements
 from engram.envs.puzzles.chess.mates import (
     mates_in_two,
@@ -21,7 +20,7 @@ from engram.envs.puzzles.chess.mates import (
 from engram.envs.puzzles.chess.moves import count_leaves, is_check, legal_moves, play
 from engram.envs.puzzles.chess.position import LETTERS, START, read_fen, read_move, write_fen, write_move
 from engram.envs.puzzles.chess.puzzle import check_orientation, encode, orient
-from engram.envs.puzzles.chess.puzzles import ChessPuzzles, make_chess, problems_of
+from engram.envs.puzzles.chess.task import ChessTask, make_chess, problems_of
 
 KIWIPETE = "r3k2r/p1ppqpb1/bn2pnp1/3PN3/1p2P3/2N2Q1p/PPPBBPPP/R3K2R w KQkq - 0 1"
 # chessprogramming.org, "Perft Results": the start, Kiwipete, and positions 3 to 6.
@@ -490,7 +489,7 @@ def test_generated_sets_are_fixed_and_apart():
 
 def test_a_picture_shows_rank_one_below():
     planes, _, _ = encode([TWO_ROOKS])
-    picture = ChessPuzzles().picture(planes[0])
+    picture = ChessTask().picture(planes[0])
     assert picture.shape == (64, 64, 3)
     green, red = picture[4::8, 4::8, 1], picture[4::8, 4::8, 0]
     assert green[7, 7] == green.max() == 255  # white's king on h1

@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import engram.envs
 from engram.envs.conformance.compare import first_difference
-from tests.envs.test_conformance import SHORT, make_batched
+from tests.envs.test_conformance import make_batched, short
 
 LANES = 3
 
@@ -56,7 +56,7 @@ VARIANTS = [
     ("engram/TemporalOrder-v0", {"variant": "order_only", "scale": 0.4, "stagger": True}),
 ]
 ONLINE_CHESS = ("engram/Chess-v0", {})  # each problem is searched for
-SWIFT = [case for case in SHORT.items() if case != ONLINE_CHESS] + VARIANTS[:1]
+SWIFT = [(env_id, short(env_id)) for env_id in engram.envs.IDS if env_id != ONLINE_CHESS[0]] + VARIANTS[:1]
 CASES = SWIFT + VARIANTS[1:]
 FORMS = {
     "single": lambda env_id, **arguments: (

@@ -9,7 +9,6 @@ import pytest
 from scipy.io import savemat
 
 from engram.envs.data.files.unpickling import NUMPY_NAMES, SafeUnpickler
-from engram.envs.puzzles.image_classification.batched import BatchedImageClassification
 from engram.envs.puzzles.image_classification.data_sets import (
     DATA_SETS,
     read_cifar10,
@@ -17,10 +16,10 @@ from engram.envs.puzzles.image_classification.data_sets import (
     read_emnist,
     read_svhn,
 )
-from engram.envs.puzzles.image_classification.env import ImageClassification
+from engram.envs.puzzles.image_classification.env import BatchedImageClassification, ImageClassification
 from engram.envs.puzzles.image_classification.pictures import Pictures, fit, random_crop, random_flip
-from engram.envs.puzzles.image_classification.puzzles import make_images
 from engram.envs.puzzles.image_classification.shapes import SHAPES, SIDE, draw_shapes
+from engram.envs.puzzles.image_classification.task import make_images
 
 BATCH = 4  # pictures in each of CIFAR-10's batches here; 10 000 in the real ones
 

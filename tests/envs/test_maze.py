@@ -7,9 +7,9 @@ import pytest
 
 from engram.envs.puzzles.maze import trees
 from engram.envs.puzzles.maze.grids import carve, open_pillars, places
-from engram.envs.puzzles.maze.puzzles import LARGE_SPLIT_SIZES, SPLIT_SIZES, Mazes, make_mazes
 from engram.envs.puzzles.maze.render import render
 from engram.envs.puzzles.maze.solver import count_shortest_paths, search, shortest_path
+from engram.envs.puzzles.maze.task import LARGE_SPLIT_SIZES, SPLIT_SIZES, MazeTask, make_mazes
 from engram.envs.puzzles.maze.trees import Trees, grow_in_step, grow_one, grow_trees
 
 PAPER_1 = {9: 5, 11: 6, 13: 7}  # positions: cells
@@ -135,7 +135,7 @@ def test_the_search_on_an_open_field():
 
 def test_lengths_are_the_published_datas():
     """50 000 mazes of 9 x 9 positions; figures are of the published generator, as many mazes."""
-    problems = Mazes(9).draw(rng(), 50_000)
+    problems = MazeTask(9).draw(rng(), 50_000)
     lengths = problems.facts["path_length"]
     assert lengths.mean() == pytest.approx(22.6, abs=0.2)
     assert np.quantile(lengths, [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1]).tolist() == [3, 7, 13, 23, 31, 37, 49]
@@ -149,14 +149,14 @@ def test_lengths_are_the_published_datas():
     [(11, 31.2, 71, 6000), (13, 40.9, 97, 6000), (59, 520, 1799, 300)],
 )
 def test_larger_mazes_have_longer_ways(positions, mean, longest, count):
-    lengths = Mazes(positions, pixels=1).draw(rng(), count).facts["path_length"]
+    lengths = MazeTask(positions, pixels=1).draw(rng(), count).facts["path_length"]
     assert abs(lengths.mean() - mean) < 4 * lengths.std() / np.sqrt(count) + 0.1
     assert lengths.max() <= longest
 
 
 @pytest.mark.parametrize(("positions", "side"), [(3, 12), (9, 24), (11, 28), (13, 32), (59, 124)])
 def test_pictures_have_the_published_sizes(positions, side):
-    two, one = (Mazes(positions, pixels=pixels) for pixels in (2, 1))
+    two, one = (MazeTask(positions, pixels=pixels) for pixels in (2, 1))
     assert two.observation_space.shape == (3, side, side)
     assert two.action_space.n == side * side
     assert one.observation_space.shape == (3, positions + 2, positions + 2)
@@ -198,7 +198,7 @@ def test_pictures_show_the_grid(style):
 @pytest.mark.parametrize(("positions", "spread"), [(9, 9), (11, 5), (13, 1)])
 def test_a_maze_is_put_anywhere_on_the_papers_canvas(positions, spread):
     """Padded by 4, 2 or 0 and cropped at random to 32: 9, 5 or 1 places along each side, from pixel 3 on."""
-    puzzles = Mazes(positions, canvas=32)
+    puzzles = MazeTask(positions, canvas=32)
     assert puzzles.observation_space.shape == (3, 32, 32)
     problems = puzzles.draw(rng(), 3000)
     masks = problems.masks.reshape(-1, 32, 32)
@@ -297,7 +297,7 @@ def test_sets_follow_their_seed():
 
 def published(style="v1", positions=9, count=20):
     """Pictures and solutions as the files hold them, and what they are made of."""
-    puzzles = Mazes(positions, style)
+    puzzles = MazeTask(positions, style)
     problems = puzzles.generate(rng(4), count)
     side = problems.observations.shape[-1]
     return problems, problems.observations, problems.targets.reshape(count, side, side)

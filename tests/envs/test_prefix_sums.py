@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from engram.envs.data.splits import SETS
-from engram.envs.puzzles.prefix_sums.puzzles import SPLIT_SIZES, PrefixSums, make_prefix_sums
 from engram.envs.puzzles.prefix_sums.strings import unpack
+from engram.envs.puzzles.prefix_sums.task import SPLIT_SIZES, PrefixSumsTask, make_prefix_sums
 
 
 def strings_of(problems):
@@ -15,7 +15,7 @@ def strings_of(problems):
 
 @pytest.mark.parametrize("bits", [1, 2, 7, 31, 32, 63, 64, 65, 128, 130, 512])
 def test_targets_are_sums_modulo_2(bits):
-    problems = PrefixSums(bits).draw(np.random.default_rng(bits), 200)
+    problems = PrefixSumsTask(bits).draw(np.random.default_rng(bits), 200)
     strings = strings_of(problems)
     assert problems.observations.dtype == np.float32
     assert problems.observations.shape == (200, 1, bits)
@@ -28,7 +28,7 @@ def test_targets_are_sums_modulo_2(bits):
 
 def test_an_example():
     given = np.array([[1, 0, 1, 1, 1, 0]], np.uint8)
-    problems = PrefixSums(6).of_bits(given)
+    problems = PrefixSumsTask(6).of_bits(given)
     assert problems.targets.tolist() == [[1, 1, 0, 1, 0, 0]]
     assert problems.observations.tolist() == [[[0.5, -0.5, 0.5, 0.5, 0.5, -0.5]]]
 
@@ -38,7 +38,7 @@ def test_the_least_significant_bit_is_first():
 
 
 def test_bits_are_independent_and_fair():
-    strings = strings_of(PrefixSums(100).draw(np.random.default_rng(0), 20_000)).astype(float)
+    strings = strings_of(PrefixSumsTask(100).draw(np.random.default_rng(0), 20_000)).astype(float)
     assert np.abs(strings.mean(axis=0) - 0.5).max() < 5 * 0.5 / np.sqrt(20_000)
     correlations = np.corrcoef(strings.T)[np.triu_indices(100, k=1)]
     assert np.abs(correlations).max() < 6 / np.sqrt(20_000)

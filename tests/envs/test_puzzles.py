@@ -7,14 +7,14 @@ from gymnasium.error import ResetNeeded
 from gymnasium.spaces import Box, Discrete, MultiBinary
 
 from engram.envs.data.splits import SETS, split_rng
-from engram.envs.puzzles import BatchedPuzzle, FixedPuzzles, Problems, Puzzle, Puzzles
-from engram.envs.puzzles.maze.batched import BatchedMaze
+from engram.envs.puzzles import BatchedPuzzle, FixedProblems, Problems, PuzzleTask, SinglePuzzle
+from engram.envs.puzzles.maze.env import BatchedMaze
 from engram.envs.puzzles.ponder import BatchedPonder, Ponder
-from engram.envs.puzzles.prefix_sums.batched import BatchedPrefixSums
-from engram.envs.puzzles.prefix_sums.puzzles import PrefixSums
+from engram.envs.puzzles.prefix_sums.env import BatchedPrefixSums
+from engram.envs.puzzles.prefix_sums.task import PrefixSumsTask
 
 
-class Labels(Puzzles):
+class Labels(PuzzleTask):
     """A number is shown; name it. Numbers below 2 do not count."""
 
     observation_space = Box(0, 9, (1, 2, 2), np.uint8)
@@ -45,7 +45,7 @@ def bits(*rows):
 
 
 def test_scores_count_masked_positions_only():
-    puzzles = PrefixSums(4)
+    puzzles = PrefixSumsTask(4)
     targets = bits("0110", "0110", "0110", "0110")
     actions = bits("0110", "0111", "1001", "0100")
     masks = bits("1111", "1110", "1111", "1110").astype(bool)
@@ -83,13 +83,13 @@ def test_a_label_environment():
     assert np.array_equal(observations[:, 0, 0, 0], info["target"])
     _, rewards, *_ = envs.step((info["target"] + np.array([0, 1, 0, 1, 0])) % 10)
     assert rewards.tolist() == np.where([True, False] * 2 + [True], 1.0, info["target"] < 2).tolist()
-    single = Puzzle(Labels())
+    single = SinglePuzzle(Labels())
     _, info = single.reset(seed=0)
     assert (type(info["target"]), type(info["mask"]), type(info["label"])) == (int, bool, int)
 
 
 def test_the_single_form_is_a_batch_of_one():
-    single, batched = Puzzle(PrefixSums(6)), BatchedPuzzle(PrefixSums(6), 1)
+    single, batched = SinglePuzzle(PrefixSumsTask(6)), BatchedPuzzle(PrefixSumsTask(6), 1)
     for seed in (5, None, None):
         observation, info = single.reset(seed=seed)
         if seed is not None:
@@ -117,7 +117,7 @@ def test_what_was_returned_is_the_callers():
 
 def test_a_set_is_drawn_epoch_by_epoch():
     labels = Labels()
-    fixed = FixedPuzzles(labels, labels.of(range(10)))
+    fixed = FixedProblems(labels, labels.of(range(10)))
     rng = np.random.default_rng(0)
     drawn = np.concatenate([fixed.draw(rng, count).targets for count in (3, 4, 6, 25, 2)])
     epochs = drawn.reshape(4, 10)
@@ -128,14 +128,14 @@ def test_a_set_is_drawn_epoch_by_epoch():
 
 def test_a_set_is_drawn_at_random():
     labels = Labels()
-    fixed = FixedPuzzles(labels, labels.of(range(10)), order="random")
+    fixed = FixedProblems(labels, labels.of(range(10)), order="random")
     counts = np.bincount(fixed.draw(np.random.default_rng(0), 10_000).targets, minlength=10)
     assert ((counts - 1000) ** 2 / 1000).sum() < 27.9  # chi-square of 9 degrees, 0.1 %
 
 
 def test_a_set_begins_anew_with_a_seed_and_goes_on_without():
     labels = Labels()
-    envs = BatchedPuzzle(FixedPuzzles(labels, labels.of(range(10))), 4)
+    envs = BatchedPuzzle(FixedProblems(labels, labels.of(range(10))), 4)
     first = [envs.reset(seed=1)[1]["target"], envs.reset()[1]["target"]]
     again = [envs.reset(seed=1)[1]["target"], envs.reset()[1]["target"]]
     assert np.array_equal(first, again)
@@ -145,7 +145,7 @@ def test_a_set_begins_anew_with_a_seed_and_goes_on_without():
 def test_a_state_holds_the_place_in_the_epoch():
     def make():
         labels = Labels()
-        return BatchedPuzzle(FixedPuzzles(labels, labels.of(range(10))), 3)
+        return BatchedPuzzle(FixedProblems(labels, labels.of(range(10))), 3)
 
     def play(envs):
         return [envs.step(np.zeros(3, np.int64))[-1]["target"] for _ in range(6)]
@@ -162,7 +162,7 @@ def test_a_state_holds_the_place_in_the_epoch():
 
 def test_a_set_is_presented_anew_each_time():
     noted = Noted()
-    fixed = FixedPuzzles(noted, noted.of([5]))
+    fixed = FixedProblems(noted, noted.of([5]))
     rng = np.random.default_rng(0)
     marks = {int(fixed.draw(rng, 1).observations[0, 0, 0, 0]) for _ in range(30)}
     assert len(marks) > 3
@@ -172,9 +172,9 @@ def test_a_set_is_presented_anew_each_time():
 def test_an_empty_set_and_an_unknown_order_are_refused():
     labels = Labels()
     with pytest.raises(ValueError, match="problems: the set is empty"):
-        FixedPuzzles(labels, labels.of(np.empty(0, np.int64)))
+        FixedProblems(labels, labels.of(np.empty(0, np.int64)))
     with pytest.raises(ValueError, match="order: unknown 'epoch'; did you mean 'epochs'"):
-        FixedPuzzles(labels, labels.of([1]), order="epoch")
+        FixedProblems(labels, labels.of([1]), order="epoch")
 
 
 def test_problems_can_be_given():
@@ -188,7 +188,7 @@ def test_problems_can_be_given():
     for options, message in (
         ({"problem": labels.of([1, 2])}, r"options.problem: \(2, 1, 2, 2\); legal: Problems, 1 or 3 of them"),
         ({"problem": [1]}, r"options.problem: list; legal: Problems"),
-        ({"problem": PrefixSums(4).of_bits(bits("0101").astype(np.uint8))}, r"of shape \(1, 2, 2\)"),
+        ({"problem": PrefixSumsTask(4).of_bits(bits("0101").astype(np.uint8))}, r"of shape \(1, 2, 2\)"),
         ({"problems": None}, "options.problems: unknown 'problems'; did you mean 'problem'"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -254,7 +254,7 @@ def test_pictures():
     many = np.zeros((4, 2, 2), np.uint8)
     many[2, 0, 1] = 9
     assert Labels().picture(many)[::8, ::8, 2].tolist() == [[0, 255], [0, 0]]
-    row = PrefixSums(3).picture(np.array([[-0.5, 0.5, 0.5]], np.float32))
+    row = PrefixSumsTask(3).picture(np.array([[-0.5, 0.5, 0.5]], np.float32))
     assert (row.shape, row[0, ::8, 1].tolist()) == ((8, 24, 3), [0, 255, 255])
 
 
@@ -311,7 +311,7 @@ def test_pondering_is_over_the_puzzles_of_one_step(shown):
 
 
 def test_ponders_arguments():
-    mazes = BatchedMaze(2, positions=3).puzzles
+    mazes = BatchedMaze(2, positions=3).task
     assert BatchedPonder(2, mazes).single_observation_space.shape == (3, 12, 12)
     for arguments, message in (
         ({"puzzle": "engram/Maze"}, "puzzle: unknown 'engram/Maze'; did you mean 'engram/Maze-v0'"),

@@ -16,7 +16,7 @@ from gymnasium.vector.utils import batch_space
 
 from engram.envs.conformance import (
     BrokenPromiseError,
-    Finding,
+    CheckResult,
     check_vector_env,
     checker,
     require_vector_env,
@@ -597,18 +597,18 @@ BROKEN = [
 
 
 def failures(make, **arguments):
-    return [finding for finding in check_vector_env(make, **arguments) if not finding.passed]
+    return [result for result in check_vector_env(make, **arguments) if not result.passed]
 
 
 @pytest.mark.parametrize(("kind", "name", "message"), BROKEN, ids=[row[0].__name__ for row in BROKEN])
 def test_a_broken_environment_fails_where_it_is_broken(kind, name, message):
     failed = failures(kind, max_steps=60)
-    assert [finding.name for finding in failed] == [name], failed
+    assert [result.name for result in failed] == [name], failed
     assert re.search(message, failed[0].message), failed[0].message
     assert "\n" not in failed[0].message
 
 
-def test_every_finding_has_an_environment_that_fails_it():
+def test_every_check_has_an_environment_that_fails_it():
     assert set(checker.NAMES) == {name for _, name, _ in BROKEN}
 
 
@@ -616,9 +616,9 @@ def test_every_finding_has_an_environment_that_fails_it():
 @pytest.mark.parametrize("mode", AutoresetMode)
 @pytest.mark.parametrize("render_mode", [None, "ansi", "rgb_array"])
 def test_the_unbroken_ones_pass(kind, mode, render_mode):
-    findings = check_vector_env(kind, mode=mode, render_mode=render_mode)
-    assert [finding for finding in findings if not finding.passed] == []
-    assert [finding.name for finding in findings] == [*checker.PREMISES, *checker.PROMISES]
+    results = check_vector_env(kind, mode=mode, render_mode=render_mode)
+    assert [result for result in results if not result.passed] == []
+    assert [result.name for result in results] == [*checker.PRECONDITIONS, *checker.PROMISES]
 
 
 def copies(kind, env_id, count, /, mode, arguments=None, **others):
@@ -633,37 +633,37 @@ def test_gymnasiums_sync_vector_env_passes(env_id, mode):
 
 
 def test_reused_observations_are_no_mistake_where_they_are_announced():
-    findings = check_vector_env(partial(copies, SyncVectorEnv, "CartPole-v1"), mode=SAME_STEP, copy=False)
-    assert all(finding.passed for finding in findings)
-    stay = next(finding for finding in findings if finding.name == "returned arrays stay")
+    results = check_vector_env(partial(copies, SyncVectorEnv, "CartPole-v1"), mode=SAME_STEP, copy=False)
+    assert all(result.passed for result in results)
+    stay = next(result for result in results if result.name == "returned arrays stay")
     assert "left out for copy=False" in stay.message
 
 
 @pytest.mark.parametrize("mode", [SAME_STEP, NEXT_STEP])
 def test_gymnasiums_async_vector_env_passes(mode):
     """Its processes cannot be copied, which nobody promised."""
-    findings = check_vector_env(partial(copies, AsyncVectorEnv, "CartPole-v1"), mode=mode, num_envs=2)
-    assert [finding for finding in findings if not finding.passed] == []
-    assert findings[-1].message.startswith("there are none by pickle: ")
+    results = check_vector_env(partial(copies, AsyncVectorEnv, "CartPole-v1"), mode=mode, num_envs=2)
+    assert [result for result in results if not result.passed] == []
+    assert results[-1].message.startswith("there are none by pickle: ")
 
 
 def test_gymnasiums_vector_cart_pole_passes_but_for_what_is_known():
     cart_pole = partial(check_vector_env, "CartPole-v1", vectorization_mode="vector_entry_point")
-    failed = {finding.name for finding in cart_pole() if not finding.passed}
+    failed = {result.name for result in cart_pole() if not result.passed}
     assert "closing" in failed  # its close() overrides the one that sets `closed`
     assert failed <= {"closing", "rendering"}  # frames in a list; seen where pygame is installed
-    assert all(finding.passed for finding in cart_pole(skip=["closing", "rendering"]))
+    assert all(result.passed for result in cart_pole(skip=["closing", "rendering"]))
 
 
 def test_nothing_needs_to_differ_where_nothing_is_random():
-    findings = {finding.name: finding.message for finding in check_vector_env(Steady)}
+    results = {result.name: result.message for result in check_vector_env(Steady)}
     for name in ("other seed, other play", "lanes draw for themselves"):
-        assert findings[name] == "nothing random was seen, so nothing needs to differ"
+        assert results[name] == "nothing random was seen, so nothing needs to differ"
 
 
 def test_what_rests_on_a_failed_check_is_left_out():
-    names = [finding.name for finding in check_vector_env(DoublePrecision)]
-    assert names == list(checker.PREMISES)[:5]
+    names = [result.name for result in check_vector_env(DoublePrecision)]
+    assert names == list(checker.PRECONDITIONS)[:5]
 
 
 def test_the_raising_form_names_all_that_failed():
@@ -685,6 +685,6 @@ def test_an_illegal_argument_is_refused():
         check_vector_env(Walk, skip=["close"])
 
 
-def test_a_finding_reads_well():
-    assert str(Finding("closing", False, "why")) == "FAIL  closing: why"
-    assert str(Finding("closing", True, "fine")) == "pass  closing: fine"
+def test_a_result_reads_well():
+    assert str(CheckResult("closing", False, "why")) == "FAIL  closing: why"
+    assert str(CheckResult("closing", True, "fine")) == "pass  closing: fine"

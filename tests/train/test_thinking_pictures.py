@@ -37,7 +37,7 @@ def test_thoughts_are_the_network_s(tmp_path):
     folder = make_checkpoint(tmp_path / "maze", MAZE, MAZE_CONFIG)
     found = numbers("thoughts", checkpoint=folder, env_config={"positions": 5}, iterations=6, seed=3)
     module = module_for(MAZE, MAZE_CONFIG, SMALL)
-    from engram.envs.puzzles.maze.batched import BatchedMaze
+    from engram.envs.puzzles.maze.env import BatchedMaze
 
     env = BatchedMaze(1, positions=5, pixels=1, render_mode="rgb_array")
     observations, infos = env.reset(seed=3)

@@ -7,6 +7,7 @@ import gymnasium as gym
 
 from engram.envs.forms.actions import STAY
 from engram.envs.forms.pycolab_game import PycolabGame
+from engram.envs.forms.single_lane import SingleGame
 
 LONGEST_WAIT = 1000  # env steps
 
@@ -31,7 +32,7 @@ class Session:
 
     def __init__(self, env: gym.Env[Any, Any], seed: int | None = None) -> None:
         self.env: Any = env
-        self.game = env.unwrapped if isinstance(env.unwrapped, PycolabGame) else None
+        self.game = env.unwrapped if isinstance(env.unwrapped, PycolabGame | SingleGame) else None
         self.returns: list[float] = []
         self.begin(seed)
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from engram.envs.puzzles.prefix_sums.batched import BatchedPrefixSums
+from engram.envs.puzzles.prefix_sums.env import BatchedPrefixSums
 from engram.train.console.errors import ExperimentError, unknown
 from engram.train.console.files import check_out
 from engram.train.evaluation.evaluate import one_line

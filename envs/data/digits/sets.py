@@ -1,17 +1,18 @@
-"""Sets of digits by split: drawn by strokes without end or to a number, or read from MNIST's files.
+"""Digits by split: drawn stroke by stroke, or read from MNIST's files.
 
 P digits, S pixels a side.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
+from typing_extensions import override
 
 from engram.envs.arguments import check_path
 from engram.envs.arrays import Flags, Floats, Ints
@@ -26,26 +27,31 @@ _ENDLESS = 2**62
 _INK = 128  # the least gray that counts as ink
 
 
-class DigitSet(Protocol):
-    """Digits that can be shown at any resolution."""
+class DigitSet(ABC):
+    """Digits that can be shown at any resolution.
+
+    Attributes:
+        count: number of digits; they are numbered 0 .. count - 1.
+    """
+
+    count: int
 
     @property
-    def count(self) -> int:
-        """How many there are; they go by their numbers 0 .. count - 1."""
-
-    @property
+    @abstractmethod
     def shares(self) -> Floats:
-        """The part of them that each class is, (10,)."""
+        """Share of each class, (10,)."""
 
+    @abstractmethod
     def labels(self, numbers: Ints) -> Ints:
-        """Their classes, 0 to 9, (P,)."""
+        """Return the classes of digits, 0 to 9, (P,)."""
 
+    @abstractmethod
     def pixels(self, numbers: Ints, size: int) -> Flags:
-        """Where they have ink, bool (P, S, S) with S = `size`."""
+        """Return where digits have ink, bool (P, S, S) with S = `size`."""
 
 
 @dataclass(frozen=True)
-class StrokeDigits:
+class StrokeDigits(DigitSet):
     """Digits drawn by strokes; number n is always the same digit, and its class is n modulo 10.
 
     Args:
@@ -59,23 +65,23 @@ class StrokeDigits:
     count: int
 
     @property
+    @override
     def shares(self) -> Floats:
-        """See `DigitSet`."""
         return (self.count - np.arange(CLASSES) + CLASSES - 1) // CLASSES / self.count
 
+    @override
     def labels(self, numbers: Ints) -> Ints:
-        """See `DigitSet`."""
         return numbers % CLASSES
 
+    @override
     def pixels(self, numbers: Ints, size: int) -> Flags:
-        """See `DigitSet`."""
         stream = [self.seed, SPLITS.index(self.split)]
         looks = [np.random.default_rng([*stream, number]).random(NUMBERS) for number in numbers.tolist()]
         return rasterise(self.labels(numbers), np.array(looks), size)
 
 
 @dataclass(frozen=True)
-class ScannedDigits:
+class ScannedDigits(DigitSet):
     """Digits read from files: scaled to the nearest pixel, then made black and white at half gray.
 
     Source: RIMs, arXiv 1909.10893, appendix C.6.
@@ -87,21 +93,21 @@ class ScannedDigits:
     scans: LabelledImages
 
     @cached_property
-    def count(self) -> int:
-        """See `DigitSet`."""
+    def count(self) -> int:  # type: ignore[override]
+        """Number of scans."""
         return len(self.scans.labels)
 
     @property
+    @override
     def shares(self) -> Floats:
-        """See `DigitSet`."""
         return np.bincount(self.scans.labels, minlength=CLASSES) / self.count
 
+    @override
     def labels(self, numbers: Ints) -> Ints:
-        """See `DigitSet`."""
         return self.scans.labels[numbers]
 
+    @override
     def pixels(self, numbers: Ints, size: int) -> Flags:
-        """See `DigitSet`."""
         height, width = self.scans.images.shape[1:]
         rows, cols = (((np.arange(size) + 0.5) * side / size).astype(np.int64) for side in (height, width))
         return np.asarray(self.scans.images[numbers[:, None, None], rows[:, None], cols] >= _INK)
@@ -113,7 +119,7 @@ def open_digits(
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
 ) -> DigitSet:
-    """The digits of one split.
+    """Open the digits of one split.
 
     Args:
         split: "online": strokes without end; "train", "valid" or "test": a finite set.

@@ -32,7 +32,7 @@ _CHUNK = 64, 64 * 28 * 28  # samples rasterised at a time, and their pixels, at 
 
 
 def _arc(centre: Point, radii: Point, begin: float, end: float) -> list[Point]:
-    """Points along an ellipse; angles in degrees, 0 to the right, 90 below."""
+    """Return points along an ellipse; angles in degrees, 0 to the right, 90 below."""
     angles = np.radians(np.linspace(begin, end, 2 + round(abs(end - begin) / 40)))
     x, y = centre[0] + radii[0] * np.cos(angles), centre[1] + radii[1] * np.sin(angles)
     return list(zip(x.tolist(), y.tolist(), strict=True))
@@ -54,7 +54,7 @@ _STROKES: tuple[list[list[Point]], ...] = (
 
 @cache
 def glyphs() -> Floats:
-    """Segments of the ten glyphs, (10, G, 2 ends, 2); glyphs of fewer segments repeat their last."""
+    """Return the segments of the ten glyphs, (10, G, 2 ends, 2); shorter glyphs repeat their last one."""
     segments = [list(_segments(strokes)) for strokes in _STROKES]
     most = max(map(len, segments))
     padded = np.array([each + each[-1:] * (most - len(each)) for each in segments])
@@ -101,7 +101,7 @@ def _rasterise(labels: Ints, looks: Floats, size: int) -> Flags:
 
 
 def _squared_distances(ends: Floats, size: int) -> Floats:
-    """From each pixel's centre to the nearest of G segments (P, G, 2, 2), squared, (P, S S)."""
+    """Return squared distances (P, S S) from pixel centres to the nearest of G segments (P, G, 2, 2)."""
     along = (np.arange(size) + 0.5) / size
     centres = np.stack(np.meshgrid(along, along)).reshape(2, -1)  # x and y, (2, S S)
     begin = ends[:, :, 0]

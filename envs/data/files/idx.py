@@ -99,7 +99,7 @@ def read_labelled_images(folder: str | Path, part: str, prefix: str = "") -> Lab
 
 
 def _find(folder: Path, part: str, prefix: str, what: str) -> Path:
-    """The one file of a part."""
+    """Find the file of a part."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: is no folder; legal: one that holds a data set as IDX files")
     patterns = [f"{glob.escape(prefix)}{name}-{what}?idx*" for name in PARTS[part]]

@@ -65,7 +65,7 @@ class _TensorUnpickler(SafeUnpickler):
         self._archive, self._folder = archive, index.removesuffix("data.pkl")
 
     def persistent_load(self, pid: Any) -> NDArray[Any]:
-        """The numbers of a storage."""
+        """Return the numbers of a storage."""
         _, dtype, key, *_ = pid
         return np.frombuffer(self._archive.read(f"{self._folder}data/{key}"), f"<{dtype}")
 

@@ -1,4 +1,4 @@
-"""Reading pickled arrays without running code that a file brings along."""
+"""Reads pickled arrays without running code from the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NUMPY_NAMES: Mapping[tuple[str, str], Any] = {
 
 
 class SafeUnpickler(pickle.Unpickler):
-    """Knows the names it is given and refuses all others.
+    """Unpickler that resolves the names it is given and refuses all others.
 
     Args:
         data: the pickled bytes.
@@ -32,7 +32,7 @@ class SafeUnpickler(pickle.Unpickler):
         self._names = names
 
     def find_class(self, module: str, name: str) -> Any:
-        """What a name stands for.
+        """Return what a name stands for.
 
         Raises:
             pickle.UnpicklingError: it is not one of the known ones.

@@ -5,17 +5,18 @@ All boards of the game are painted beforehand; a step picks one per lane. B lane
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
 from engram.envs.forms.actions import DOWN, UP
 from engram.envs.forms.batched_env import Lanes
-from engram.envs.forms.batched_game import BatchedGame
+from engram.envs.forms.batched_task import BatchedGame
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.games.cued_catch import rules
 from engram.envs.games.cued_catch.rules import CUES, TRIAL_FRAMES, CuedCatchRules, Hidden
 
@@ -29,7 +30,7 @@ _CUE_WITH_BAR = _CUE + CUES
 _NOTHING = _CUE_WITH_BAR + 2 * CUES
 
 
-class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
+class BatchedCuedCatch(Parametrized, BatchedGame[CuedCatchRules], task=CuedCatchRules):
     """`engram.envs.games.cued_catch.single.CuedCatch` in B lanes; see there for the task and its arguments.
 
     Observation:
@@ -38,32 +39,8 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
 
     look = rules.LOOK
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        initial_cue_duration: int = 10,
-        cue_duration: int = 10,
-        num_trials: int = 100,
-        reward_free_trials: int | Sequence[int] = 40,
-        always_show_ball_symbol: bool = False,
-        reward_sigma: float = 0.0,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `CuedCatch` for the game's arguments, `BatchedGame` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        game = CuedCatchRules(
-            initial_cue_duration,
-            cue_duration,
-            num_trials,
-            reward_free_trials,
-            always_show_ball_symbol,
-            reward_sigma,
-        )
-        super().__init__(game, num_envs, render_mode, autoreset_mode)
+    @override
+    def _allocate(self) -> None:
         self._signs_at, self._ages = _timetable(self.rules)
         boards = _all_boards()
         self._painted_boards = _as_items(boards)
@@ -75,8 +52,8 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
         self._noise = np.zeros((lanes, trials))
         self._signs = np.zeros((lanes, CUES + trials + 2), np.int64)
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedGame`."""
         return self._hidden().choices(lane)
 
     def _hidden(self) -> Hidden:
@@ -102,8 +79,9 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
             "noise": self._noise,
         }
 
+    @override
     def _lane_bytes(self) -> int:
-        """See `BatchedEnv`; a cue, a number of noise and a sign for each trial, as drawn and as kept."""
+        """Adds a cue, a noise value and a sign for each trial, as drawn and as kept."""
         return super()._lane_bytes() + 40 * self.rules.num_trials
 
     def _restored(self) -> None:
@@ -117,7 +95,7 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
         self._paint_signs(lanes)
 
     def _paint_signs(self, lanes: Ints) -> None:
-        """Write down what the Q plane will show in each lesson, in each trial, and else."""
+        """Fill in what the Q plane shows in each lesson, in each trial, and otherwise."""
         taught, cues = self._taught[lanes], self._cues[lanes].astype(np.int64)
         self._signs[lanes, :CUES] = _LESSON + 2 * np.arange(CUES) + taught
         with_bar = _CUE_WITH_BAR + 2 * cues + np.take_along_axis(taught, cues, axis=1)
@@ -158,7 +136,7 @@ class BatchedCuedCatch(BatchedGame[CuedCatchRules]):
 
 
 def _timetable(game: CuedCatchRules) -> tuple[Ints, Ints]:
-    """Of each frame: where `_signs` says what the Q plane shows; the age of the balls, 0 for none."""
+    """Return, for each frame, the column of `_signs` that the Q plane shows and the age of the balls."""
     signs, ages = [], []
     for frame in range(game.last_frame + 1):
         cue, trial = game.taught_cue(frame), game.shown_trial(frame)
@@ -168,7 +146,7 @@ def _timetable(game: CuedCatchRules) -> tuple[Ints, Ints]:
 
 
 def _all_boards() -> Bytes:
-    """Every board there can be, (signs * ages * player rows, R, C)."""
+    """Paint every possible board, (signs * ages * player rows, R, C)."""
     boards = np.full((_NOTHING + 1, _AGES, _PLAYER_ROWS, rules.ROWS, rules.COLS), ord(" "), np.uint8)
     for index, row in enumerate(rules.BALL_ROWS):
         boards[:, :, index, row, rules.PLAYER_COL] = ord("P")
@@ -187,6 +165,6 @@ def _all_boards() -> Bytes:
 
 
 def _as_items(pictures: Bytes) -> NDArray[np.void]:
-    """Pictures (n, ...) as n items, each copied at once."""
+    """View pictures (n, ...) as n items, each copied at once."""
     flat = np.ascontiguousarray(pictures).reshape(len(pictures), -1)
     return flat.view(f"V{flat.shape[1]}")[:, 0]

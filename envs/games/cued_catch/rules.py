@@ -1,4 +1,4 @@
-"""What both forms of Cued Catch share: parameters, the timetable, hidden choices and the painted parts.
+"""Rules of Cued Catch, shared by both forms: parameters, timetable, hidden choices, painted cells.
 
 Frame n is the board after n env steps. B lanes, N trials, R rows, C columns.
 Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.1 and appendix B.1.
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arguments import (
     MOST_STEPS,
@@ -27,6 +28,7 @@ from engram.envs.arguments import (
     spread,
 )
 from engram.envs.forms.boards import Look
+from engram.envs.forms.rules import Rules
 
 ROWS, COLS = 7, 12
 CUES = 4
@@ -63,17 +65,17 @@ HIDDEN = (
 
 
 def cue_cells(cue: int) -> tuple[slice, slice]:
-    """Rows and columns of a cue, 0 to 3."""
+    """Return rows and columns of a cue, 0 to 3."""
     return (CUE_ROWS, slice(CUE_WIDTH * cue, CUE_WIDTH * (cue + 1)))
 
 
 def bar_cells(top: bool) -> tuple[slice, slice]:
-    """Rows and columns of the bar that stands for the top or the bottom ball."""
+    """Return rows and columns of the bar that stands for the top or the bottom ball."""
     return (BAR_ROWS, slice(0, BAR_WIDTH) if top else slice(BAR_WIDTH, COLS))
 
 
 class Hidden(NamedTuple):
-    """What is drawn for an episode, in B lanes.
+    """Hidden choices of an episode in B lanes.
 
     Attributes:
         cue_is_top: whether the top ball is the one to catch, of each cue, bool (B, 4).
@@ -88,7 +90,7 @@ class Hidden(NamedTuple):
     reward_free_trials: NDArray[np.int64]
 
     def choices(self, lane: int) -> dict[str, Any]:
-        """One lane's as reset options."""
+        """Return one lane's choices as reset options."""
         free = int(self.reward_free_trials[lane])
         return {
             "cue_is_top": self.cue_is_top[lane].tolist(),
@@ -99,18 +101,20 @@ class Hidden(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CuedCatchRules:
+class CuedCatchRules(Rules):
     """Parameters of Cued Catch, checked; the defaults are the paper's.
 
     Args:
-        initial_cue_duration: env steps that each cue is taught.
-        cue_duration: env steps that the cue of a trial is shown; a trial takes 7.
-        num_trials: balls to catch (N).
-        reward_free_trials: how many of them, from the first, earn nothing; or a sequence of such numbers to
-            draw from uniformly at each reset.
-        always_show_ball_symbol: the bar that tells the right ball is shown beside every cue (a control that
-            needs no memory).
-        reward_sigma: standard deviation of noise on the reward of a trial that is not reward-free.
+        initial_cue_duration: env steps that each cue is taught (default 10), at least 1.
+        cue_duration: env steps that the cue of a trial is shown (default 10), at least 1; a trial takes 7,
+            and with less the cue is gone when the balls arrive.
+        num_trials: number of trials (default 100), at least 1.
+        reward_free_trials: 0 to all of them, from the first, earn nothing (default 40); or a list to draw
+            from uniformly in each episode. This is what the memory is tested by: nothing rewards the use of a
+            cue before 7 steps a trial have passed, so each one more asks for 7 steps' longer memory (285 with
+            the default), and takes 1 from the best return.
+        always_show_ball_symbol: show the bar with every cue (default False): then no memory is needed.
+        reward_sigma: standard deviation of the noise on rewards (default 0), at least 0.
 
     Raises:
         ValueError: a value is not legal.
@@ -157,12 +161,12 @@ class CuedCatchRules:
         return self.first_trial + TRIAL_FRAMES * self.num_trials
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`."""
         return int(self.delays(max(self.reward_free_choices)))
 
     def delays(self, reward_free_trials: Any) -> Any:
-        """Env steps from the end of the lesson to the first observation whose action decides a paid trial.
+        """Return env steps from the end of the lesson to the first action that decides a paid trial.
 
         Args:
             reward_free_trials: of one episode, or of each lane's (B,).
@@ -172,11 +176,11 @@ class CuedCatchRules:
         return TRIAL_FRAMES * reward_free_trials + TRIAL_FRAMES - 2
 
     def taught_cue(self, frame: int) -> int | None:
-        """The cue that the lesson shows on a frame; None after the lesson."""
+        """Return the cue that the lesson shows on a frame; None after the lesson."""
         return CUES - 1 - frame // self.initial_cue_duration if frame <= self.first_trial else None
 
     def shown_trial(self, frame: int) -> int | None:
-        """The trial whose cue is in sight on a frame; None where there is none.
+        """Return the trial whose cue is visible on a frame; None if there is none.
 
         The first trial's appears one frame late: the lesson's last screen is still there.
         """
@@ -187,11 +191,11 @@ class CuedCatchRules:
         return trial if age - first_seen < self.cue_duration else None
 
     def ball_age(self, frame: int) -> int:
-        """Frames since the balls of the present trial started, `NO_BALLS` while there are none."""
+        """Return frames since the balls of the trial started, `NO_BALLS` while there are none."""
         return NO_BALLS if frame <= self.first_trial else (frame - self.first_trial) % TRIAL_FRAMES
 
     def draw(self, rng: np.random.Generator, options: Mapping[str, Any], lanes: int) -> Hidden:
-        """Draw what an episode hides in each of B lanes, or take it from reset options.
+        """Draw the hidden choices of an episode in each of B lanes, or take them from reset options.
 
         Args:
             rng: where draws come from; it moves on by as much whatever is given.
@@ -224,7 +228,7 @@ class CuedCatchRules:
         return Hidden(taught, cues, noise, free)
 
     def check_reward_free(self, name: str, value: Any) -> tuple[int, ...]:
-        """Return one number of reward-free trials or a sequence of such as a tuple.
+        """Return one number of reward-free trials or a sequence of them as a tuple.
 
         Raises:
             ValueError: empty, or something that is no such number.
@@ -283,7 +287,7 @@ def _read_associations(value: Any, lanes: int) -> NDArray[np.bool_]:
 
 
 def _read_lists_of_numbers(name: str, value: Any, lanes: int) -> list[NDArray[np.float64]]:
-    """One list of numbers for all lanes, or lists of any length, one per lane."""
+    """Read one list of numbers for all lanes, or lists of any length, one per lane."""
     parts = list(listed(value))
     per_lane = parts if any(np.ndim(part) for part in parts) else [parts] * lanes
     if len(per_lane) != lanes:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pycolab.engine import Engine
 
 from engram.envs.forms.boards import Look
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.forms.pycolab_game import PycolabGame
 from engram.envs.games.cued_catch import rules
 from engram.envs.games.cued_catch.rules import CuedCatchRules
-from engram.envs.games.cued_catch.things import Ball, Player, Scene, Signs, Stage
+from engram.envs.games.cued_catch.things import Background, Ball, GameState, Player, Signs
 
 
-class CuedCatch(PycolabGame[CuedCatchRules]):
+class CuedCatch(Parametrized, PycolabGame[CuedCatchRules], task=CuedCatchRules):
     """Four cues are taught once; then, a hundred times, catch the ball that the cue stands for.
 
     Description:
@@ -52,19 +53,6 @@ class CuedCatch(PycolabGame[CuedCatchRules]):
         bar is always shown; `caught` (int): balls caught so far in paid trials; `success` (bool): the episode
         is over and all of them were. Results are split by `reward_free_trials`.
 
-    Arguments:
-        initial_cue_duration: env steps that each cue is taught (default 10), at least 1.
-        cue_duration: env steps that the cue of a trial is shown (default 10), at least 1; a trial takes 7,
-            and with less the cue is gone when the balls arrive.
-        num_trials: number of trials (default 100), at least 1.
-        reward_free_trials: 0 to all of them, from the first, earn nothing (default 40); or a list to draw
-            from uniformly in each episode. This is what the memory is tested by: nothing rewards the use of a
-            cue before 7 steps a trial have passed, so each one more asks for 7 steps' longer memory (285 with
-            the default), and takes 1 from the best return.
-        always_show_ball_symbol: show the bar with every cue (default False): then no memory is needed.
-        reward_sigma: standard deviation of the noise on rewards (default 0), at least 0.
-        render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
-
     Reset options:
         `cue_is_top` (4 booleans, two of them true), `trial_cues` (`num_trials` + 1 cues, 0 to 3), `noise` (a
         number for each trial that is not reward-free) and `reward_free_trials` (int) replace what the seed
@@ -80,53 +68,28 @@ class CuedCatch(PycolabGame[CuedCatchRules]):
     """
 
     look: ClassVar[Look] = rules.LOOK
-
-    def __init__(
-        self,
-        initial_cue_duration: int = 10,
-        cue_duration: int = 10,
-        num_trials: int = 100,
-        reward_free_trials: int | Sequence[int] = 40,
-        always_show_ball_symbol: bool = False,
-        reward_sigma: float = 0.0,
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        game = CuedCatchRules(
-            initial_cue_duration,
-            cue_duration,
-            num_trials,
-            reward_free_trials,
-            always_show_ball_symbol,
-            reward_sigma,
-        )
-        super().__init__(game, render_mode)
-        self._scene: Scene
+    _state: GameState
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return self.rules.draw(self.np_random, options, lanes=1).choices(0)
 
-    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
-        self._scene = scene = Scene(self.rules, **hidden)
+    def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
+        self._state = state = GameState(self.rules, **hidden)
         engine = Engine(rules.ROWS, rules.COLS)
-        engine.set_backdrop(" ", Stage, scene)
-        engine.add_sprite("P", (rules.BALL_ROWS[0], rules.PLAYER_COL), Player, scene)
+        engine.set_backdrop(" ", Background, state)
+        engine.add_sprite("P", (rules.BALL_ROWS[0], rules.PLAYER_COL), Player, state)
         for glyph, row in zip("ab", rules.BALL_ROWS, strict=True):
-            engine.add_sprite(glyph, (row, rules.BALL_START), Ball, scene)
-        engine.add_drape("Q", Signs, scene)
+            engine.add_sprite(glyph, (row, rules.BALL_START), Ball, state)
+        engine.add_drape("Q", Signs, state)
         engine.set_z_order(rules.Z_ORDER)
         return engine
 
     def _facts(self) -> dict[str, Any]:
-        scene = self._scene
-        paid = self.rules.num_trials - scene.reward_free_trials
+        state = self._state
+        paid = self.rules.num_trials - state.reward_free_trials
         return {
-            "reward_free_trials": scene.reward_free_trials,
-            "delay": int(self.rules.delays(scene.reward_free_trials)),
-            "caught": scene.caught,
-            "success": scene.over and scene.caught == paid,
+            "reward_free_trials": state.reward_free_trials,
+            "delay": int(self.rules.delays(state.reward_free_trials)),
+            "caught": state.caught,
+            "success": state.over and state.caught == paid,
         }

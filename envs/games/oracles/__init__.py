@@ -1,4 +1,4 @@
-"""Scripted players that know a task: the best possible returns, for tests and for reading curves against.
+"""Scripted players with the best possible returns, for tests and as a reference for learning curves.
 
 `ORACLES[env_id](lanes).act(observations)` plays any of the tasks, seeing nothing but observations.
 """

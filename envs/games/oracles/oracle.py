@@ -1,4 +1,4 @@
-"""What every scripted player offers."""
+"""Interface of scripted players."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Oracle(Protocol):
 
 
 def split_planes(look: Look, observations: Bytes) -> dict[str, Flags]:
-    """Each plane of observations (B, R, C, K) by its character, bool (B, R, C)."""
+    """Split observations (B, R, C, K) into planes by character, bool (B, R, C)."""
     planes = np.moveaxis(observations, -1, 0).astype(np.bool_)
     return dict(zip(look.planes, planes, strict=True))
 
 
 def player_cells(player: Flags) -> tuple[Ints, Ints]:
-    """Row and column of the player in each lane, from its plane (B, R, C)."""
+    """Return row and column of the player in each lane, from its plane (B, R, C)."""
     rows, cols = np.divmod(player.reshape(len(player), -1).argmax(axis=1), player.shape[-1])
     return rows, cols

@@ -54,7 +54,7 @@ class SequenceRecallOracle:
         return np.array([shortest_ways(remaining)[row, col] for remaining, row, col in cells])
 
     def _watch(self, lit: Ints, penned: Flags) -> None:
-        """Keep the books on flashes seen and lights entered."""
+        """Record flashes seen and lights entered."""
         for lane in np.flatnonzero(penned & ~self._penned):
             self._remaining[lane] = ""
         for lane in np.flatnonzero((lit != NONE) & (self._lit == NONE)):
@@ -65,7 +65,7 @@ class SequenceRecallOracle:
 
 @functools.lru_cache(_KEPT)
 def moves_to_go(remaining: str) -> Costs:
-    """Fewest moves from each cell until all remaining lights were entered, none else on the way, (R, C).
+    """Return the fewest moves from each cell to enter all remaining lights and no other, (R, C).
 
     A cell of a light stands for a player that has entered that light and must leave it first. Looking ahead
     is what makes this exact: where to enter a light depends on all that follow.
@@ -84,7 +84,7 @@ def moves_to_go(remaining: str) -> Costs:
 
 @functools.lru_cache(_KEPT)
 def shortest_ways(remaining: str) -> Ints:
-    """The action that begins a shortest way from each cell, (R, C); stay where nothing remains."""
+    """Return the first action of a shortest way from each cell, (R, C); stay where nothing remains."""
     lights = rules.lights_by_cell()
     if not remaining:
         return np.full(lights.shape, STAY)
@@ -102,12 +102,12 @@ def _number(light: str) -> int:
 
 
 def _beside(costs: Costs, move: tuple[int, int]) -> Costs:
-    """The cost of the cell that a move leads to, from each cell; beyond the border nothing is asked."""
+    """Return the cost of the cell that a move leads to, from each cell."""
     return np.roll(costs, (-move[0], -move[1]), axis=(0, 1))
 
 
 def _spread(costs: Costs, cells: Flags) -> Costs:
-    """Costs (R, C) where `cells` cost one more than their cheapest neighbour, and the others as given."""
+    """Return costs (R, C): `cells` cost one more than their cheapest neighbour, others as given."""
     while True:
         nearest = np.min([_beside(costs, move) for move in MOVES[:STAY]], axis=0)
         cheaper = np.where(cells, np.minimum(costs, nearest + 1), costs)

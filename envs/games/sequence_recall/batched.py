@@ -5,16 +5,17 @@ B lanes. A cell is an index into the board, row by row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
 from engram.envs.forms.actions import MOVES
 from engram.envs.forms.batched_env import Lanes
-from engram.envs.forms.batched_game import BatchedGame
+from engram.envs.forms.batched_task import BatchedGame
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.forms.rules import NEVER, timeout_frame
 from engram.envs.games.sequence_recall import rules
 from engram.envs.games.sequence_recall.rules import NONE, Hidden, SequenceRecallRules
@@ -23,7 +24,7 @@ _START_CELL = int(np.ravel_multi_index(rules.START, (rules.ROWS, rules.COLS)))
 _CELLS = rules.ROWS * rules.COLS
 
 
-class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
+class BatchedSequenceRecall(Parametrized, BatchedGame[SequenceRecallRules], task=SequenceRecallRules):
     """`engram.envs.games.sequence_recall.single.SequenceRecall` in B lanes; see there for task and arguments.
 
     Observation:
@@ -32,26 +33,8 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
 
     look = rules.LOOK
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        sequence_length: int | Sequence[int] = 4,
-        demo_light_on_frames: int | Sequence[int] = 60,
-        demo_light_off_frames: int | Sequence[int] = 30,
-        pause_frames: int | Sequence[int] = 1,
-        timeout_frames: int = 1000,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `SequenceRecall` for the game's arguments, `BatchedGame` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        game = SequenceRecallRules(
-            sequence_length, demo_light_on_frames, demo_light_off_frames, pause_frames, timeout_frames
-        )
-        super().__init__(game, num_envs, render_mode, autoreset_mode)
+    @override
+    def _allocate(self) -> None:
         boards = _all_boards()
         self._painted_boards = boards.reshape(-1, _CELLS)
         planes = self.look.observe(boards)  # K = 8 bytes of a cell are one number: one copy instead of many
@@ -64,8 +47,8 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
         self._opening, self._delay = np.zeros((2, lanes), np.int64)
         self._ends = np.full(lanes, NEVER)
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedGame`."""
         return self._hidden.choices(lane)
 
     def _facts(self) -> dict[str, Array]:
@@ -88,8 +71,9 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
             "ends": self._ends,
         }
 
+    @override
     def _lane_bytes(self) -> int:
-        """See `BatchedEnv`; the sequence, as drawn and as kept."""
+        """Adds the sequence, as drawn and as kept."""
         return super()._lane_bytes() + 24 * max(self.rules.choices("sequence_length"))
 
     def _restored(self) -> None:
@@ -161,7 +145,7 @@ class BatchedSequenceRecall(BatchedGame[SequenceRecallRules]):
 
 
 def _moves() -> Ints:
-    """The cell that each action leads to from each cell, (cells, 5); walls hold the player."""
+    """Return the cell that each action leads to from each cell, (cells, 5); walls stop the player."""
     wall = rules.wall_cells()
     rows, cols = np.divmod(np.arange(_CELLS), rules.COLS)
     targets = []
@@ -172,7 +156,7 @@ def _moves() -> Ints:
 
 
 def _all_boards() -> Bytes:
-    """Every board there can be, without the player, (5 * 2, R, C): by the lit light, without and with pen."""
+    """Paint every board without the player, (5 * 2, R, C): by lit light, without and with pen."""
     boards = np.full((len(rules.LIGHTS) + 1, 2, rules.ROWS, rules.COLS), ord(" "), np.uint8)
     boards[:, :, rules.wall_cells()] = ord("#")
     for light, glyph in enumerate(rules.LIGHTS, start=1):

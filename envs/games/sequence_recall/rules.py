@@ -1,4 +1,4 @@
-"""What both forms of Sequence Recall share: parameters, the timetable, hidden choices and the board.
+"""Rules of Sequence Recall, shared by both forms: parameters, timetable, hidden choices, board.
 
 Frame n is the board after n env steps. B lanes, L lights in a sequence.
 Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.3 and appendix B.3.
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arguments import (
     MOST_STEPS,
@@ -25,6 +26,7 @@ from engram.envs.arguments import (
 )
 from engram.envs.arrays import Ints
 from engram.envs.forms.boards import Look
+from engram.envs.forms.rules import Rules
 
 Mask = NDArray[np.bool_]
 
@@ -65,7 +67,7 @@ _DISC = ("..###..", "#######", "#######", "#######", "..###..")
 
 @functools.cache
 def light_cells(light: int) -> Mask:
-    """Cells (17, 21) of a light, 1 to 4."""
+    """Return the cells (17, 21) of a light, 1 to 4."""
     row, col = _CENTRES[light - 1]
     disc = np.array([list(line) for line in _DISC]) == "#"
     cells = np.zeros((ROWS, COLS), np.bool_)
@@ -76,7 +78,7 @@ def light_cells(light: int) -> Mask:
 
 @functools.cache
 def wall_cells() -> Mask:
-    """Cells (17, 21) of the border."""
+    """Return the cells (17, 21) of the border."""
     cells = np.ones((ROWS, COLS), np.bool_)
     cells[1:-1, 1:-1] = False
     cells.flags.writeable = False
@@ -85,7 +87,7 @@ def wall_cells() -> Mask:
 
 @functools.cache
 def pen_cells() -> Mask:
-    """Cells (17, 21) of the pen around the player's start."""
+    """Return the cells (17, 21) of the pen around the player's start."""
     row, col = START
     cells = np.zeros((ROWS, COLS), np.bool_)
     cells[row - 1 : row + 2, col - 1 : col + 2] = True
@@ -96,7 +98,7 @@ def pen_cells() -> Mask:
 
 @functools.cache
 def lights_by_cell() -> Ints:
-    """The light each cell belongs to, 0 for none, (17, 21)."""
+    """Return the light each cell belongs to, 0 for none, (17, 21)."""
     lights = np.zeros((ROWS, COLS), np.int64)
     for light in range(1, len(LIGHTS) + 1):
         lights[light_cells(light)] = light
@@ -105,7 +107,7 @@ def lights_by_cell() -> Ints:
 
 
 class Hidden(NamedTuple):
-    """What is drawn for an episode, in B lanes.
+    """Hidden choices of an episode in B lanes.
 
     Attributes:
         sequence: lights 1 to 4 in the order they flash, 0 beyond the lane's length, int64 (B, longest L).
@@ -132,7 +134,7 @@ class Hidden(NamedTuple):
         return self.opening - (self.on + self.off)
 
     def choices(self, lane: int) -> dict[str, Any]:
-        """One lane's as reset options."""
+        """Return one lane's choices as reset options."""
         length = int(self.length[lane])
         return {
             "sequence": "".join(map(str, self.sequence[lane, :length])),
@@ -143,17 +145,22 @@ class Hidden(NamedTuple):
 
 
 @dataclass(frozen=True)
-class SequenceRecallRules:
+class SequenceRecallRules(Rules):
     """Parameters of Sequence Recall, checked; the defaults are the paper's.
 
     The first four may each be a sequence of values, one of which is drawn uniformly at each reset.
 
     Args:
-        sequence_length: lights to remember (L).
-        demo_light_on_frames: env steps that each light is lit; below 2 counts as 2.
-        demo_light_off_frames: env steps of darkness before each light; below 2 counts as 2.
-        pause_frames: env steps from the last light until the player is free; below 2 counts as 2.
-        timeout_frames: env steps after which an episode ends; -1: never.
+        sequence_length: number of flashes (default 4), at least 1, or a list to draw from uniformly in each
+            episode, as may the next three be. A longer sequence is more to remember, 2 bits a flash, and for
+            longer.
+        demo_light_on_frames: env steps that each light is lit (default 60); below 2 counts as 2.
+        demo_light_off_frames: env steps of darkness before each light (default 30); below 2 counts as 2.
+        pause_frames: env steps from the last flash until the pen opens (default 1); below 2 counts as 2.
+            Longer flashes, darkness and pauses ask for the same four lights to be remembered for longer: 272
+            steps with the defaults for the first, (`sequence_length` - 1) (on + off) + pause; long flashes
+            also fill a memory that counts steps.
+        timeout_frames: env steps (default 1000); -1 for never.
 
     Raises:
         ValueError: a value is not legal.
@@ -171,7 +178,7 @@ class SequenceRecallRules:
         check_timeout("timeout_frames", self.timeout_frames)
 
     def choices(self, name: str) -> tuple[int, ...]:
-        """The values that an episode's parameter is drawn from, those below 2 frames as 2.
+        """Return the values that a parameter is drawn from; times below 2 frames become 2.
 
         Args:
             name: one of `TIMES`.
@@ -184,13 +191,14 @@ class SequenceRecallRules:
         return "delay" if any(len(self.choices(name)) > 1 for name in TIMES[1:]) else "sequence_length"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`; here the first light must be remembered the longest."""
+        """The delay of the first light, which must be remembered the longest."""
         length, *times = (np.array([max(self.choices(name))]) for name in TIMES)
         return int(Hidden(np.empty((1, 0), np.int64), length, *times).delay[0])
 
     def draw(self, rng: np.random.Generator, options: Mapping[str, Any], lanes: int) -> Hidden:
-        """Draw what an episode hides in each of B lanes, or take it from reset options.
+        """Draw the hidden choices of an episode in each of B lanes, or take them from reset options.
 
         Args:
             rng: where draws come from; it moves on by as much whatever is given.
@@ -221,7 +229,7 @@ class SequenceRecallRules:
         return Hidden(lights, length, *times)
 
     def _read_sequences(self, value: Any, lanes: int) -> list[list[int]]:
-        """Sequences of lights, one per lane.
+        """Read sequences of lights, one per lane.
 
         A list of single lights is one sequence; but as texts, to several lanes that may have sequences of one
         light, it is one for each.
@@ -250,7 +258,7 @@ class SequenceRecallRules:
 
 
 def _check_times(parameter: str, name: str, value: Any) -> tuple[int, ...]:
-    """Return one value of a parameter in `TIMES`, or a sequence of such, as a tuple.
+    """Return one value of a parameter in `TIMES`, or a sequence of them, as a tuple.
 
     Args:
         parameter: which.

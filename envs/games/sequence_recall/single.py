@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pycolab.engine import Engine
 
 from engram.envs.forms.boards import Look
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.forms.pycolab_game import PycolabGame
 from engram.envs.games.sequence_recall import rules
 from engram.envs.games.sequence_recall.rules import SequenceRecallRules
-from engram.envs.games.sequence_recall.things import Light, Mask, Pen, Player, Scene, Stage
+from engram.envs.games.sequence_recall.things import Background, GameState, Light, Mask, Pen, Player
 
 
-class SequenceRecall(PycolabGame[SequenceRecallRules]):
+class SequenceRecall(Parametrized, PycolabGame[SequenceRecallRules], task=SequenceRecallRules):
     """Four lights flash one after the other; when the pen opens, visit them in that order.
 
     Description:
@@ -51,19 +52,6 @@ class SequenceRecall(PycolabGame[SequenceRecallRules]):
         `success` (bool): all of them. Results are split by `sequence_length`, or by `delay` where flashes or
         pauses are drawn.
 
-    Arguments:
-        sequence_length: number of flashes (default 4), at least 1, or a list to draw from uniformly in each
-            episode, as may the next three be. A longer sequence is more to remember, 2 bits a flash, and for
-            longer.
-        demo_light_on_frames: env steps that each light is lit (default 60); below 2 counts as 2.
-        demo_light_off_frames: env steps of darkness before each light (default 30); below 2 counts as 2.
-        pause_frames: env steps from the last flash until the pen opens (default 1); below 2 counts as 2.
-            Longer flashes, darkness and pauses ask for the same four lights to be remembered for longer: 272
-            steps with the defaults for the first, (`sequence_length` - 1) (on + off) + pause; long flashes
-            also fill a memory that counts steps.
-        timeout_frames: env steps (default 1000); -1 for never.
-        render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
-
     Reset options:
         `sequence` (a text such as "4413", or a list of lights), `sequence_length`, `demo_light_on_frames`,
         `demo_light_off_frames` and `pause_frames` (int) replace what the seed would have drawn, for one
@@ -77,32 +65,13 @@ class SequenceRecall(PycolabGame[SequenceRecallRules]):
     """
 
     look: ClassVar[Look] = rules.LOOK
-
-    def __init__(
-        self,
-        sequence_length: int | Sequence[int] = 4,
-        demo_light_on_frames: int | Sequence[int] = 60,
-        demo_light_off_frames: int | Sequence[int] = 30,
-        pause_frames: int | Sequence[int] = 1,
-        timeout_frames: int = 1000,
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        game = SequenceRecallRules(
-            sequence_length, demo_light_on_frames, demo_light_off_frames, pause_frames, timeout_frames
-        )
-        super().__init__(game, render_mode)
-        self._scene: Scene
+    _state: GameState
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
         return self.rules.draw(self.np_random, options, lanes=1).choices(0)
 
-    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
-        self._scene = scene = Scene(
+    def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
+        self._state = state = GameState(
             hidden["sequence"],
             on=hidden["demo_light_on_frames"],
             off=hidden["demo_light_off_frames"],
@@ -110,20 +79,20 @@ class SequenceRecall(PycolabGame[SequenceRecallRules]):
             timeout_frames=self.rules.timeout_frames,
         )
         engine = Engine(rules.ROWS, rules.COLS)
-        engine.set_backdrop(" #", Stage, scene)
-        engine.add_sprite("P", rules.START, Player, scene)
+        engine.set_backdrop(" #", Background, state)
+        engine.add_sprite("P", rules.START, Player, state)
         for light in rules.LIGHTS:
-            engine.add_drape(light, Light, scene)
-        engine.add_drape("M", Mask)
-        engine.add_drape("%", Pen, scene)
+            engine.add_drape(light, Light, state)
+        engine.add_drape("M", Mask, state)
+        engine.add_drape("%", Pen, state)
         engine.set_z_order(rules.Z_ORDER)
         return engine
 
     def _facts(self) -> dict[str, Any]:
-        scene = self._scene
+        state = self._state
         return {
-            "sequence_length": len(scene.sequence),
-            "delay": scene.delay,
-            "recalled": scene.recalled,
-            "success": scene.recalled == len(scene.sequence),
+            "sequence_length": len(state.sequence),
+            "delay": state.delay,
+            "recalled": state.recalled,
+            "success": state.recalled == len(state.sequence),
         }

@@ -1,6 +1,6 @@
-"""Sequence Recall's things on pycolab's stage: they share one `Scene`.
+"""Sequence Recall's sprites and drapes in pycolab, which share one `GameState`.
 
-Order of a frame: the stage charges the step and goes on with the demonstration, a free player moves and
+Order of a frame: the background charges the step and goes on with the demonstration, a free player moves and
 switches the lights it enters and leaves, then the lights, the mask of the dark ones and the pen show it.
 """
 
@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pycolab.plot import Plot
-from pycolab.things import Backdrop, Drape, Sprite
+from typing_extensions import override
 
 from engram.envs.forms.actions import MOVES
 from engram.envs.forms.rules import timeout_frame
+from engram.envs.forms.things import GameBackdrop, GameDrape, GameSprite
 from engram.envs.games.sequence_recall import rules
 
 DARK = ""  # instead of a light
 
 
 @dataclass
-class Scene:
-    """What the things of one episode tell each other; a light goes by its character."""
+class GameState:
+    """State of one episode, which its sprites and drapes share; a light goes by its character."""
 
     sequence: str
     on: int
@@ -48,7 +49,7 @@ class Scene:
         return self.entered == len(self.sequence)
 
     def demonstrated(self, frame: int) -> str | None:
-        """What is lit on a frame before the pen opens; None from then on."""
+        """Return what is lit on a frame before the pen opens; None from then on."""
         index, age = divmod(frame, self.off + self.on)
         if index < len(self.sequence):
             return self.sequence[index] if age >= self.off else DARK
@@ -56,104 +57,93 @@ class Scene:
         return DARK if frame < opening else None
 
 
-class Stage(Backdrop):  # type: ignore[misc]
+class Background(GameBackdrop[GameState]):
     """Ground and border; being first in each frame, it charges the step and leads the demonstration."""
 
-    def __init__(self, curtain: Any, palette: Any, scene: Scene) -> None:
-        super().__init__(curtain, palette)
-        curtain.fill(ord(" "))
+    def __init__(self, curtain: Any, palette: Any, state: GameState) -> None:
+        super().__init__(curtain, palette, state)
         curtain[rules.wall_cells()] = ord("#")
-        self._scene = scene
 
-    def update(self, actions: Any, board: Any, layers: Any, things: Any, the_plot: Plot) -> None:
+    @override
+    def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
         """Charge the step or end the episode; light the next light, or open the pen."""
-        scene = self._scene
-        if the_plot.frame >= scene.last_frame:
-            the_plot.terminate_episode()
-        elif the_plot.frame > 1:
-            the_plot.add_reward(rules.STEP_REWARD)
-        if not scene.free:
-            shown = scene.demonstrated(the_plot.frame)
-            scene.free = shown is None
-            scene.lit = shown or DARK
+        state = self._state
+        if plot.frame >= state.last_frame:
+            plot.terminate_episode()
+        elif plot.frame > 1:
+            plot.add_reward(rules.STEP_REWARD)
+        if not state.free:
+            shown = state.demonstrated(plot.frame)
+            state.free = shown is None
+            state.lit = shown or DARK
 
 
-class Player(Sprite):  # type: ignore[misc]
+class Player(GameSprite[GameState]):
     """Walks when the pen is open, until it has entered as many lights as were shown."""
 
-    def __init__(self, corner: Any, position: Any, character: str, scene: Scene) -> None:
-        super().__init__(corner, position, character)
-        self._scene = scene
-
-    def update(
-        self, actions: Any, board: Any, layers: Any, backdrop: Any, things: Any, the_plot: Plot
-    ) -> None:
+    @override
+    def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
         """Move, then see whether a light was entered or left."""
-        scene = self._scene
-        if not scene.free or scene.done:
+        state = self._state
+        if not state.free or state.done:
             return
-        self._move(MOVES[actions], board)
+        self._move(MOVES[action], board)
         here = next((light for light in rules.LIGHTS if things[light].disc[self.position]), DARK)
-        if here and not scene.lit:
-            self._enter(here, the_plot)
+        if here and not state.lit:
+            self._enter(here, plot)
         elif not here:
-            scene.lit = DARK
+            state.lit = DARK
 
     def _move(self, move: tuple[int, int], board: Any) -> None:
         there = self.Position(self.position.row + move[0], self.position.col + move[1])
         if board[there] != ord("#"):
             self._position = there
 
-    def _enter(self, light: str, the_plot: Plot) -> None:
-        scene = self._scene
-        if light == scene.sequence[scene.entered]:
-            scene.recalled += 1
-            the_plot.add_reward(rules.LIGHT_REWARD)
-        scene.lit = light
-        scene.entered += 1
+    def _enter(self, light: str, plot: Plot) -> None:
+        state = self._state
+        if light == state.sequence[state.entered]:
+            state.recalled += 1
+            plot.add_reward(rules.LIGHT_REWARD)
+        state.lit = light
+        state.entered += 1
         # The end is set a frame later, so a timeout up to then still counts.
-        if scene.done and scene.last_frame > the_plot.frame + 1:
-            scene.last_frame = the_plot.frame + rules.FAREWELL
+        if state.done and state.last_frame > plot.frame + 1:
+            state.last_frame = plot.frame + rules.FAREWELL
 
 
-class Light(Drape):  # type: ignore[misc]
+class Light(GameDrape[GameState]):
     """A disc, painted while it is lit."""
 
-    def __init__(self, curtain: Any, character: str, scene: Scene) -> None:
-        super().__init__(curtain, character)
-        self._scene = scene
+    def __init__(self, curtain: Any, character: str, state: GameState) -> None:
+        super().__init__(curtain, character, state)
         self.disc = rules.light_cells(rules.LIGHTS.index(character) + 1)
 
-    def update(
-        self, actions: Any, board: Any, layers: Any, backdrop: Any, things: Any, the_plot: Plot
-    ) -> None:
-        """Be lit or not."""
-        self.curtain[:] = self.disc & (self._scene.lit == self.character)
+    @override
+    def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
+        """Show the disc while this light is lit."""
+        self.curtain[:] = self.disc & (self._state.lit == self.character)
 
 
-class Mask(Drape):  # type: ignore[misc]
+class Mask(GameDrape[GameState]):
     """Covers the lights that are dark."""
 
-    def update(
-        self, actions: Any, board: Any, layers: Any, backdrop: Any, things: Any, the_plot: Plot
-    ) -> None:
-        """Look where there are lights that are not lit."""
+    @override
+    def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
+        """Cover the lights that are dark."""
         self.curtain.fill(False)
         for light in rules.LIGHTS:
             self.curtain[things[light].disc & ~things[light].curtain] = True
 
 
-class Pen(Drape):  # type: ignore[misc]
-    """Rings the player until the demonstration is over; it is for show, the player waits by itself."""
+class Pen(GameDrape[GameState]):
+    """Rings the player until the demonstration is over; only for show, as the player waits by itself."""
 
-    def __init__(self, curtain: Any, character: str, scene: Scene) -> None:
-        super().__init__(curtain, character)
+    def __init__(self, curtain: Any, character: str, state: GameState) -> None:
+        super().__init__(curtain, character, state)
         curtain[rules.pen_cells()] = True
-        self._scene = scene
 
-    def update(
-        self, actions: Any, board: Any, layers: Any, backdrop: Any, things: Any, the_plot: Plot
-    ) -> None:
-        """Open."""
-        if self._scene.free:
+    @override
+    def _update(self, action: Any, board: Any, things: Any, plot: Plot) -> None:
+        """Disappear when the player is free."""
+        if self._state.free:
             self.curtain.fill(False)

@@ -6,15 +6,16 @@ they see.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
+from typing_extensions import override
 
 from engram.envs.arrays import Array, Bytes, Flags, Floats, Ints
 from engram.envs.forms.batched_env import Lanes
-from engram.envs.forms.batched_game import BatchedGame
+from engram.envs.forms.batched_task import BatchedGame
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.games.tmaze import rules
 from engram.envs.games.tmaze.canvas import Canvas, band_chars, speckle_in_world, speckle_of_world
 from engram.envs.games.tmaze.journey import Journey
@@ -24,7 +25,7 @@ from engram.envs.games.tmaze.sheet import BAND_ROWS, STRIDE
 _CODES = np.arange(256, dtype=np.uint8)[:, None]
 
 
-class BatchedTMaze(BatchedGame[TMazeRules]):
+class BatchedTMaze(Parametrized, BatchedGame[TMazeRules], task=TMazeRules):
     """`engram.envs.games.tmaze.single.TMaze` in B lanes; see there for the task and its arguments.
 
     Observation:
@@ -33,28 +34,8 @@ class BatchedTMaze(BatchedGame[TMazeRules]):
 
     look = rules.LOOK
 
-    def __init__(
-        self,
-        num_envs: int = 1,
-        level: int | Sequence[int] = 4,
-        teleport_delay: int = 50,
-        limbo_time: int | Sequence[int] = 280,
-        timeout_frames: int = 1000,
-        cue_after_teleport: bool = False,
-        render_mode: str | None = None,
-        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
-    ) -> None:
-        """See `TMaze` for the game's arguments, `BatchedGame` for the others.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(
-            TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport),
-            num_envs,
-            render_mode,
-            autoreset_mode,
-        )
+    @override
+    def _allocate(self) -> None:
         self._levels = np.array(self.rules.levels)
         self._limbo_times = np.array(self.rules.limbo_times)
         self._journey = Journey(self.rules, self.num_envs)
@@ -62,8 +43,9 @@ class BatchedTMaze(BatchedGame[TMazeRules]):
         self._planes = Canvas(self.look.one_hot, self.num_envs)
         self._chars = Canvas(_CODES, self.num_envs)
 
+    @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
-        """See `BatchedGame`; `speckle` holds what this lane's level can show, False elsewhere."""
+        """The lane's reset options; `speckle` holds what its level can show, False elsewhere."""
         level = int(self._journey.level[lane])
         speckle = speckle_in_world(self._speckle[lane], level)
         return {
@@ -85,8 +67,9 @@ class BatchedTMaze(BatchedGame[TMazeRules]):
     def _state(self) -> dict[str, Array]:
         return {"speckle": self._speckle, **self._journey.state()}
 
+    @override
     def _lane_bytes(self) -> int:
-        """See `BatchedEnv`; a band of planes and of characters, and its speckle as drawn."""
+        """Adds a band of planes and of characters, and its speckle as drawn."""
         planes = len(self.look.planes)
         return super()._lane_bytes() + BAND_ROWS * (STRIDE * (planes + 1) + 5 * rules.WORLD_COLS)
 

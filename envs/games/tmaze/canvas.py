@@ -1,4 +1,4 @@
-"""Canvases of the batched T-maze: all that its windows can show, painted once, read by one gather a step.
+"""Canvases of the batched T-maze: all its windows can show, painted once, read by one gather a step.
 
 A canvas has rows of STRIDE cells like the sheet (`engram.envs.games.tmaze.sheet`): first three strips of
 ready-made views (no cue, left, right), then a band per lane. n number of windows or lanes, D bytes per cell.
@@ -32,7 +32,7 @@ class Canvas:
         self._look_at_cells()
 
     def __getstate__(self) -> dict[str, Any]:
-        """The cells without the two views of them, which a copy would not keep as views."""
+        """Leave out the two views of the cells, which a copy would not keep as views."""
         return {"brush": self.brush, "_cells": self._cells}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -56,13 +56,13 @@ class Canvas:
         self._bands[lanes] = np.take(self.brush, chars, axis=0)
 
     def read(self, corners: Ints) -> Bytes:
-        """Windows at the corners (n,), fresh, (n, 7, 11, D)."""
+        """Return fresh windows (n, 7, 11, D) at the corners (n,)."""
         shape = (len(corners), rules.WINDOW_ROWS, rules.WINDOW_COLS, self.brush.shape[1])
         return self._windows[corners].view(np.uint8).reshape(shape)
 
 
 def band_chars(levels: Ints, speckle: Mask) -> Bytes:
-    """Characters of bands (n, 14, STRIDE), given which bits of wall are kept (n, 14, 191)."""
+    """Return characters of bands (n, 14, STRIDE), given which bits of wall are kept (n, 14, 191)."""
     chars = sheet().bands[levels]
     around = np.concatenate([speckle, speckle[..., : STRIDE - rules.WORLD_COLS]], axis=-1)
     chars[(chars == ord("*")) & ~around] = ord(" ")
@@ -70,12 +70,12 @@ def band_chars(levels: Ints, speckle: Mask) -> Bytes:
 
 
 def speckle_of_world(world: Mask, level: int) -> Mask:
-    """Part of a world's speckle (77, 191) that a level's band shows, its columns from the band's first on."""
+    """Return the part of a world's speckle (77, 191) that a level's band shows, from its first column on."""
     return np.roll(world[band_rows(level)], -WEST[level], axis=1)
 
 
 def speckle_in_world(band: Mask, level: int) -> Mask:
-    """Inverse of `speckle_of_world`, False outside the band."""
+    """Invert `speckle_of_world`; False outside the band."""
     world = np.zeros(rules.WORLD, np.bool_)
     world[band_rows(level)] = np.roll(band, WEST[level], axis=1)
     return world

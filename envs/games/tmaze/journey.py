@@ -1,4 +1,4 @@
-"""The players of the batched T-maze on their way from room to limbo to maze to goal: moves, rewards, ends.
+"""Players of the batched T-maze, from room to limbo to maze to goal: moves, rewards, ends.
 
 B lanes. Time is one clock for all lanes; each lane knows the clock of its next event and of its end. Moving
 is one table look-up (`engram.envs.games.tmaze.sheet`); only lanes with an event need more.
@@ -73,7 +73,7 @@ class Journey:
         self.off_centre = False
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The arrays themselves, by name."""
+        """Return the arrays (not copies) by name."""
         return {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
 
     def look_off_centre(self) -> None:
@@ -81,7 +81,7 @@ class Journey:
         self.off_centre = bool((self.eye != rules.EYE[1]).any())
 
     def begin(self, lanes: Ints, levels: Ints, limbo_times: Ints, goals: Ints) -> None:
-        """Put the players of some lanes into the room."""
+        """Begin an episode in some lanes: put their players into the room."""
         opens = self._game.teleport_delay - 1
         self.level[lanes], self.limbo_time[lanes], self.goal[lanes] = levels, limbo_times, goals
         self.part[lanes] = Part.ROOM
@@ -93,7 +93,7 @@ class Journey:
         self._schedule(lanes, self.clock + opens if opens > 0 else NEVER)
 
     def advance(self, actions: Ints) -> tuple[Floats, Flags]:
-        """Play one frame: rewards and terminations, each (B,)."""
+        """Play one frame; return rewards and terminations, each (B,)."""
         self.clock += 1
         before = self.spot
         self.spot = self._sheet.step[before * ACTIONS + actions]

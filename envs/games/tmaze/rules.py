@@ -1,4 +1,4 @@
-"""What both forms of the T-maze share: parameters, hidden choices and the map of its world.
+"""Rules of the T-maze, shared by both forms: parameters, hidden choices, map of the world.
 
 World coordinates are (row, col), row 0 on top.
 Source: LP-RNN ("Concrete"), arXiv 1805.04955, section 5.2.2 and appendix B.2.
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.envs.arguments import (
     MOST_STEPS,
@@ -28,6 +29,7 @@ from engram.envs.arguments import (
     spread,
 )
 from engram.envs.forms.boards import Look
+from engram.envs.forms.rules import Rules
 
 Mask = NDArray[np.bool_]
 
@@ -80,18 +82,18 @@ _LIMBO_ART = (
 
 
 def maze_top(level: int) -> int:
-    """World row of the top wall of a level's maze; its corridor begins in the row below."""
+    """Return the world row of a maze's top wall; its corridor begins in the row below."""
     return 12 + 11 * level
 
 
 def cue_cells(side: str) -> tuple[slice, slice]:
-    """Screen rows and columns of the cue."""
+    """Return screen rows and columns of the cue."""
     return (slice(4, 7), slice(0, 2) if side == "left" else slice(9, 11))
 
 
 @cache
 def world_masks() -> Mapping[str, Mask]:
-    """Cells (77, 191) of walls `#`, speckle material `*`, teleporter `t`, goals `l`, `r`. Read-only."""
+    """Return cells (77, 191) of walls `#`, speckle `*`, teleporter `t`, goals `l`, `r`; read-only."""
     masks = {glyph: np.zeros(WORLD, dtype=np.bool_) for glyph in "#*tlr"}
     masks["*"][SPECKLE_TOP:] = True
     _carve_room(masks)
@@ -128,16 +130,19 @@ def _carve_maze(masks: Mapping[str, Mask], level: int) -> None:
 
 
 @dataclass(frozen=True)
-class TMazeRules:
+class TMazeRules(Rules):
     """Parameters of the T-maze, checked; the defaults are the paper's.
 
     Args:
-        level: size of the maze, 0 to 5, or a sequence of such to draw from uniformly at each reset.
-        teleport_delay: observations until the teleporter appears (it shows on frame `teleport_delay - 1`).
-        limbo_time: env steps between teleport and maze, 0 (no limbo) or at least 3; or a sequence of such to
-            draw from uniformly at each reset.
-        timeout_frames: env steps after which an episode ends; -1: never.
-        cue_after_teleport: the cue stays visible after the teleport (a control that needs no memory).
+        level: maze size 0 to 5 (default 4), or a list to draw from uniformly in each episode; corridor
+            lengths from the start to a leg are 7 to 90 cells.
+        teleport_delay: observations until the teleporter appears (default 50), at least 0.
+        limbo_time: env steps from the teleport to the maze (default 280), or a list to draw from uniformly in
+            each episode; 0 for no limbo, else at least 3. This is what the memory is tested by: the one bit
+            of the cue must outlive `limbo_time` + 1 steps, nearly all of which look alike, so a longer limbo
+            asks for a longer memory, not for a larger one.
+        timeout_frames: env steps (default 1000); -1 for never.
+        cue_after_teleport: keep the cue in sight to the end (default False).
 
     Raises:
         ValueError: a value is not legal.
@@ -172,12 +177,12 @@ class TMazeRules:
         return "limbo_time" if len(self.limbo_times) > 1 else "level"
 
     @property
+    @override
     def memory_delay(self) -> int:
-        """See `engram.envs.forms.rules.Rules`."""
         return int(self.delays(max(self.limbo_times)))
 
     def delays(self, limbo_times: Any) -> Any:
-        """Env steps from the last sight of the cue to the first observation whose action counts.
+        """Return env steps from the last sight of the cue to the first action that counts.
 
         Args:
             limbo_times: of one episode, or of each lane's (B,).
@@ -223,7 +228,7 @@ def _check_limbo_time(name: str, value: Any) -> int:
 
 
 def read_hidden(options: Mapping[str, Any], lanes: int) -> dict[str, NDArray[Any]]:
-    """Check injected choices and spread them over the lanes (one value for all, or one per lane).
+    """Read hidden choices from reset options and spread them over the lanes.
 
     Args:
         options: any of `level`, `limbo_time`, `which_goal` ("left", "right") and `speckle` (bool (77, 191)).

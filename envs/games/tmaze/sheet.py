@@ -1,4 +1,4 @@
-"""Tables behind the batched T-maze: the places a player can be in, and where each action leads from there.
+"""Tables of the batched T-maze: the places a player can be in, and where each action leads.
 
 A *spot* is a place of the player: an index into a sheet of STRIDE columns. Row 0 of the sheet holds the
 places outside the mazes, one every 11 columns (room with the teleporter closed, the same open, limbo); then
@@ -36,7 +36,7 @@ WEST = np.array([west for west, _ in rules.MAZE_WALLS]) - BAND_LEFT  # world col
 
 @dataclass(frozen=True)
 class Sheet:
-    """What there is at each spot (S of them).
+    """What each of S spots holds.
 
     Args:
         step: spot after an action, flat (S * 5,); goals and the open teleporter hold the player.
@@ -62,7 +62,7 @@ class Sheet:
 
 
 def room_spot(row: NDArray[np.int64] | int, col: NDArray[np.int64] | int) -> int:
-    """Spot of a floor cell of the closed room, counted from its corner."""
+    """Return the spot of a floor cell of the closed room, counted from its corner."""
     return int(rules.WINDOW_COLS * (rules.ROOM_SIZE * row + col))
 
 
@@ -70,12 +70,12 @@ START_SPOT = room_spot(rules.START[0] - rules.ROOM_TOP, rules.START[1] - rules.R
 
 
 def band_rows(level: int) -> Ints:
-    """World rows of a level's band (14,)."""
+    """Return the world rows of a level's band (14,)."""
     return (rules.maze_top(level) - BAND_ABOVE + np.arange(BAND_ROWS)) % rules.WORLD_ROWS
 
 
 def maze_row(levels: Ints) -> Ints:
-    """Sheet row of the player who enters the maze."""
+    """Return the sheet row where the player enters the maze."""
     return 1 + BAND_ROWS * levels + BAND_ABOVE + 1
 
 
@@ -111,7 +111,7 @@ def _bands() -> Bytes:
 
 
 def _far_ends() -> NDArray[np.bool_]:
-    """Spots near the first or last column of the world, where the window may have to stop."""
+    """Return spots near the world's first or last column, where the window may have to stop."""
     cols = (WEST[:, None] + np.arange(STRIDE)).repeat(BAND_ROWS, axis=0)
     margin = 2 * rules.EYE[1] - 1
     far = (cols < margin) | (cols >= rules.WORLD_COLS - margin)

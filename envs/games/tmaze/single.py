@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from pycolab.engine import Engine
 
 from engram.envs.forms.boards import Look
+from engram.envs.forms.parameters import Parametrized
 from engram.envs.forms.pycolab_game import PycolabGame
 from engram.envs.games.tmaze import rules
 from engram.envs.games.tmaze.rules import TMazeRules
-from engram.envs.games.tmaze.things import Cue, Goal, Player, Scene, Scenery, Stage, Teleporter
+from engram.envs.games.tmaze.things import Background, Cue, GameState, Goal, Player, Scenery, Teleporter
 
 
-class TMaze(PycolabGame[TMazeRules]):
+class TMaze(Parametrized, PycolabGame[TMazeRules], task=TMazeRules):
     """A cue, a long wait in limbo, then a maze whose right end only the cue told.
 
     Description:
@@ -48,18 +49,6 @@ class TMaze(PycolabGame[TMazeRules]):
         observation that shows the cue to the first one whose action counts; `success` (bool): the cued goal
         was reached. Results are split by level, or by limbo time where several are given.
 
-    Arguments:
-        level: maze size 0 to 5 (default 4), or a list to draw from uniformly in each episode; corridor
-            lengths from the start to a leg are 7 to 90 cells.
-        teleport_delay: observations until the teleporter appears (default 50), at least 0.
-        limbo_time: env steps from the teleport to the maze (default 280), or a list to draw from uniformly in
-            each episode; 0 for no limbo, else at least 3. This is what the memory is tested by: the one bit
-            of the cue must outlive `limbo_time` + 1 steps, nearly all of which look alike, so a longer limbo
-            asks for a longer memory, not for a larger one.
-        timeout_frames: env steps (default 1000); -1 for never.
-        cue_after_teleport: keep the cue in sight to the end (default False).
-        render_mode: None, "human" (a window), "ansi" (text) or "rgb_array" (16 pixels a cell).
-
     Reset options:
         `which_goal` ("left" or "right"), `level` (int), `limbo_time` (int) and `speckle` (bool (77, 191):
         where a bit of wall is kept; world coordinates) replace what the seed would have drawn, for one
@@ -74,25 +63,7 @@ class TMaze(PycolabGame[TMazeRules]):
     """
 
     look: ClassVar[Look] = rules.LOOK
-
-    def __init__(
-        self,
-        level: int | Sequence[int] = 4,
-        teleport_delay: int = 50,
-        limbo_time: int | Sequence[int] = 280,
-        timeout_frames: int = 1000,
-        cue_after_teleport: bool = False,
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(
-            TMazeRules(level, teleport_delay, limbo_time, timeout_frames, cue_after_teleport), render_mode
-        )
-        self._scene: Scene
+    _state: GameState
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
         drawn = {
@@ -110,28 +81,28 @@ class TMaze(PycolabGame[TMazeRules]):
             "speckle": speckle,
         }
 
-    def _stage(self, hidden: Mapping[str, Any]) -> Engine:
-        self._scene = scene = Scene(self.rules, hidden["level"], hidden["limbo_time"])
+    def _make_engine(self, hidden: Mapping[str, Any]) -> Engine:
+        self._state = state = GameState(self.rules, hidden["level"], hidden["limbo_time"])
         masks = rules.world_masks()
         engine = Engine(rules.WINDOW_ROWS, rules.WINDOW_COLS)
-        engine.set_backdrop(" ", Stage, scene)
+        engine.set_backdrop(" ", Background, state)
         engine.update_group("1 scenery")  # what moves before the player looks
-        engine.add_drape("*", Scenery, scene, masks["*"] & hidden["speckle"])
-        engine.add_drape("#", Scenery, scene, masks["#"])
-        engine.add_drape("Q", Cue, scene, hidden["which_goal"])
+        engine.add_drape("*", Scenery, state, masks["*"] & hidden["speckle"])
+        engine.add_drape("#", Scenery, state, masks["#"])
+        engine.add_drape("Q", Cue, state, hidden["which_goal"])
         engine.update_group("2 player")  # and what moves after; the engine repaints in between
-        engine.add_sprite("P", rules.EYE, Player, scene)
-        engine.add_drape("t", Teleporter, scene, masks["t"])
+        engine.add_sprite("P", rules.EYE, Player, state)
+        engine.add_drape("t", Teleporter, state, masks["t"])
         for glyph, side in zip("lr", rules.SIDES, strict=True):
-            engine.add_drape(glyph, Goal, scene, masks[glyph], side == hidden["which_goal"])
+            engine.add_drape(glyph, Goal, state, masks[glyph], side == hidden["which_goal"])
         engine.set_z_order(rules.Z_ORDER)
         return engine
 
     def _facts(self) -> dict[str, Any]:
-        scene = self._scene
+        state = self._state
         return {
-            "level": scene.level,
-            "limbo_time": scene.limbo_time,
-            "delay": int(self.rules.delays(scene.limbo_time)),
-            "success": scene.success,
+            "level": state.level,
+            "limbo_time": state.limbo_time,
+            "delay": int(self.rules.delays(state.limbo_time)),
+            "success": state.success,
         }

@@ -1,4 +1,4 @@
-"""Puzzle files as Lichess publishes them (database.lichess.org, CC0), and files of one's own of that form.
+"""Puzzle files as published by Lichess (database.lichess.org, CC0): reading and writing.
 
 Every release is read: without a header (2021) or with one, with or without opening tags, with the `GameId`
 column of the mirror on Hugging Face, as `.csv` or as `.csv.zst`.
@@ -85,12 +85,12 @@ def read_csv(path: str | Path, first: int = 0, last: int | None = None) -> list[
 
 
 def count_rows(path: str | Path) -> int:
-    """Number of puzzles in a file."""
+    """Count the puzzles in a file."""
     return sum(1 for _ in _rows(path))
 
 
 def _rows(path: str | Path) -> Iterator[tuple[str, str, int]]:
-    """FEN, moves and rating of each row."""
+    """Yield FEN, moves and rating of each row."""
     try:
         with _opened(Path(path)) as file:
             reader = csv.reader(file)
@@ -108,7 +108,7 @@ def _is_header(top: Sequence[str]) -> bool:
 
 
 def _columns(path: str | Path, top: Sequence[str]) -> tuple[int, int, int]:
-    """Where FEN, moves and rating stand, by the header, or by where the first row has a FEN."""
+    """Find the columns of FEN, moves and rating, by the header or by where the first row has a FEN."""
     if _is_header(top):
         return (top.index("FEN"), top.index("Moves"), top.index("Rating"))
     for column, field in enumerate(top[:3]):

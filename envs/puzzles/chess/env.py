@@ -1,14 +1,17 @@
-"""Chess puzzles, one at a time; `chess.batched` is its batched form."""
+"""Chess puzzles: the environment, in both forms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from engram.envs.forms.parameters import Parametrized
+from engram.envs.puzzles import BatchedPuzzle, SinglePuzzle
+from engram.envs.puzzles.chess.task import make_chess
 
-from engram.envs.puzzles import Puzzle
-from engram.envs.puzzles.chess.puzzles import make_chess
+
+class BatchedChess(Parametrized, BatchedPuzzle, task=make_chess):
+    """`Chess` in B lanes; see there for the task."""
 
 
-class Chess(Puzzle):
+class Chess(SinglePuzzle, of=BatchedChess):
     """A chess position with exactly one right move is shown; answer with the two squares of that move.
 
     Description:
@@ -40,20 +43,6 @@ class Chess(Puzzle):
         published tensors have neither `rating` nor `white_to_move`.
 
     Arguments:
-        level: of generated puzzles. "few" (default): mate in one with 5 to 9 men put down at random. "full":
-            mate in one from games of random moves, 20 men in the mean. "two": mate in two on boards as in
-            "few".
-        split: "online" (default): fresh puzzles without end, from the seed of `reset`, some 100 a second on
-            one core ("full": 40, "two": 6); "train", "valid" or "test": one of three finite sets, drawn epoch
-            by epoch.
-        data_seed: of the finite sets (default 0), at least 0: what is generated, or how a file's easy
-            puzzles are divided.
-        split_sizes: numbers of puzzles, `{"train": 2000, "valid": 500, "test": 500}` if they are generated,
-            `{"train": 480000, "valid": 120000, "test": 100000}` of a file.
-        path: a file of Lichess's puzzles (`.csv`, `.csv.zst`) or of `engram.envs.puzzles.chess.write_csv`; or
-            a folder with the published tensors (`data.pth` and `targets.pth` or `segm.pth`). Sorted by
-            rating, "train" and "valid" divide the easiest puzzles, "test" holds those that come next.
-        reward: "exact" (default) or "fraction".
         render_mode: None or "rgb_array" (the mover's pieces green, the other's red).
 
     Reset options:
@@ -64,20 +53,3 @@ class Chess(Puzzle):
         Hard Examples", arXiv 2108.06011, and "A Simple Loss Function for Convergent Algorithm Synthesis using
         RNNs" (Delta loss, 2023). The generated ones are this package's own.
     """
-
-    def __init__(
-        self,
-        level: str = "few",
-        split: str = "online",
-        data_seed: int = 0,
-        split_sizes: Mapping[str, int] | None = None,
-        path: str | None = None,
-        reward: str = "exact",
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(make_chess(level, split, data_seed, split_sizes, path), reward, render_mode)

@@ -1,4 +1,4 @@
-"""Chess puzzles of our own making, which need no file: unique mates on random boards.
+"""Generator of chess puzzles: unique mates on random boards.
 
 Measured on one core of an AMD EPYC, puzzles per CPU-second and men on the board in the mean: `few` 113
 (7 men), `full` 38 (20 men), `two` 6 (7 men); `benchmarks/puzzles.py` measures them again.
@@ -41,7 +41,7 @@ Leads = Iterator[tuple[Position, Move]]
 
 
 def random_placements(rng: np.random.Generator) -> Leads:
-    """Boards of 5 to 9 men put down anywhere, and a random move."""
+    """Yield boards of 5 to 9 men put down anywhere, each with a random move."""
     while True:
         position = _place(rng)
         moves = list(legal_moves(position))
@@ -50,7 +50,7 @@ def random_placements(rng: np.random.Generator) -> Leads:
 
 
 def random_games(rng: np.random.Generator) -> Leads:
-    """The positions of games in which both sides play at random, and the move played there."""
+    """Yield the positions of games played at random, each with the move played there."""
     while True:
         position = read_fen(START)
         for _ in range(MAX_PLIES):
@@ -64,7 +64,7 @@ def random_games(rng: np.random.Generator) -> Leads:
 
 @dataclass(frozen=True)
 class Level:
-    """How the puzzles of one difficulty are made.
+    """Recipe for puzzles of one difficulty.
 
     Args:
         leads: makes positions, and the move before the puzzle.
@@ -104,7 +104,7 @@ def generate(level: str, rng: np.random.Generator, count: int) -> list[ChessPuzz
 
 
 def _search(level: Level, rng: np.random.Generator) -> ChessPuzzle:
-    """The first puzzle that is met; at most one is taken from a game, for its positions are much alike."""
+    """Return the first puzzle found; at most one per game, as its positions are much alike."""
     found = ((before, lead, level.solve(play(before, lead))) for before, lead in level.leads(rng))
     return next(
         ChessPuzzle.of(before, lead, solution, level.rating, level.theme)

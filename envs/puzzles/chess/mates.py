@@ -28,7 +28,7 @@ from engram.envs.puzzles.chess.position import (
 
 
 def _sights(kind: int, side: int) -> list[frozenset[int]]:
-    """For each square, those from which a piece attacks it, were the board empty."""
+    """Return, for each square, those from which a piece attacks it on an empty board."""
     if kind == PAWN:
         return [frozenset(PAWN_CAPTURES[-side][square]) for square in range(SQUARES)]
     if kind == KING:
@@ -42,12 +42,12 @@ _SIGHTS = {side * kind: _sights(kind, side) for kind in KINDS for side in (WHITE
 
 
 def is_mate(position: Position) -> bool:
-    """Whether the side to move is in check and has no legal move."""
+    """Return whether the side to move is in check and has no legal move."""
     return is_check(position.board, position.side) and next(legal_moves(position), None) is None
 
 
 def mating_moves(position: Position) -> list[Move]:
-    """Legal moves after which the other side is mated."""
+    """Return the legal moves that mate."""
     board, side = position.board, position.side
     enemy = board.index(-side * KING)
     # What neither attacks the king from its new square nor opens a line to him gives no check;
@@ -64,17 +64,17 @@ def mating_moves(position: Position) -> list[Move]:
 
 
 def unique_mate(position: Position) -> Move | None:
-    """The move that mates, if there is one and no other between other squares."""
+    """Return the move that mates, if no other pair of squares does."""
     return _only(mating_moves(position))
 
 
 def mates_in_two(position: Position) -> list[Move]:
-    """Legal moves after which each reply, and there is one, can be answered by mate."""
+    """Return the legal moves that allow replies, each of which can be answered by mate."""
     return [move for move in legal_moves(position) if _forces_mate(play(position, move))]
 
 
 def unique_mate_in_two(position: Position) -> Move | None:
-    """The move that forces mate in two, if it is the only one and there is no mate in one."""
+    """Return the move that forces mate in two, if it is the only one and nothing mates at once."""
     return None if mating_moves(position) else _only(mates_in_two(position))
 
 
@@ -97,5 +97,5 @@ def _forces_mate(position: Position) -> bool:
 
 
 def _only(moves: list[Move]) -> Move | None:
-    """The only pair of squares among the moves; pieces to promote to do not tell moves apart."""
+    """Return the only pair of squares among the moves, whatever they promote to."""
     return moves[0] if len({(move.start, move.end) for move in moves}) == 1 else None

@@ -33,7 +33,7 @@ _PROMOTIONS = (QUEEN, ROOK, BISHOP, KNIGHT)
 
 
 def _ray(square: int, step: tuple[int, int], length: int = 7) -> Squares:
-    """Squares that are met on the way from `square` to the edge of the board."""
+    """Return the squares on the way from `square` to the edge of the board."""
     row, column = divmod(square, 8)
     way = ((row + n * step[0], column + n * step[1]) for n in range(1, length + 1))
     return tuple(8 * r + c for r, c in way if 0 <= r < 8 and 0 <= c < 8)
@@ -67,7 +67,7 @@ _KEPT_RIGHTS = [0b1111 & ~_LOST_RIGHTS.get(square, 0) for square in range(SQUARE
 
 
 def is_attacked(board: list[int], square: int, side: int) -> bool:
-    """Whether a piece of `side` attacks `square`."""
+    """Return whether a piece of `side` attacks `square`."""
     for kind, leaps in LEAPS.items():
         attacker = kind * side
         for start in leaps[square]:
@@ -90,12 +90,12 @@ def is_attacked(board: list[int], square: int, side: int) -> bool:
 
 
 def is_check(board: list[int], side: int) -> bool:
-    """Whether the king of `side` is attacked."""
+    """Return whether the king of `side` is attacked."""
     return is_attacked(board, board.index(KING * side), -side)
 
 
 def pseudo_moves(position: Position) -> Iterator[Move]:
-    """Moves of the side to move, those too that leave its king attacked."""
+    """Return moves of the side to move, including those that leave its king attacked."""
     board, side = position.board, position.side
     for start, piece in enumerate(board):
         kind = piece * side
@@ -121,7 +121,7 @@ def pseudo_moves(position: Position) -> Iterator[Move]:
 
 
 def legal_moves(position: Position) -> Iterator[Move]:
-    """Legal moves of the side to move."""
+    """Return the legal moves of the side to move."""
     board, side = position.board, position.side
     king = board.index(KING * side)
     if is_attacked(board, king, -side):
@@ -137,7 +137,7 @@ def legal_moves(position: Position) -> Iterator[Move]:
 
 
 def board_after(position: Position, move: Move) -> list[int]:
-    """The board after a move."""
+    """Return the board after a move."""
     start, end, promotion = move
     board = position.board.copy()
     piece = board[start]
@@ -153,7 +153,7 @@ def board_after(position: Position, move: Move) -> list[int]:
 
 
 def play(position: Position, move: Move) -> Position:
-    """The position after a move; whether it is legal is not checked."""
+    """Return the position after a move, without a check that it is legal."""
     start, end, _ = move
     pawn = position.board[start] == PAWN * position.side
     return Position(
@@ -167,7 +167,7 @@ def play(position: Position, move: Move) -> Position:
 
 
 def count_leaves(position: Position, depth: int) -> int:
-    """Number of ways to play `depth` moves ("perft"), by which move generators are compared."""
+    """Count the ways to play `depth` moves ("perft", the usual test of move generators)."""
     if depth == 0:
         return 1
     return sum(count_leaves(play(position, move), depth - 1) for move in legal_moves(position))

@@ -41,7 +41,7 @@ class ChessPuzzle(NamedTuple):
 
     @classmethod
     def of(cls, before: Position, lead: Move, solution: Move, rating: int, theme: str) -> ChessPuzzle:
-        """The puzzle of these positions and moves."""
+        """Make the puzzle of these positions and moves."""
         return cls(write_fen(before), write_move(lead), write_move(solution), rating, theme)
 
     @property
@@ -69,7 +69,7 @@ class Encoded(NamedTuple):
 
 
 def encode(puzzles: Sequence[ChessPuzzle]) -> Encoded:
-    """Puzzles as arrays.
+    """Encode puzzles as arrays.
 
     Raises:
         ValueError: one cannot be read, or its solution moves none of the mover's pieces.
@@ -89,7 +89,7 @@ def encode(puzzles: Sequence[ChessPuzzle]) -> Encoded:
 
 
 def encode_boards(boards: NDArray[np.int8], sides: NDArray[np.int8]) -> NDArray[np.uint8]:
-    """Planes (P, 12, 8, 8) of boards (P, 64), seen by the sides to move (P,)."""
+    """Return planes (P, 12, 8, 8) of boards (P, 64), seen by the sides to move (P,)."""
     seen = (boards * sides[:, None]).reshape(-1, 8, 8)
     seen = np.where(sides[:, None, None] == WHITE, seen, seen[:, ::-1])
     pieces = np.array([*KINDS, *(-kind for kind in KINDS)], np.int8)
@@ -112,7 +112,7 @@ def check_orientation(planes: NDArray[np.uint8], targets: NDArray[np.int8]) -> N
 
 
 def orient(planes: NDArray[np.uint8], targets: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Targets the same way round as the planes: as they are, or all turned over.
+    """Return targets the same way round as the planes: as they are, or all turned over.
 
     The published files hold both the same way round, the published data set's class turns the targets over
     once more; this takes either.
@@ -135,6 +135,6 @@ def _fits(planes: NDArray[np.uint8], targets: NDArray[np.int8]) -> NDArray[np.bo
 
 
 def _turn(squares: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Squares of a board that is turned over, rank 1 to rank 8."""
+    """Turn a board over, rank 1 to rank 8."""
     turned: NDArray[np.int64] = squares ^ 56
     return turned

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy.io import loadmat
+from typing_extensions import override
 
 from engram.envs.arguments import check_fits
 from engram.envs.data.files.idx import read_labelled_images
@@ -34,8 +35,8 @@ _CIFAR_SHAPE = (3, 32, 32)
 _BROKEN = (OSError, EOFError, KeyError, TypeError, AttributeError, ValueError, pickle.UnpicklingError)
 
 
-class Source(Protocol):
-    """Something to sample pictures from."""
+class Sampler(Protocol):
+    """Draws pictures at random."""
 
     @property
     def sample(self) -> Callable[[np.random.Generator, int], Pictures]:
@@ -44,7 +45,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet(ABC):
-    """A data set, which can be divided.
+    """A data set and its splits.
 
     Args:
         classes: number of classes.
@@ -59,8 +60,8 @@ class DataSet(ABC):
     @abstractmethod
     def choose(
         self, split: str, data_seed: int, split_sizes: Mapping[str, int] | None, path: str | Path | None
-    ) -> Source:
-        """The pictures of a split; for "online", what they are sampled from.
+    ) -> Sampler:
+        """Return the pictures of a split, or what "online" samples from.
 
         Raises:
             ValueError: there are fewer than are asked for; files are wanted that cannot be read, or that are
@@ -70,7 +71,7 @@ class DataSet(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class DrawnSet(DataSet):
-    """Pictures that a generator makes.
+    """A data set that a generator draws.
 
     Args:
         sample: makes them.
@@ -82,10 +83,10 @@ class DrawnSet(DataSet):
     sizes: Mapping[str, int]
     picture_bytes: int
 
+    @override
     def choose(
         self, split: str, data_seed: int, split_sizes: Mapping[str, int] | None, path: str | Path | None
-    ) -> Source:
-        """See `DataSet`."""
+    ) -> Sampler:
         _check_no_path(path)
         sizes = check_split_sizes(split_sizes, self.sizes)
         if split != ONLINE:
@@ -95,7 +96,7 @@ class DrawnSet(DataSet):
 
 @dataclass(frozen=True, kw_only=True)
 class StoredSet(DataSet):
-    """Pictures that were collected, a training and a test part.
+    """A data set that is stored as a training and a test part.
 
     Args:
         read: reads a part, "train" or "test", from a folder.
@@ -107,10 +108,11 @@ class StoredSet(DataSet):
     files: str | None = None
     valid: int = 0
 
+    @override
     def choose(
         self, split: str, data_seed: int, split_sizes: Mapping[str, int] | None, path: str | Path | None
-    ) -> Source:
-        """See `DataSet`; "train" and "valid" divide the training part, "test" begins as its file does."""
+    ) -> Sampler:
+        """Divides the training part into "train" and "valid"; "test" begins as its file does."""
         pictures = self.read(self._folder(path), "test" if split == "test" else "train")
         there = len(pictures.labels)
         sizes = check_split_sizes(split_sizes, {"train": 0, "valid": self.valid, "test": there})

@@ -1,4 +1,4 @@
-"""Labelled pictures, and what is done to them before they are shown.
+"""Labelled pictures and their transformations.
 
 P pictures, C channels, H rows, W columns.
 """
@@ -32,16 +32,16 @@ class Pictures(NamedTuple):
     labels: NDArray[np.int64]
 
     def take(self, rows: NDArray[Any]) -> Pictures:
-        """Copies of some of the pictures, repeated ones included."""
+        """Copy some of the pictures; rows may repeat."""
         return Pictures(self.images[rows], self.labels[rows])
 
     def sample(self, rng: np.random.Generator, count: int) -> Pictures:
-        """Pictures drawn at random, each on its own."""
+        """Draw pictures independently at random."""
         return self.take(rng.integers(len(self.labels), size=count))
 
 
 def fit(pictures: Pictures, size: int | None) -> Pictures:
-    """Square pictures of another side: enlarged by the largest whole factor, the rest of it a black border.
+    """Enlarge square pictures by the largest whole factor that fits, with a black border.
 
     Args:
         pictures: images (P, C, H, H).
@@ -74,6 +74,6 @@ def random_crop(rng: np.random.Generator, images: Pixels, border: int = CROP_BOR
 
 
 def random_flip(rng: np.random.Generator, images: Pixels) -> Pixels:
-    """Mirror every second picture, in the mean, left to right."""
+    """Mirror each picture, left to right, with probability 1/2."""
     mirrored = rng.random(len(images)) < 0.5
     return np.where(mirrored[:, None, None, None], images[..., ::-1], images)

@@ -41,7 +41,7 @@ SHAPES: Mapping[str, Callable[[Plane, Plane], Mask]] = {
 
 
 def draw_shapes(rng: np.random.Generator, count: int) -> Pictures:
-    """Pictures of one shape each, of any class, place, size and colours, on a plain ground, with noise."""
+    """Draw pictures of one shape each, of random class, place, size and colours, with noise."""
     labels = rng.integers(len(SHAPES), size=count)
     radii = rng.uniform(*RADII, count)
     # The whole shape is in the picture.

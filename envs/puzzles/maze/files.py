@@ -1,4 +1,4 @@
-"""The published mazes, from a folder that a user has.
+"""Reads the published mazes from the user's folder.
 
 P problems of S x S pixels.
 """
@@ -57,12 +57,12 @@ def read_pairs(folder: Path, positions: int, style: str, pixels: int) -> Problem
 
 
 def _channels_first(pictures: Bytes) -> Bytes:
-    """Pictures (problems, 3, side, side), whose channels may have been the last axis."""
+    """Return pictures as (problems, 3, side, side); their channels may be the last axis."""
     return np.moveaxis(pictures, -1, 1) if pictures.ndim == 4 and pictures.shape[1] != 3 else pictures
 
 
 def _without_channels(folder: Path, solutions: Bytes) -> Bytes:
-    """Solutions (problems, side, side), which may have had channels: paper 1's have three, all alike."""
+    """Return solutions (problems, side, side) without channels; paper 1's have three, all alike."""
     if solutions.ndim != 4:
         return solutions
     planes = solutions if solutions.shape[1] == 1 else _channels_first(solutions)
@@ -72,14 +72,14 @@ def _without_channels(folder: Path, solutions: Bytes) -> Bytes:
 
 
 def _border(side: int, positions: int, style: str) -> int:
-    """Pixels before the first position, as many as after the last; 0 where the side does not fit."""
+    """Return the width of the border in pixels; 0 where the side does not fit."""
     natural = natural_side(positions, _PIXELS)
     fits = side == natural if style == "v1" else side >= natural and side % 2 == 0
     return (side - _PIXELS * positions) // 2 if fits else 0
 
 
 def _find_grids(folder: Path, inputs: Bytes, solutions: Bytes) -> Grids:
-    """What every second pixel says; `_compare` sees to the rest."""
+    """Read grids from every second pixel; `_compare` checks the rest."""
     planes = inputs[..., ::_PIXELS, ::_PIXELS].astype(np.bool_)
     red, green, blue = planes[:, RED], planes[:, GREEN], planes[:, BLUE]
     ends = [(one & ~blue).reshape(len(planes), -1) for one in (green, red)]
@@ -92,7 +92,7 @@ def _find_grids(folder: Path, inputs: Bytes, solutions: Bytes) -> Grids:
 
 
 def _check_pillars(folder: Path, grids: Grids, style: str) -> None:
-    """Refuse mazes whose pillars are open or closed other than in that style."""
+    """Refuse mazes whose pillars do not follow the style."""
     expected = grids.open.copy()
     expected[:, 1::2, 1::2] = False
     if style != "v1":
@@ -105,7 +105,7 @@ def _check_pillars(folder: Path, grids: Grids, style: str) -> None:
 
 
 def _compare(folder: Path, painted: Problems, inputs: Bytes, solutions: Bytes, extent: slice) -> None:
-    """Refuse pictures that are others than ours of the same grids; our border is black, so must theirs be."""
+    """Refuse pictures that differ from ours of the same grids, black border included."""
     count, side = painted.size, painted.observations.shape[-1]
     inner = slice(natural_border(_PIXELS), -natural_border(_PIXELS))
     ours = {

@@ -34,7 +34,7 @@ class Grids(NamedTuple):
 
     @property
     def facts(self) -> dict[str, Ints]:
-        """What `info` says about each maze, (B,) each."""
+        """Return the entries of `info` for each maze, (B,) each."""
         count, positions = self.open.shape[:2]
         return {
             "size": np.full(count, positions),
@@ -73,7 +73,7 @@ def carve(trees: Trees, cells: int, style: str = "v1") -> Grids:
 
 
 def places(cells: int) -> Ints:
-    """The positions of all cells, (n * n,)."""
+    """Return the positions of all cells, (n * n,)."""
     along = np.arange(cells) * 2
     return (along[:, None] * (2 * cells - 1) + along).ravel()
 
@@ -95,7 +95,7 @@ def open_pillars(grid: Flags) -> None:
 
 
 def _tree_route(trees: Trees, place: Ints, between: Ints) -> Flags:
-    """Positions from the goals back through the parents to the starts, (B, P * P)."""
+    """Mark the positions from the goals back through the parents to the starts, (B, P * P)."""
     count = len(trees.parents)
     lanes = np.arange(count)
     path = np.zeros((count, place[-1] + 1), dtype=np.bool_)

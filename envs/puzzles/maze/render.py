@@ -17,12 +17,12 @@ PIXELS = (1, 2)
 
 
 def natural_border(pixels: int) -> int:
-    """Black pixels on each side of the positions: the outer wall and, at 2 pixels, a frame of one more."""
+    """Return the black border in pixels: the outer wall and, at 2 pixels, a frame of one more."""
     return 1 if pixels == 1 else 3
 
 
 def natural_side(positions: int, pixels: int) -> int:
-    """Pixels a side (S): P + 2, or 2 P + 6."""
+    """Return pixels a side (S): P + 2, or 2 P + 6."""
     return pixels * positions + 2 * natural_border(pixels)
 
 
@@ -54,7 +54,7 @@ def render(grids: Grids, pixels: int) -> Problems:
 
 
 def _enlarge(grids: Bytes, pixels: int) -> Bytes:
-    """Grids (..., P, P) as pictures (..., S, S), each position a square of pixels, the border 0."""
+    """Enlarge grids (..., P, P) to pictures (..., S, S), each position a square, the border 0."""
     border, positions = natural_border(pixels), grids.shape[-1]
     side = natural_side(positions, pixels)
     pictures = np.zeros((*grids.shape[:-2], side, side), dtype=np.uint8)
@@ -69,7 +69,7 @@ def _enlarge(grids: Bytes, pixels: int) -> Bytes:
 
 
 def canvas_offsets(positions: int, pixels: int, canvas: int) -> tuple[int, int]:
-    """First and last pixel at which the positions may begin on a canvas of so many pixels a side.
+    """Return the first and last pixel at which positions may begin on a canvas.
 
     The border of the natural size stays visible on every side, as in paper 1: there mazes of 9, 11 or 13
     positions lie in the middle of 32 pixels, from pixel 7, 5 or 3 on, are padded by 4, 2 or 0 and cropped to

@@ -1,4 +1,4 @@
-"""A search for shortest routes that knows nothing of how a maze was made.
+"""Shortest routes through any maze, by breadth-first search.
 
 One maze of P x P positions, numbered row by row.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 
 def shortest_path(grid: NDArray[np.bool_], start: int, goal: int) -> list[int]:
-    """A shortest route over open positions, by breadth-first search; all steps have length 1.
+    """Find a shortest route over open positions by breadth-first search.
 
     Where there are several, the one whose last steps came, as seen from the goal, first from the north, then
     the south, the west, the east.
@@ -42,12 +42,12 @@ def shortest_path(grid: NDArray[np.bool_], start: int, goal: int) -> list[int]:
 
 
 def count_shortest_paths(grid: NDArray[np.bool_], start: int, goal: int) -> int:
-    """How many shortest routes there are; arguments as for `shortest_path`."""
+    """Count the shortest routes; arguments as for `shortest_path`."""
     return search(grid, int(start))[1][_bordered(int(goal), grid.shape[1])]
 
 
 def search(grid: NDArray[np.bool_], start: int) -> tuple[list[int], list[int]]:
-    """Distances from the start, -1 where there is no route, and numbers of shortest routes.
+    """Return distances from the start, -1 where there is no route, and numbers of shortest routes.
 
     Args:
         grid: which positions are open, (P, P).

@@ -57,7 +57,7 @@ def grow_trees(rng: np.random.Generator, count: int, cells: int) -> Trees:
 
 
 def grow_one(rng: np.random.Generator, cells: int, start: int) -> list[int]:
-    """Grow one maze in plain Python; the parents of its cells."""
+    """Grow one maze in plain Python; return the parents of its cells."""
     area = cells * cells
     # One number per move decides among 1 to 4 neighbours alike, for each of these divides 12.
     draws = iter(rng.integers(12, size=area - 1, dtype=np.uint8).tolist())
@@ -89,7 +89,7 @@ def _neighbours(cells: int) -> tuple[tuple[int, ...], ...]:
 
 
 def grow_in_step(rng: np.random.Generator, cells: int, starts: Ints) -> Ints:
-    """Grow many mazes, all of them making a move, or a step back, at a time; their parents (B, n * n).
+    """Grow many mazes in step; return their parents (B, n * n).
 
     Cells are numbered across all mazes, each maze with a border that counts as visited.
     """
@@ -107,7 +107,7 @@ def grow_in_step(rng: np.random.Generator, cells: int, starts: Ints) -> Ints:
 
 
 def _search(rng: np.random.Generator, visited: Bytes, parents: Ints, cell: Ints, cells: int) -> None:
-    """Let every maze's search, now at `cell`, go on until it has been everywhere."""
+    """Continue every maze's search, now at `cell`, until all cells are visited."""
     side = cells + 2
     moves = _moves(side)
     missing = np.full(len(cell), cells * cells - 1)
@@ -130,7 +130,7 @@ def _search(rng: np.random.Generator, visited: Bytes, parents: Ints, cell: Ints,
 
 
 def _moves(side: int) -> Ints:
-    """Where to go from a cell, 0 in a dead end, by 12 times its closed sides (bits) plus a draw below 12."""
+    """Return a table of moves, 0 in a dead end, by 12 times the closed sides (bits) plus a draw below 12."""
     ways = (-side, side, -1, 1)
     table = np.zeros((16, 12), dtype=np.int64)
     for closed in range(15):

@@ -1,14 +1,17 @@
-"""Prefix sums, one string at a time; `prefix_sums.batched` is its batched form."""
+"""Prefix sums: the environment, in both forms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from engram.envs.forms.parameters import Parametrized
+from engram.envs.puzzles import BatchedPuzzle, SinglePuzzle
+from engram.envs.puzzles.prefix_sums.task import make_prefix_sums
 
-from engram.envs.puzzles import Puzzle
-from engram.envs.puzzles.prefix_sums.puzzles import make_prefix_sums
+
+class BatchedPrefixSums(Parametrized, BatchedPuzzle, task=make_prefix_sums):
+    """`PrefixSums` in B lanes; see there for the task."""
 
 
-class PrefixSums(Puzzle):
+class PrefixSums(SinglePuzzle, of=BatchedPrefixSums):
     """A string of bits is shown; answer with the parity of all bits up to each position.
 
     Description:
@@ -34,17 +37,6 @@ class PrefixSums(Puzzle):
         `size` (int): `bits`; `success` (bool): every sum was right. Results are split by `size`.
 
     Arguments:
-        bits: length of a string (default 32), at least 1.
-        split: "online" (default): fresh strings without end, from the seed of `reset`; "train", "valid" or
-            "test": one of three finite sets made from `data_seed`, drawn epoch by epoch. Strings of a
-            finite set that are shorter than 24 bits all differ, within and between the three sets.
-        data_seed: of the finite sets (default 0), at least 0.
-        split_sizes: numbers of strings, such as `{"train": 8000, "valid": 2000, "test": 10000}` (the
-            default, as in the paper; strings of less than 15 bits are divided 2 : 1/2 : 5/2).
-        path: a folder with `{bits}_data.npy` and `{bits}_targets.npy`, the published strings and sums
-            (P, bits) of zeros and ones, or the same as `.pth`, to be used instead of generated ones. "test"
-            takes all of them, "train" and "valid" share them 4 : 1.
-        reward: "exact" (default) or "fraction".
         render_mode: None or "rgb_array" (a row of squares, a bit 1 white).
 
     Reset options:
@@ -54,20 +46,3 @@ class PrefixSums(Puzzle):
         Data of "Can You Learn an Algorithm? Generalizing from Easy to Hard Problems with Recurrent Networks",
         as used in "A Simple Loss Function for Convergent Algorithm Synthesis using RNNs" (Delta loss, 2023).
     """
-
-    def __init__(
-        self,
-        bits: int = 32,
-        split: str = "online",
-        data_seed: int = 0,
-        split_sizes: Mapping[str, int] | None = None,
-        path: str | None = None,
-        reward: str = "exact",
-        render_mode: str | None = None,
-    ) -> None:
-        """See the class.
-
-        Raises:
-            ValueError: an argument is not legal.
-        """
-        super().__init__(make_prefix_sums(bits, split, data_seed, split_sizes, path), reward, render_mode)

@@ -18,17 +18,17 @@ _LITTLE = np.dtype("<u8")
 
 
 def draw_words(rng: np.random.Generator, count: int, bits: int) -> Words:
-    """Uniform bits, (P, words), as many words as N bits fill."""
+    """Draw uniform bits, (P, words), as many words as N bits fill."""
     return rng.integers(2**WORD, size=(count, -(-bits // WORD)), dtype=np.uint64)
 
 
 def draw_distinct_words(rng: np.random.Generator, count: int, bits: int) -> Words:
-    """Different strings, uniform, (P, 1): whole numbers below 2**N drawn without replacement."""
+    """Draw distinct strings (P, 1): whole numbers below 2**N without replacement."""
     return rng.choice(2**bits, size=count, replace=False).astype(np.uint64)[:, None]
 
 
 def sum_words(words: Words) -> Words:
-    """Prefix sums modulo 2, t_j = (b_1 + ... + b_j) mod 2, of packed strings.
+    """Compute prefix sums modulo 2 of packed strings, t_j = (b_1 + ... + b_j) mod 2.
 
     Inside a word by doubling: each bit sums itself and 1, 2, 4, ... before it. The last sum of a word is
     carried into those after it.
@@ -43,6 +43,6 @@ def sum_words(words: Words) -> Words:
 
 
 def unpack(words: Words, bits: int) -> Bits:
-    """The first N bits of packed strings, uint8 (P, N), values 0 and 1."""
+    """Return the first N bits of packed strings, uint8 (P, N), values 0 and 1."""
     octets = words.astype(_LITTLE, copy=False).view(np.uint8)
     return np.unpackbits(octets, axis=1, count=bits, bitorder="little")

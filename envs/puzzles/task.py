@@ -1,4 +1,4 @@
-"""What a family of puzzles is: spaces, a generator of problems, a score of answers.
+"""Base of puzzles: spaces, a generator of problems, a score of answers.
 
 P problems; N positions of an answer; C channels, H rows, W columns of a picture.
 """
@@ -39,13 +39,13 @@ class Problems(NamedTuple):
         return len(self.observations)
 
     def take(self, rows: Array) -> Problems:
-        """Copies of some of the problems, repeated ones included."""
+        """Copy some of the problems; rows may repeat."""
         facts = {name: values[rows] for name, values in self.facts.items()}
         return Problems(self.observations[rows], self.targets[rows], self.masks[rows], facts)
 
 
-class Puzzles(ABC):
-    """A family of puzzles.
+class PuzzleTask(ABC):
+    """Draws problems and scores answers.
 
     Attributes:
         observation_space: of one problem, with finite bounds.
@@ -59,32 +59,32 @@ class Puzzles(ABC):
 
     @property
     def problem_bytes(self) -> int:
-        """Memory that one problem of a set takes: what is seen, the answer and its mask."""
+        """Bytes of one problem of a set: observation, answer and mask."""
         return self.observation_space.low.nbytes + 2 * math.prod(self.action_space.shape or ())
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
-        """The next `count` problems, fresh arrays."""
+        """Draw the next `count` problems, as fresh arrays."""
 
     def present(self, rng: np.random.Generator, problems: Problems) -> Problems:
-        """What is drawn anew each time a problem of a fixed set is shown, such as a crop; here nothing."""
+        """Vary problems of a fixed set each time they are shown, such as by a crop; here not at all."""
         return problems
 
     def solved(self, actions: Array, targets: Array, masks: Flags) -> Flags:
-        """Which answers are right at every position that counts, (P,)."""
+        """Return which answers are right at every position that counts, (P,)."""
         right = (actions == targets) | ~masks
         solved: Flags = right.reshape(len(right), -1).all(axis=1)
         return solved
 
     def fraction(self, actions: Array, targets: Array, masks: Flags) -> Floats:
-        """Share of the positions that count which are right, (P,)."""
+        """Return the share of right positions among those that count, (P,)."""
         right = ((actions == targets) & masks).reshape(len(masks), -1)
         counted = masks.reshape(len(masks), -1).sum(axis=1)
         shares: Floats = right.sum(axis=1) / np.maximum(counted, 1)
         return shares
 
     def picture(self, observation: Array) -> Bytes:
-        """An observation (C, H, W) or (C, W) as RGB pixels.
+        """Render an observation (C, H, W) or (C, W) as RGB pixels.
 
         One channel is shown in grey, three as colours; of any other number their maximum, in grey.
         """
@@ -96,12 +96,12 @@ class Puzzles(ABC):
         pixels = np.broadcast_to(shades, (3, *shades.shape[1:])).transpose(1, 2, 0)
         return pixels.repeat(PICTURE_PIXELS, axis=0).repeat(PICTURE_PIXELS, axis=1)
 
-    def restart(self) -> None:  # noqa: B027 (a family without a set has nothing to forget)
-        """Forget what was drawn before: from here on the generator given to `draw` decides everything."""
+    def restart(self) -> None:  # noqa: B027 (a task without a set has nothing to forget)
+        """Forget earlier draws: from here on the generator given to `draw` decides everything."""
 
     def get_state(self) -> dict[str, Any]:
-        """What, besides the generator, decides the next problems."""
+        """Return what, besides the random generator, decides the next problems."""
         return {}
 
     def set_state(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (nor anything to take up)
-        """Go on from `get_state()` of the same puzzles."""
+        """Restore `get_state()` of the same task."""

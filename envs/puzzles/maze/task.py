@@ -1,4 +1,4 @@
-"""Mazes as a family of puzzles.
+"""Mazes as a `PuzzleTask`.
 
 P positions a side, n = (P + 1) / 2 cells a side, S pixels a side.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from gymnasium.spaces import Box, MultiBinary
+from typing_extensions import override
 
 from engram.envs.arguments import check_at_least, check_fits, check_known, check_path, shown
 from engram.envs.data.splits import (
@@ -20,7 +20,7 @@ from engram.envs.data.splits import (
     check_split_sizes,
     draw_split,
 )
-from engram.envs.puzzles import FixedPuzzles, Problems, Puzzles
+from engram.envs.puzzles import FixedProblems, Problems, PuzzleTask
 from engram.envs.puzzles.files import load_set
 from engram.envs.puzzles.maze.files import read_pairs
 from engram.envs.puzzles.maze.grids import STYLES, carve
@@ -39,8 +39,8 @@ MOST_CANVAS = 4096  # pixels a side
 LEGAL_POSITIONS = "odd numbers >= 3"
 
 
-class Mazes(Puzzles):
-    """Mazes of P x P positions without end.
+class MazeTask(PuzzleTask):
+    """Draws mazes of P x P positions without end.
 
     Args:
         positions: positions a side (P), odd.
@@ -85,8 +85,8 @@ class Mazes(Puzzles):
             return problems
         return place(rng, problems, self.positions, self.pixels, self.canvas)
 
+    @override
     def draw(self, rng: np.random.Generator, count: int) -> Problems:
-        """See `Puzzles`."""
         return self.present(rng, self.generate(rng, count))
 
 
@@ -98,26 +98,45 @@ def make_mazes(
     split: str = ONLINE,
     data_seed: int = 0,
     split_sizes: Mapping[str, int] | None = None,
-    path: str | Path | None = None,
-) -> Puzzles:
-    """The problems that an environment's arguments ask for; see `engram.envs.puzzles.maze.env.Maze`.
+    path: str | None = None,
+) -> PuzzleTask:
+    """Make the task of the environment `Maze`.
+
+    Args:
+        positions: positions a side, odd, from 3 on (default 9).
+        style: "v1" (default) as described. "feb2021": as the first published renderer paints them, where some
+            pillars between four cells stay open: those without a wall to their south, to their east, and to
+            their north or west. Most mazes then have a way shorter than the tree's, and a third more than one
+            shortest way, of which the answer is one: no player can be right always.
+        pixels: side of a position in pixels, 2 (default) or 1 (a quarter of the picture, half of the way).
+        canvas: pixels a side of a black canvas on which a maze is put at random each time it is shown, at
+            least the S of the maze without one. Paper 1 has 32 for sizes 9, 11 and 13, in training and test.
+            Without it (default) the picture is as large as the maze needs.
+        split: "online" (default): fresh mazes without end, from the seed of `reset`; "train", "valid" or
+            "test": one of three finite sets made from `data_seed`, drawn epoch by epoch.
+        data_seed: of the finite sets (default 0), at least 0.
+        split_sizes: numbers of mazes, such as `{"train": 40000, "valid": 10000, "test": 10000}` (the default,
+            as in paper 2; 1000 each above 17 positions, where the published data have a test set only).
+        path: a folder with `inputs.npy` and `solutions.npy`, the published mazes of this size and style, to
+            be used instead of generated ones: of "v1" pictures of their natural size, of "feb2021" mazes in
+            the middle of 32 x 32 pixels. "test" takes all of them, "train" and "valid" share them 4 : 1.
 
     Raises:
         ValueError: an argument is not legal, or the files at `path` hold something else.
     """
-    puzzles = Mazes(positions, style, pixels, canvas)
+    task = MazeTask(positions, style, pixels, canvas)
     split, data_seed = check_split(split), check_data_seed(data_seed)
     folder = check_path("path", path)
     if folder is not None:
-        pairs = read_pairs(folder, puzzles.positions, puzzles.style, puzzles.pixels)
-        return load_set(puzzles, pairs, split, data_seed, split_sizes)
-    defaults = SPLIT_SIZES if puzzles.positions <= LARGE_ABOVE else LARGE_SPLIT_SIZES
+        pairs = read_pairs(folder, task.positions, task.style, task.pixels)
+        return load_set(task, pairs, split, data_seed, split_sizes)
+    defaults = SPLIT_SIZES if task.positions <= LARGE_ABOVE else LARGE_SPLIT_SIZES
     sizes = check_split_sizes(split_sizes, defaults)
     if split == ONLINE:
-        return puzzles
-    natural = Mazes(puzzles.positions, pixels=puzzles.pixels)
+        return task
+    natural = MazeTask(task.positions, pixels=task.pixels)
     check_fits(f"split_sizes.{split}", sizes[split], natural.problem_bytes, "mazes")
-    return FixedPuzzles(puzzles, partial(draw_split, puzzles.generate, data_seed, split, sizes[split]))
+    return FixedProblems(task, partial(draw_split, task.generate, data_seed, split, sizes[split]))
 
 
 def _check_positions(positions: int) -> int:
