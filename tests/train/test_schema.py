@@ -72,6 +72,8 @@ def test_valid(validator, section):
         ({"config": {"model": MODEL | {"core": {"grid_search": [{"type": "lstm", "sise": 3}]}}}}, "sise"),
         ({"config": {"model": MODEL | {"cor": {}}}}, "cor"),
         ({"config": {"env_config": {"levle": 3}}}, "levle"),
+        ({"config": {"env_config": {"level": "four"}}}, "four"),
+        ({"config": {"env_config": {"num_envs": 3}}}, "num_envs"),
         ({"config": {"evaluation_config": {"explor": True}}}, "explor"),
         ({"run": "Supervised", "config": {"loss": {"type": "delta", "alfa": 1}}}, "alfa"),
         ({"stop": {"timestep_total": 3}}, "timestep_total"),

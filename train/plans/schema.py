@@ -6,8 +6,10 @@ import json
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from engram.train.console.files import check_out
 from engram.train.console.screen import quiet
@@ -296,6 +298,7 @@ def _env_config(env: str) -> Schema:
             if parameter.default is not parameter.empty and _is_plain(parameter.default):
                 schema["default"] = parameter.default
             properties[name] = _searched(schema)
+    del properties["num_envs"]
     return {"type": ["object", "null"], "properties": properties, **_CLOSED}
 
 
@@ -306,6 +309,8 @@ def _annotated(hint: Any) -> Schema:
         return {"anyOf": [_annotated(each) for each in arguments]}
     if origin is typing.Literal:
         return {"enum": list(arguments)}
-    if inspect.isclass(origin) and issubclass(origin, list | tuple):
-        return {"type": "array"}
-    return {"type": _TYPES[origin]} if origin in _TYPES else {}
+    if origin in _TYPES:
+        return {"type": _TYPES[origin]}
+    kinds = {Sequence: "array", np.ndarray: "array", Mapping: "object"}
+    named = (kind for base, kind in kinds.items() if inspect.isclass(origin) and issubclass(origin, base))
+    return {"type": kind} if (kind := next(named, "")) else {}
