@@ -1,8 +1,7 @@
 """Try an environment out in a process of its own, with a time limit.
 
-A constructor may hang in C code, end the process, print, start threads or
-crash, and what it left running ends with it. A process is forked where that is safe, which costs a few
-milliseconds.
+A constructor may hang in C code, end the process, print, start threads or crash, and what it left running
+ends with it. A process is forked where that is safe, which costs a few milliseconds.
 """
 
 import faulthandler

@@ -176,7 +176,7 @@ class _Probes:
 
 @contextmanager
 def _naming(env: str, several: bool) -> Iterator[None]:
-    """Say of which environment an error is, where an experiment has several."""
+    """Add the environment to errors inside, where an experiment has several."""
     try:
         yield
     except ExperimentError as error:
@@ -221,21 +221,21 @@ EVALUATED = "config.evaluation_config.env_config"
 
 
 def _check_info(run: str, configs: list[Any]) -> None:
-    """Raises ExperimentError where an environment does not tell what the algorithm has to know."""
+    """Raises ExperimentError where an environment's info lacks what the algorithm needs."""
     needed = getattr(configs[0], "needed_info", ())
     distinct = {json.dumps([config.env, config.env_config]): config for config in configs if needed}
     for config in distinct.values():
-        told = info_keys(config.env, config.env_config)
-        missing = [key for key in needed if key not in told]
+        info = info_keys(config.env, config.env_config)
+        missing = [key for key in needed if key not in info]
         if missing:
             raise ExperimentError(
                 f"env: {written(config.env)} does not tell {' and '.join(missing)} in its info, which holds "
-                f"{', '.join(sorted(told)) or 'nothing'}; run: {run} needs {' and '.join(needed)}"
+                f"{', '.join(sorted(info)) or 'nothing'}; run: {run} needs {' and '.join(needed)}"
             )
 
 
 def _check_evaluations(configs: list[Any], envs: list[EnvFacts], probes: _Probes) -> None:
-    """Raises ExperimentError where evaluations are to play in what cannot be made, or not be played."""
+    """Raises ExperimentError where the environment of evaluations cannot be made, or not be played."""
     seen = set()
     for config, env in zip(configs, envs, strict=True):
         if not (config.evaluation_config or {}).get("env_config"):
