@@ -146,7 +146,7 @@ def test_trials_that_have_not_finished_are_left_out_and_named(tmp_path, runs):
     assert result.left_out == [
         "left out: run/trial_01: still running or stopped, at 2,000 env steps",
         "left out: run/trial_02: failed: ValueError: no way",
-        "left out: run/trial_03: still running or stopped, at 0 env steps",
+        "left out: run/trial_03: no report: still in its first iteration, or stopped before it had ended",
     ]
     assert result.text().splitlines()[-3:] == result.left_out
     assert "3 left out" in drawn(result).get_title(loc="left")
