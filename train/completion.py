@@ -3,27 +3,26 @@
 import ast
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
-from importlib import resources
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import typer
 
 from engram.train.describe import KINDS
+from engram.train.experiments.loading import shipped_configs, shipped_experiments
 from engram.train.plans.effects import OFFLINE
 
 Names = list[str]
 
 
 def configs(incomplete: str) -> Names:
-    """Shipped configs, and YAML files where a path has begun.
+    """Shipped configs or else experiments in them, and YAML files where a path has begun.
 
     Args:
         incomplete: What has been typed of the word.
     """
-    files = resources.files("engram.configs").iterdir()
-    shipped = [file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")]
-    return [*_begin(shipped, incomplete), *_paths(incomplete, (".yaml", ".yml"))]
+    shipped = _begin(shipped_configs(), incomplete) or _begin(shipped_experiments(), incomplete)
+    return [*shipped, *_paths(incomplete, (".yaml", ".yml"))]
 
 
 def cores(incomplete: str) -> Names:
@@ -101,7 +100,7 @@ _OF_KIND: dict[str, Callable[[str], Names]] = {
 }
 
 
-def _begin(names: Names, incomplete: str) -> Names:
+def _begin(names: Iterable[str], incomplete: str) -> Names:
     return sorted({name for name in names if name.startswith(incomplete)})
 
 

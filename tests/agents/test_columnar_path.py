@@ -12,7 +12,7 @@ from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
-from engram.agents import gradient_window, make_config
+from engram.agents import bptt_steps_of, make_config
 from engram.agents.columns.results import ResultCallbacks
 from engram.train.plans import effects
 
@@ -261,8 +261,8 @@ def test_older_weights_can_be_restored_in_place(ray_cluster, tmp_path):
 
 
 @pytest.mark.parametrize(("bptt_steps", "expected"), [(None, 20), (7, 7), (50, 20)])
-def test_gradient_window_is_the_shorter_of_fragment_and_block(bptt_steps, expected):
-    assert gradient_window(config(core=LSTM | {"bptt_steps": bptt_steps})) == expected
+def test_bptt_steps_are_the_shorter_of_fragment_and_block(bptt_steps, expected):
+    assert bptt_steps_of(config(core=LSTM | {"bptt_steps": bptt_steps})) == expected
 
 
 # Honoured, but not asked for by one process that learns for itself on a CPU and evaluates there; or asked for

@@ -55,7 +55,7 @@ def parsed(monkeypatch):
 
 def test_a_recurrent_model(parsed):
     plan()
-    assert {"MLPOptions", "LSTMOptions", "HeadOptions"} <= parsed.keys()
+    assert {"MLPEncoderOptions", "LSTMOptions", "HeadOptions"} <= parsed.keys()
     assert set(parsed.values()) == {2}
 
 
@@ -68,14 +68,14 @@ def test_a_thinking_model(parsed):
 
 def test_a_model_that_variants_share(parsed):
     plan(seeds=3, lr={"grid_search": [1e-3, 1e-4, 1e-5]})
-    assert {"MLPOptions", "LSTMOptions", "HeadOptions"} <= parsed.keys()
+    assert {"MLPEncoderOptions", "LSTMOptions", "HeadOptions"} <= parsed.keys()
     assert set(parsed.values()) == {2}
 
 
 def test_a_frozen_writer_shares_the_parsed_encoder(parsed):
     low_pass = {"type": "low_pass", "pools": 2, "size": 8, "train_input": False}
     plan(model=MODEL | {"core": low_pass, "skip": True})
-    assert parsed["MLPOptions"] == 2
+    assert parsed["MLPEncoderOptions"] == 2
 
 
 def test_environments_are_probed_once(monkeypatch):

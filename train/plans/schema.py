@@ -5,12 +5,10 @@ import inspect
 import json
 import math
 import types
-import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
+from engram.memory.schema import DIALECT, json_schema
 from engram.train.console.files import check_out
 from engram.train.console.screen import quiet
 from engram.train.environments.facts import signature
@@ -18,7 +16,6 @@ from engram.train.experiments import metrics, older, search
 from engram.train.experiments.experiment import Experiment
 from engram.train.plans import build, effects, settings
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
 _TYPES: dict[Any, str] = {
@@ -95,7 +92,7 @@ def _searched(schema: Schema) -> Schema:
     }
 
 
-_NOTES = ("default", "description", "deprecated")
+_NOTES = ("default", "description", "deprecated", "x-unit")
 
 
 def _experiment() -> Schema:
@@ -217,21 +214,20 @@ def _sections() -> Schema:
     from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
     from engram.agents import ENCODERS
-    from engram.agents.models.recurrent import HeadOptions
-    from engram.agents.models.thinking import ReadoutOptions
+    from engram.agents.models.recurrent import HeadOptions, ModelConfig
+    from engram.agents.models.thinking import ReadoutOptions, ThinkingConfig
     from engram.memory import CORES
     from engram.memory.thinking import LOSSES, THINKERS
 
     stock: Schema = {field.name: {} for field in dataclasses.fields(DefaultModelConfig)}
     gone = {key: _gone(entry) for key, entry in older.MODEL.items() if isinstance(entry, older.Gone)}
-    switch = {"type": "boolean", "default": False}
     ours = {
+        **_options(ThinkingConfig)["properties"],
+        **_options(ModelConfig)["properties"],
         "core": _searched({"$ref": "#/$defs/core"}),
         "encoder": _searched({"$ref": "#/$defs/encoder"}),
-        "head": options_schema(HeadOptions),
-        "readout": options_schema(ReadoutOptions),
-        "skip": _searched(switch),
-        "carry": _searched(switch),
+        "head": _options(HeadOptions),
+        "readout": _options(ReadoutOptions),
     }
     return {
         "model": {"type": ["object", "null"], "properties": stock | gone | ours, **_CLOSED},
@@ -246,7 +242,7 @@ def _typed(table: Mapping[str, type[Any]]) -> Schema:
     named = _searched({"anyOf": [{"enum": sorted(table)}, _OWN_CLASS]})
     rows = []
     for name, row in table.items():
-        options = options_schema(getattr(row, "Options", row))
+        options = _options(getattr(row, "Options", row))
         options["properties"]["type"] = {}
         if presets := getattr(row, "PRESETS", {}):
             options["properties"]["preset"] = _searched({"enum": sorted(presets)})
@@ -254,28 +250,14 @@ def _typed(table: Mapping[str, type[Any]]) -> Schema:
     return {"type": "object", "properties": {"type": named}, "allOf": rows}
 
 
-_OPTIONS: dict[str, Schema] = {
-    "integer": {"type": "integer"},
-    "number": {"type": "number"},
-    "true or false": {"type": "boolean"},
-    "list of integers": {"type": "array", "items": {"type": "integer"}},
-    "list of numbers": {"type": "array", "items": {"type": "number"}},
-}
-
-
-def options_schema(section: type[Any]) -> Schema:
-    """Returns the JSON Schema of a dataclass of options; a search space may stand in place of any."""
-    properties = {}
-    for field in dataclasses.fields(section):
-        legal = field.metadata.get("legal", "")
-        schema = dict(_OPTIONS.get(field.metadata.get("type", ""), {}))
-        if field.metadata.get("type") == "text":
-            schema = {"enum": legal.split(", ")}
-        if (schema and field.default is None) or "null" in legal:
-            schema = {"anyOf": [schema, {"type": "null"}]}
-        schema |= {"description": f"{field.metadata['doc']} ({legal})"} if "doc" in field.metadata else {}
-        properties[field.name] = _searched(schema)
-    return {"type": "object", "properties": properties, **_CLOSED}
+def _options(section: type[Any]) -> Schema:
+    """A section of options, in which a search space may stand in place of any."""
+    properties = json_schema(section)["properties"]
+    return {
+        "type": "object",
+        "properties": {key: _searched(properties[key]) for key in properties},
+        **_CLOSED,
+    }
 
 
 def _envs() -> tuple[str, ...]:
@@ -289,28 +271,19 @@ def _env_config(env: str) -> Schema:
     import gymnasium as gym
     from gymnasium.envs.registration import load_env_creator
 
-    spec = gym.spec(env)
-    properties: Schema = {"max_episode_steps": {}, "render_mode": {}, "disable_env_checker": {}}
+    spec, properties = gym.spec(env), dict[str, Schema]()
     for creator in filter(None, (spec.vector_entry_point, spec.entry_point)):
         made: Any = load_env_creator(creator) if isinstance(creator, str) else creator
-        for name, parameter in signature(made).parameters.items():
-            schema = _annotated(parameter.annotation)
-            if parameter.default is not parameter.empty and _is_plain(parameter.default):
-                schema["default"] = parameter.default
-            properties[name] = _searched(schema)
+        properties |= _options(_as_options(signature(made).parameters.values()))["properties"]
+    properties |= {"max_episode_steps": {}, "render_mode": {}, "disable_env_checker": {}}  # gymnasium.make's
     del properties["num_envs"]
     return {"type": ["object", "null"], "properties": properties, **_CLOSED}
 
 
-def _annotated(hint: Any) -> Schema:
-    """What an annotation admits, as far as JSON can say it."""
-    origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return {"anyOf": [_annotated(each) for each in arguments]}
-    if origin is typing.Literal:
-        return {"enum": list(arguments)}
-    if origin in _TYPES:
-        return {"type": _TYPES[origin]}
-    kinds = {Sequence: "array", np.ndarray: "array", Mapping: "object"}
-    named = (kind for base, kind in kinds.items() if inspect.isclass(origin) and issubclass(origin, base))
-    return {"type": kind} if (kind := next(named, "")) else {}
+def _as_options(parameters: Collection[inspect.Parameter]) -> type[Any]:
+    """A dataclass with a field for each parameter, as `json_schema` reads it."""
+    plain = {each.name: {"default": each.default} for each in parameters if _is_plain(each.default)}
+    fields = [
+        (each.name, each.annotation, dataclasses.field(**plain.get(each.name, {}))) for each in parameters
+    ]
+    return dataclasses.make_dataclass("Settings", fields, kw_only=True)

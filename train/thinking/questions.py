@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from engram.agents.models.actions import actions_in
+from engram.agents.models.actions import action_converter
 from engram.agents.models.thinking import ThinkingModule
 from engram.memory.thinking import THINKERS
 from engram.train.console.errors import ExperimentError
@@ -88,7 +88,7 @@ class Questions:
         observations, infos = self.env.reset(seed=seed)
         if "target" not in infos or "mask" not in infos:
             raise ExperimentError(f"{self.env}: no puzzles of one step: its infos have no target and mask")
-        actions = actions_in(self.env.single_action_space)
+        actions = action_converter(self.env.single_action_space)
         while problems > 0:
             right = infos["target"]
             batch = (observations, actions.from_env(right), infos["mask"])
