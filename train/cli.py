@@ -25,6 +25,7 @@ VERBS = (
     "picture",
     "list",
     "describe",
+    "schema",
     "version",
 )
 """In the order of `--help`; each is a module of `engram.train.commands`."""

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from engram.agents.models.recurrent import ColumnarModule, ModelConfig, RecurrentModule, check_recurrent_model
-from engram.agents.models.thinking import ThinkingConfig, ThinkingModule, check_thinking_model
+from engram.agents.models.recurrent import ColumnarModule, ModelConfig, RecurrentModule, parse_recurrent_model
+from engram.agents.models.thinking import ThinkingConfig, ThinkingModule, parse_thinking_model
 from engram.memory import CORES
 from engram.memory.options import unknown_message
 from engram.memory.registry import load_object
@@ -24,11 +24,11 @@ def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | 
     if not isinstance(model, Mapping):
         raise ValueError(f"{path}: expected a mapping, got {model!r}")
     if thinks(model):
-        return check_thinking_model(model, path)
+        return parse_thinking_model(model, path).section
     name = _core_name(model)
     if isinstance(name, str) and not {":", "."} & set(name) and name not in CORES:
         raise ValueError(unknown_message(f"{path}.core.type", name, [*CORES, *THINKERS]))
-    return check_recurrent_model(model, path)
+    return parse_recurrent_model(model, path).section
 
 
 def module_class(model: Mapping[str, Any]) -> type[ColumnarModule]:
@@ -45,7 +45,7 @@ def thinks(model: Mapping[str, Any]) -> bool:
         return name in THINKERS
     try:
         found = load_object(name, "core.type")
-    except ValueError:  # which `check_recurrent_model` reports
+    except ValueError:  # which `parse_recurrent_model` reports
         return False
     return isinstance(found, type) and issubclass(found, Thinker)
 

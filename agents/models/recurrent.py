@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from engram.agents.models.actions import action_converter, named
-from engram.agents.models.encoders import encoder_options, make_encoder
-from engram.memory import core_options, make_core
+from engram.agents.models.encoders import Encoder, EncoderOptions, encoder_options
+from engram.agents.models.observations import make_reader
+from engram.memory import Core, CoreOptions, core_options
 from engram.memory.core import State
 from engram.memory.modes import chances, normalises_by_batch, without_chance
 from engram.memory.options import Options, boolean, integers, parse_options, section
+from engram.memory.registry import build_class, check_output_size
 from engram.memory.windows.mlp import relu_layers
 
 RESETS = "resets"
@@ -59,13 +61,50 @@ class ModelConfig(Options):
     )
 
 
-def check_recurrent_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
-    """Checks the `model:` section of a recurrent core; arguments and errors as in `choice.check_model`."""
-    config = parse_options(ModelConfig, model, path)
-    encoder_options(config.encoder, f"{path}.encoder")
-    core_options(config.core, f"{path}.core")
-    parse_options(HeadOptions, config.head, f"{path}.head")
-    return config
+class RecurrentParts(NamedTuple):
+    """A checked `model:` section: what to build each part from.
+
+    Attributes:
+        section: The section, with its defaults.
+        encoder: Class and options of the encoder.
+        core: Class and options of the core.
+        head: Options of the layers that the heads share.
+    """
+
+    section: ModelConfig
+    encoder: tuple[type[Encoder], EncoderOptions]
+    core: tuple[type[Core], CoreOptions]
+    head: HeadOptions
+
+    def build_encoder(self, space: gym.Space[Any]) -> Encoder:
+        """Builds an encoder of observations in `space`; see `engram.agents.make_encoder`."""
+        made, options = self.encoder
+        reader = make_reader(space, getattr(options, "scale", "auto"), "encoder")
+        encoder: Encoder = _build(made, "encoder", self.section.encoder["type"], reader, options)
+        return encoder
+
+    def build_core(self, input_size: int) -> Core:
+        """Builds a core of `input_size` features; see `engram.memory.make_core`."""
+        made, options = self.core
+        core: Core = _build(made, "core", self.section.core["type"], input_size, options)
+        return core
+
+
+def _build(made: type[Any], path: str, name: str, *arguments: Any) -> Any:
+    built = build_class(made, path, name, *arguments)
+    check_output_size(built, path, name)
+    return built
+
+
+def parse_recurrent_model(model: Mapping[str, Any], path: str = "model") -> RecurrentParts:
+    """Parses the `model:` section of a recurrent core; arguments and errors as in `choice.check_model`."""
+    parsed = parse_options(ModelConfig, model, path)
+    return RecurrentParts(
+        parsed,
+        encoder_options(parsed.encoder, f"{path}.encoder"),
+        core_options(parsed.core, f"{path}.core"),
+        parse_options(HeadOptions, parsed.head, f"{path}.head"),
+    )
 
 
 class Outputs(NamedTuple):
@@ -183,7 +222,7 @@ class RecurrentModule(ColumnarModule):
         """Builds the networks from `self.model_config`, the `model:` section of an experiment."""
         # RLlib adds keys of its own (`max_seq_len`, `vf_share_layers`) to what the user wrote.
         known = ModelConfig.__dataclass_fields__
-        config = check_recurrent_model(
+        parts = parse_recurrent_model(
             {key: value for key, value in self.model_config.items() if key in known}
         )
         if isinstance(self.action_space, gym.spaces.MultiBinary):
@@ -192,20 +231,19 @@ class RecurrentModule(ColumnarModule):
             )
         actions = action_converter(self.action_space)
         self.action_dist_cls = actions.distribution
-        self.encoder = make_encoder(self.observation_space, config.encoder)
-        self.core = make_core(self.encoder.output_size, config.core)
-        self.core_type = config.core["type"]
-        _, self._core_options = core_options(config.core)
+        self.encoder = parts.build_encoder(self.observation_space)
+        self.core = parts.build_core(self.encoder.output_size)
+        self.core_type = parts.section.core["type"]
+        _, self._core_options = parts.core
         self.memory_encoder = None
         if not self.core.train_input:
-            self.memory_encoder = make_encoder(self.observation_space, config.encoder).requires_grad_(False)
-        self.skip = config.skip
+            self.memory_encoder = parts.build_encoder(self.observation_space).requires_grad_(False)
+        self.skip = parts.section.skip
         if self.memory_encoder is not None and not self.skip:
             self.encoder.requires_grad_(False)
         features = self.core.output_size + (self.encoder.output_size if self.skip else 0)
-        hidden = parse_options(HeadOptions, config.head, "model.head").hidden
-        self.shared_head = relu_layers(features, hidden)
-        features = (features, *hidden)[-1]
+        self.shared_head = relu_layers(features, parts.head.hidden)
+        features = (features, *parts.head.hidden)[-1]
         self.policy_head = nn.Linear(features, actions.size)
         self.value_head = nn.Linear(features, 1)
         with torch.no_grad():

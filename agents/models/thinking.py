@@ -6,7 +6,7 @@ a puzzle.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 import torch
@@ -18,7 +18,8 @@ from engram.agents.models.recurrent import POLICY_INIT_SCALE, ColumnarModule, Ou
 from engram.memory.core import State, where_lanes
 from engram.memory.modes import chances
 from engram.memory.options import Options, boolean, integer, parse_options, section
-from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
+from engram.memory.registry import build_class
+from engram.memory.thinking import Answers, Thinker, ThinkerOptions, thinker_options
 
 THOUGHT = "thought"
 """Name of the state that `carry` keeps, (B, F, *S)."""
@@ -49,12 +50,35 @@ class ThinkingConfig(Options):
     )
 
 
-def check_thinking_model(model: Mapping[str, Any], path: str = "model") -> ThinkingConfig:
-    """Checks the `model:` section of a core that thinks; arguments and errors as in `choice.check_model`."""
-    config = parse_options(ThinkingConfig, model, path)
-    thinker_options(config.core, f"{path}.core")
-    parse_options(ReadoutOptions, config.readout, f"{path}.readout")
-    return config
+class ThinkingParts(NamedTuple):
+    """A checked `model:` section: what to build the network and its readout from.
+
+    Attributes:
+        section: The section, with its defaults.
+        thinker: Class and options of the network.
+        readout: How an answer becomes an action.
+    """
+
+    section: ThinkingConfig
+    thinker: tuple[type[Thinker], ThinkerOptions]
+    readout: ReadoutOptions
+
+    def build_thinker(self, shape: tuple[int, ...], answers: Answers) -> Thinker:
+        """Builds the network; see `engram.memory.thinking.make_thinker`."""
+        made, options = self.thinker
+        thinker: Thinker = build_class(made, "core", self.section.core["type"], shape, answers, options)
+        thinker.lay_out()
+        return thinker
+
+
+def parse_thinking_model(model: Mapping[str, Any], path: str = "model") -> ThinkingParts:
+    """Parses the `model:` section of a core that thinks; arguments and errors as in `choice.check_model`."""
+    parsed = parse_options(ThinkingConfig, model, path)
+    return ThinkingParts(
+        parsed,
+        thinker_options(parsed.core, f"{path}.core"),
+        parse_options(ReadoutOptions, parsed.readout, f"{path}.readout"),
+    )
 
 
 class ThinkingModule(ColumnarModule):
@@ -71,20 +95,20 @@ class ThinkingModule(ColumnarModule):
     def setup(self) -> None:
         """Builds the networks from `self.model_config`, the `model:` section of an experiment."""
         known = ThinkingConfig.__dataclass_fields__
-        config = check_thinking_model({k: v for k, v in self.model_config.items() if k in known})
-        self.readout = parse_options(ReadoutOptions, config.readout, "model.readout")
+        parts = parse_thinking_model({k: v for k, v in self.model_config.items() if k in known})
+        self.readout = parts.readout
         shape = self.observation_space.shape or ()
         answers = answers_of(self.action_space)
         self._check_readout()
-        self.core_type = config.core["type"]
-        self.thinker: Thinker = make_thinker(shape, answers, config.core, "core")
+        self.core_type = parts.section.core["type"]
+        self.thinker: Thinker = parts.build_thinker(shape, answers)
         self.thinking_steps = self.thinker.thinking_steps
         self.test_steps = self.readout.thinking_steps or self.thinking_steps
-        if config.carry and self.thinker.iteration_limit is not None:
+        self.carry = parts.section.carry
+        if self.carry and self.thinker.iteration_limit is not None:
             raise ValueError(
                 "carry: a network whose iterations have weights of their own cannot go on thinking"
             )
-        self.carry = config.carry
         self.value_head = nn.LazyLinear(1)
         self._measure_value_head(shape)
         self.action_dist_cls = action_converter(self.action_space).distribution

@@ -17,7 +17,7 @@ from engram.train.evaluation.gif import Reel, check_gif, write_gif
 from engram.train.evaluation.policy import ColumnPolicy, Policy, StockPolicy, make_policy
 from engram.train.evaluation.rollout import play_episodes
 from engram.train.evaluation.summary import summarise
-from engram.train.plans import build
+from engram.train.plans import build, network
 from engram.train.runs.checkpoints import Source
 
 CUE, UNEVEN, TOLD = (f"small_envs:small/{name}-v0" for name in ("Cue", "Uneven", "ToldCue"))
@@ -26,7 +26,7 @@ MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "si
 
 def module(run="RecurrentPPO", model=MODEL, env=CUE):
     facts = probe(env, {})
-    return build.build_module(build.build_config(run, facts, {"model": model}), facts)
+    return network.build_module(build.build_config(run, facts, {"model": model}), facts)
 
 
 def play(module, env_id, env_config, episodes, seed=0, greedy=False):

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from engram.train.console.errors import ExperimentError
-from engram.train.runs.folders import ASKED, Claims, claim_stored, free_name, is_taken, runs_of
+from engram.train.runs.folders import ASKED, FolderLocks, free_name, is_taken, lock_stored, runs_of
 
 PPO = ("train", "--run", "PPO", "--env", "CartPole-v1")
 
@@ -31,8 +31,8 @@ def test_a_new_run_gets_a_number_where_the_name_is_taken(tmp_path):
 
 
 def test_a_folder_with_a_lock_alone_is_free(tmp_path):
-    with Claims() as claims:
-        assert free_name(tmp_path, "cue", [], claims) == "cue"
+    with FolderLocks() as locks:
+        assert free_name(tmp_path, "cue", [], locks) == "cue"
     assert not is_taken(tmp_path / "cue")
     (tmp_path / "cue" / "trial").mkdir()  # all that a run leaves which is killed at once
     assert is_taken(tmp_path / "cue")
@@ -41,9 +41,9 @@ def test_a_folder_with_a_lock_alone_is_free(tmp_path):
 HOLD = """
 import sys, time
 from pathlib import Path
-from engram.train.runs.folders import Claims
-with Claims() as claims:
-    print(claims.take(Path(sys.argv[1])), flush=True)
+from engram.train.runs.folders import FolderLocks
+with FolderLocks() as locks:
+    print(locks.acquire(Path(sys.argv[1])), flush=True)
     time.sleep(600)
 """
 
@@ -61,18 +61,18 @@ def holder(tmp_path):
 
 
 def test_two_runs_never_share_a_folder(tmp_path, holder):
-    with Claims() as claims:
-        assert not claims.take(tmp_path / "cue")
+    with FolderLocks() as locks:
+        assert not locks.acquire(tmp_path / "cue")
         with pytest.raises(ExperimentError, match="cue is in use: a run is training in it"):
-            claim_stored(tmp_path / "cue", claims)
-        assert free_name(tmp_path, "cue", [], claims) == "cue_2"
+            lock_stored(tmp_path / "cue", locks)
+        assert free_name(tmp_path, "cue", [], locks) == "cue_2"
 
 
 def test_a_killed_run_locks_nobody_out(tmp_path, holder):
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    with Claims() as claims:
-        claim_stored(tmp_path / "cue", claims)
+    with FolderLocks() as locks:
+        lock_stored(tmp_path / "cue", locks)
 
 
 def test_a_file_system_without_locks_is_a_notice(tmp_path, monkeypatch, capsys):
@@ -81,8 +81,8 @@ def test_a_file_system_without_locks_is_a_notice(tmp_path, monkeypatch, capsys):
             raise NotImplementedError("no flock here")
 
     monkeypatch.setattr("engram.train.runs.folders.filelock.FileLock", NoLock)
-    with Claims() as claims:
-        assert claims.take(tmp_path / "cue")
+    with FolderLocks() as locks:
+        assert locks.acquire(tmp_path / "cue")
     assert "cannot be locked (no flock here): whether another run trains in it is not checked" in (
         capsys.readouterr().err
     )

@@ -103,8 +103,8 @@ FAILS = {
     "all_wrong_2019": [
         "all_wrong_2019.yaml: key 'gamma' stands twice, in lines 22 and 23",
         "all-wrong.checkpoint_freqs: unknown key",
-        "checkpoint_config.checkpoint_frequency: input should be greater than or equal to 0, got -1",
-        "num_samples: input should be a valid integer, got True",
+        "checkpoint_config.checkpoint_frequency: -1 is out of range; legal: 0 or more",
+        "num_samples: expected a whole number, got True",
         "stop.episode_rewards_mean: unknown key",
         "stop.training_iteration: expected a number, got True",
         "stop.timesteps_total: expected a number, got 'many'",

@@ -16,9 +16,8 @@ from engram.train.environments.facts import (
     make_batched,
     make_rendered,
     probe,
-    qualified,
-    short_name,
 )
+from engram.train.environments.ids import qualified, short_name
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.plans import build, header
 from engram.train.runs.checkpoints import source
@@ -318,7 +317,9 @@ def test_versions():
 def test_gymnasiums_own_say_what_to_install():
     if hints._installed("Box2D"):
         pytest.skip("it is installed")
-    with pytest.raises(ExperimentError, match=r"env: Box2D is not installed, .*gymnasium\[box2d\]"):
+    with pytest.raises(
+        ExperimentError, match=r"env: LunarLander-v3: Box2D is not installed, .*gymnasium\[box2d\]"
+    ):
         probe("LunarLander-v3", {})
 
 

@@ -19,7 +19,7 @@ def said(run, env, tmp_path, **config):
     plan = make_plan(
         Experiment(name="x", run=run, env=env, config=config, stop={}, storage_path=str(tmp_path))
     )
-    console = Console(record=True, width=1000, file=io.StringIO())
+    console = Console(record=True, width=1000, file=io.StringIO(), markup=False, highlight=False)
     print_header(plan, console)
     return dict(rows(plan)), console.export_text()
 

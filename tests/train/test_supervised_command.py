@@ -12,7 +12,7 @@ from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import make_batched, probe
 from engram.train.evaluation import TrainedAgent
 from engram.train.experiments.experiment import Overrides, read_experiments
-from engram.train.plans import build, header
+from engram.train.plans import build, header, network
 from engram.train.plans.plan import make_plan
 from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
@@ -242,13 +242,13 @@ def test_evaluations_that_are_refused(run, typed, options, message):
 
 
 def test_a_network_made_for_another_task_is_refused():
-    module = build.build_module(plan().config, probe(SUMS, {}))
+    module = network.build_module(plan().config, probe(SUMS, {}))
     settings = {"problems": 3, "budget": 2, "rules": ["last"], "seed": 0}
     with pytest.raises(ValueError, match=r"made for answers in MultiBinary\(32\), not in Discrete\(9\)"):
         think(TrainedAgent("x", module, COPYING), **settings)
     with pytest.raises(ExperimentError, match="its infos have no target and mask"):
         think(TrainedAgent("x", labels_module(), "small_envs:small/Cue-v0"), **settings)
-    lstm = build.build_module(plan(COPYING, model=LSTM).config, probe(COPYING, {}))
+    lstm = network.build_module(plan(COPYING, model=LSTM).config, probe(COPYING, {}))
     with pytest.raises(ExperimentError, match="RecurrentModule does not think in iterations"):
         think(TrainedAgent("x", lstm, COPYING), **settings)
 
@@ -257,7 +257,7 @@ def labels_module():
     facts = probe("small_envs:small/Cue-v0", {})
     model = {"core": {"type": "thinking_mlp", "width": 8, "thinking_steps": 3}}
     config = build.build_config("RecurrentPPO", facts, {"model": model})
-    return build.build_module(config, facts)
+    return network.build_module(config, facts)
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_one_line(run, rllib):

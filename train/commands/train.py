@@ -113,12 +113,12 @@ def command(
     trace: OldFlag = False,
 ) -> None:
     """Train the experiments of a file, or one given by options."""
-    from engram.train.experiments import gone
+    from engram.train.experiments.todays import check_options
     from engram.train.running.command import Request, file_name, train
 
     if None not in (local_dir, upload_dir):
         raise ExperimentError("--upload-dir: the same setting as --local-dir; keep '--local-dir'")
-    for notice in gone.check_options(context.params):
+    for notice in check_options(context.params):
         print(f"notice: {notice}", file=sys.stderr)
     overrides: dict[str, Any] = {
         "num_samples": num_samples,

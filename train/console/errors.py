@@ -1,4 +1,4 @@
-"""The one error a user sees: a line for each thing that is wrong, the legal values and the nearest one."""
+"""The error a user sees: a line for each mistake, with the legal values and the nearest one."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -38,11 +38,7 @@ class Errors:
         self.lines: list[str] = []
 
     def add(self, error: ExperimentError) -> None:
-        """Keep an error instead of raising it.
-
-        Args:
-            error: What is wrong.
-        """
+        """Keep an error instead of raising it."""
         self.lines += error.lines
 
     @contextmanager
@@ -95,6 +91,15 @@ def unknown_key(path: str, key: str, known: Iterable[str], limit: int = 30) -> E
     from engram.memory.options import unknown_key_message
 
     return ExperimentError(unknown_key_message(path, key, known, limit))
+
+
+def quotes_hint(value: object) -> str:
+    """Return a hint for an error where text was expected and YAML read true or false.
+
+    Args:
+        value: What was found.
+    """
+    return " (yes, no, on and off are true and false unless in quotes)" if isinstance(value, bool) else ""
 
 
 def reason(error: BaseException) -> str:

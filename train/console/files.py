@@ -1,10 +1,10 @@
-"""Files that somebody else wrote, or half of them: paths as typed, broken JSON, places to write to."""
+"""Paths as typed, files that may be broken, and places to write to."""
 
 import json
 import os
 import stat
 import tempfile
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,7 @@ _MOST_DIGITS = 300  # of a whole number that a float can hold
 
 
 def typed_path(text: str) -> Path:
-    """A path as the user typed it; `~` is the home folder, and stays where there is none.
-
-    Args:
-        text: What the user typed.
-    """
+    """A path as the user typed it; `~` is the home folder, and stays where there is none."""
     return Path(os.path.expanduser(text))
 
 
@@ -44,11 +40,7 @@ def naming(what: str) -> Iterator[None]:
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; a name that no file system can hold is none.
-
-    Args:
-        path: Any path.
-    """
+    """Whether there is such a file; a name that no file system can hold is none."""
     try:
         return path.is_file()
     except OSError:
@@ -57,9 +49,6 @@ def is_file(path: Path) -> bool:
 
 def read_bytes(file: Path) -> bytes:
     """All of a plain file; pipes and devices, which may never end, are refused.
-
-    Args:
-        file: The file.
 
     Raises:
         OSError: it is missing, no plain file, or cannot be read.
@@ -72,9 +61,6 @@ def read_bytes(file: Path) -> bytes:
 def read_json(file: Path) -> Any:
     """What a JSON file holds.
 
-    Args:
-        file: The file.
-
     Raises:
         OSError: it cannot be read.
         ValueError: it holds no JSON.
@@ -85,11 +71,8 @@ def read_json(file: Path) -> Any:
 def parse_json(text: bytes) -> Any:
     """What a JSON text says; a number too large for a float is infinite.
 
-    Args:
-        text: Perhaps broken.
-
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is not JSON.
     """
     try:
         return json.loads(text, parse_int=_whole)
@@ -101,16 +84,33 @@ def _whole(digits: str) -> int | float:
     return int(digits) if len(digits) < _MOST_DIGITS else float(digits)
 
 
-def mapping_at(data: Any, *keys: str) -> dict[str, Any]:
-    """The mapping at a place inside nested mappings; empty where there is none, or something else.
+ABSENT = object()
 
-    Args:
-        data: What was read.
-        keys: The place.
+
+def find(section: Any, place: Iterable[str], default: Any = None) -> Any:
+    """Return the value deep inside a section, the default where there is none."""
+    for key in place:
+        if not isinstance(section, Mapping) or key not in section:
+            return default
+        section = section[key]
+    return section
+
+
+def mapping_at(data: Any, *keys: str) -> dict[str, Any]:
+    """Return the mapping deep inside nested mappings; empty where there is none, or something else."""
+    value = find(data, keys)
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def as_mapping(value: Any, path: str) -> dict[str, Any]:
+    """Return a section of a file that must be a mapping; null counts as an empty one.
+
+    Raises:
+        ExperimentError: it is something else; `path` says where it stands, dotted.
     """
-    for key in keys:
-        data = data.get(key) if isinstance(data, Mapping) else None
-    return dict(data) if isinstance(data, Mapping) else {}
+    if value is not None and not isinstance(value, dict):
+        raise ExperimentError(f"{path}: expected a mapping, got {value!r}")
+    return value or {}
 
 
 def subfolders(folder: Path, most: int = 100_000) -> list[Path]:
@@ -129,6 +129,13 @@ def subfolders(folder: Path, most: int = 100_000) -> list[Path]:
     except (OSError, ValueError):
         pass
     return sorted(found)
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file so that it is whole at every moment, however the process ends."""
+    half = file.with_name(f"{file.name}.half")
+    half.write_text(text, encoding="utf-8")
+    half.replace(file)
 
 
 def check_out(text: str, option: str, suffixes: Collection[str] = ()) -> Path:
@@ -163,9 +170,6 @@ def check_out(text: str, option: str, suffixes: Collection[str] = ()) -> Path:
 
 def check_folder(folder: Path) -> None:
     """Ask the file system itself whether a file can be made in a folder: root may write, `/proc` not.
-
-    Args:
-        folder: An existing folder.
 
     Raises:
         OSError: it cannot.

@@ -23,7 +23,7 @@ def _envs() -> Groups:
     import gymnasium
     from gymnasium.envs.registration import load_env_creator
 
-    from engram.train.environments.facts import NAMESPACE
+    from engram.train.environments.ids import NAMESPACE
 
     importlib.import_module("engram.envs")
     specs = [spec for name, spec in sorted(gymnasium.registry.items()) if name.startswith(NAMESPACE)]

@@ -11,7 +11,8 @@ from engram.train.console.errors import ExperimentError
 from engram.train.describe.docstrings import arguments, document, parts, sentence, tidy
 from engram.train.describe.options import type_name
 from engram.train.describe.page import Option, Page, Section, plain
-from engram.train.environments.facts import NAMESPACE, find_spec, info_keys, probe
+from engram.train.environments.facts import info_keys, probe
+from engram.train.environments.ids import NAMESPACE, find_spec
 
 _SHOWN_APART = ("Arguments", "Args", "Source")
 

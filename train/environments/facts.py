@@ -5,25 +5,20 @@ What is neither ours nor Gymnasium's is tried out in a process of its own (`guar
 
 import importlib
 import inspect
-import logging
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode
 
-from engram.train.console.errors import Errors, ExperimentError, reason, unknown, unknown_key
+from engram.train.console.errors import Errors, ExperimentError, quotes_hint, reason, unknown_key
 from engram.train.environments import guard, hints
-from engram.train.environments.first_steps import check_spaces, play_first_batched_steps, play_first_steps
-from engram.train.experiments.loading import quotes_hint
-from engram.train.plans.settings import signature
+from engram.train.environments.first_steps import check_spaces, play_first_steps
+from engram.train.environments.ids import MODULE, NAMESPACE, find_spec, qualified, quiet
 
-NAMESPACE = "engram/"
-MODULE = "engram.envs:"  # what makes a Ray worker import our registrations
 _MAKE_KEYS: dict[str, Any] = {  # gymnasium.make's own
     "max_episode_steps": int | None,
     "render_mode": str | None,
@@ -55,91 +50,6 @@ class EnvFacts:
     remarks: tuple[str, ...] = ()
 
 
-def qualified(env_id: str) -> str:
-    """The name under which every process finds an environment.
-
-    `engram/X-v0` -> `engram.envs:engram/X-v0`, with the module that registers it; a class path
-    `package.module.MyEnv` -> `package.module:MyEnv`.
-
-    Args:
-        env_id: An id or a class path as a user writes it.
-    """
-    if env_id.startswith(NAMESPACE):
-        return MODULE + env_id
-    module, name = _split(env_id)
-    return f"{module}:{name}" if module else env_id
-
-
-def written(env_id: str) -> str:
-    """An environment as a user writes it: without the module that makes ours known.
-
-    Args:
-        env_id: From `qualified`.
-    """
-    return env_id.removeprefix(MODULE)
-
-
-def short_name(env_id: str) -> str:
-    """What to call an environment in names and tables: `TMaze-v0`, `MyEnv`.
-
-    Args:
-        env_id: An id or a class path, as written or qualified.
-    """
-    return qualified(env_id).rpartition(":")[2].rpartition("/")[2]
-
-
-def _split(env_id: str) -> tuple[str, str]:
-    """The module that has to be imported, or an empty text, and the name that it makes known."""
-    if ":" in env_id or "." not in env_id or env_id in gym.registry:
-        module, _, name = env_id.rpartition(":")
-        return module, name
-    from engram.agents.columns.env_specs import split_module
-
-    return split_module(env_id)
-
-
-def find_spec(env_id: str) -> EnvSpec:
-    """Look an environment up.
-
-    Args:
-        env_id: A Gymnasium id, with or without `module:`, or a class path.
-
-    Raises:
-        ExperimentError: no such module or environment; names the nearest, or what to import or install.
-    """
-    importlib.import_module("engram.envs")
-    module, name = _split(qualified(env_id))
-    if module in ("", MODULE.rstrip(":")):
-        return _registered(name)
-    if not all(part.isidentifier() for part in module.split(".")):
-        raise ExperimentError(
-            f"env: {module!r} in {env_id!r} is no module; legal: Name-v0, module:Name-v0, module:Class"
-        )
-    from engram.agents.columns import env_specs
-
-    try:
-        with _quiet():
-            return env_specs.find_spec(qualified(env_id))
-    except gym.error.Error:
-        hint = hints.newest_version(name)
-        raise _unregistered(name, hint) from None
-    except ValueError as error:
-        install = hints.how_to_install(module)
-        raise ExperimentError(f"{error}{f'; {install}' if install else ''}") from None
-
-
-def _registered(name: str) -> EnvSpec:
-    if name in gym.registry:
-        return gym.registry[name]
-    raise _unregistered(name, hints.hint(name))
-
-
-def _unregistered(name: str, hint: str | None) -> ExperimentError:
-    if hint is not None:
-        return ExperimentError(f"env: {name!r} is not registered; {hint}")
-    return unknown("env", name, gym.registry, limit=8)
-
-
 def _is_foreign(env_id: str) -> bool:
     """Whether an environment has to be tried out: it is neither ours nor Gymnasium's, nor unknown anyway."""
     importlib.import_module("engram.envs")
@@ -154,28 +64,15 @@ def _is_foreign(env_id: str) -> bool:
 
 
 def _guarded(task: Callable[..., Any], env_id: str, *arguments: Any) -> Any:
-    """What a task says of an environment, found out in a process of its own where that is due."""
+    """Run a task about an environment, in a process of its own where the environment is foreign."""
     if not _is_foreign(env_id):
         return task(lambda doing: None, env_id, *arguments)
     return guard.run_guarded(task, (env_id, *arguments), f"env: {env_id}")
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Gymnasium's advice on versions and render modes is not ours to repeat."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        previous = logging.root.manager.disable
-        logging.disable(logging.WARNING)
-        try:
-            yield
-        finally:
-            logging.disable(previous)
-
-
 def _attempt(make: Callable[[], Any], path: str) -> Any:
     try:
-        with _quiet():
+        with quiet():
             return make()
     except Exception as error:  # an environment may raise anything for a setting it does not like
         from engram.memory.blame import explain  # here, because it imports torch
@@ -235,21 +132,18 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
 
 
 def _try_out(env: Any, say: guard.Say, subject: str) -> None:
-    """First steps, but of an environment that says it may take minutes for its first problems."""
+    """Take first steps, except in an environment that may take minutes for its first problems."""
     if "tells" in env.metadata:
         return
-    with _quiet():
-        (play_first_batched_steps if hasattr(env, "num_envs") else play_first_steps)(env, say, subject)
+    with quiet():
+        play_first_steps(env, say, subject)
 
 
 def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
-    """The keys of what an environment tells beside its first observation.
+    """Return the keys of an environment's info at reset.
 
-    One that says so in its `metadata`, under `tells`, is not reset: first problems may take minutes to make.
-
-    Args:
-        env_id: Its id.
-        env_config: Its keyword arguments, as probed.
+    An environment that lists them in its `metadata`, under `tells`, is not reset: its first problems may take
+    minutes to make.
 
     Raises:
         ExperimentError: it cannot be reset.
@@ -285,11 +179,7 @@ def _facts(env_id: str, env: Any) -> EnvFacts:
 
 
 def with_autoreset(env_config: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with `autoreset_mode: next_step` spelled as Gymnasium's AutoresetMode spells it.
-
-    Args:
-        env_config: The environment's keyword arguments.
-    """
+    """Settings with `autoreset_mode: next_step` spelled as Gymnasium's AutoresetMode spells it."""
     mode = env_config.get("autoreset_mode")
     named = isinstance(mode, str) and mode.upper() in AutoresetMode.__members__
     return {**env_config, "autoreset_mode": str(mode).upper()} if named else dict(env_config)
@@ -353,19 +243,33 @@ def _wrong_types(
 
 
 def _hint(parameter: inspect.Parameter) -> Any:
-    """The annotation of an argument, or what may stand for it."""
+    """Return the annotation of an argument, or a type that follows from its default."""
     if parameter.annotation is not parameter.empty and not isinstance(parameter.annotation, str):
         return parameter.annotation
     return _MAKE_KEYS.get(parameter.name, bool if isinstance(parameter.default, bool) else Any)
 
 
-def _parameters(creator: Any) -> Mapping[str, inspect.Parameter]:
-    """The arguments that make an environment."""
-    if isinstance(creator, str):
-        name = creator
-        creator = _attempt(lambda: load_env_creator(name), "env")
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """A signature with its annotations; they stay text where they cannot be resolved.
+
+    Raises:
+        TypeError, ValueError: it has none.
+    """
     try:
-        return signature(creator).parameters
+        return inspect.signature(function, eval_str=True)
+    except Exception:  # names that only a type checker imports, or anything an annotation may raise
+        return inspect.signature(function)
+
+
+def _creator(named: Any) -> Any:
+    """What makes an environment, imported where it is only named."""
+    return _attempt(lambda: load_env_creator(named), "env") if isinstance(named, str) else named
+
+
+def _parameters(named: Any) -> Mapping[str, inspect.Parameter]:
+    """The arguments that make an environment."""
+    try:
+        return signature(_creator(named)).parameters
     except (TypeError, ValueError):  # of a class that is not written in Python
         return {"any": inspect.Parameter("any", inspect.Parameter.VAR_KEYWORD)}
 
@@ -386,24 +290,19 @@ def make_batched(
 ) -> gym.vector.VectorEnv[Any, Any, Any]:
     """A batched environment that resets a lane in the step that ends its episode (SAME_STEP).
 
-    Args:
-        env_id: Its id.
-        lanes: Number of parallel environments.
-        env_config: Its keyword arguments.
-        path: Their dotted path, for errors.
-
     Raises:
         ExperimentError: as `probe`.
     """
-    _guarded(_try_lanes, env_id, dict(env_config), path)
-    return _make_lanes(env_id, lanes, env_config, path)
+    make = partial(_make_lanes, env_config=dict(env_config), path=path)
+    _guarded(_try, env_id, partial(make, lanes=1))
+    return make(env_id, lanes=lanes)
 
 
-def _try_lanes(say: guard.Say, env_id: str, env_config: Mapping[str, Any], path: str) -> None:
-    """Makes and closes a lane, and resets and steps it, where an environment has to be tried out."""
+def _try(say: guard.Say, env_id: str, make: Callable[[str], Any]) -> None:
+    """Make an environment, reset and step it, where it has to be tried out."""
     if _is_foreign(env_id):
         say("its constructor")
-        env = _make_lanes(env_id, 1, env_config, path)
+        env = make(env_id)
         _try_out(env, say, f"env: {env_id}")
         env.close()
 
@@ -434,16 +333,9 @@ def make_rendered(
     Raises:
         ExperimentError: it cannot render so, or as `probe`.
     """
-    _guarded(_try_rendered, env_id, dict(env_config), mode, wanted_by)
-    return _make_rendered(env_id, env_config, mode, wanted_by)
-
-
-def _try_rendered(say: guard.Say, env_id: str, *arguments: Any) -> None:
-    if _is_foreign(env_id):
-        say("its constructor")
-        env: Any = _make_rendered(env_id, *arguments)
-        _try_out(env, say, f"env: {env_id}")
-        env.close()
+    make = partial(_make_rendered, env_config=dict(env_config), mode=mode, wanted_by=wanted_by)
+    _guarded(_try, env_id, make)
+    return make(env_id)
 
 
 def _make_rendered(
@@ -452,7 +344,7 @@ def _make_rendered(
     spec = find_spec(env_id)
     if spec.entry_point is None:
         raise ExperimentError(f"{wanted_by}: {env_id} has a batched form only; a single one is what renders")
-    modes = _render_modes(spec)
+    modes = list(getattr(_creator(spec.entry_point), "metadata", {}).get("render_modes", []))
     if mode not in modes:
         kind = {"rgb_array": "to pixels", "ansi": "as text"}[mode]
         raise ExperimentError(
@@ -463,11 +355,3 @@ def _make_rendered(
     _check_keys(spec, env_config, "copies", "--env-config")
     env: gym.Env[Any, Any] = _attempt(lambda: gym.make(spec, render_mode=mode, **env_config), wanted_by)
     return env
-
-
-def _render_modes(spec: EnvSpec) -> list[str]:
-    creator: Any = spec.entry_point
-    if isinstance(creator, str):
-        name = creator
-        creator = _attempt(lambda: load_env_creator(name), "env")
-    return list(getattr(creator, "metadata", {}).get("render_modes", []))

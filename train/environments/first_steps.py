@@ -1,4 +1,4 @@
-"""The first steps of an environment: does it do what Gymnasium's interface says.
+"""Check the first steps of an environment against Gymnasium's interface.
 
 B lanes. `engram.envs.conformance` asks far more of a batched one.
 """
@@ -35,7 +35,7 @@ def check_spaces(env: Any, subject: str, batched: bool = False) -> None:
     for name in (*names, "observation_space", "action_space"):
         space = getattr(env, name, None)
         if not isinstance(space, gym.Space):
-            found = "is missing" if space is None else f"is {_told(space)}"
+            found = "is missing" if space is None else f"is {_in_short(space)}"
             raise ExperimentError(f"{subject}: {name} {found}; expected a gymnasium.spaces.Space")
     for kind in ("observation", "action") if batched else ():
         single, whole = getattr(env, f"single_{kind}_space"), getattr(env, f"{kind}_space")
@@ -46,65 +46,42 @@ def check_spaces(env: Any, subject: str, batched: bool = False) -> None:
             )
 
 
-def play_first_steps(env: gym.Env[Any, Any], say: Say, subject: str) -> None:
-    """Reset a single environment and take a few random steps.
-
-    Args:
-        env: As `gymnasium.make` gives it.
-        say: Told what comes next.
-        subject: What to call it in an error.
+def play_first_steps(env: Any, say: Say, subject: str) -> None:
+    """Reset an environment, single or batched, and take a few random steps.
 
     Raises:
-        ExperimentError: what it does not do as Gymnasium says, or whatever it raises.
+        ExperimentError: it breaks Gymnasium's interface, or raises.
     """
     while isinstance(env, OrderEnforcing | PassiveEnvChecker | TimeLimit):
         env = env.env  # these would raise errors of their own about what is looked at here
-    observation = _reset(env, say, subject)
-    _check_observation(observation, env.observation_space, f"{subject}: reset()")
-    env.action_space.seed(0)
-    end = time.monotonic() + PATIENCE
-    for number in range(1, STEPS + 1):
-        action, said = env.action_space.sample(), f"{subject}: step() number {number}"
-        observation, reward, *flags = _step(env, action, number, say, subject)
-        _check_observation(observation, env.observation_space, said)
-        _check_reward(reward, said)
-        for name, flag in zip(("terminated", "truncated"), flags[:2], strict=True):
-            if not isinstance(_single(flag), bool | np.bool_):
-                raise ExperimentError(f"{said}: {name} is {_told(flag)}, expected true or false, a bool")
-        if flags[0] or flags[1]:
-            _check_observation(_reset(env, say, subject), env.observation_space, f"{subject}: reset()")
-        if time.monotonic() > end:
-            return
-
-
-def play_first_batched_steps(env: gym.vector.VectorEnv[Any, Any, Any], say: Say, subject: str) -> None:
-    """Reset a batched environment and take a few random steps.
-
-    Args:
-        env: B lanes.
-        say: Told what comes next.
-        subject: What to call it in an error.
-
-    Raises:
-        ExperimentError: as `play_first_steps`.
-    """
-    observations = _reset(env, say, subject)
-    _check_observation(observations, env.observation_space, f"{subject}: reset()")
+    batched = hasattr(env, "num_envs")
+    _reset(env, say, subject)
     env.action_space.seed(0)
     end = time.monotonic() + PATIENCE
     for number in range(1, STEPS + 1):
         said = f"{subject}: step() number {number}"
-        observations, rewards, *flags = _step(env, env.action_space.sample(), number, say, subject)
-        _check_observation(observations, env.observation_space, said)
-        _check_column(rewards, env.num_envs, np.number, "rewards", said)
-        for name, column in zip(("terminated", "truncated"), flags[:2], strict=True):
-            _check_column(column, env.num_envs, np.bool_, name, said)
+        observation, reward, *flags = _step(env, env.action_space.sample(), number, say, subject)
+        _check_observation(observation, env.observation_space, said)
+        named = list(zip(("terminated", "truncated"), flags[:2], strict=True))
+        if batched:
+            _check_column(reward, env.num_envs, np.number, "rewards", said)
+            for name, column in named:
+                _check_column(column, env.num_envs, np.bool_, name, said)
+        else:
+            _check_reward(reward, said)
+            for name, flag in named:
+                if not isinstance(_single(flag), bool | np.bool_):
+                    raise ExperimentError(
+                        f"{said}: {name} is {_in_short(flag)}, expected true or false, a bool"
+                    )
+            if flags[0] or flags[1]:
+                _reset(env, say, subject)
         if time.monotonic() > end:
             return
 
 
-def _reset(env: Any, say: Say, subject: str) -> Any:
-    """The observation of a reset whose form is right."""
+def _reset(env: Any, say: Say, subject: str) -> None:
+    """Reset an environment and check what it returns."""
     say("reset()")
     said = f"{subject}: reset()"
     try:
@@ -116,9 +93,9 @@ def _reset(env: Any, say: Say, subject: str) -> Any:
             ) from None
         raise ExperimentError(f"{said} raises {_explained(error)}") from None
     if not isinstance(result, tuple) or len(result) != 2:
-        raise ExperimentError(f"{said} returns {_told(result)}, expected a tuple (observation, info)")
+        raise ExperimentError(f"{said} returns {_in_short(result)}, expected a tuple (observation, info)")
     _check_info(result[1], said)
-    return result[0]
+    _check_observation(result[0], env.observation_space, said)
 
 
 def _step(env: Any, action: Any, number: int, say: Say, subject: str) -> tuple[Any, ...]:
@@ -133,7 +110,7 @@ def _step(env: Any, action: Any, number: int, say: Say, subject: str) -> tuple[A
     if isinstance(result, tuple) and len(result) == 4:
         raise ExperimentError(f"{said} returns 4 values, as in the older package gym; {expected}")
     if not isinstance(result, tuple) or len(result) != 5:
-        raise ExperimentError(f"{said} returns {_told(result)}, {expected}")
+        raise ExperimentError(f"{said} returns {_in_short(result)}, {expected}")
     _check_info(result[4], said)
     return result
 
@@ -146,13 +123,13 @@ def _explained(error: Exception) -> str:
 
 def _check_info(info: Any, said: str) -> None:
     if not isinstance(info, dict):
-        raise ExperimentError(f"{said}: info is {_told(info)}, expected a dict")
+        raise ExperimentError(f"{said}: info is {_in_short(info)}, expected a dict")
 
 
 def _check_reward(reward: Any, said: str) -> None:
     number = np.asarray(_single(reward))
     if number.ndim or not (np.issubdtype(number.dtype, np.number) or number.dtype == bool):
-        raise ExperimentError(f"{said}: reward is {_told(reward)}, expected a number")
+        raise ExperimentError(f"{said}: reward is {_in_short(reward)}, expected a number")
     if not np.isfinite(number):
         raise ExperimentError(f"{said}: reward is {number}, expected a finite number")
 
@@ -167,7 +144,7 @@ def _check_column(column: Any, lanes: int, kind: Any, name: str, said: str) -> N
     values = np.asarray(column)
     if values.shape != (lanes,) or not np.issubdtype(values.dtype, kind):
         what = "bools" if kind is np.bool_ else "numbers"
-        raise ExperimentError(f"{said}: {name} is {_told(column)}, expected {what} of shape ({lanes},)")
+        raise ExperimentError(f"{said}: {name} is {_in_short(column)}, expected {what} of shape ({lanes},)")
     if not np.isfinite(values).all():
         raise ExperimentError(f"{said}: {name} {values} is not finite")
 
@@ -179,13 +156,7 @@ def _check_observation(observation: Any, space: gym.Space[Any], said: str) -> No
 
 
 def misfit(value: Any, space: gym.Space[Any], name: str = "observation") -> str:
-    """What makes an observation none of its space; empty: nothing that an array of the space cannot hold.
-
-    Args:
-        value: The observation.
-        space: Its space.
-        name: What to call it.
-    """
+    """Return why an observation is not in its space; empty where an array of the space can hold it."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
         return _misfit_inside(value, space, name)
     if isinstance(space, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):
@@ -193,10 +164,10 @@ def misfit(value: Any, space: gym.Space[Any], name: str = "observation") -> str:
     if isinstance(space, spaces.Discrete):
         number = np.asarray(value)
         if number.ndim or not np.issubdtype(number.dtype, np.integer):
-            return f"{name} is {_told(value)}, its space {space} says a whole number"
+            return f"{name} is {_in_short(value)}, its space {space} says a whole number"
         inside = int(space.start) <= int(number) < int(space.start) + int(space.n)
         return "" if inside else f"{name} {number} is outside its space {space}"
-    return "" if space.contains(value) else f"{name} {_told(value)} is not in its space {space}"
+    return "" if space.contains(value) else f"{name} {_in_short(value)} is not in its space {space}"
 
 
 def _misfit_inside(value: Any, space: spaces.Dict | spaces.Tuple, name: str) -> str:
@@ -204,12 +175,12 @@ def _misfit_inside(value: Any, space: spaces.Dict | spaces.Tuple, name: str) -> 
     if isinstance(space, spaces.Dict):
         parts: dict[Any, gym.Space[Any]] = dict(space.spaces)
         if not isinstance(value, Mapping) or value.keys() != parts.keys():
-            found = f"the keys {sorted(map(str, value))}" if isinstance(value, Mapping) else _told(value)
+            found = f"the keys {sorted(map(str, value))}" if isinstance(value, Mapping) else _in_short(value)
             return f"{name} has {found}, its space says a dict of {sorted(map(str, parts))}"
     else:
         parts = dict(enumerate(space.spaces))
         if not isinstance(value, tuple | list) or len(value) != len(parts):
-            return f"{name} is {_told(value)}, its space says a tuple of {len(parts)}"
+            return f"{name} is {_in_short(value)}, its space says a tuple of {len(parts)}"
     wrong = (misfit(value[key], part, f"{name}[{key!r}]") for key, part in parts.items())
     return next(filter(None, wrong), "")
 
@@ -220,7 +191,7 @@ def _misfit_array(
     try:
         array = np.asarray(value)
     except ValueError:  # rows of unequal lengths
-        return f"{name} is {_told(value)}, no array"
+        return f"{name} is {_in_short(value)}, no array"
     if array.shape != space.shape:
         return f"{name} has shape {array.shape}, its space says {space.shape}"
     if not np.can_cast(array.dtype, np.dtype(space.dtype), "same_kind"):
@@ -242,8 +213,8 @@ def _misfit_array(
     return "" if inside else f"{name} {array.tolist()} is outside its space {space}"
 
 
-def _told(value: Any) -> str:
-    """A value in a few words."""
+def _in_short(value: Any) -> str:
+    """Describe a value in a few words."""
     if isinstance(value, np.ndarray) and value.ndim:
         return f"an array of {value.dtype} {value.shape}"
     if isinstance(value, tuple | list):

@@ -1,8 +1,7 @@
-"""Runs what somebody else's environment does when it is tried out, and always comes back.
+"""Try an environment out in a process of its own, with a time limit.
 
-The trial is a process of its own: a constructor may hang in C code, end the process, print, start threads or
-crash, and what it left running ends with it. A process is forked where that is safe, which costs a few
-milliseconds.
+A constructor may hang in C code, end the process, print, start threads or crash, and what it left running
+ends with it. A process is forked where that is safe, which costs a few milliseconds.
 """
 
 import faulthandler
@@ -39,7 +38,7 @@ Say = Callable[[str], None]
 
 
 def seconds() -> float:
-    """How long an environment may take for its first steps; 0: as long as it likes, and it is not tried out.
+    """Return the seconds an environment may take for its first steps; 0: no limit, and no trying out.
 
     Raises:
         ExperimentError: the environment variable holds something else.
@@ -55,13 +54,13 @@ def seconds() -> float:
 
 
 def sees_registrations() -> bool:
-    """Whether the process of a trial knows environments that were registered in this one."""
+    """Return whether the child process knows environments that were registered in this one."""
     return _FORKS
 
 
 @contextmanager
 def alarm(subject: str) -> Iterator[None]:
-    """Ends what hangs in Python code of this process, where the system can; C code it cannot end.
+    """Interrupt Python code of this process that hangs, where the system can; not C code.
 
     Args:
         subject: What is done, for the error.
@@ -115,7 +114,7 @@ def run_guarded(task: Callable[..., Any], arguments: tuple[Any, ...], subject: s
         for name in (PRINTED, STACK):
             (Path(folder) / name).touch()
         receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_trial, args=(sender, folder, task, arguments))
+        process = context.Process(target=_run_child, args=(sender, folder, task, arguments))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # against forking where there are threads: ours are idle
             process.start()
@@ -162,7 +161,7 @@ def _death(process: Any, doing: str) -> str:
 
 
 def _last_words(folder: Path) -> str:
-    """What was printed last, where there is anything."""
+    """Return the last line that was printed, if any."""
     text = (folder / PRINTED).read_text(encoding="utf-8", errors="replace")
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return f"; it printed: {lines[-1][:200]}" if lines else ""
@@ -177,7 +176,7 @@ def _stuck_at(process: Any, folder: Path) -> str:
 
 
 def _place(folder: Path) -> str:
-    """The line of a user's own file in what Python has told of the stack, in brackets."""
+    """Return the line of a user's own file in the printed stack, in brackets."""
     from engram.memory.blame import innermost
 
     frames = []
@@ -192,7 +191,7 @@ def _place(folder: Path) -> str:
 
 
 def _end(process: Any) -> None:
-    """Kill a trial and whatever it has started."""
+    """Kill a child process and all that it has started."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (OSError, AttributeError):  # it never came so far, or this system has no process groups
@@ -201,8 +200,10 @@ def _end(process: Any) -> None:
     process.close()
 
 
-def _trial(sender: Connection, folder: str, task: Callable[..., Any], arguments: tuple[Any, ...]) -> NoReturn:
-    """The process of a trial."""
+def _run_child(
+    sender: Connection, folder: str, task: Callable[..., Any], arguments: tuple[Any, ...]
+) -> NoReturn:
+    """Run a task in the child process."""
     if hasattr(os, "setsid"):
         os.setsid()  # a group of its own, to be killed as a whole; and Ctrl-C is for the parent
     printed = os.open(Path(folder) / PRINTED, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -1,4 +1,4 @@
-"""Ids of environments that nobody has registered: of which package they are, what to import or to install."""
+"""Packages of environments by their ids: what to import or install where an id is not registered."""
 
 import importlib.util
 import re
@@ -81,20 +81,12 @@ PACKAGES = (
 
 
 def hint(env_id: str) -> str | None:
-    """What to do about an id that nobody has registered; None where nothing is known about it.
-
-    Args:
-        env_id: An id without `module:`.
-    """
+    """Advise on an id that is not registered; None where nothing is known about it."""
     return newest_version(env_id) or next((_advice(each, env_id) for each in _owners(env_id)), None)
 
 
 def newest_version(env_id: str) -> str | None:
-    """What to say about an id without its version, or with one that is no more; None where it is neither.
-
-    Args:
-        env_id: An id that is not registered.
-    """
+    """Advise on an id without a version, or with a removed one; None where it is neither."""
     try:
         namespace, name, version = parse_env_id(env_id)
     except gym.error.Error:
@@ -107,11 +99,7 @@ def newest_version(env_id: str) -> str | None:
 
 
 def newer_version(env_id: str) -> str | None:
-    """The newest version of a registered environment, where it is not this one.
-
-    Args:
-        env_id: A registered id.
-    """
+    """The newest version of a registered environment, where it is not this one."""
     spec = gym.registry[env_id]
     newest = find_highest_version(spec.namespace, spec.name)
     if spec.version is None or newest is None or newest <= spec.version:
@@ -120,11 +108,7 @@ def newer_version(env_id: str) -> str | None:
 
 
 def how_to_install(module: str) -> str | None:
-    """`pip install ale-py` for `ale_py`; None where the module is of no package known here, or is there.
-
-    Args:
-        module: A module that could not be imported.
-    """
+    """`pip install ale-py` for `ale_py`; None where the module is of no package known here, or is there."""
     found = next((each for each in PACKAGES if _top(each.module) == _top(module)), None)
     return None if found is None or _installed(found.module) else f"pip install {_quoted(found.install)}"
 

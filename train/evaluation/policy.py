@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from engram.agents.models.actions import action_converter, counted_from_zero
 from engram.agents.models.thinking import ThinkingModule
-from engram.train.plans.build import is_columnar
+from engram.train.plans.network import speaks_columns
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -135,7 +135,7 @@ def make_policy(module: Any, lanes: int, greedy: bool) -> Policy:
     """
     if isinstance(module, ThinkingModule):
         module.prepare_tests()
-    kind = ColumnPolicy if is_columnar(module) else StockPolicy
+    kind = ColumnPolicy if speaks_columns(module) else StockPolicy
     return kind(module, lanes, greedy)
 
 

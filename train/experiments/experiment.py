@@ -1,4 +1,4 @@
-"""The experiment file's own schema: what stands beside `config`, and how the command line changes it."""
+"""Keys of an experiment beside `config`, and overrides from the command line."""
 
 import re
 import typing
@@ -8,15 +8,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from engram.train.console.errors import Errors, ExperimentError, unknown, unknown_key
-from engram.train.experiments import metrics, renames, swap
-from engram.train.experiments.loading import quotes_hint
+from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
+from engram.train.experiments import metrics, older, swap
 from engram.train.experiments.search import split_env
-from engram.train.experiments.todays import mapping, name_score, todays_config, todays_section, without_gone
+from engram.train.experiments.todays import (
+    mapping,
+    name_score,
+    new_name,
+    rename,
+    todays_config,
+    todays_section,
+    without_gone,
+)
 
 
 def _whole(value: Any) -> Any:
-    """1e6 is how people write a million steps: a float with a whole value counts as an integer."""
+    """Turn a float with a whole value into an integer: people write a million steps as 1e6."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -87,15 +94,15 @@ def read_experiments(
         document: What `parse_yaml` returned.
         overrides: Changes from the command line.
         source: What to call the document in an error.
-        errors: Receives what is wrong, if it is to be shown together with what later checks find; the
-            experiments then lack what was refused.
+        errors: Collects the errors, to be shown together with those of later checks; the experiments then
+            lack what was refused.
 
     Returns:
         The experiments in file order, and notices: names of older RLlib versions, keys without effect, keys
         of another core than the one that is named.
 
     Raises:
-        ExperimentError: anything that is not an experiment, all of it at once; only without `errors`.
+        ExperimentError: all errors of the experiments at once; only without `errors`.
     """
     found = Errors() if errors is None else errors
     experiments, notices = [], []
@@ -138,8 +145,8 @@ def _read_one(
     config, swapped = swap.fitted(config, former, fixed)
     with errors.kept():
         _add_seeds(config, overrides.seeds)
-    stop, old_stop = renames.rename(mapping(section, "stop", name, errors), renames.METRICS, "stop", errors)
-    asked, old_asked = renames.rename(dict(overrides.stop), renames.METRICS, "--stop", errors)
+    stop, old_stop = rename(mapping(section, "stop", name, errors), older.METRICS, "stop", errors)
+    asked, old_asked = rename(dict(overrides.stop), older.METRICS, "--stop", errors)
     section |= {"name": name, "config": config, "checkpoint_config": checkpoint}
     section["stop"] = _checked_stop(stop | asked, str(section.get("run")), errors)
     if renamed := [*old, *old_stop, *old_asked]:
@@ -156,7 +163,7 @@ def _known_keys(section: dict[str, Any], name: str, errors: Errors) -> dict[str,
 
 
 def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors: Errors) -> None:
-    """`env` may stand beside `run` or inside `config`."""
+    """Move `env` from `config` to the key beside `run`."""
     inside = config.pop("env", None)
     if inside is not None and section.setdefault("env", inside) != inside:
         errors.add(ExperimentError(f"config.env: {inside!r} here, {section['env']!r} beside `run`; keep one"))
@@ -194,16 +201,17 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
         value: The new value.
 
     Raises:
-        ExperimentError: the path does not start in an experiment, or runs through what is no mapping.
+        ExperimentError: the path does not start in an experiment, or a value on it is not a mapping.
     """
     first, *rest = path.split(".")
-    if first not in KEYS and first not in renames.EXPERIMENT:
+    above = new_name(older.EXPERIMENT, first).split(".")
+    if above[0] not in KEYS:
         raise ExperimentError(
             f"--set {path}: unknown {first!r}; did you mean 'config.{path}'? known: {', '.join(KEYS)}"
         )
     if first == "config" and rest:
-        rest[0] = renames.CONFIG.get(rest[0], rest[0])
-    keys = [*renames.EXPERIMENT.get(first, first).split("."), *rest]
+        rest[0] = new_name(older.CONFIG, rest[0])
+    keys = [*above, *rest]
     here = section
     for depth, key in enumerate(keys[:-1]):
         inner = here.get(key)
@@ -215,7 +223,7 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
 
 
 def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
-    """The experiment without what is wrong with it; None where it lacks an algorithm or an environment."""
+    """Validate a section without its wrong keys; None where it lacks an algorithm or an environment."""
     checkpoint = section["checkpoint_config"]
     for key in checkpoint:
         if key not in CheckpointSection.model_fields:
@@ -267,7 +275,7 @@ def _in_our_words(found: Any) -> ExperimentError:
 
 
 def _no_algorithm(run: Any) -> ExperimentError:
-    """Why something that is no text is no algorithm."""
+    """Word the error for a `run` that is not text."""
     if isinstance(run, dict | list):
         return ExperimentError(
             f"run: expected one algorithm, got {run!r}; write an experiment for each into the file"

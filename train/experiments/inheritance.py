@@ -68,12 +68,7 @@ def _read_base(name: str, base: str, folder: Path | None, depth: int) -> Any:
 
 
 def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Lay a section over another.
-
-    Args:
-        base: What holds where `own` says nothing.
-        own: What has the last word.
-    """
+    """Merge a section into another, key by key; `own` has the last word."""
     types = {section["type"] for section in (base, own) if isinstance(section.get("type"), str)}
     if kind_of(own) or kind_of(base) or len(types) == 2:
         return own

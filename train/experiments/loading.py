@@ -55,7 +55,7 @@ class _Loader(yaml.SafeLoader):
         return number
 
     def refuse(self, node: yaml.Node) -> _Refused:
-        """A date, binary data, a set, or whatever has a tag that is not ours."""
+        """Stand in for a date, binary data, a set or a value with an unknown tag."""
         kind = node.tag.removeprefix("tag:yaml.org,2002:")
         what = _KINDS.get(kind, f"a value with the tag {kind if kind.startswith('!') else f'!!{kind}'}")
         return _Refused(what, node.value if kind == "timestamp" else "")
@@ -115,7 +115,7 @@ def parse_yaml(text: str, source: str, errors: Errors | None = None) -> Any:
         None, bool, int, float, str, and lists and mappings (string keys) of these.
 
     Raises:
-        ExperimentError: broken YAML, or anything that is no plain data.
+        ExperimentError: broken YAML, or anything that is not plain data.
     """
     try:
         loader = _Loader(text)
@@ -139,7 +139,7 @@ def _place(mark: yaml.Mark) -> str:
 
 
 class _Plain:
-    """Copies a document value by value, so that no alias is shared, without what is no plain data."""
+    """Copies the plain data of a document value by value, so that no alias is shared."""
 
     def __init__(self, source: str, errors: Errors) -> None:
         self.source = source
@@ -181,12 +181,7 @@ class _Plain:
 
 
 def parse_mapping(text: str, source: str) -> dict[str, Any]:
-    """Read a YAML or JSON mapping, as given to an option such as `--config`.
-
-    Args:
-        text: The document.
-        source: What to call it in an error.
-    """
+    """Read a YAML or JSON mapping, as given to an option such as `--config`."""
     value = parse_yaml(text, source)
     if value is None:
         return {}
@@ -196,7 +191,7 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
 
 
 def read_document(name: str, errors: Errors | None = None) -> Any:
-    """Read an experiment file; a name that is no path means what `read_shipped` finds under it.
+    """Read an experiment file; a name that is not a path means what `read_shipped` finds under it.
 
     Args:
         name: A path, or a shipped config such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`, or an
@@ -221,7 +216,7 @@ def read_document(name: str, errors: Errors | None = None) -> Any:
 
 
 def _standard_input() -> str:
-    """What was piped into the command; raises ExperimentError where nothing was."""
+    """Read what was piped into the command; raises ExperimentError where nothing was."""
     try:
         text = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read()
     except (OSError, UnicodeDecodeError, ValueError) as error:
@@ -229,15 +224,6 @@ def _standard_input() -> str:
     if not text.strip():
         raise ExperimentError("standard input: empty; expected an experiment file: rllib train -f - < FILE")
     return text
-
-
-def quotes_hint(value: Any) -> str:
-    """What to add to an error where text was due and YAML made true or false of it.
-
-    Args:
-        value: What was found.
-    """
-    return " (yes, no, on and off are true and false unless in quotes)" if isinstance(value, bool) else ""
 
 
 def read_shipped(name: str, errors: Errors | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""What a result holds: the paths that `stop` and `checkpoint_score_attribute` may name."""
+"""Paths to the numbers of a result, which `stop` and `checkpoint_score_attribute` may name."""
 
 import math
 from typing import Any
@@ -70,11 +70,11 @@ _ALL_MODULES = (
 )
 
 STOP_KEYS = (*COUNTS, *(f"env_runners/{name}" for name in EPISODES if "num" not in name))
-"""What `stop` is shown to know where a name is no path."""
+"""Keys suggested for `stop` where a name is not a path."""
 
 
 def paths() -> list[str]:
-    """Every path to a number of a result, but for those of groups."""
+    """Return the paths to all numbers of a result, except those of groups."""
     runners = [f"{section}/{name}" for section in _SECTIONS for name in (*EPISODES, *_SAMPLING)]
     policy = [f"{_LEARNER}{name}" for name in LEARNED]
     modules = [f"learners/__all_modules__/{name}" for name in _ALL_MODULES]
@@ -82,7 +82,7 @@ def paths() -> list[str]:
 
 
 def is_known(path: str, run: str) -> bool:
-    """Whether results have such a number.
+    """Return whether results have a number at a path.
 
     Args:
         path: `env_runners/episode_return_mean` and the like; of the episodes of one group (a level, a delay,
@@ -94,11 +94,7 @@ def is_known(path: str, run: str) -> bool:
 
 
 def alike(path: str) -> list[str]:
-    """Paths to choose from in place of one that is not known.
-
-    Args:
-        path: What the user wrote.
-    """
+    """Return the paths to suggest in place of an unknown one."""
     return paths() if "/" in path else list(STOP_KEYS)
 
 
@@ -109,7 +105,7 @@ def _is_of_group(path: str) -> bool:
 
 
 def check_stop(path: str, value: Any, where: str = "stop") -> float:
-    """A condition's value as a number.
+    """Return the value of a stop condition as a number.
 
     Args:
         path: What is measured.

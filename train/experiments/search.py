@@ -11,8 +11,8 @@ from engram.train.console.errors import Errors, ExperimentError
 Path = tuple[str, ...]
 
 LISTS = ("grid_search", "choice")
-_RANGES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2}  # name -> number of arguments
-KINDS = (*LISTS, *_RANGES)
+RANGES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2}  # name -> number of arguments
+KINDS = (*LISTS, *RANGES)
 BETWEEN = 0.6180339887  # of a range: a place that is hardly ever a whole number
 
 
@@ -56,11 +56,7 @@ class Domain:
 
 
 def kind_of(value: Any) -> str:
-    """The kind of search space that a value is; empty where it is none.
-
-    Args:
-        value: What the user wrote.
-    """
+    """The kind of search space that a value is; empty where it is none."""
     if not isinstance(value, dict) or len(value) != 1:
         return ""
     kind = str(next(iter(value))).removeprefix("tune.")
@@ -152,7 +148,7 @@ def _domain(kind: str, arguments: Any, path: str) -> Domain:
         raise ExperimentError(f"{path}: expected a list of values, got {arguments!r}")
     if kind in LISTS:
         return Domain(kind, tuple(_listed(value, kind, f"{path}[{i}]") for i, value in enumerate(arguments)))
-    count = _RANGES[kind]
+    count = RANGES[kind]
     if len(arguments) != count or not all(_is_number(value) for value in arguments):
         form = "[lower, upper, step]" if count == 3 else "[lower, upper]"
         raise ExperimentError(f"{path}: expected {form}, all finite numbers, got {arguments!r}")
@@ -179,25 +175,14 @@ def _is_number(value: Any) -> bool:
 
 
 def put(section: dict[str, Any], place: Path, value: Any) -> None:
-    """Set a value deep inside a section.
-
-    Args:
-        section: Changed in place; missing levels are made.
-        place: The keys down to the value.
-        value: What to put there.
-    """
+    """Set a value deep inside a section, in place; missing levels are made."""
     for key in place[:-1]:
         section = section.setdefault(key, {})
     section[place[-1]] = value
 
 
 def variants(plain: dict[str, Any], domains: dict[Path, Domain]) -> Iterator[dict[str, Any]]:
-    """The settings to check before anything runs: the first of all spaces, then each further example alone.
-
-    Args:
-        plain: The section with first examples, from `split`.
-        domains: The spaces, from `split`.
-    """
+    """Yield settings to check: the first example of all spaces, then each further one by itself."""
     yield plain
     for place, domain in domains.items():
         for example in domain.examples()[1:]:

@@ -1,4 +1,4 @@
-"""Swapping a core, an encoder or a loss by one word: what of the other keys still holds.
+"""Swap a core, an encoder or a loss by one word: drop the keys that belong to another type.
 
 A section's `type` decides which of its keys mean something. Where a user changes that one word, keys of the
 old type are left behind. What the new type knows is kept; what only another one knows is dropped, with a
@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from engram.train.console.errors import ExperimentError
+from engram.train.console.files import find
 from engram.train.environments.guard import alarm
 from engram.train.experiments.search import LISTS, kind_of, split
 
@@ -19,40 +20,23 @@ Former = Mapping[str, Sequence[str]]
 """Section -> types that it had before the command line changed it."""
 
 
-def _cores() -> Table:
-    from engram.memory import CORES
-    from engram.memory.thinking import THINKERS
-
-    return {**CORES, **THINKERS}
+SECTIONS = {"core": ("model", "core"), "encoder": ("model", "encoder"), "loss": ("loss",)}
+"""Name of a section with a `type` -> its place in `config`."""
 
 
-def _encoders() -> Table:
+def _table(name: str) -> Table:
+    """Return the types of a section that have a name."""
     from engram.agents.models.encoders import ENCODERS
+    from engram.memory import CORES
+    from engram.memory.thinking import LOSSES, THINKERS
 
-    return ENCODERS
-
-
-def _losses() -> Table:
-    from engram.memory.thinking import LOSSES
-
-    return LOSSES
-
-
-SECTIONS: dict[str, tuple[tuple[str, ...], Callable[[], Table]]] = {
-    "core": (("model", "core"), _cores),
-    "encoder": (("model", "encoder"), _encoders),
-    "loss": (("loss",), _losses),
-}
-"""Name of a section -> its place in `config`, and the types that have a name."""
+    tables: dict[str, Table] = {"core": {**CORES, **THINKERS}, "encoder": ENCODERS, "loss": LOSSES}
+    return tables[name]
 
 
 def types_of(config: Any) -> dict[str, list[str]]:
-    """The types that the sections of a `config` name, those of search spaces included.
-
-    Args:
-        config: As written.
-    """
-    return {name: _types(_at(config, place)) for name, (place, _) in SECTIONS.items()}
+    """The types that the sections of a `config` name, those of search spaces included."""
+    return {name: _types(find(config, place)) for name, place in SECTIONS.items()}
 
 
 def fitted(
@@ -80,65 +64,64 @@ def fitted(
     return fit, list(dict.fromkeys(notices))
 
 
+Alternatives = tuple[str, list[Any]]
+"""The kind of a search space, empty where there is none, and what it is over."""
+
+
+def _fit_each(
+    written: Any, alternatives: Alternatives, fit: Callable[[Any], tuple[Any, list[str]]]
+) -> tuple[Any, list[str]]:
+    """The alternatives in place of what was written, each fitted; as written where nothing is dropped."""
+    space, each = alternatives
+    fits = [fit(one) for one in each]
+    notices = [text for _, said in fits for text in said]
+    if not notices:
+        return written, []
+    return ({space: [one for one, _ in fits]} if space else fits[0][0]), notices
+
+
 def _fit_model(model: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
     if not isinstance(model, dict):
         return model, []
-    space, models = _listed(model)
-    if space:
-        fits = [_fit_model(each, former, fixed) for each in models]
-        said = [text for _, texts in fits for text in texts]
-        return ({space: [each for each, _ in fits]} if said else model), said
+    if (listed := _listed(model))[0]:
+        return _fit_each(model, listed, lambda each: _fit_model(each, former, fixed))
     fit, notices = dict(model), []
     for name in ("core", "encoder"):
         if name in model:
             fit[name], said = _fit_section(name, model[name], former, fixed)
             notices += said
-    return _fit_kind(fit, notices)
-
-
-def _fit_kind(model: dict[str, Any], notices: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Drop what only recurrent cores, or only thinking ones, have beside them in `model:`."""
-    space, cores = _alternatives(model.get("core"))
-    fits = [_fit_beside(model | {"core": core}) for core in cores] if "core" in model else []
-    if not any(dropped for _, dropped in fits):
-        return model, notices
-    for fit, dropped in fits:
-        if dropped:
-            notices.append(f"model with core {fit['core']['type']}: drops {', '.join(dropped)}")
-    return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+    space, cores = _alternatives(fit["core"]) if "core" in fit else ("", [])
+    fit, said = _fit_each(fit, (space, [fit | {"core": core} for core in cores]), _fit_beside)
+    return fit, notices + said
 
 
 def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Drop what only recurrent cores, or only thinking ones, have beside them in `model:`."""
     from engram.agents.models.choice import thinks
     from engram.agents.models.recurrent import ModelConfig
     from engram.agents.models.thinking import ThinkingConfig
 
-    if not _types(model["core"]) or _load(_types(model["core"])[0], _cores()) is None:
+    if not _types(model["core"]) or _load(_types(model["core"])[0], _table("core")) is None:
         return model, []
     one, other = (ThinkingConfig, ModelConfig) if thinks(model) else (ModelConfig, ThinkingConfig)
     known, foreign = one.__dataclass_fields__, other.__dataclass_fields__
     dropped = [key for key in model if key in foreign and key not in known]
     if "encoder" in dropped and not _types(model["encoder"]):
         dropped.remove("encoder")  # left behind by nothing, as no encoder is without a type
-    return {key: value for key, value in model.items() if key not in dropped}, dropped
+    fit = {key: value for key, value in model.items() if key not in dropped}
+    return fit, [f"model with core {fit['core']['type']}: drops {', '.join(dropped)}"] if dropped else []
 
 
 def _fit_section(name: str, section: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
-    """A section, or a search space over sections or their types, and what is said about it."""
-    place, rows = SECTIONS[name]
-    path = ".".join(place)
-    swap = _Swap(name, rows(), former.get(name, ()), {key.removeprefix(f"{path}.") for key in fixed})
-    space, sections = _alternatives(section)
+    """A section, or a search space over sections or their types, fitted, and notices."""
+    path = ".".join(SECTIONS[name])
+    swap = _Swap(name, _table(name), former.get(name, ()), {key.removeprefix(f"{path}.") for key in fixed})
     swap.learn(_types(section))
-    fits = [swap.fit(each) for each in sections]
-    notices = [said for _, said in fits if said]
-    if not notices:
-        return section, []
-    return (fits[0][0] if not space else {space: [fit for fit, _ in fits]}), notices
+    return _fit_each(section, _alternatives(section), swap.fit)
 
 
 class _Swap:
-    """Takes the keys of other types out of sections of one name.
+    """Drops the keys of other types from sections of one name.
 
     Args:
         name: What a section is called.
@@ -154,20 +137,20 @@ class _Swap:
         self.former = [each for each in former if each in self.table]
 
     def learn(self, names: Sequence[str]) -> None:
-        """Take in classes of the user's own."""
+        """Add classes of the user's own."""
         self.table |= {each: found for each in names if (found := _load(each, self.table)) is not None}
 
-    def fit(self, section: Any) -> tuple[Any, str]:
-        """A section without the keys of other types, and what is said about it."""
+    def fit(self, section: Any) -> tuple[Any, list[str]]:
+        """Return a section without the keys of other types, and a notice where it had any."""
         names = _types(section)
         if len(names) != 1 or names[0] not in self.table:
-            return section, ""
+            return section, []
         type_ = self.table[names[0]]
         owners = {each: _keys(self.table[each], section) for each in [*self.former, *self.table]}
         known, foreign = owners[names[0]], set().union(*owners.values())
         dropped = [key for key in section if key in foreign and key not in known and key != "type"]
         if not dropped and not any(each != names[0] for each in self.former):
-            return section, ""
+            return section, []
         fit = {key: value for key, value in section.items() if key not in dropped}
         parts = _owned(dropped, owners, len(self.former))
         givers = self.former or [each for each, keys in owners.items() if keys.intersection(dropped)]
@@ -176,12 +159,12 @@ class _Swap:
             parts.append(f"{key} {json.dumps(fit.pop(key), default=str)} ({why})")
         kept = [f"{key} {json.dumps(value, default=str)}" for key, value in fit.items() if key in known]
         taken = f"takes {', '.join(kept)} (kept); " if kept else ""
-        return fit, f"{self.name} {names[0]}: {taken}drops {', '.join(parts)}" if parts else ""
+        return fit, [f"{self.name} {names[0]}: {taken}drops {', '.join(parts)}"] if parts else []
 
     def _refused(
         self, type_: type[Any], section: Mapping[str, Any], givers: Sequence[str]
     ) -> tuple[str, str] | None:
-        """A key whose value suits the type that it was written for, but not this one, and why."""
+        """Find a key whose value suits the former type but not this one, and why."""
         why = _complaint(type_, section)
         for key, value in section.items() if why else ():
             others = [self.table[each] for each in givers if key in _keys(self.table[each], section)]
@@ -193,7 +176,7 @@ class _Swap:
 
 
 def _complaint(type_: type[Any], section: Mapping[str, Any]) -> str:
-    """What a type has against a section; empty: nothing."""
+    """Return why a type refuses a section; empty where it accepts it."""
     from engram.memory.options import parse_options
     from engram.memory.registry import expand_preset
 
@@ -206,7 +189,7 @@ def _complaint(type_: type[Any], section: Mapping[str, Any]) -> str:
     return ""
 
 
-def _alternatives(section: Any) -> tuple[str, list[Any]]:
+def _alternatives(section: Any) -> Alternatives:
     """The kind of a search space over sections, or over the types of one, and the sections it holds."""
     if not isinstance(section, dict):
         return "", [section]
@@ -217,7 +200,7 @@ def _alternatives(section: Any) -> tuple[str, list[Any]]:
     return space, [section | {"type": each} for each in types] if space else [section]
 
 
-def _listed(value: Any) -> tuple[str, list[Any]]:
+def _listed(value: Any) -> Alternatives:
     """The kind of a search space that lists its values, and these; empty where it is none."""
     kind = kind_of(value)
     listed = next(iter(value.values())) if kind in LISTS else None
@@ -246,7 +229,7 @@ def _load(name: str, table: Table) -> type[Any] | None:
 
 
 def _keys(type_: type[Any], section: Mapping[str, Any]) -> set[str]:
-    """Keys that a type knows; `preset` only where it has one of that name."""
+    """Return the keys of a type; `preset` only where it has one of that name."""
     options = getattr(type_, "Options", type_)
     known = (
         {field.name for field in dataclasses.fields(options)} if dataclasses.is_dataclass(options) else set()
@@ -256,7 +239,7 @@ def _keys(type_: type[Any], section: Mapping[str, Any]) -> set[str]:
 
 
 def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -> list[str]:
-    """`pools, base (of low_pass)`: whose the dropped keys are, the old type's before anyone else's."""
+    """Name the owners of dropped keys, `pools, base (of low_pass)`; former types come first."""
     left, parts = list(dropped), []
     while left:
         most = max(len(keys.intersection(left)) for keys in owners.values())
@@ -267,9 +250,3 @@ def _owned(dropped: Sequence[str], owners: Mapping[str, set[str]], first: int) -
         parts.append(f"{', '.join(group)} (of {', '.join(alike[:3])}{', ...' if len(alike) > 3 else ''})")
         left = [key for key in left if key not in group]
     return parts
-
-
-def _at(config: Any, place: tuple[str, ...]) -> Any:
-    for key in place:
-        config = config.get(key) if isinstance(config, Mapping) else None
-    return config

@@ -1,65 +1,27 @@
-"""Experiment -> AlgorithmConfig and trial settings: the only file that knows `engram.agents`."""
+"""Experiment -> AlgorithmConfig and trial settings: algorithms, their settings, what Ray Tune is given."""
 
-import copy
 import importlib.util
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from engram.train.console.errors import Errors, ExperimentError, reason, unknown
-from engram.train.environments.facts import EnvFacts, Form, with_autoreset, written
+from engram.train.console.files import as_mapping
+from engram.train.environments.facts import EnvFacts, Form, with_autoreset
 from engram.train.environments.guard import alarm
-from engram.train.experiments import gone
+from engram.train.environments.ids import written
+from engram.train.experiments import older
 from engram.train.experiments.search import Domain, Path, put
 from engram.train.plans import effects, settings
 from engram.train.plans.models import complaints
 from engram.train.plans.review import review
 from engram.train.plans.stock_models import check_stock_model, check_stock_value
 
-
-@dataclass(frozen=True)
-class ThinkingFacts:
-    """What the header says about a model that thinks in iterations.
-
-    Attributes:
-        steps: Iterations in training.
-        test_steps: Iterations in evaluations.
-        depths: Layers that a problem passes, by the number of iterations: all of them, and as the tables of
-            the paper count.
-    """
-
-    steps: int
-    test_steps: int
-    depths: Mapping[int, tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class ModuleFacts:
-    """What the header says about the model.
-
-    Attributes:
-        core: The core's name, or the module's class where it has no core.
-        parameters: Trained and frozen parameters of the whole module.
-        core_parameters: Those of the core alone, or None.
-        window: Env steps that gradients reach back, or None where the module keeps no memory.
-        carries_gradient: Whether the core bridges a delay by gradients through time.
-        thinking: Its iterations, or None where it does not think.
-        scaling: What is done to observations before they are encoded, or None where nothing is.
-        remarks: What a user should know about the model under this algorithm, one line each.
-    """
-
-    core: str
-    parameters: int
-    core_parameters: int | None
-    window: int | None
-    carries_gradient: bool
-    thinking: ThinkingFacts | None = None
-    scaling: str | None = None
-    remarks: tuple[str, ...] = ()
+_SAMPLING = ("DQN", "SAC")  # beside those of `engram.agents`: RLlib's usual runners play their episodes
 
 
 def algorithms() -> dict[str, str]:
-    """Names that `run` may hold, with a description: ours first, then RLlib's own."""
+    """Return the names that `run` may hold, with a description: ours first, then RLlib's own."""
     from ray.rllib.algorithms.registry import ALGORITHMS as STOCK
 
     from engram.agents import ALGORITHMS
@@ -69,15 +31,30 @@ def algorithms() -> dict[str, str]:
     return ours | {name: f"stock RLlib {name}, RLlib's own module" for name in others}
 
 
-_SAMPLING = ("DQN", "SAC")  # further ones that play episodes with RLlib's usual runners
+def is_columnar(run: str) -> bool:
+    """Whether an algorithm learns on columns."""
+    from engram.agents import ALGORITHMS
+
+    return run in ALGORITHMS and ALGORITHMS[run].columnar
+
+
+def _check_run(run: str) -> None:
+    """Raises ExperimentError where no algorithm has this name, with the nearest one."""
+    if run in algorithms():
+        return
+    if run in effects.OFFLINE:
+        raise ExperimentError(
+            f"run: {run} learns from recorded data, which an experiment file has no key for; "
+            f"known: {', '.join(sorted(algorithms()))}"
+        )
+    if run in older.ALGORITHMS:
+        nearest = " or ".join(older.ALGORITHMS[run])
+        raise ExperimentError(f"run: RLlib has no {run} any more; nearest: {nearest}")
+    raise unknown("run", run, algorithms())
 
 
 def defaults(run: str, model: Mapping[str, Any]) -> Any:
-    """A fresh AlgorithmConfig of an algorithm, our module and callbacks wired in where it is one of ours.
-
-    Args:
-        run: The algorithm's name.
-        model: The `model:` section.
+    """Return a fresh AlgorithmConfig, with our module and callbacks where the algorithm is one of ours.
 
     Raises:
         ExperimentError: there is no such algorithm, or it refuses the model.
@@ -88,22 +65,13 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
     from engram.agents.columns.results import ResultCallbacks
     from engram.agents.stock.runner import StockEnvRunner
 
-    if run in effects.OFFLINE:
-        raise ExperimentError(
-            f"run: {run} learns from recorded data, which an experiment file has no key for; "
-            f"known: {', '.join(sorted(algorithms()))}"
-        )
-    if run not in ALGORITHMS and run not in STOCK:
-        if run in gone.ALGORITHMS:
-            nearest = " or ".join(gone.ALGORITHMS[run])
-            raise ExperimentError(f"run: RLlib has no {run} any more; nearest: {nearest}")
-        raise unknown("run", run, algorithms())
+    _check_run(run)
     if "core" in model and run not in ALGORITHMS:
         takers = ", ".join(ALGORITHMS)
         raise ExperimentError(f"config.model.core: {run} has networks of its own; a core is for: {takers}")
-    if "core" not in model and not (run in ALGORITHMS and ALGORITHMS[run].columnar):
+    if "core" not in model and not is_columnar(run):
         check_stock_model(model)
-    elif "max_seq_len" in model and not ALGORITHMS[run].columnar:
+    elif "max_seq_len" in model and not is_columnar(run):
         check_stock_value("max_seq_len", model["max_seq_len"])
     if run not in ALGORITHMS:
         config = STOCK[run]()[1]
@@ -121,15 +89,13 @@ def defaults(run: str, model: Mapping[str, Any]) -> Any:
 
 
 def env_form(run: str, vectorize_mode: Any) -> Form:
-    """How an algorithm's runners make their environments.
+    """Return how an algorithm's runners make their environments.
 
     Args:
         run: The algorithm's name.
         vectorize_mode: `config.gym_env_vectorize_mode`, or None where it is not set.
     """
-    from engram.agents import ALGORITHMS
-
-    if run in ALGORITHMS and ALGORITHMS[run].columnar:
+    if is_columnar(run):
         return "copies" if vectorize_mode == "async" else "lanes"
     return "batched" if vectorize_mode == "vector_entry_point" else "copies"
 
@@ -140,7 +106,7 @@ class Checked(NamedTuple):
     Attributes:
         config: A fresh AlgorithmConfig that knows the model.
         values: The other settings.
-        notices: What is said about settings that nothing would come of.
+        notices: One for each setting without effect.
     """
 
     config: Any
@@ -148,22 +114,26 @@ class Checked(NamedTuple):
     notices: list[str]
 
 
-def check_settings(run: str, values: Mapping[str, Any]) -> Checked:
+def check_settings(run: str, values: Mapping[str, Any], fresh: dict[str, Any] | None = None) -> Checked:
     """Check settings against an algorithm, each by itself.
 
     Args:
         run: The algorithm's name.
         values: `config` of the experiment, search spaces replaced by examples.
+        fresh: The same mapping for all variants of an experiment: a model that several share is then parsed
+            once.
 
     Raises:
         ExperimentError: all that is wrong, with the settings of the nearest algorithm where there is none of
             that name: a setting is not known, of the wrong type, or out of range, or what is learned would
             not be what it asks for.
     """
-    errors = Errors()
+    errors, fresh = Errors(), {} if fresh is None else fresh
     with errors.kept():
-        model = settings.mapping(values.get("model"), "config.model")
-        config = defaults(run, model)
+        model = as_mapping(values.get("model"), "config.model")
+        if (key := json.dumps(model, default=str)) not in fresh:
+            fresh[key] = defaults(run, model)
+        config = fresh[key].copy(copy_frozen=False)
     if errors.lines:
         nearest = _nearest(run)
         if nearest is None:
@@ -180,37 +150,18 @@ def check_settings(run: str, values: Mapping[str, Any]) -> Checked:
     return Checked(config, checked, [finding.text for finding in findings])
 
 
-def check_values(run: str, values: Mapping[str, Any], key: str, examples: Iterable[Any]) -> None:
-    """Check values of one setting on their own; far cheaper than a config for each.
-
-    Args:
-        run: The algorithm's name.
-        values: `config` of the experiment, search spaces replaced by examples.
-        key: The setting.
-        examples: Its values.
-
-    Raises:
-        ExperimentError: one is of the wrong type, or out of range.
-    """
-    config = defaults(run, settings.mapping(values.get("model"), "config.model"))
-    for example in examples:
-        settings.check({key: example}, config)
-
-
 def _nearest(run: str) -> str | None:
-    """An algorithm with these settings: the one of that name, or what took the place of one that is gone."""
+    """Return the algorithm of that name, or the nearest to a removed one."""
     known = algorithms()
-    return next((name for name in (run, *gone.ALGORITHMS.get(run, ())) if name in known), None)
+    return next((name for name in (run, *older.ALGORITHMS.get(run, ())) if name in known), None)
 
 
 def _without_model(run: str, model: Any, errors: Errors) -> Any:
-    """Settings of an algorithm for which a model was refused; keeps all that is wrong with the model."""
-    from engram.agents import ALGORITHMS
-
+    """Return the settings of an algorithm whose model was refused; collects all errors of the model."""
     if isinstance(model, Mapping):
         with errors.kept():
             defaults(run, model)
-        columnar = run in ALGORITHMS and ALGORITHMS[run].columnar
+        columnar = is_columnar(run)
         if "core" in model or columnar:
             ours = {key: value for key, value in model.items() if columnar or key != "max_seq_len"}
             errors.lines += complaints(ours, "config.model")
@@ -258,17 +209,13 @@ def build_config(
 
 
 def trainable(config: Any) -> type:
-    """The Algorithm class of a config.
-
-    Args:
-        config: From `build_config`.
-    """
+    """The Algorithm class of a config."""
     found: type = config.algo_class
     return found
 
 
 def trial_space(config: Any, domains: Mapping[Path, Domain]) -> dict[str, Any]:
-    """The settings Ray Tune makes trials from.
+    """Return the settings from which Ray Tune makes trials.
 
     Args:
         config: From `build_config`, with the first example of each search space.
@@ -288,182 +235,29 @@ _SPACE_KEYS = {
 
 
 def space_path(place: Path) -> Path:
-    """Where a setting of an experiment's `config` stands in the trial settings that Ray Tune sees.
-
-    Args:
-        place: Its keys in `config`.
-    """
+    """Return the path of an experiment's setting in the trial settings of Ray Tune."""
     return (_SPACE_KEYS.get(place[0], place[0]), *place[1:])
 
 
-def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
-    """Build the model once and count.
-
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
-
-    Raises:
-        ExperimentError: the model cannot be built for these spaces.
-    """
-    from engram.agents import ColumnarModule, bptt_steps_of
-    from engram.agents.columns.config import ColumnarConfig
-    from engram.agents.models.first_run import check_own_classes
-    from engram.agents.models.thinking import ThinkingModule
-
-    try:
-        with alarm("config.model: building it, or its first run,"):
-            module = build_module(config, env)
-            if isinstance(config, ColumnarConfig):
-                config.check_module(module)
-            check_own_classes(module, env.observation_space)
-    except ExperimentError:
-        raise
-    except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
-        text = reason(error)
-        separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
-        whose = f" (env: {written(env.id)})" if " space" in text else ""
-        raise ExperimentError(f"config.model{separator}{text}{whose}") from None
-    remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
-    if isinstance(module, ThinkingModule):
-        return _describe_thinking(module, config.model_config["core"]["type"], remarks)
-    core = getattr(module, "core", None)
-    if core is None:
-        window = bptt_steps_of(config) if module.is_stateful() else None
-        return ModuleFacts(type(module).__name__, _count(module), None, window, carries_gradient=True)
-    return ModuleFacts(
-        core=config.model_config["core"]["type"] if "core" in config.model_config else type(core).__name__,
-        parameters=_count(module),
-        core_parameters=_count(core),
-        window=bptt_steps_of(config) if core.initial_state(1) else None,
-        carries_gradient=core.carries_gradient,
-        scaling=module.encoder.reader.described(),
-        remarks=remarks,
-    )
-
-
-def _describe_thinking(module: Any, core: str, remarks: tuple[str, ...]) -> ModuleFacts:
-    thinker = module.thinker
-    steps = (module.thinking_steps, module.test_steps)
-    depths = {n: (thinker.effective_depth(n), thinker.effective_depth(n, "tables")) for n in steps}
-    return ModuleFacts(
-        core=core,
-        parameters=_count(module),
-        core_parameters=_count(thinker),
-        window=None,
-        carries_gradient=True,
-        thinking=ThinkingFacts(*steps, depths),
-        remarks=remarks,
-    )
-
-
-def _count(module: Any) -> int:
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def precision(config: Any) -> tuple[str, str | None] | None:
-    """What a trial's products are computed in on this machine, and a warning or None; None: nothing is asked.
-
-    Args:
-        config: From `build_config`.
-    """
-    if not hasattr(config, "autocast"):
-        return None
-    from engram.agents.models.choice import thinks
-    from engram.agents.supervised.precision import described, warning
-
-    asked = config.autocast, device(config), thinks(config.model_config)
-    return described(*asked), warning(*asked)
-
-
 def device(config: Any) -> str:
-    """Where a trial learns: `cuda` or `cpu`.
-
-    Args:
-        config: From `build_config`.
-    """
+    """Where a trial learns: `cuda` or `cpu`."""
     asked = config.num_gpus_per_learner
     gpus = per_trial(config, "GPU") if asked == "auto" else asked
     return "cuda" if gpus > 0 else "cpu"
 
 
-def build_module(config: Any, env: EnvFacts) -> Any:
-    """The RLModule of a config, with fresh weights.
-
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
-    """
-    from ray.rllib.core import DEFAULT_MODULE_ID
-
-    spaces = {DEFAULT_MODULE_ID: (env.observation_space, env.action_space)}
-    return copy.copy(config.get_rl_module_spec(spaces=spaces, inference_only=False)).build()
-
-
-def check_plays(config: Any, env: EnvFacts, other: EnvFacts, path: str) -> None:
-    """Refuse an environment of evaluations that a model made for another one cannot play in.
-
-    Args:
-        config: From `build_config`.
-        env: The environment of training.
-        other: That of evaluations.
-        path: Dotted path of its settings, for errors.
-
-    Raises:
-        ExperimentError: its spaces do not fit.
-    """
-    from engram.agents.models.thinking import ThinkingModule
-
-    spaces = (other.observation_space, other.action_space)
-    if spaces == (env.observation_space, env.action_space):
-        return
-    module = build_module(config, env)
-    if not isinstance(module, ThinkingModule):
-        made_for = f"made for {env.observation_space} and {env.action_space}"
-        raise ExperimentError(f"{path}: the model is {made_for}, here are {spaces[0]} and {spaces[1]}")
-    try:
-        module.resize(*spaces)
-    except ValueError as error:
-        raise ExperimentError(f"{path}: {error}") from None
-
-
-def is_columnar(module: Any) -> bool:
-    """Whether a module speaks in columns (T, B, ...) and acts in the environment's own range.
-
-    Args:
-        module: An RLModule.
-    """
-    from engram.agents import ColumnarModule
-    from engram.agents.stock.module import StockRecurrentModule
-
-    return isinstance(module, ColumnarModule) and not isinstance(module, StockRecurrentModule)
-
-
 def lanes(config: Any) -> int:
-    """Number of environments that step in parallel over all env runners.
-
-    Args:
-        config: From `build_config`.
-    """
+    """Number of environments that step in parallel over all env runners."""
     return int(config.num_envs_per_env_runner) * max(1, int(config.num_env_runners))
 
 
 def per_trial(config: Any, resource: Literal["CPU", "GPU"]) -> float:
-    """How much of a resource one trial asks Ray for.
-
-    Args:
-        config: From `build_config`.
-        resource: Ray's name of it.
-    """
+    """How much of a resource one trial asks Ray for."""
     return requested(config).get(resource, 0.0)
 
 
 def requested(config: Any) -> dict[str, float]:
-    """All resources that one trial asks Ray for, by Ray's names, and how much of each.
-
-    Args:
-        config: From `build_config`.
-    """
+    """All resources that one trial asks Ray for, by Ray's names, and how much of each."""
     request = trainable(config).default_resource_request(config.to_dict())  # type: ignore[attr-defined]
     asked: dict[str, float] = {}
     for bundle in request.bundles:

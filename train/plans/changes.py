@@ -1,4 +1,4 @@
-"""What differs between a stored run and what is asked of it now, and what of that it can go on with."""
+"""Compare a stored run with the experiment that resumes it, and refuse changes it cannot take."""
 
 import json
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ _LONGEST = 60  # letters of a value in a message
 
 
 @dataclass(frozen=True)
-class Resumed:
-    """A stored run that goes on.
+class ResumedRun:
+    """A stored run that is resumed.
 
     Attributes:
         record: Its `run.json`.
@@ -48,7 +48,7 @@ class Resumed:
         return any(path.split(".")[0] == "stop" for path in self.changed)
 
     def __str__(self) -> str:
-        """What is said about it before it trains."""
+        """Describe the run in the header."""
         changed = f"; changed: {shown(self.changed)}" if self.changed else ""
         some = "" if self.anew == self.left else f"{self.anew} of them "
         anew = f"; {some}from the beginning: no checkpoint is saved" if self.anew else ""
@@ -56,13 +56,7 @@ class Resumed:
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Differences:
-    """Settings that differ between two resolved experiments; None and not set are the same.
-
-    Args:
-        stored: From `run.json`.
-        now: From `resolved`.
-        path: Prefix of the paths.
-    """
+    """Return the settings that differ between two resolved experiments; None counts as not set."""
     found: Differences = {}
     for key in sorted({*stored, *now}):
         before, after = stored.get(key), now.get(key)
@@ -74,7 +68,7 @@ def differences(stored: Mapping[str, Any], now: Mapping[str, Any], path: str = "
 
 
 def allowed_changes(record: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> Differences:
-    """What has changed since a run was started, if it can go on with that.
+    """Return what has changed since a run was started.
 
     Args:
         record: The run's `run.json`.
@@ -103,7 +97,7 @@ def allowed_changes(record: Mapping[str, Any], now: Mapping[str, Any], folder: P
 
 
 def _with_defaults(experiment: Mapping[str, Any]) -> dict[str, Any]:
-    """An experiment with what it leaves out, so that a key of a newer version is no change."""
+    """Fill in defaults, so that a key of a newer version is not a change."""
     defaults = Experiment(name="", run="", env="").model_dump(exclude_none=True)
     checkpoints = {**defaults["checkpoint_config"], **mapping_at(experiment, "checkpoint_config")}
     return {**defaults, **experiment, "checkpoint_config": checkpoints}
@@ -114,11 +108,7 @@ def _may_change(path: str) -> bool:
 
 
 def shown(found: Differences) -> str:
-    """Differences in words, such as `config.lr 0.003 -> 0.5`.
-
-    Args:
-        found: The differences.
-    """
+    """Format differences, such as `config.lr 0.003 -> 0.5`."""
     return ", ".join(f"{path} {_value(before)} -> {_value(now)}" for path, (before, now) in found.items())
 
 

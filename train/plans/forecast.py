@@ -1,4 +1,4 @@
-"""What numbers of an experiment come to when taken together: trials, updates, reports, checkpoints."""
+"""Derive numbers from settings taken together: trials, updates, reports, checkpoints."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -17,21 +17,12 @@ _STEPS = ("timesteps_total", "num_env_steps_sampled_lifetime")
 
 
 def count_trials(samples: int, domains: Mapping[Path, Domain]) -> int:
-    """How many trials an experiment has: `num_samples` of each point of its grid.
-
-    Args:
-        samples: `num_samples`.
-        domains: The search spaces.
-    """
+    """How many trials an experiment has: `num_samples` of each point of its grid."""
     return samples * math.prod(domain.points() for domain in domains.values())
 
 
 def check_trials(experiment: Experiment, domains: Mapping[Path, Domain]) -> None:
-    """Refuse more trials than anyone can mean.
-
-    Args:
-        experiment: As written.
-        domains: Its search spaces.
+    """Refuse an absurd number of trials.
 
     Raises:
         ExperimentError: says which numbers make them.
@@ -54,10 +45,6 @@ def check_trials(experiment: Experiment, domains: Mapping[Path, Domain]) -> None
 def check_metrics(experiment: Experiment, config: Any) -> None:
     """Refuse a score that no result has, and what is measured in evaluations where there are none.
 
-    Args:
-        experiment: As written, the paths of `stop` checked.
-        config: From `build_config`.
-
     Raises:
         ExperimentError: names the path.
     """
@@ -73,11 +60,7 @@ def check_metrics(experiment: Experiment, config: Any) -> None:
 
 
 def steps_per_report(config: Any) -> int | None:
-    """Env steps from one result to the next; None where that is not known beforehand.
-
-    Args:
-        config: From `build_config`.
-    """
+    """Return the env steps from one result to the next; None where they are not known beforehand."""
     update: int | None = getattr(config, "update_steps", None)
     trained = int(config.min_train_timesteps_per_iteration or 0)  # RLlib counts a step once in each epoch
     asynchronous = hasattr(config, "broadcast_interval")
@@ -91,13 +74,7 @@ def steps_per_report(config: Any) -> int | None:
 
 
 def last_step(path: str, value: float, config: Any) -> int | None:
-    """Env steps after which a condition on steps is met; None where it is met exactly, or nobody knows.
-
-    Args:
-        path: What is measured.
-        value: The condition.
-        config: From `build_config`.
-    """
+    """Env steps after which a condition on steps is met; None where it is met exactly, or nobody knows."""
     report = steps_per_report(config)
     if report is None or path not in _STEPS or value % report == 0:
         return None

@@ -1,4 +1,4 @@
-"""What is said about an experiment before it trains."""
+"""The header of a run: what is printed before it trains."""
 
 from typing import Any
 
@@ -6,17 +6,14 @@ from rich.console import Console
 
 from engram.train.experiments.search import split_env
 from engram.train.plans import build, forecast
+from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
 from engram.train.plans.plan import Plan
 
 MANY_SEEDS = 20  # more are not written out
 
 
 def rows(plan: Plan) -> list[tuple[str, str]]:
-    """Label and text of each line.
-
-    Args:
-        plan: A checked experiment.
-    """
+    """Return label and text of each line of the header."""
     config, env, module = plan.config, plan.env, plan.module
     lines = [
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
@@ -46,11 +43,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
 
 
 def warning(plan: Plan) -> str | None:
-    """A warning where gradients cannot reach from the choice back to the cue, and the core needs them.
-
-    Args:
-        plan: A checked experiment.
-    """
+    """Warn where gradients cannot reach from the choice back to the cue, and the core needs them."""
     delay, module = plan.env.memory_delay, plan.module
     if delay is None or module.window is None or not module.carries_gradient or module.window >= delay:
         return None
@@ -61,13 +54,10 @@ def warning(plan: Plan) -> str | None:
 
 
 def lost_values(plan: Plan) -> str | None:
-    """A warning where RLlib's V-trace forgets what follows the place at which it cuts an episode.
+    """Warn where RLlib's V-trace drops the value of what follows a cut in an episode.
 
     RLlib appends a step to each piece of an episode, for the value of what follows. That step is masked and
     has a temporal difference of minus that value, which the recursion adds to the last real step.
-
-    Args:
-        plan: A checked experiment.
     """
     run = plan.experiment.run
     if run not in ("IMPALA", "APPO"):
@@ -80,11 +70,7 @@ def lost_values(plan: Plan) -> str | None:
 
 
 def notice(plan: Plan) -> str | None:
-    """A remark where several trials would do exactly the same.
-
-    Args:
-        plan: A checked experiment.
-    """
+    """Remark on several trials that would do exactly the same."""
     samples, seed = plan.experiment.num_samples, plan.config.seed
     drawn = any(domain.kind != "grid_search" for domain in plan.domains.values())
     if samples == 1 or seed is None or drawn:
@@ -96,17 +82,12 @@ def notice(plan: Plan) -> str | None:
 
 
 def print_header(plan: Plan, console: Console) -> None:
-    """Print it.
-
-    Args:
-        plan: A checked experiment.
-        console: Where to.
-    """
+    """Print it."""
     for label, text in rows(plan):
-        console.print(f"{label:<13}", style="bold", end="", highlight=False)
-        console.print(text, markup=False, highlight=False)
+        console.print(f"{label:<13}", style="bold", end="")
+        console.print(text)
     remarks = [("notice", remark) for remark in (*plan.env.remarks, *plan.module.remarks)]
-    _, slow = build.precision(plan.config) or (None, None)
+    _, slow = precision(plan.config) or (None, None)
     for kind, said in (
         ("warning", warning(plan)),
         ("warning", lost_values(plan)),
@@ -115,9 +96,9 @@ def print_header(plan: Plan, console: Console) -> None:
         *remarks,
     ):
         if said is not None:
-            console.print(f"{kind}: {said}", style="yellow", highlight=False)
+            console.print(f"{kind}: {said}", style="yellow")
     for said in plan.notices:
-        console.print(f"notice: {said}", style="yellow", markup=False, highlight=False)
+        console.print(f"notice: {said}", style="yellow")
 
 
 def _env(plan: Plan) -> str:
@@ -132,13 +113,13 @@ def _space(space: Any) -> str:
     return f"Box{space.shape} {space.dtype}, {low.min():g} to {high.max():g}"
 
 
-def _core(module: build.ModuleFacts) -> str:
+def _core(module: ModuleFacts) -> str:
     if module.core_parameters is None:
         return f"{module.core}, {module.parameters:,} parameters"
     return f"{module.core}, {module.core_parameters:,} parameters of {module.parameters:,} in all"
 
 
-def _thinking(facts: build.ThinkingFacts | None) -> list[tuple[str, str]]:
+def _thinking(facts: ThinkingFacts | None) -> list[tuple[str, str]]:
     if facts is None:
         return []
     steps = f"{facts.steps} iterations in training, {facts.test_steps} in tests"
@@ -148,7 +129,7 @@ def _thinking(facts: build.ThinkingFacts | None) -> list[tuple[str, str]]:
 
 
 def _precision(config: Any) -> list[tuple[str, str]]:
-    asked = build.precision(config)
+    asked = precision(config)
     return [] if asked is None else [("precision", asked[0])]
 
 
@@ -163,7 +144,7 @@ def _resumed(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _remarks(plan: Plan) -> list[tuple[str, str]]:
-    """What there is to say about where the results go."""
+    """Remark on the results folder."""
     if plan.folder is None:
         return [("", "(whether a run is there already, or trains there now, is not checked)")]
     if plan.asked and plan.resumed is None:

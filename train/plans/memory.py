@@ -1,4 +1,4 @@
-"""What an experiment asks of a machine's memory, at the very least."""
+"""Refuse experiments that need more memory than this machine has."""
 
 import os
 from typing import Any
@@ -26,21 +26,21 @@ def check_lanes(config: Any, env: EnvFacts) -> None:
     Counted is one round of sampling, its observations and the columns beside them; the environments
     themselves come on top.
 
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
-
     Raises:
         ExperimentError: says how much it would take.
     """
     lanes, length = int(config.num_envs_per_env_runner), int(config.get_rollout_fragment_length())
     needed = lanes * (length + 1) * (_ROW + _bytes(env.observation_space))
+    own = "train_batch_size_per_learner" if config.rollout_fragment_length == "auto" else _FRAGMENT
+    key = "num_envs_per_env_runner" if lanes >= length else own
+    _check(key, needed, f"fragments of {length:,} steps of {lanes:,} lanes take")
+
+
+def _check(key: str, needed: int, what: str, advice: str = "") -> None:
+    """Raises ExperimentError where this machine has fewer bytes than something takes at least."""
     if needed > total():
-        own = "train_batch_size_per_learner" if config.rollout_fragment_length == "auto" else _FRAGMENT
-        key = "num_envs_per_env_runner" if lanes >= length else own
         raise ExperimentError(
-            f"config.{key}: fragments of {length:,} steps of {lanes:,} lanes take {in_words(needed)} at "
-            f"least, this machine has {in_words(total())}"
+            f"config.{key}: {what} {in_words(needed)} at least, this machine has {in_words(total())}{advice}"
         )
 
 
@@ -49,25 +49,15 @@ def check_batch(config: Any, env: EnvFacts) -> None:
 
     Runners, learners and what they learn from share it; gradients and the networks come on top.
 
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
-
     Raises:
         ExperimentError: says how much it would take.
     """
     learners = max(1, int(config.num_learners))
     asked = int(vars(config).get("_train_batch_size_per_learner") or 0) * learners
     steps = int(getattr(config, "update_steps", asked))
-    needed = steps * (_ROW + _bytes(env.observation_space))
-    if needed > total():
-        key = (
-            "train_batch_size_per_learner" if asked > getattr(config, "round_steps", 0) else "num_env_runners"
-        )
-        raise ExperimentError(
-            f"config.{key}: a batch of {steps:,} env steps takes {in_words(needed)} at least, this machine "
-            f"has {in_words(total())}"
-        )
+    own = asked > getattr(config, "round_steps", 0)
+    key = "train_batch_size_per_learner" if own else "num_env_runners"
+    _check(key, steps * (_ROW + _bytes(env.observation_space)), f"a batch of {steps:,} env steps takes")
     buffer = vars(config).get("replay_buffer_config") or {}
     capacity = int(buffer.get("capacity") or 0)
     if "Prioritized" in str(buffer.get("type")) and capacity * _PRIORITIES > total():
@@ -80,41 +70,26 @@ def check_batch(config: Any, env: EnvFacts) -> None:
 def check_evaluation_lanes(config: Any, env: EnvFacts) -> None:
     """Refuse more lanes to an evaluation than this machine's memory holds, at one observation each.
 
-    Args:
-        config: From `build_config`.
-        env: The environment's spaces.
-
     Raises:
         ExperimentError: says how much it would take.
     """
     lanes = (config.evaluation_config or {}).get("num_envs_per_env_runner")
-    if not config.evaluation_interval or lanes is None:
-        return
-    needed = int(lanes) * (_ROW + _bytes(env.observation_space))
-    if needed > total():
-        raise ExperimentError(
-            f"config.evaluation_config.num_envs_per_env_runner: {lanes:,} lanes take {in_words(needed)} at "
-            f"least, this machine has {in_words(total())}"
-        )
+    if config.evaluation_interval and lanes is not None:
+        needed = int(lanes) * (_ROW + _bytes(env.observation_space))
+        _check("evaluation_config.num_envs_per_env_runner", needed, f"{lanes:,} lanes take")
 
 
 def check_processes(config: Any) -> None:
     """Refuse more processes to a trial than this machine's memory holds.
-
-    Args:
-        config: From `build_config`.
 
     Raises:
         ExperimentError: says how many there would be.
     """
     runners = int(config.num_env_runners) + int(config.evaluation_num_env_runners)
     processes = 1 + runners + int(config.num_learners)
-    if processes * PROCESS > total():
-        raise ExperimentError(
-            f"config.{'num_env_runners' if runners >= config.num_learners else 'num_learners'}: a trial of "
-            f"{processes:,} processes takes {in_words(processes * PROCESS)} at least, this machine has "
-            f"{in_words(total())}; for a cluster give --ray-address"
-        )
+    key = "num_env_runners" if runners >= config.num_learners else "num_learners"
+    advice = "; for a cluster give --ray-address"
+    _check(key, processes * PROCESS, f"a trial of {processes:,} processes takes", advice)
 
 
 def _bytes(space: spaces.Space[Any]) -> int:
@@ -127,11 +102,7 @@ def _bytes(space: spaces.Space[Any]) -> int:
 
 
 def in_words(size: float) -> str:
-    """A number of bytes as people read it.
-
-    Args:
-        size: Bytes.
-    """
+    """A number of bytes as people read it."""
     units = ("bytes", "KB", "MB", "GB", "TB", "PB")
     power = min(len(units) - 1, max(0, (int(size).bit_length() - 1) // 10))
     return f"{size / 1024**power:,.1f} {units[power]}"

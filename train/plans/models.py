@@ -6,13 +6,9 @@ from typing import Any
 
 
 def complaints(model: Mapping[str, Any], path: str) -> Iterator[str]:
-    """Keys that a section or a part of it does not have, and values that are wrong whatever the others are.
+    """Yield an error for each unknown key, and for each value that is wrong by itself.
 
     What depends on several keys, and parts that name no type, are left to `engram.agents.check_model`.
-
-    Args:
-        model: What the user wrote, without search spaces.
-        path: Where, dotted.
 
     Yields:
         Messages, as `check_model` words them.

@@ -6,18 +6,13 @@ from typing import Any
 
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import EnvFacts
-from engram.train.plans import build
+from engram.train.plans import build, network
 from engram.train.runs.checkpoints import algorithm_of, counts_reached
 from engram.train.runs.wholeness import MODULE
 
 
 def check_fits(checkpoint: Path, config: Any, env: EnvFacts) -> Path:
     """Refuse a checkpoint that a new run could not start from.
-
-    Args:
-        checkpoint: From `find_checkpoint`.
-        config: The new run's AlgorithmConfig.
-        env: The new run's environment.
 
     Returns:
         The checkpoint.
@@ -32,7 +27,7 @@ def check_fits(checkpoint: Path, config: Any, env: EnvFacts) -> Path:
     if saved != run:
         raise ExperimentError(f"--restore {checkpoint}: a checkpoint of {saved}, the experiment runs {run}")
     try:
-        build.build_module(config, env).restore_from_path(checkpoint / MODULE)
+        network.build_module(config, env).restore_from_path(checkpoint / MODULE)
     except Exception as error:  # torch raises RuntimeError, RLlib several others
         text = " ".join(str(error).split())[:300]
         raise ExperimentError(f"--restore {checkpoint}: made for another model: {text}") from None

@@ -1,4 +1,4 @@
-"""Which of an experiment's settings nothing would come of: errors and notices by the table of `effects`."""
+"""Find settings without effect: errors and notices from the table in `effects`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 from engram.train.plans import effects, settings
 
 
-class Finding(NamedTuple):
-    """A setting that would not do what it says.
+class Diagnostic(NamedTuple):
+    """An error or a notice about a setting that would not do what it says.
 
     Attributes:
         refused: Whether it is an error; else a notice.
-        text: What to say, starting with the dotted path.
+        text: The message, starting with the dotted path.
     """
 
     refused: bool
@@ -41,10 +41,10 @@ class _Section(NamedTuple):
         return bool(value == wanted) if wanted else bool(value)
 
 
-def review(run: str, config: Mapping[str, Any], defaults: Any) -> Iterator[Finding]:
-    """What to say about settings that nothing, or not what they say, would come of.
+def review(run: str, config: Mapping[str, Any], defaults: Any) -> Iterator[Diagnostic]:
+    """Yield an error or a notice for each setting that would have no effect, or another than it says.
 
-    A value that says what is the case anyway is passed over.
+    A value that states what holds anyway is passed over.
 
     Args:
         run: The algorithm's name.
@@ -64,7 +64,7 @@ def review(run: str, config: Mapping[str, Any], defaults: Any) -> Iterator[Findi
         yield from _review_model(run, model)
 
 
-def _review_model(run: str, model: Mapping[str, Any]) -> Iterator[Finding]:
+def _review_model(run: str, model: Mapping[str, Any]) -> Iterator[Diagnostic]:
     from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
     section = _Section(run, "config.model", model, vars(DefaultModelConfig()), model)
@@ -72,19 +72,19 @@ def _review_model(run: str, model: Mapping[str, Any]) -> Iterator[Finding]:
         yield from _judge(section, key, effects.find_model(run, key))
 
 
-def _judge(section: _Section, key: str, row: effects.Row | None) -> Iterator[Finding]:
+def _judge(section: _Section, key: str, row: effects.Row | None) -> Iterator[Diagnostic]:
     value, default = section.values[key], section.defaults.get(key)
     where = f"{section.path}.{key}"
     if row is None:
         return
     if row.effect == "honoured":
         if row.needs and value != default and not any(section.is_on(name) for name in row.needs):
-            yield Finding(False, f"{where} has no effect without {' or '.join(row.needs)}")
+            yield Diagnostic(False, f"{where} has no effect without {' or '.join(row.needs)}")
         return
     fact = default if row.fact is effects.Default else row.fact
     if value == fact or (not value and not fact):
         return
     if row.effect == "idle":
-        yield Finding(False, f"{where} has no effect under {section.run}: {row.why}")
+        yield Diagnostic(False, f"{where} has no effect under {section.run}: {row.why}")
     else:
-        yield Finding(True, f"{where}: {value!r} has no effect under {section.run}: {row.why}")
+        yield Diagnostic(True, f"{where}: {value!r} has no effect under {section.run}: {row.why}")

@@ -4,12 +4,13 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from engram.train.console.errors import Errors, ExperimentError, unknown, unknown_key
-from engram.train.experiments.loading import quotes_hint
+from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
+from engram.train.console.files import as_mapping
+from engram.train.environments.facts import signature
 
 _SIMPLE = (bool, int, float, str, list, dict)
 _KINDS: dict[Any, str] = {
@@ -56,46 +57,25 @@ _HIDDEN = (
 )
 
 # Inclusive bounds; RLlib itself checks few of them, and late.
-_AT_LEAST_ZERO = (0.0, float("inf"))
-_RATE = (0.0, 1e37)  # Adam's first step is ten times as large, and then too large for single precision
-_AT_LEAST_ONE = (1.0, float("inf"))
+_AT_LEAST_ZERO = """
+    clip_param delay_between_env_runner_restarts_s entropy_coeff env_runner_health_probe_timeout_s
+    env_runner_restore_timeout_s evaluation_interval evaluation_num_env_runners
+    evaluation_sample_timeout_s grad_clip max_num_env_runner_restarts
+    min_sample_timesteps_per_iteration min_time_s_per_iteration min_train_timesteps_per_iteration
+    num_env_runners num_gpus_per_learner num_learners sample_timeout_s vf_clip_param vf_loss_coeff
+"""
+_AT_LEAST_ONE = """
+    evaluation_duration metrics_num_episodes_for_smoothing minibatch_size num_envs_per_env_runner
+    num_epochs rollout_fragment_length train_batch_size_per_learner
+"""
 RANGES: dict[str, tuple[float, float]] = {
-    "actor_lr": _RATE,
-    "alpha_lr": _RATE,
-    "clip_param": _AT_LEAST_ZERO,
-    "critic_lr": _RATE,
-    "delay_between_env_runner_restarts_s": _AT_LEAST_ZERO,
-    "env_runner_health_probe_timeout_s": _AT_LEAST_ZERO,
-    "env_runner_restore_timeout_s": _AT_LEAST_ZERO,
-    "evaluation_sample_timeout_s": _AT_LEAST_ZERO,
-    "max_num_env_runner_restarts": _AT_LEAST_ZERO,
-    "sample_timeout_s": _AT_LEAST_ZERO,
-    "entropy_coeff": _AT_LEAST_ZERO,
-    "evaluation_duration": _AT_LEAST_ONE,
-    "evaluation_interval": _AT_LEAST_ZERO,
-    "evaluation_num_env_runners": _AT_LEAST_ZERO,
-    "gamma": (0.0, 1.0),
-    "grad_clip": _AT_LEAST_ZERO,
-    "lambda_": (0.0, 1.0),
-    "lr": _RATE,
-    "metrics_num_episodes_for_smoothing": _AT_LEAST_ONE,
-    "min_sample_timesteps_per_iteration": _AT_LEAST_ZERO,
-    "min_time_s_per_iteration": _AT_LEAST_ZERO,
-    "min_train_timesteps_per_iteration": _AT_LEAST_ZERO,
-    "minibatch_size": _AT_LEAST_ONE,
-    "num_env_runners": _AT_LEAST_ZERO,
-    "num_envs_per_env_runner": _AT_LEAST_ONE,
-    "num_epochs": _AT_LEAST_ONE,
-    "num_gpus_per_learner": _AT_LEAST_ZERO,
-    "num_learners": _AT_LEAST_ZERO,
-    "rollout_fragment_length": _AT_LEAST_ONE,
+    **dict.fromkeys(_AT_LEAST_ZERO.split(), (0.0, math.inf)),
+    **dict.fromkeys(_AT_LEAST_ONE.split(), (1.0, math.inf)),
+    **dict.fromkeys(("gamma", "lambda_"), (0.0, 1.0)),
+    # Adam's first step is ten times as large, and then too large for single precision.
+    **dict.fromkeys(("lr", "actor_lr", "alpha_lr", "critic_lr", "world_model_lr"), (0.0, 1e37)),
     "seed": (0.0, 2.0**32 - 1),
-    "train_batch_size_per_learner": _AT_LEAST_ONE,
-    "vf_clip_param": _AT_LEAST_ZERO,
-    "vf_loss_coeff": _AT_LEAST_ZERO,
-    "world_model_lr": _RATE,
 }
-
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "batch_mode": ("truncate_episodes", "complete_episodes"),
@@ -115,11 +95,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def names(defaults: Any) -> frozenset[str]:
-    """The keys `config` may hold.
-
-    Args:
-        defaults: The algorithm's AlgorithmConfig object.
-    """
+    """The keys `config` may hold."""
     config_class: Any = type(defaults)
     return _names(config_class)
 
@@ -135,12 +111,7 @@ def _names(config_class: type) -> frozenset[str]:
 
 
 def default(defaults: Any, name: str) -> Any:
-    """The default of a setting as it is stored: to read a property may fail, as of DreamerV3's batch size.
-
-    Args:
-        defaults: The algorithm's AlgorithmConfig object.
-        name: A key that `config` may hold.
-    """
+    """The default of a setting as it is stored: to read a property may fail, as of DreamerV3's batch size."""
     values = vars(defaults)
     return values.get(name, values.get(f"_{name}"))
 
@@ -188,10 +159,10 @@ def check(
             if key not in known:
                 raise unknown_key(path, key, known)
             if key == "evaluation_config":
-                inner = mapping(value, f"{path}.{key}")
+                inner = as_mapping(value, f"{path}.{key}")
                 checked[key] = check(inner, defaults, f"{path}.{key}", found)
             elif key in ("model", "env_config"):
-                checked[key] = mapping(value, f"{path}.{key}")
+                checked[key] = as_mapping(value, f"{path}.{key}")
             else:
                 legal = _legal(annotations.get(key), default(defaults, key), key)
                 typed = _typed(value, legal, f"{path}.{key}")
@@ -200,21 +171,6 @@ def check(
     if errors is None:
         found.check()
     return checked
-
-
-def mapping(value: Any, path: str) -> dict[str, Any]:
-    """A section that must be a mapping; null counts as an empty one.
-
-    Args:
-        value: What the user wrote.
-        path: Its dotted path, for errors.
-
-    Raises:
-        ExperimentError: it is something else.
-    """
-    if value is not None and not isinstance(value, dict):
-        raise ExperimentError(f"{path}: expected a mapping, got {value!r}")
-    return value or {}
 
 
 @cache
@@ -227,21 +183,6 @@ def _annotations(config_class: type) -> Mapping[str, Any]:
             if callable(method):
                 found |= {name: p.annotation for name, p in signature(method).parameters.items()}
     return found
-
-
-def signature(function: Callable[..., Any]) -> inspect.Signature:
-    """A signature with its annotations; they stay text where they cannot be resolved.
-
-    Args:
-        function: A function, method or class.
-
-    Raises:
-        TypeError, ValueError: it has none.
-    """
-    try:
-        return inspect.signature(function, eval_str=True)
-    except Exception:  # names that only a type checker imports, or anything an annotation may raise
-        return inspect.signature(function)
 
 
 def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:
@@ -328,11 +269,5 @@ def _check_schedule(key: str, points: list[Any], path: str) -> None:
 
 
 def kinds(key: str, default: Any, config_class: type) -> frozenset[Any] | None:
-    """The types that a setting's value may have, None among them for null; None in place of the set: any.
-
-    Args:
-        key: A key that `config` may hold.
-        default: Its default.
-        config_class: The algorithm's class of AlgorithmConfig.
-    """
+    """The types that a setting's value may have, None among them for null; None in place of the set: any."""
     return _legal(_annotations(config_class).get(key), default, key)

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from engram.train.console.errors import Errors, ExperimentError, reason, unknown, unknown_key
-from engram.train.experiments.loading import quotes_hint
+from engram.train.console.errors import Errors, ExperimentError, quotes_hint, reason, unknown, unknown_key
 
 _PLAIN_ACTIVATIONS = ("elu", "linear", "relu", "silu", "softmax", "swish", "tanh")  # in either case
 _GIVEN = {"val": 0.0, "sparsity": 0.5}  # arguments without which an initialiser cannot be tried
@@ -16,10 +15,6 @@ _FORM = "expected [[filters, kernel, stride], ...], kernel and stride whole numb
 
 def check_stock_model(model: Mapping[str, Any], path: str = "config.model") -> None:
     """Refuse keys and values that RLlib's own networks cannot have, whatever the observations are.
-
-    Args:
-        model: What the user wrote, without search spaces.
-        path: Where, dotted.
 
     Raises:
         ExperimentError: all that is wrong.
@@ -43,11 +38,6 @@ def check_stock_model(model: Mapping[str, Any], path: str = "config.model") -> N
 def check_stock_value(key: str, value: Any, path: str = "config.model") -> None:
     """Refuse a value of one key.
 
-    Args:
-        key: A key of RLlib's DefaultModelConfig.
-        value: What the user wrote.
-        path: Where `model` stands, dotted.
-
     Raises:
         ExperimentError: it is of the wrong type, out of range, or no name that torch knows.
     """
@@ -62,7 +52,7 @@ def check_stock_value(key: str, value: Any, path: str = "config.model") -> None:
 
 
 def _check_of(key: str) -> Callable[[Any], Any] | None:
-    """What checks a key's value; None: a newer Ray has a key that nothing is known of here."""
+    """Return the check of a key's value; None for a key that only a newer Ray has."""
     from engram.memory import options
 
     made: dict[str, Any] = {
@@ -94,7 +84,7 @@ _SWITCHES = ("free_log_std", "lstm_use_prev_action", "lstm_use_prev_reward", "us
 
 
 def _check_filters(value: Any) -> None:
-    """Refuses what is no list of layers; null leaves RLlib its own for a few sizes of pictures."""
+    """Refuses anything but a list of layers; null stands for RLlib's own, for a few sizes of pictures."""
     if value is None:
         return
     if not isinstance(value, list) or not value:
@@ -120,7 +110,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _shape(key: str) -> tuple[int, ...]:
-    """What a key's function is given, in little: features, or what a layer holds."""
+    """Return a small shape of what a key's function is applied to: features, or weights."""
     if key.endswith("_bias_initializer"):
         return (4,)
     return (2, 2, 2, 2) if key.startswith("conv_") else (4, 4)
@@ -165,7 +155,7 @@ def _names_initializer(key: str, value: Any) -> bool:
 
 @cache
 def _initializers(shape: tuple[int, ...]) -> tuple[str, ...]:
-    """Functions of torch.nn.init that fill a tensor of so many axes."""
+    """Return the functions of torch.nn.init that fill a tensor of this number of axes."""
     import torch
 
     names = [name for name in vars(torch.nn.init) if name.endswith("_") and not name.startswith("_")]

@@ -1,4 +1,4 @@
-"""What TensorBoard is told beside the curves: the settings of each trial and what it came to (HPARAMS)."""
+"""Log settings and scores of trials for TensorBoard's HPARAMS tab."""
 
 import json
 import math
@@ -10,11 +10,12 @@ from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 from ray.tune.utils.util import flatten_dict
 from tensorboardX.summary import hparams
+from typing_extensions import override
 
+from engram.train.console.files import ABSENT, find
 from engram.train.experiments.search import Path as Place
 from engram.train.plans.build import space_path
 from engram.train.running.trials import trial_config
-from engram.train.runs.labels import ABSENT, find
 from engram.train.runs.results import env_steps, number_at, read_reports
 
 ALWAYS: tuple[Place, ...] = (("seed",), ("lr",), ("model", "core", "type"))
@@ -25,7 +26,7 @@ SCORES = {
     "success": "env_runners/success_rate",
     "evaluation_return": "evaluation/env_runners/episode_return_mean",
 }
-"""What the columns of scores are called -> where they stand in a report."""
+"""Name of a column -> path of the score in a report."""
 
 
 class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
@@ -34,10 +35,6 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
     Tune's own shows there what was searched, for trials that have ended, beside every number of the last
     report. This one shows the settings as the file has them, from the first report on, and of the scores the
     last and the best, as far as there are any.
-
-    Args:
-        experiment: The resolved experiment.
-        searched: Places of the search spaces in its `config`.
     """
 
     def __init__(self, experiment: Mapping[str, Any], searched: list[Place]) -> None:
@@ -46,6 +43,7 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
         self.searched = searched
         self._best: dict[Trial, dict[str, float]] = {}
 
+    @override
     def log_trial_start(self, trial: Trial) -> None:
         """Opens a file of events and writes the settings; a trial that goes on knows its best scores."""
         super().log_trial_start(trial)
@@ -58,6 +56,7 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
         _columns, start, self._end = hparams(self._settings(trial), {})
         self._trial_writer[trial].file_writer.add_summary(start)
 
+    @override
     def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:
         """Writes a report, and the scores so far."""
         super().log_trial_result(iteration, trial, result)
@@ -74,19 +73,21 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
         best |= {name: max(value, best.get(name, -math.inf)) for name, value in finite.items()}
         return finite
 
+    @override
     def log_trial_end(self, trial: Trial, failed: bool = False) -> None:
-        """Closes the file; a trial that has not failed is said to have succeeded."""
+        """Closes the file, and marks a trial that has not failed as a success."""
         if trial in self._trial_writer and not failed:
             self._trial_writer[trial].file_writer.add_summary(self._end)
         super().log_trial_end(trial, failed)
 
+    @override
     def _try_log_hparams(self, trial: Trial, result: dict[str, Any]) -> None:
         """Called by Tune when a trial ends; all is written already."""
 
     def _settings(self, trial: Trial) -> dict[str, Any]:
         """Dotted path -> number, text or truth value."""
         config = trial_config(self.experiment["config"], self.searched, trial)
-        always = {place: find(trial.config, space_path(place)) for place in ALWAYS}
+        always = {place: find(trial.config, space_path(place), ABSENT) for place in ALWAYS}
         defaults = {".".join(place): value for place, value in always.items() if value is not ABSENT}
         named = {"run": self.experiment["run"], "env": str(trial.config["env"]).rpartition(":")[2]}
         flat = defaults | named | flatten_dict(config, delimiter=".")

@@ -1,4 +1,4 @@
-"""Ray: what it is told, where it runs, and whether a trial fits."""
+"""Start Ray or connect to a cluster, and check that a trial fits."""
 
 import functools
 import logging
@@ -34,10 +34,6 @@ class RayOptions:
 
 def check_resources(plan: Plan, options: RayOptions) -> None:
     """Refuse what a Ray on this machine could never start.
-
-    Args:
-        plan: A checked experiment.
-        options: How Ray will be started.
 
     Raises:
         ExperimentError: a trial needs more than there is.
@@ -105,12 +101,7 @@ def tell_lacking(plans: list[Plan], have: Mapping[str, float]) -> None:
 
 
 def notice(plan: Plan, options: RayOptions) -> str | None:
-    """A remark where one trial asks for more CPUs than this machine has; Ray is told that it has them.
-
-    Args:
-        plan: A checked experiment.
-        options: How Ray will be started.
-    """
+    """Remark on a trial that asks for more CPUs than this machine has; Ray is started with that many."""
     cpus, have = build.per_trial(plan.config, "CPU"), os.cpu_count() or 1
     if options.address is not None or options.cpus is not None or cpus <= have:
         return None
@@ -129,11 +120,7 @@ def _gpus(options: RayOptions) -> int:
 
 
 def set_environment(options: RayOptions) -> None:
-    """Set what Ray and its workers read from the environment; before Ray is imported. What is set stays.
-
-    Args:
-        options: How Ray will be started.
-    """
+    """Set what Ray and its workers read from the environment; before Ray is imported. What is set stays."""
     defaults = {
         "OMP_NUM_THREADS": "1",  # small tensors gain nothing from more; trials and runners share the cores
         "RAY_AIR_NEW_OUTPUT": "0",
@@ -154,10 +141,6 @@ def set_environment(options: RayOptions) -> None:
 
 def start_ray(plans: list[Plan], options: RayOptions) -> None:
     """Connect to a cluster, or start Ray on this machine with enough room for one trial.
-
-    Args:
-        plans: What is to run.
-        options: How.
 
     Raises:
         ExperimentError: no cluster at the given address, or Ray does not start here, nor when asked again.
@@ -184,9 +167,7 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
         start()
     except ValueError as error:  # an option that Ray refuses
         raise ExperimentError(f"Ray could not be started on this machine: {reason(error)}") from None
-    except (
-        Exception
-    ) as error:  # where a part does not answer in time, as on a busy machine, a plain Exception
+    except Exception as error:  # a part that does not answer in time raises a plain one
         print(f"notice: Ray did not start ({reason(error)}); once more", file=sys.stderr)
         _start_again(start)
 

@@ -39,10 +39,6 @@ class Request:
 def file_name(words: list[str], config_file: str | None) -> str | None:
     """The experiment file from `-f FILE`, `file FILE` or `FILE`.
 
-    Args:
-        words: Positional arguments.
-        config_file: The option.
-
     Raises:
         ExperimentError: more than one file.
     """
@@ -149,14 +145,14 @@ def train(
     from engram.train.plans.plan import resolved
     from engram.train.running import runner
     from engram.train.running.placing import option_by_name, place
-    from engram.train.runs.folders import Claims
+    from engram.train.runs.folders import FolderLocks
 
-    console = Console(soft_wrap=True, emoji=False)
+    console = Console(soft_wrap=True, markup=False, highlight=False, emoji=False)
     plans = _plans(experiments, resume, errors)
     for plan in plans:
         cluster.check_resources(plan, options)
-    with Claims() as claims:
-        plans = place(plans, request.name, resume, None if dry_run else claims)
+    with FolderLocks() as locks:
+        plans = place(plans, request.name, resume, None if dry_run else locks)
         for plan in plans:
             if (said := cluster.notice(plan, options)) is not None:
                 print(f"notice: {said}", file=sys.stderr)
@@ -174,7 +170,7 @@ def train(
     if code > 128:
         again = [*sys.argv[1:], *([] if resume else ["--resume"]), *option_by_name(plans, request.name)]
         words = f"resume with: {shlex.join(['rllib', *again])}" if _left(plans) else "nothing to resume yet"
-        console.print(words, markup=False, highlight=False)
+        console.print(words)
     return code
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from typing_extensions import override
 
 _TWICE = 1.0  # s; `timeout` signals its child and then the child's group: that is one signal, not two
 
@@ -82,11 +83,13 @@ INTERRUPT = Interrupt()
 class SavingScheduler(FIFOScheduler):  # type: ignore[misc]
     """First in, first out; after an interrupt, a trial's next result pauses it, which saves a checkpoint."""
 
+    @override
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Decide how a trial goes on after a result."""
         decision = TrialScheduler.PAUSE if INTERRUPT.requested else TrialScheduler.CONTINUE
         return str(decision)
 
+    @override
     def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
         """Start no trial once the run is to end."""
         return None if INTERRUPT.requested else super().choose_trial_to_run(tune_controller)
@@ -118,15 +121,15 @@ def ray_kept_apart() -> Iterator[None]:
 class EndWhenSaved(Callback):  # type: ignore[misc]
     """Ends Tune's loop after an interrupt once no trial runs any more that has something new to save."""
 
+    @override
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
-        """Called by Tune many times a second."""
         running = {trial.trial_id for trial in trials if trial.status == Trial.RUNNING}
         INTERRUPT.waits_for &= running
         if INTERRUPT.requested and not INTERRUPT.waits_for:
             os.kill(os.getpid(), signal.SIGUSR1)  # Tune's own "leave the loop, keep the experiment's state"
 
+    @override
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """Called by Tune after every report of a trial."""
         INTERRUPT.waits_for.add(trial.trial_id)

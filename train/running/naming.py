@@ -5,49 +5,35 @@ from typing import Any
 
 from ray.tune import Callback
 from ray.tune.experiment import Trial
+from typing_extensions import override
 
+from engram.train.console.files import ABSENT, find
 from engram.train.experiments.search import Domain, Path
 from engram.train.plans.build import space_path
 from engram.train.running.trials import env_name
-from engram.train.runs.labels import ABSENT, differing, find, label, short_keys
+from engram.train.runs.labels import differing, label, short_keys
 
 ENV: Path = ("env",)
 
 
 class TrialNames:
-    """Names the trials of an experiment by the settings that tell them apart.
-
-    Args:
-        domains: Search spaces by their path in `config`.
-    """
+    """Names the trials of an experiment by the settings that differ between them."""
 
     def __init__(self, domains: Mapping[Path, Domain]) -> None:
         self.keys = short_keys(differing(domains))
 
     def settings(self, trial: Trial) -> dict[Path, Any]:
-        """The settings that tell a trial from the others, without those that it does not have.
-
-        Args:
-            trial: A Ray Tune trial.
-        """
-        found = {place: find(trial.config, space_path(place)) for place in self.keys}
+        """Return the settings in which trials differ, as far as this trial has them."""
+        found = {place: find(trial.config, space_path(place), ABSENT) for place in self.keys}
         found |= {ENV: env_name(trial)} if ENV in found else {}
         return {place: value for place, value in found.items() if value is not ABSENT}
 
     def label(self, trial: Trial) -> str:
-        """`lr=0.001 seed=2`: what a trial is called in tables; empty where nothing tells trials apart.
-
-        Args:
-            trial: A Ray Tune trial.
-        """
+        """Return a trial's label in tables, `lr=0.001 seed=2`; empty where trials do not differ."""
         return " ".join(label(self.settings(trial), self.keys))
 
     def folder(self, trial: Trial) -> str:
-        """The name of a trial's folder; its id makes it unique.
-
-        Args:
-            trial: A Ray Tune trial.
-        """
+        """Return the name of a trial's folder; its id makes it unique."""
         settings = {place: value for place, value in self.settings(trial).items() if place != ENV}
         return "_".join(
             [str(trial.trainable_name), env_name(trial), *label(settings, self.keys), trial.trial_id]
@@ -55,15 +41,12 @@ class TrialNames:
 
 
 class TagTrials(Callback):  # type: ignore[misc]
-    """Lets Tune's tag of a trial, which tables and reports show, say the same as the name of its folder.
-
-    Args:
-        names: Names the trials.
-    """
+    """Sets Tune's tag of a trial, which tables and reports show, to its label."""
 
     def __init__(self, names: TrialNames) -> None:
         self.names = names
 
+    @override
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Set it; its number, which counts the trials, stays."""
         number, _, _ = str(trial.experiment_tag).partition("_")

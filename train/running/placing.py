@@ -1,4 +1,4 @@
-"""From plans to plans with folders: new ones for new runs, those of stored runs for what goes on."""
+"""Give plans their folders: new ones for new runs, the stored runs' own for those that are resumed."""
 
 import dataclasses
 from pathlib import Path
@@ -6,39 +6,37 @@ from pathlib import Path
 from engram.train.console.errors import ExperimentError
 from engram.train.plans.plan import Plan, make_plan
 from engram.train.running.resume import find_run, resumed
-from engram.train.runs.folders import Claims, claim_stored, free_name, runs_of
+from engram.train.runs.folders import FolderLocks, free_name, lock_stored, runs_of
 from engram.train.runs.stored import check_restorable, mend_state, newest_state, unfinished_trials
 
 
-def place(plans: list[Plan], given: str | None, resume: bool, claims: Claims | None) -> list[Plan]:
+def place(plans: list[Plan], given: str | None, resume: bool, locks: FolderLocks | None) -> list[Plan]:
     """Give each plan its folder: that of a stored run, or one of its own.
 
     Args:
         plans: Checked experiments.
         given: The name that the user gave to the only one; None: that of its file.
         resume: Whether to go on with stored runs.
-        claims: Takes the folders; None: nothing is to be made.
+        locks: Takes the folders; None: nothing is to be made.
 
     Raises:
         ExperimentError: nothing is left to resume, or what is cannot go on so.
     """
-    going_on = _going_on(plans, given is not None, claims) if resume else [None] * len(plans)
+    going_on = _going_on(plans, given is not None, locks) if resume else [None] * len(plans)
     names = [plan.experiment.name for plan in plans]
     return [
-        stored or _new(plan, [name for name in names if name != plan.experiment.name], resume, claims)
+        stored or _new(plan, [name for name in names if name != plan.experiment.name], resume, locks)
         for plan, stored in zip(plans, going_on, strict=True)
     ]
 
 
-def _new(plan: Plan, reserved: list[str], resume: bool, claims: Claims | None) -> Plan:
+def _new(plan: Plan, reserved: list[str], resume: bool, locks: FolderLocks | None) -> Plan:
     """A plan that starts from the beginning, in a folder that holds nothing yet."""
     if resume:  # of several experiments, one that has not been started: --restore counts for it
         plan = make_plan(plan.experiment)
     if plan.folder is None:
         return plan
-    name = plan.experiment.name
-    free = free_name(plan.folder.parent, name, reserved, claims)
-    return _named(plan, free) if free != name else plan
+    return _named(plan, free_name(plan.folder.parent, plan.experiment.name, reserved, locks))
 
 
 def _named(plan: Plan, name: str) -> Plan:
@@ -50,7 +48,7 @@ def _named(plan: Plan, name: str) -> Plan:
     return dataclasses.replace(plan, experiment=experiment, asked=asked)
 
 
-def _going_on(plans: list[Plan], exact: bool, claims: Claims | None) -> list[Plan | None]:
+def _going_on(plans: list[Plan], exact: bool, locks: FolderLocks | None) -> list[Plan | None]:
     """The stored runs of plans, None for those that have none.
 
     Raises:
@@ -63,13 +61,13 @@ def _going_on(plans: list[Plan], exact: bool, claims: Claims | None) -> list[Pla
                 f"--resume: not supported for results in {plan.location}; legal: a folder of this machine"
             )
         folder = find_run(plan.folder.parent, plan.experiment.name, exact)
-        if claims is not None and newest_state(folder) is not None:
-            claim_stored(folder, claims)
+        if locks is not None and newest_state(folder) is not None:
+            lock_stored(folder, locks)
             mend_state(folder)
         found.append(resumed(_named(plan, folder.name)))
     _check_any_left(plans, found)
     for stored in found:
-        if claims is not None and stored is not None and stored.folder is not None:
+        if locks is not None and stored is not None and stored.folder is not None:
             check_restorable(stored.folder)
     return found
 

@@ -1,4 +1,4 @@
-"""What a person watches during training: a live table on a terminal, plain lines elsewhere."""
+"""Show progress: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from ray.tune.experiment import Trial
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from typing_extensions import override
 
 from engram.train.runs.results import env_steps, number_at
 
@@ -18,22 +19,14 @@ _THROUGHPUT = "num_env_steps_sampled_lifetime_throughput"  # RLlib's own, env st
 
 
 class Pace:
-    """Speed of one trial from its results, and the time to its stop conditions.
-
-    Args:
-        stop: Result key -> value.
-    """
+    """Estimates from one trial's results when it meets its stop conditions."""
 
     def __init__(self, stop: Mapping[str, float]) -> None:
         self.stop = stop
         self._first: tuple[float, dict[str, float]] | None = None
 
     def left(self, result: Mapping[str, Any]) -> float | None:
-        """Seconds until the first of the stop conditions that grow steadily, or None where none does.
-
-        Args:
-            result: The newest result.
-        """
+        """Seconds until the first of the stop conditions that grow steadily, or None where none does."""
         now = float(result.get("time_total_s") or 0.0)
         counts = {
             "timesteps_total": env_steps(result),
@@ -51,13 +44,7 @@ class Pace:
 
 
 def cells(trial: str, result: Mapping[str, Any], left: float | None) -> tuple[str, ...]:
-    """One row of the table.
-
-    Args:
-        trial: What to call the trial.
-        result: Its newest result.
-        left: Seconds to the stop condition, or None.
-    """
+    """One row of the table."""
     success = number_at(result, "env_runners/success_rate")
     return (
         trial,
@@ -95,11 +82,7 @@ def _clock(seconds: float) -> str:
 
 
 class Progress(Callback):  # type: ignore[misc]
-    """Shows each trial's newest result.
-
-    Args:
-        stop: Stop conditions, for the time left.
-    """
+    """Shows each trial's newest result."""
 
     def __init__(self, stop: Mapping[str, float]) -> None:
         self.stop = dict(stop)
@@ -122,6 +105,7 @@ class Progress(Callback):  # type: ignore[misc]
         self.stop = state["stop"]
         self._start()
 
+    @override
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
@@ -145,6 +129,7 @@ class Progress(Callback):  # type: ignore[misc]
         said = f"notice: not finite, left out so far: {count:,} (fragments of a lane, or minibatches){what}"
         self._console.print(f"{label(trial)}: {said}", markup=False, highlight=False, soft_wrap=True)
 
+    @override
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:
         """Leave the last state of the table on the screen."""
         if self._live is not None:
@@ -168,10 +153,6 @@ class Progress(Callback):  # type: ignore[misc]
 
 
 def label(trial: Trial) -> str:
-    """What a trial is called in the table: its number and the settings that tell it from the others.
-
-    Args:
-        trial: A Ray Tune trial.
-    """
+    """Return a trial's label in the table: its number and the settings in which trials differ."""
     number, _, searched = trial.experiment_tag.partition("_")
     return f"{number} {searched}".strip()

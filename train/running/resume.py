@@ -1,4 +1,4 @@
-"""Going on where a run ended, however it ended."""
+"""Resume a run, however it ended."""
 
 import dataclasses
 import sys
@@ -9,10 +9,10 @@ from typing import Any
 from ray.air.constants import EXPR_PROGRESS_FILE
 from ray.tune import CheckpointConfig, ResumeConfig
 from ray.tune.experiment import Trial
+from typing_extensions import override
 
 from engram.train.console.errors import ExperimentError
-from engram.train.console.files import subfolders
-from engram.train.plans.changes import Resumed, allowed_changes
+from engram.train.plans.changes import ResumedRun, allowed_changes
 from engram.train.plans.plan import Plan, resolved
 from engram.train.running.interrupt import SavingScheduler
 from engram.train.running.progress_csv import cut_half_line
@@ -40,7 +40,7 @@ def find_run(storage: Path, name: str, exact: bool) -> Path:
 
 
 def resumed(plan: Plan) -> Plan | None:
-    """A plan that goes on with what is in its folder; None where there is nothing to go on with.
+    """Return the plan that resumes the run in its folder; None where there is nothing to resume.
 
     Args:
         plan: The experiment as it is asked for now, with the folder's name.
@@ -57,7 +57,7 @@ def resumed(plan: Plan) -> Plan | None:
             "known; start anew or use --restore CHECKPOINT"
         )
     changed = allowed_changes(record, resolved(plan), plan.folder)
-    found = Resumed(record, 0, len(trials), changed)
+    found = ResumedRun(record, 0, len(trials), changed)
     over = _finished(plan.folder, found, plan.experiment.stop)
     left = [each.trial_id for each in trials if each.trial_id not in over]
     found = dataclasses.replace(found, left=len(left), anew=_without_checkpoint(plan.folder, left))
@@ -67,12 +67,15 @@ def resumed(plan: Plan) -> Plan | None:
 def _without_checkpoint(folder: Path, trials: list[str]) -> int:
     """How many of some trials have no whole checkpoint to go on from."""
     begun = trial_folders(folder)
-    checkpoints = ([] if each not in begun else begun[each].glob("checkpoint_*") for each in trials)
-    return sum(not any(is_whole(checkpoint) for checkpoint in kept) for kept in checkpoints)
+    return sum(each not in begun or not _has_checkpoint(begun[each]) for each in trials)
 
 
-def _finished(folder: Path, run: Resumed, stop: Mapping[str, float]) -> set[str]:
-    """Ids of the trials that stay finished: all that were, or those that have come to a new stop too.
+def _has_checkpoint(trial_folder: Path) -> bool:
+    return any(is_whole(checkpoint) for checkpoint in trial_folder.glob("checkpoint_*"))
+
+
+def _finished(folder: Path, run: ResumedRun, stop: Mapping[str, float]) -> set[str]:
+    """Return the ids of finished trials that also meet the new stop conditions, if there are any.
 
     Raises:
         ExperimentError: a trial would have to go further and has no checkpoint to go on from.
@@ -81,16 +84,15 @@ def _finished(folder: Path, run: Resumed, stop: Mapping[str, float]) -> set[str]
     if not run.new_stop or not over:
         return over
     conditions = StopConditions(stop)
-    for trial_folder in subfolders(folder):
-        trial_id = (read_record(trial_folder) or {}).get("trial_id")
+    for trial_id, trial_folder in trial_folders(folder).items():
         reports = read_reports(trial_folder)
-        if trial_id not in over or not reports or conditions(str(trial_id), reports[-1]):
+        if trial_id not in over or not reports or conditions(trial_id, reports[-1]):
             continue
-        if not any(is_whole(checkpoint) for checkpoint in trial_folder.glob("checkpoint_*")):
+        if not _has_checkpoint(trial_folder):
             raise ExperimentError(
                 f"--resume: {trial_folder}: finished, without a whole checkpoint to go on from"
             )
-        over.remove(str(trial_id))
+        over.remove(trial_id)
     return over
 
 
@@ -101,6 +103,7 @@ class ResumingScheduler(SavingScheduler):
     checkpoint than the newest, or one that has been deleted since.
     """
 
+    @override
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Called for every trial before it starts."""
         if trial.status == Trial.PENDING and trial.storage is not None and trial.storage.trial_dir_name:
@@ -111,11 +114,7 @@ class ResumingScheduler(SavingScheduler):
 
 
 class ContinuingScheduler(ResumingScheduler):
-    """Lets a stored run go on with what has changed: where it stops, what it keeps, what it forgives.
-
-    Args:
-        plan: The stored run's plan.
-    """
+    """Applies what has changed to a resumed run: stop conditions, kept checkpoints, failures."""
 
     def __init__(self, plan: Plan) -> None:
         super().__init__()
@@ -125,6 +124,7 @@ class ContinuingScheduler(ResumingScheduler):
         self._known = {each.trial_id for each in stored_trials(plan.folder) or ()}
         self._experiment = plan.experiment
 
+    @override
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Called for every stored trial first, and then for those that had not been made yet.
 
@@ -153,20 +153,12 @@ class ContinuingScheduler(ResumingScheduler):
 
 
 def scheduler(plan: Plan) -> ResumingScheduler:
-    """What decides when a plan's trials start and end.
-
-    Args:
-        plan: A new run's, or a stored one's.
-    """
+    """Return the scheduler of a plan's trials."""
     return ResumingScheduler() if plan.resumed is None else ContinuingScheduler(plan)
 
 
 def tune_options(plan: Plan) -> dict[str, Any] | None:
-    """What `tune.run` is told beside everything that a `Tuner` tells it.
-
-    Args:
-        plan: A new run's, or a stored one's.
-    """
+    """Return the arguments of `tune.run` that a `Tuner` does not set."""
     if plan.resumed is not None:
         go_on = ResumeConfig.ResumeType.RESUME
         return {"resume_config": ResumeConfig(finished=go_on, unfinished=go_on, errored=go_on)}
@@ -174,11 +166,7 @@ def tune_options(plan: Plan) -> dict[str, Any] | None:
 
 
 def adopt_newest(trial: Trial) -> None:
-    """Make the newest whole checkpoint in a trial's folder the one it restarts from.
-
-    Args:
-        trial: A trial that Tune has restored.
-    """
+    """Make the newest whole checkpoint in a trial's folder the one it restarts from."""
     folder = Path(trial.storage.trial_fs_path)
     found = newest_checkpoint(folder)
     known = trial.checkpoint
@@ -200,6 +188,6 @@ def adopt_newest(trial: Trial) -> None:
 
 
 def _metrics(folder: Path, iteration: int) -> dict[str, Any]:
-    """The result that belongs to a checkpoint, as far as `result.json` has got."""
+    """Return the result that belongs to a checkpoint, or the last one that was written before it."""
     known = [report for report in read_reports(folder) if report.get("training_iteration", 0) <= iteration]
     return {**(known[-1] if known else {}), "training_iteration": iteration}

@@ -1,4 +1,4 @@
-"""Runs plans on Ray Tune."""
+"""Run plans on Ray Tune."""
 
 import math
 from collections.abc import Iterator
@@ -56,21 +56,21 @@ def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
     from engram.train.running.interrupt import INTERRUPT
 
     if plan.resumed is not None and plan.resumed.left == 0:
-        console.print(f"{plan.experiment.name}: already finished", highlight=False)
+        console.print(f"{plan.experiment.name}: already finished")
         return 0
     try:
         failed = _report(_tuner(plan, options).fit(), plan, console)
     except (RayError, TuneError) as error:  # Ray itself went down, or Tune's own work failed
-        console.print(f"failed: {reason(error)}", style="red", markup=False, highlight=False)
+        console.print(f"failed: {reason(error)}", style="red")
         failed = 1
     except KeyboardInterrupt:
-        console.print("Stopped without waiting.", highlight=False)
+        console.print("Stopped without waiting.")
         raise
     finally:
         if INTERRUPT.requested and plan.folder is not None:
             for line in saved(plan.folder):
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
-    console.print(f"results: {plan.location}", markup=False, highlight=False, soft_wrap=True)
+                console.print(line)
+    console.print(f"results: {plan.location}")
     return failed
 
 
@@ -131,7 +131,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
 
 
 def _record(plan: Plan) -> dict[str, Any]:
-    """A new run's record, or a stored one's with what has changed and the command by which it goes on."""
+    """Return a new run's record, or a stored one with what has changed and the command that resumes it."""
     if plan.resumed is not None:
         stored = plan.resumed.record
         return {
@@ -151,15 +151,15 @@ def _report(results: Any, plan: Plan, console: Console) -> int:
         if result.error is not None:
             failed += 1
             text = f"failed: {last_words(str(result.error))} (all of it: {result.path}/error.txt)"
-            console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+            console.print(text, style="red")
             if plan.folder is not None and not INTERRUPT.requested:
                 kept = kept_of_failed(
                     Path(result.path), plan.experiment.checkpoint_config.checkpoint_frequency
                 )
-                console.print(kept, markup=False, highlight=False, soft_wrap=True)
+                console.print(kept)
         elif result.checkpoint is not None and not (INTERRUPT.requested and plan.folder is not None):
             for line in _checkpoints(result, plan.experiment.checkpoint_config):
-                console.print(line, markup=False, highlight=False, soft_wrap=True)
+                console.print(line)
     return failed
 
 

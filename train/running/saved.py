@@ -1,4 +1,4 @@
-"""What an interrupted run has on disk: the newest checkpoint of each trial, and trials without one."""
+"""Report what an interrupted run has saved: the newest checkpoint of each trial, and trials without one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,29 +11,18 @@ from engram.train.runs.stored import stored_trials
 
 
 def newest_checkpoint(trial_folder: Path) -> Path | None:
-    """The newest whole checkpoint of a trial, None where there is none.
-
-    Args:
-        trial_folder: The trial's folder.
-    """
+    """The newest whole checkpoint of a trial, None where there is none."""
     return newest_whole(newest_first(list(trial_folder.glob("checkpoint_*"))))
 
 
 def trial_folders(folder: Path) -> dict[str, Path]:
-    """Folders of an experiment's trials by the trial's id; a trial that has not begun has none.
-
-    Args:
-        folder: The experiment's folder.
-    """
+    """Folders of an experiment's trials by the trial's id; a trial that has not begun has none."""
     records = ((each, read_record(each) or {}) for each in subfolders(folder))
     return {str(record["trial_id"]): each for each, record in records if "trial_id" in record}
 
 
 def saved(folder: Path) -> Iterator[str]:
     """Say of each trial of an experiment what is saved and how far that is.
-
-    Args:
-        folder: The experiment's folder.
 
     Yields:
         A line for each trial that has a checkpoint or has reported, and one for all the others.

@@ -12,9 +12,10 @@ from ray.train._internal.session import _TrainingResult
 from ray.tune import Callback, Checkpoint, Stopper
 from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
+from typing_extensions import override
 
 from engram.train.console.errors import reason
-from engram.train.environments.facts import short_name, written
+from engram.train.environments.ids import short_name, written
 from engram.train.experiments.search import Path as Place
 from engram.train.experiments.search import put
 from engram.train.plans.build import space_path
@@ -25,20 +26,12 @@ from engram.train.runs.wholeness import write_checksums
 
 
 def trial_name(trial: Trial) -> str:
-    """`RecurrentPPO_TMaze-v0_1a2b3_00000`, what Tune calls a trial; `running.naming` adds its settings.
-
-    Args:
-        trial: A Ray Tune trial.
-    """
+    """`RecurrentPPO_TMaze-v0_1a2b3_00000`, what Tune calls a trial; `running.naming` adds its settings."""
     return f"{trial.trainable_name}_{env_name(trial)}_{trial.trial_id}"
 
 
 def env_name(trial: Trial) -> str:
-    """`TMaze-v0`: the id of a trial's environment without what stands before it, in safe characters.
-
-    Args:
-        trial: A Ray Tune trial.
-    """
+    """`TMaze-v0`: the id of a trial's environment without what stands before it, in safe characters."""
     return safe(short_name(str(trial.config.get("env", ""))))
 
 
@@ -46,9 +39,6 @@ class StopConditions(Stopper):  # type: ignore[misc]
     """Ends a trial once one of its conditions is reached.
 
     What a result lacks is not reached, nor is NaN: returns and lengths before the first episode has ended.
-
-    Args:
-        conditions: Result key -> value.
     """
 
     def __init__(self, conditions: Mapping[str, float]) -> None:
@@ -60,6 +50,7 @@ class StopConditions(Stopper):  # type: ignore[misc]
         values = {key: steps.get(key, lookup(result, key)) for key in self.conditions}
         return any(value is not None and value >= self.conditions[key] for key, value in values.items())
 
+    @override
     def stop_all(self) -> bool:
         """Never ends the other trials."""
         return False
@@ -74,6 +65,7 @@ class ScoredCheckpoints(_CheckpointManager):  # type: ignore[misc]
     evaluation until the next one.
     """
 
+    @override
     def register_checkpoint(self, checkpoint_result: _TrainingResult) -> None:
         """Takes in a new checkpoint, its result flattened, and deletes the worst one that is too many."""
         score = self.checkpoint_config.checkpoint_score_attribute
@@ -88,6 +80,7 @@ class ScoredCheckpoints(_CheckpointManager):  # type: ignore[misc]
 class KeepBest(Callback):  # type: ignore[misc]
     """Lets each new trial keep its checkpoints by their scores."""
 
+    @override
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Before it has any; a resumed trial has what it was given at first."""
         manager = trial.run_metadata.checkpoint_manager
@@ -96,13 +89,7 @@ class KeepBest(Callback):  # type: ignore[misc]
 
 
 def trial_config(config: Mapping[str, Any], searched: list[Place], trial: Trial) -> dict[str, Any]:
-    """The `config` of an experiment with a trial's own values in place of the search spaces.
-
-    Args:
-        config: As written.
-        searched: Places of the search spaces in it.
-        trial: Of that experiment.
-    """
+    """The `config` of an experiment with a trial's own values in place of the search spaces."""
     own = copy.deepcopy(dict(config))
     for place in searched:
         put(own, place, lookup(trial.config, "/".join(space_path(place))))
@@ -112,17 +99,13 @@ def trial_config(config: Mapping[str, Any], searched: list[Place], trial: Trial)
 
 
 class RecordTrials(Callback):  # type: ignore[misc]
-    """Writes `run.json` into each trial's folder, with the settings of that trial.
-
-    Args:
-        record: The experiment's record.
-        searched: Paths in `config` that differ between trials.
-    """
+    """Writes `run.json` into each trial's folder, with the settings of that trial."""
 
     def __init__(self, record: Mapping[str, Any], searched: list[Place]) -> None:
         self.record = dict(record)
         self.searched = searched
 
+    @override
     def on_trial_start(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Write it; a resumed trial writes it anew."""
         if trial.storage.storage_filesystem.type_name != "local":
@@ -136,10 +119,10 @@ class RecordTrials(Callback):  # type: ignore[misc]
 class KeepChecksums(Callback):  # type: ignore[misc]
     """Lays a list of checksums beside each checkpoint as soon as it is saved."""
 
+    @override
     def on_checkpoint(
         self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: Checkpoint, **info: Any
     ) -> None:
-        """Called by Tune when all files are where they stay."""
         if checkpoint.filesystem.type_name != "local" or not Path(checkpoint.path).is_dir():
             return  # elsewhere, or one too many and deleted already
         try:

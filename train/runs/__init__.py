@@ -1,1 +1,1 @@
-"""What runs leave on disk: records, reports, checkpoints, scores. Looking at them runs no code in them."""
+"""Read records, reports, checkpoints and scores of runs from disk, without running code in them."""

@@ -1,4 +1,4 @@
-"""Which checkpoint stands for a run."""
+"""Choose the checkpoint that represents a run."""
 
 import math
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from engram.train.runs.wholeness import fault, is_whole
 
 
 def best_checkpoint(path: str) -> Path:
-    """The checkpoint that stands for a run: the best by its experiment's score, else the newest.
+    """Return the checkpoint that represents a run: the best by its experiment's score, else the newest.
 
     The score is `checkpoint_config.checkpoint_score_attribute`. The first of equals is taken, because
     RLlib repeats the score of an evaluation in the reports up to the next one. Scores in different
@@ -40,7 +40,7 @@ def best_checkpoint(path: str) -> Path:
         tell_choice(folder, newest, "the newest, for none has a score", envs)
         return newest
     best = max(reversed(scored), key=lambda found: found.score)
-    older = candidates[candidates.index(newest) :]  # of newer ones has been told
+    older = candidates[candidates.index(newest) :]  # newer ones were reported
     checkpoints.tell_damaged([file for each in older if (file := fault(each))], best.checkpoint)
     unscored = len({each.parent for each in alike} - {each.checkpoint.parent for each in scored})
     why = f"the best by {best.attribute}" + (f" ({unscored} of the trials without)" if unscored else "")

@@ -76,11 +76,7 @@ def _inner(checkpoint: Path) -> Path:
 
 
 def newest_whole(candidates: Iterable[Path]) -> Path | None:
-    """The first whole checkpoint, with a notice where one before it is damaged; None where none is whole.
-
-    Args:
-        candidates: Checkpoints' folders, newest first.
-    """
+    """The first whole checkpoint, with a notice where one before it is damaged; None where none is whole."""
     damaged: list[Path] = []
     for candidate in candidates:
         broken = fault(candidate)
@@ -92,12 +88,7 @@ def newest_whole(candidates: Iterable[Path]) -> Path | None:
 
 
 def tell_damaged(files: Sequence[Path], used: Path) -> None:
-    """Say on one line that checkpoints are damaged, and which is used; nothing where none is.
-
-    Args:
-        files: A damaged or missing file of each.
-        used: The checkpoint that is used.
-    """
+    """Say on one line that checkpoints are damaged, and which is used; nothing where none is."""
     if files:
         more = f" (and {len(files) - 1} more)" if len(files) > 1 else ""
         print(
@@ -122,11 +113,7 @@ def _is_named(folder: Path) -> bool:
 
 
 def newest_first(folders: list[Path]) -> list[Path]:
-    """Checkpoint folders by age, newest first; those of a trial by their numbers, which a copy keeps.
-
-    Args:
-        folders: Any folders.
-    """
+    """Checkpoint folders by age, newest first; those of a trial by their numbers, which a copy keeps."""
     changed: dict[Path, float] = defaultdict(float)
     for folder in folders:
         changed[folder.parent] = max(changed[folder.parent], _changed(folder))
@@ -142,9 +129,6 @@ def _changed(folder: Path) -> float:
 
 def load_module(checkpoint: Path) -> Any:
     """The RLModule of a checkpoint, without Ray.
-
-    Args:
-        checkpoint: From `find_checkpoint`.
 
     Raises:
         ExperimentError: it cannot be built.
@@ -162,19 +146,12 @@ def load_module(checkpoint: Path) -> Any:
 
 
 def algorithm_of(checkpoint: Path) -> str:
-    """The class of the algorithm that saved a checkpoint; empty where it does not say.
-
-    Args:
-        checkpoint: From `find_checkpoint`.
-    """
+    """The class of the algorithm that saved a checkpoint; empty where it does not say."""
     return getattr(_constructed(checkpoint).get("class"), "called", "")
 
 
 def counts_reached(checkpoint: Path) -> dict[str, float]:
     """How long a checkpoint has trained, under the names that `stop` has for it.
-
-    Args:
-        checkpoint: From `find_checkpoint`.
 
     Returns:
         Env steps and iterations, 0 where the checkpoint does not say.
@@ -190,9 +167,6 @@ def counts_reached(checkpoint: Path) -> dict[str, float]:
 
 def source(checkpoint: Path) -> Source:
     """The environment a checkpoint was trained on, from `run.json` beside it or from its own configuration.
-
-    Args:
-        checkpoint: From `find_checkpoint`.
 
     Raises:
         ExperimentError: neither says.
@@ -235,11 +209,7 @@ def _explores(config: Mapping[str, Any]) -> bool:
 
 
 def training_iteration(checkpoint: Path) -> int:
-    """The iteration after which a checkpoint was saved; 0 where it does not say.
-
-    Args:
-        checkpoint: A whole checkpoint.
-    """
+    """The iteration after which a checkpoint was saved; 0 where it does not say."""
     return int(_count(_state(checkpoint).get("training_iteration")))
 
 

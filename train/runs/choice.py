@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import typed_path
-from engram.train.environments.facts import written
+from engram.train.environments.ids import written
 from engram.train.runs import checkpoints
 
 
@@ -26,11 +26,7 @@ def newest_checkpoint(path: str) -> Path:
 
 
 def envs_of(candidates: Sequence[Path]) -> dict[Path, str]:
-    """The environment of each trial that has checkpoints; empty where it does not say.
-
-    Args:
-        candidates: Checkpoints' folders.
-    """
+    """The environment of each trial that has checkpoints; empty where it does not say."""
     envs = {}
     for checkpoint in candidates:
         if checkpoint.parent not in envs:
@@ -42,14 +38,7 @@ def envs_of(candidates: Sequence[Path]) -> dict[Path, str]:
 
 
 def tell_choice(folder: Path, taken: Path, why: str, envs: Mapping[Path, str]) -> None:
-    """Say on one line which of several trials a checkpoint is of, and of what the others are.
-
-    Args:
-        folder: What the user named.
-        taken: A checkpoint inside it.
-        why: In a few words.
-        envs: From `envs_of`.
-    """
+    """Say on one line which of several trials a checkpoint is of, and of what the others are."""
     if len(envs) == 1:
         return
     own = envs[taken.parent]

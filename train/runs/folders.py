@@ -1,4 +1,4 @@
-"""Which folder a run gets, and that no two runs train in one.
+"""Choose the folder of a run, and lock it: no two runs train in one.
 
 A new run never writes into a folder that holds something: it gets NAME, or the first free one of NAME_2,
 NAME_3, ... While it trains it holds a lock in there, which the system lets go of however the run ends.
@@ -22,27 +22,24 @@ ASKED = "name_in_file"
 """The key in `run.json` under which a numbered run says what its experiment is called."""
 
 
-class Claims:
+class FolderLocks:
     """The folders that this process trains in, locked until the end of a `with` block."""
 
     def __init__(self) -> None:
         self._held = ExitStack()
 
-    def __enter__(self) -> "Claims":
-        """The claims, none yet."""
+    def __enter__(self) -> "FolderLocks":
+        """The locks, none yet."""
         return self
 
     def __exit__(self, *raised: object) -> None:
         """Lets go of all folders."""
         self._held.close()
 
-    def take(self, folder: Path) -> bool:
+    def acquire(self, folder: Path) -> bool:
         """Claim a folder, which is made where it is missing.
 
         Where the file system knows no locks, as some that several machines share, a notice says so.
-
-        Args:
-            folder: The folder.
 
         Returns:
             False where another process trains in it.
@@ -66,11 +63,7 @@ class Claims:
 
 
 def is_taken(folder: Path) -> bool:
-    """Whether a folder holds anything but a lock: a run, however early it was ended, or something else.
-
-    Args:
-        folder: Need not exist.
-    """
+    """Whether a folder holds anything but a lock: a run, however early it was ended, or something else."""
     try:
         return any(name != LOCK for name in os.listdir(folder))
     except FileNotFoundError:
@@ -79,14 +72,14 @@ def is_taken(folder: Path) -> bool:
         return True
 
 
-def free_name(storage: Path, name: str, reserved: Collection[str], claims: Claims | None) -> str:
+def free_name(storage: Path, name: str, reserved: Collection[str], locks: FolderLocks | None) -> str:
     """The name of a new run's folder: NAME, or NAME_2, NAME_3, ... where those before hold something.
 
     Args:
         storage: The folder of all results.
         name: The experiment's.
         reserved: Names that other experiments will want.
-        claims: Takes the folder; None: nothing is to be made.
+        locks: Takes the folder; None: nothing is to be made.
     """
     for number in itertools.count(1):
         candidate = name if number == 1 else f"{name}_{number}"
@@ -94,18 +87,13 @@ def free_name(storage: Path, name: str, reserved: Collection[str], claims: Claim
         if (number > 1 and candidate in reserved) or is_taken(folder):
             continue
         # Another run may have come, gone and left its results between the question and the lock.
-        if claims is None or (claims.take(folder) and not is_taken(folder)):
+        if locks is None or (locks.acquire(folder) and not is_taken(folder)):
             return candidate
     raise AssertionError("numbers end")
 
 
 def runs_of(storage: Path, name: str) -> list[Path]:
-    """The folders of an experiment's runs, the newest first: those with numbers, then NAME itself.
-
-    Args:
-        storage: The folder of all results.
-        name: The experiment's.
-    """
+    """The folders of an experiment's runs, the newest first: those with numbers, then NAME itself."""
     numbered = {}
     for folder in subfolders(storage):
         stem, _, number = folder.name.rpartition("_")
@@ -114,15 +102,11 @@ def runs_of(storage: Path, name: str) -> list[Path]:
     return [numbered[number] for number in sorted(numbered, reverse=True)] + [storage / name]
 
 
-def claim_stored(folder: Path, claims: Claims) -> None:
+def lock_stored(folder: Path, locks: FolderLocks) -> None:
     """Claim the folder of a run that is to go on.
-
-    Args:
-        folder: The folder.
-        claims: Takes it.
 
     Raises:
         ExperimentError: another run trains in it.
     """
-    if not claims.take(folder):
+    if not locks.acquire(folder):
         raise ExperimentError(f"--resume: {folder} is in use: a run is training in it; end that one first")

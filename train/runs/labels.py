@@ -1,4 +1,4 @@
-"""Settings as short texts: what trials are called by, in folders, tables and TensorBoard."""
+"""Label trials by their settings, in folders, tables and TensorBoard."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,12 +11,9 @@ LONGEST_LABEL = 100  # characters of all settings; a folder's name may have 255
 
 
 def differing(domains: Mapping[Path, Domain]) -> list[Path]:
-    """The settings by which a search tells its trials apart, in the order of the file.
+    """Return the settings in which the trials of a search differ, in the order of the file.
 
     Values that are sections, such as `core: {grid_search: [{type: lstm}, {type: gru}]}`, are looked into.
-
-    Args:
-        domains: Search spaces by their place.
     """
     return [leaf for place, domain in domains.items() for leaf in _leaves(place, domain)]
 
@@ -34,23 +31,6 @@ def _flat(value: Any, place: Path) -> dict[Path, Any]:
     if not isinstance(value, dict):
         return {place: value}
     return {leaf: one for key, inner in value.items() for leaf, one in _flat(inner, (*place, key)).items()}
-
-
-ABSENT = object()
-
-
-def find(config: Any, place: Path) -> Any:
-    """The value at a place, `ABSENT` where there is none.
-
-    Args:
-        config: Nested mappings.
-        place: Keys down to the value.
-    """
-    for key in place:
-        if not isinstance(config, Mapping) or key not in config:
-            return ABSENT
-        config = config[key]
-    return config
 
 
 def short_keys(places: Iterable[Path], separator: str = ".") -> dict[Path, str]:
@@ -92,11 +72,7 @@ def label(settings: Mapping[Path, Any], keys: Mapping[Path, str]) -> list[str]:
 
 
 def shown(value: Any) -> str:
-    """A value in safe characters: numbers as people write them, lists joined, too long texts cut.
-
-    Args:
-        value: Plain data.
-    """
+    """Format a value in safe characters: numbers as people write them, lists joined, long texts cut."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
@@ -109,19 +85,11 @@ def shown(value: Any) -> str:
 
 
 def safe(text: str) -> str:
-    """A text with every character replaced that may be trouble in a path, a shell or a URL.
-
-    Args:
-        text: Any.
-    """
+    """Replace all characters that may cause trouble in a path, a shell or a URL."""
     return re.sub(r"[^A-Za-z0-9._+-]+", "-", text)
 
 
 def natural(name: str) -> list[tuple[int, float, str]]:
-    """What to sort names by so that `seed=10` follows `seed=2`, and 0.001 follows 1e-05.
-
-    Args:
-        name: Any.
-    """
+    """Return a sort key for names, so that `seed=10` follows `seed=2`, and 0.001 follows 1e-05."""
     parts = re.split(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", name)
     return [(1, 0.0, part) if index % 2 == 0 else (0, float(part), part) for index, part in enumerate(parts)]

@@ -1,4 +1,4 @@
-"""Pickles that are looked at without being loaded: loading one runs whatever code it names."""
+"""Inspect pickles without loading them: loading one runs whatever code it names."""
 
 import hashlib
 import io
@@ -17,9 +17,6 @@ def is_whole(data: bytes) -> bool:
     """Whether a pickle can be read to its end; nothing in it is built or run.
 
     The last byte of a pickle says that it ends there, so that a file that was cut off anywhere is not whole.
-
-    Args:
-        data: The file's content.
     """
     digest = hashlib.blake2b(data).digest()
     if digest not in _known:
@@ -31,8 +28,8 @@ def _ends(data: bytes) -> bool:
     try:
         for operation, argument, _ in pickletools.genops(io.BytesIO(data)):
             if operation.name in _MEMO and not 0 <= int(argument or 0) <= len(data):
-                return False  # a loader would make room for so many objects
-    except Exception:  # pickletools raises many kinds for what is no pickle
+                return False  # a loader would make room for that many objects
+    except Exception:  # pickletools raises many kinds for what is not a pickle
         return False
     return True
 
@@ -115,11 +112,8 @@ class _Outliner(pickle._Unpickler):
 def outline(data: bytes) -> Any:
     """A pickle's plain data, with a `StandIn` for every object, class and function; none of it is run.
 
-    Args:
-        data: The file's content.
-
     Raises:
-        ValueError: it is no whole pickle.
+        ValueError: the pickle is cut off or broken.
     """
     try:
         return _Outliner(io.BytesIO(data)).load()
@@ -128,12 +122,7 @@ def outline(data: bytes) -> Any:
 
 
 def is_plain(value: Any, depth: int = 40) -> bool:
-    """Whether an outline holds no stand-in, down to a depth beyond which nothing counts as plain.
-
-    Args:
-        value: From `outline`.
-        depth: Levels of nesting.
-    """
+    """Whether an outline holds no stand-in, down to a depth beyond which nothing counts as plain."""
     if isinstance(value, dict):
         value = [*value, *value.values()]
     if isinstance(value, list | tuple | set | frozenset):

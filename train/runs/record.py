@@ -1,4 +1,4 @@
-"""`run.json`: what it takes to say how a result came about, and to do it again."""
+"""Write and read `run.json`: settings, versions, commit and command of a run."""
 
 import importlib.metadata
 import json
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engram.train.console.files import mapping_at, read_json
+from engram.train.console.files import mapping_at, read_json, write_whole
 
 FILE = "run.json"
 PACKAGES = ("engram", "ray", "torch", "gymnasium")
@@ -37,7 +37,7 @@ def git_commit() -> str | None:
 
 
 def host_class() -> dict[str, Any]:
-    """What kind of machine this is; no name, nothing that tells which one."""
+    """Return the kind of this machine; nothing that identifies it."""
     import torch
 
     from engram.memory.precision import has_bfloat16
@@ -89,25 +89,13 @@ def make_record(experiment: Mapping[str, Any], seeds: list[Any]) -> dict[str, An
 
 
 def write_record(folder: Path, record: Mapping[str, Any]) -> None:
-    """Write `run.json`, so that it is whole at every moment.
-
-    Args:
-        folder: Where to; made where it is missing.
-        record: From `make_record`.
-    """
+    """Write `run.json`, so that it is whole at every moment."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, indent=2, default=str)
-    half = folder / f"{FILE}.half"
-    half.write_text(text + "\n", encoding="utf-8")
-    half.replace(folder / FILE)
+    write_whole(folder / FILE, json.dumps(record, indent=2, default=str) + "\n")
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:
-    """Read `run.json`, or None where there is none that can be read.
-
-    Args:
-        folder: A trial's or an experiment's folder.
-    """
+    """Read `run.json`, or None where there is none that can be read."""
     try:
         record = read_json(folder / FILE)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What runs of `rllib train` have left on disk: their trials, with settings and reports."""
+"""Read the trials of a run from disk, with settings and reports."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from ray.tune.utils.util import flatten_dict
 
 from engram.train.console.errors import ExperimentError, last_words
-from engram.train.console.files import mapping_at, parse_json, read_bytes, read_json, subfolders
+from engram.train.console.files import find, mapping_at, parse_json, read_bytes, read_json, subfolders
 from engram.train.runs.labels import natural
 from engram.train.runs.record import FILE as RECORD
 from engram.train.runs.record import read_record
@@ -117,11 +117,7 @@ def _not_begun(folder: Path) -> str:
 
 
 def damaged_trials(folder: Path) -> list[str]:
-    """Trials that `read_trials` leaves out because they cannot be read, and which of their files is to blame.
-
-    Args:
-        folder: As for `read_trials`.
-    """
+    """Trials that `read_trials` cannot read and leaves out, and which of their files is to blame."""
     found = [_settings(each) for each in _trial_folders(folder)]
     return [fault for fault in found if isinstance(fault, str)]
 
@@ -134,7 +130,7 @@ def _trial_folders(folder: Path) -> list[Path]:
 
 
 def _settings(folder: Path) -> tuple[str, str, dict[str, Any]] | str | None:
-    """A trial's experiment, environment and settings; else what is damaged; None: it is no trial's folder."""
+    """Return a trial's experiment, environment and settings; or the fault; None: not a trial's folder."""
     try:
         record = read_json(folder / RECORD)
     except FileNotFoundError:
@@ -157,9 +153,6 @@ def read_reports(trial_folder: Path) -> list[dict[str, Any]]:
     """The reports of a trial, one for each training iteration.
 
     A trial that went on from an older checkpoint has made some iterations twice; the later ones count.
-
-    Args:
-        trial_folder: Where `result.json` lies, or not yet.
     """
     return _read_lines(trial_folder)[0]
 
@@ -197,26 +190,14 @@ def _iteration(report: dict[str, Any]) -> int:
 
 
 def lookup(result: Mapping[str, Any], key: str) -> Any:
-    """A value deep in a result, or None.
-
-    Args:
-        result: A result of an algorithm's iteration.
-        key: `env_runners/episode_return_mean` and the like.
-    """
-    here: Any = result
-    for part in key.split("/"):
-        here = here.get(part) if isinstance(here, Mapping) else None
-    return here
+    """Return a value of a result, at `env_runners/episode_return_mean` say; None where there is none."""
+    return find(result, key.split("/"))
 
 
 def number_at(result: Mapping[str, Any], key: str) -> float | None:
     """A number deep in a result; None where there is none, or one that is not finite.
 
-    What older versions told of episodes before the first one had ended is none either.
-
-    Args:
-        result: A result of an algorithm's iteration.
-        key: `env_runners/episode_return_mean` and the like.
+    A value that an older version reported before the first episode had ended does not count.
     """
     value = lookup(result, key)
     number = isinstance(value, int | float) and math.isfinite(value)
@@ -233,9 +214,5 @@ def _of_unfinished_episodes(result: Mapping[str, Any], key: str) -> bool:
 
 
 def env_steps(result: Mapping[str, Any]) -> int:
-    """Env steps since the start of training, resumed parts included.
-
-    Args:
-        result: A result of an algorithm's iteration.
-    """
+    """Env steps since the start of training, resumed parts included."""
     return int(result.get("timesteps_total") or result.get("num_env_steps_sampled_lifetime") or 0)

@@ -1,4 +1,4 @@
-"""`rllib results`: scores of runs, a line for each trial, when the best was reached, and the time it took."""
+"""`rllib results`: a line for each trial: last and best scores, when the best was reached, hours."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -2,47 +2,41 @@
 
 import os
 import re
-import tempfile
 from pathlib import Path
 
 from engram.train.console.errors import ExperimentError, reason
+from engram.train.console.files import check_folder
 
 DEFAULT = "~/ray_results"  # Ray's own
 
 
 def is_uri(storage: str) -> bool:
-    """Whether results go to a store elsewhere.
-
-    Args:
-        storage: As the user wrote it, or resolved.
-    """
+    """Whether results go to a store elsewhere."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", storage) is not None
 
 
 def resolve(written: str | None) -> str:
-    """`storage_path` of an experiment as an absolute path, or the URI as it stands.
-
-    Args:
-        written: As the user wrote it.
-    """
+    """`storage_path` of an experiment as an absolute path, or the URI as it stands."""
     path = (written or DEFAULT).removeprefix("file://")
     return path.rstrip("/") if is_uri(path) else os.path.abspath(os.path.expanduser(path))
 
 
-def check_writable(folder: Path) -> None:
-    """Refuse a folder that could not be made or written to; makes nothing.
+def check_writable(written: str | None, name: str) -> None:
+    """Refuse a folder that could not be made or written to; makes nothing, and asks no store.
 
     Args:
-        folder: An absolute path; need not exist.
+        written: `storage_path` as the user wrote it.
+        name: The experiment's name, its folder in there.
 
     Raises:
         ExperimentError: why not.
     """
+    if is_uri(storage := resolve(written)):
+        return
+    folder = Path(storage, name)
     try:
         str(folder).encode()  # Ray's file systems take no other names
-        nearest = next(path for path in (folder, *folder.parents) if _exists(path))
-        with tempfile.TemporaryFile(dir=nearest):  # asks the file system itself: root may write, /proc not
-            pass
+        check_folder(next(path for path in (folder, *folder.parents) if _exists(path)))
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else reason(error)
         raise ExperimentError(f"storage_path: {folder} cannot be written to: {said}") from None

@@ -1,4 +1,4 @@
-"""Tune's record of an experiment on disk: its trials, a copy that is whole, and whether Tune can read it."""
+"""Read, keep and repair Tune's record of an experiment on disk."""
 
 import shutil
 from pathlib import Path
@@ -9,6 +9,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial
 from ray.tune.experiment.trial import _TrainingRunMetadata
 from ray.tune.utils.serialization import _loads_with_cloudpickle
+from typing_extensions import override
 
 from engram.train.console.errors import ExperimentError, reason
 from engram.train.console.files import parse_json, read_bytes, read_json
@@ -26,10 +27,7 @@ class StoredTrial(NamedTuple):
 
 
 def stored_trials(folder: Path) -> list[StoredTrial] | None:
-    """The trials of an experiment, from Tune's record of it or, where that is broken, its last whole copy.
-
-    Args:
-        folder: The experiment's folder.
+    """Return the trials of an experiment from Tune's record or, where that is broken, its last whole copy.
 
     Returns:
         The trials, or None where there is nothing to resume.
@@ -49,21 +47,14 @@ def stored_trials(folder: Path) -> list[StoredTrial] | None:
 
 
 def mend_state(folder: Path) -> None:
-    """Put the last whole copy in the place of a broken record of Tune's.
-
-    Args:
-        folder: The experiment's folder.
-    """
+    """Put the last whole copy in the place of a broken record of Tune's."""
     newest = newest_state(folder)
     if newest is not None and _trials(newest) is None and _trials(folder / KEPT) is not None:
         _copy(folder / KEPT, newest)
 
 
 def unfinished_trials(folder: Path) -> int | None:
-    """How many trials of an experiment are left to finish.
-
-    Args:
-        folder: The experiment's folder.
+    """Return the number of trials that are left to finish.
 
     Returns:
         The number (0: all are finished), or None where there is nothing to resume.
@@ -77,9 +68,6 @@ def unfinished_trials(folder: Path) -> int | None:
 
 def check_restorable(folder: Path) -> None:
     """Load Tune's record of an experiment as Tune will; it starts all over, without a word, where it cannot.
-
-    Args:
-        folder: The experiment's folder.
 
     Raises:
         ExperimentError: a file of it is broken.
@@ -108,30 +96,22 @@ class KeepState(Callback):  # type: ignore[misc]
     Tune writes that file in place; a `kill -9` in the middle would leave half of it, and nothing to resume.
     """
 
+    @override
     def on_trial_result(
         self, iteration: int, trials: list[Trial], trial: Trial, result: dict[str, Any], **info: Any
     ) -> None:
-        """Called by Tune after every report of a trial."""
         keep_state(Path(trial.storage.experiment_fs_path))
 
 
 def keep_state(folder: Path) -> None:
-    """Copy the newest state of an experiment, if it is whole.
-
-    Args:
-        folder: The experiment's folder.
-    """
+    """Copy the newest state of an experiment, if it is whole."""
     newest = newest_state(folder)
     if newest is not None and _trials(newest) is not None:
         _copy(newest, folder / KEPT)
 
 
 def newest_state(folder: Path) -> Path | None:
-    """The file of Tune's record, None where there is none.
-
-    Args:
-        folder: The experiment's folder.
-    """
+    """The file of Tune's record, None where there is none."""
     return max(folder.glob("experiment_state-*.json"), default=None)
 
 

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from engram.train.console.files import is_file, read_bytes, read_json
+from engram.train.console.files import is_file, read_bytes, read_json, write_whole
 from engram.train.runs import pickles
 
 MODULE = Path("learner_group/learner/rl_module/default_policy")
@@ -23,18 +23,13 @@ _CHUNK = 2**20  # bytes
 def write_checksums(checkpoint: Path) -> None:
     """Lay the list of checksums beside a checkpoint's files, so that it is whole at every moment.
 
-    Args:
-        checkpoint: A folder that has just been saved.
-
     Raises:
         OSError: it cannot be read or written.
     """
     files = (path / name for path in _parts(checkpoint) for name in sorted(os.listdir(checkpoint / path)))
     sums = {file.as_posix(): _checksum(checkpoint / file) for file in files if (checkpoint / file).is_file()}
     sums.pop(CHECKSUMS, None)
-    half = checkpoint / f"{CHECKSUMS}.half"
-    half.write_text(json.dumps({"crc32": sums}, indent=1) + "\n", encoding="utf-8")
-    half.replace(checkpoint / CHECKSUMS)
+    write_whole(checkpoint / CHECKSUMS, json.dumps({"crc32": sums}, indent=1) + "\n")
 
 
 def _checksum(file: Path) -> str:
@@ -47,11 +42,7 @@ def _checksum(file: Path) -> str:
 
 
 def fault(checkpoint: Path) -> Path | None:
-    """A file of a checkpoint that is missing, cut off or not as it was saved; None where it is whole.
-
-    Args:
-        checkpoint: Its folder.
-    """
+    """A file of a checkpoint that is missing, cut off or not as it was saved; None where it is whole."""
     broken = next(_broken(checkpoint), None)
     return None if broken is None else checkpoint / broken
 
@@ -62,9 +53,6 @@ def is_whole(folder: Path) -> bool:
     A killed process leaves halves behind; a disk or a copy may change single bytes.
 
     Nothing is loaded: to load a pickle is to run what it says.
-
-    Args:
-        folder: A folder that may be a checkpoint.
     """
     return folder.is_dir() and next(_broken(folder), None) is None
 

@@ -1,29 +1,33 @@
-"""What older experiment files say and no table of new names can mend: what is used today."""
+"""Keys of older experiment files, a table for each place in a file.
+
+An entry is the key's name today, or `Gone` where it was removed.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engram.train.console.errors import Errors, ExperimentError
-from engram.train.experiments.renames import FRAMEWORKS
-
 
 @dataclass(frozen=True)
 class Gone:
-    """A setting that is no more.
+    """A setting that was removed.
 
     Attributes:
-        today: What is used in its place, or why nothing is.
-        harmless: Values without which an experiment stays what it was; None: all of them.
+        today: What replaces it, or why nothing does.
+        harmless: Values that an experiment does not need; None: any value.
     """
 
     today: str
     harmless: tuple[Any, ...] | None = ()
 
     def is_harmless(self, value: Any) -> bool:
-        """Whether an experiment without this value stays what it was."""
+        """Return whether the experiment stays the same without this value."""
         return self.harmless is None or any(value == one for one in self.harmless)
 
+
+Table = Mapping[str, str | Gone]
+
+FRAMEWORKS = ("torch", "tf", "tf2", "tfe", "jax")  # values of `framework`, and of what it was called before
 
 _RESOURCES = (
     "a trial's CPUs and GPUs follow from num_env_runners, num_cpus_per_env_runner, num_gpus_per_learner"
@@ -38,8 +42,16 @@ _ONE_AGENT = "an environment has one agent here"
 _TORCH = "PyTorch is used"
 _NONE: tuple[Any, ...] = (None, False, {}, [])
 
-# Beside `run`.
-EXPERIMENT = {
+# Beside `run`. New names are the historical format itself: no notice.
+EXPERIMENT: Table = {
+    "algo": "run",
+    "local_dir": "storage_path",
+    "repeat": "num_samples",
+    "checkpoint_freq": "checkpoint_config.checkpoint_frequency",
+    "checkpoint_at_end": "checkpoint_config.checkpoint_at_end",
+    "keep_checkpoints_num": "checkpoint_config.num_to_keep",
+    "checkpoint_score_attr": "checkpoint_config.checkpoint_score_attribute",
+    "upload_dir": "storage_path",
     "export_formats": Gone("a checkpoint holds the weights", None),
     "loggers": Gone("results are written as result.json, progress.csv and for TensorBoard", None),
     "metric": Gone("see checkpoint_config.checkpoint_score_attribute", None),
@@ -58,23 +70,63 @@ EXPERIMENT = {
 }
 
 # Options of `train`.
-OPTIONS = {
-    "eager": Gone(_TORCH, None),
-    "framework": Gone(_TORCH, FRAMEWORKS),
-    "local_mode": Gone("for everything in a trial's process: --set config.num_env_runners=0", None),
-    "queue_trials": EXPERIMENT["queue_trials"],
-    "ray_nodes": Gone("a cluster is reached by --ray-address"),
-    "ray_object_store_memory": Gone("Ray measures its object store itself", None),
-    "ray_ui": Gone("Ray's dashboard does not start; see tensorboard", None),
-    "resources_per_trial": EXPERIMENT["resources_per_trial"],
-    "scheduler": EXPERIMENT["scheduler"],
-    "scheduler_config": Gone(_SCHEDULER, ("{}", "null", "")),
-    "torch": Gone(_TORCH, None),
-    "trace": Gone(_TORCH, None),
+OPTIONS: Table = {
+    "--eager": Gone(_TORCH, None),
+    "--framework": Gone(_TORCH, FRAMEWORKS),
+    "--local-mode": Gone("for everything in a trial's process: --set config.num_env_runners=0", None),
+    "--queue-trials": EXPERIMENT["queue_trials"],
+    "--ray-nodes": Gone("a cluster is reached by --ray-address"),
+    "--ray-object-store-memory": Gone("Ray measures its object store itself", None),
+    "--ray-ui": Gone("Ray's dashboard does not start; see tensorboard", None),
+    "--resources-per-trial": EXPERIMENT["resources_per_trial"],
+    "--scheduler": EXPERIMENT["scheduler"],
+    "--scheduler-config": Gone(_SCHEDULER, ("{}", "null", "")),
+    "--torch": Gone(_TORCH, None),
+    "--trace": Gone(_TORCH, None),
 }
 
 # Inside `config`.
-CONFIG = {
+CONFIG: Table = {
+    "collect_metrics_timeout": "metrics_episode_collection_timeout_s",
+    "create_env_on_driver": "create_env_on_local_worker",
+    "custom_resources_per_worker": "custom_resources_per_env_runner",
+    "delay_between_worker_restarts_s": "delay_between_env_runner_restarts_s",
+    "entropy_coeff_schedule": "entropy_coeff",
+    "evaluation_num_episodes": "evaluation_duration",
+    "evaluation_num_workers": "evaluation_num_env_runners",
+    "ignore_worker_failures": "ignore_env_runner_failures",
+    "lambda": "lambda_",
+    "learning_starts": "num_steps_sampled_before_learning_starts",
+    "lr_schedule": "lr",
+    "max_num_worker_restarts": "max_num_env_runner_restarts",
+    "metrics_smoothing_episodes": "metrics_num_episodes_for_smoothing",
+    "min_iter_time_s": "min_time_s_per_iteration",
+    "min_sample_timesteps_per_reporting": "min_sample_timesteps_per_iteration",
+    "min_time_s_per_reporting": "min_time_s_per_iteration",
+    "min_train_timesteps_per_reporting": "min_train_timesteps_per_iteration",
+    "num_consecutive_worker_failures_tolerance": "num_consecutive_env_runner_failures_tolerance",
+    "num_cpus_for_driver": "num_cpus_for_main_process",
+    "num_cpus_for_local_worker": "num_cpus_for_main_process",
+    "num_cpus_per_learner_worker": "num_cpus_per_learner",
+    "num_cpus_per_worker": "num_cpus_per_env_runner",
+    "num_envs_per_worker": "num_envs_per_env_runner",
+    "num_gpus": "num_gpus_per_learner",
+    "num_gpus_per_learner_worker": "num_gpus_per_learner",
+    "num_gpus_per_worker": "num_gpus_per_env_runner",
+    "num_learner_workers": "num_learners",
+    "num_rollout_workers": "num_env_runners",
+    "num_sgd_iter": "num_epochs",
+    "num_workers": "num_env_runners",
+    "recreate_failed_env_runners": "restart_failed_env_runners",
+    "recreate_failed_workers": "restart_failed_env_runners",
+    "sample_batch_size": "rollout_fragment_length",
+    "sgd_minibatch_size": "minibatch_size",
+    "target_update_frequency": "target_network_update_freq",
+    "timesteps_per_iteration": "min_sample_timesteps_per_iteration",
+    "train_batch_size": "train_batch_size_per_learner",
+    "validate_workers_after_construction": "validate_env_runners_after_construction",
+    "worker_health_probe_timeout_s": "env_runner_health_probe_timeout_s",
+    "worker_restore_timeout_s": "env_runner_restore_timeout_s",
     "buffer_size": Gone(_REPLAY),
     "callbacks": Gone(_NO_CODE, _NONE),
     "custom_eval_function": Gone(_NO_CODE, _NONE),
@@ -108,12 +160,15 @@ CONFIG = {
     "vf_share_layers": Gone("today: model: {vf_share_layers: true}, of RLlib's own modules"),
 }
 
+# Schedules had a key of their own, and the last word.
+SCHEDULES = {"lr_schedule": "lr", "entropy_coeff_schedule": "entropy_coeff"}
+
 _PICTURES = "pictures are prepared by the environment: wrappers of Gymnasium, such as AtariPreprocessing"
 _SEES = "an environment shows what its policy is to see"
 _CODE = "today: model: {core: {type: package.module:Class}}"
 
 # Inside `model`.
-MODEL = {
+MODEL: Table = {
     "custom_action_dist": Gone("the action space decides"),
     "custom_model": Gone(_CODE),
     "custom_model_config": Gone(_CODE),
@@ -131,7 +186,7 @@ MODEL = {
 }
 
 # Inside `model`, in RLlib's own modules alone.
-BESIDE_CORE = {
+BESIDE_CORE: Table = {
     "conv_filters": Gone("beside a core: encoder: {type: conv, channels: [N, ...]}", (None,)),
     "fcnet_activation": Gone("layers end in a ReLU", ("relu", "ReLU")),
     "fcnet_hiddens": Gone("beside a core: encoder: {type: mlp, hidden: [N, ...]}"),
@@ -143,90 +198,34 @@ BESIDE_CORE = {
     "use_lstm": Gone("beside a core: core: {type: lstm}", _NONE),
     "vf_share_layers": Gone("policy and value share the encoder and the core", (None, True)),
 }
+ON_COLUMNS: Table = {**BESIDE_CORE, "max_seq_len": Gone("today: rollout_fragment_length")}
+
+# Inside `stop`, and as checkpoint score.
+METRICS: dict[str, str] = {
+    "agent_timesteps_total": "timesteps_total",
+    "episode_len_mean": "env_runners/episode_len_mean",
+    "episodes_total": "env_runners/num_episodes_lifetime",
+    "num_agent_steps_sampled": "timesteps_total",
+    "num_env_steps_sampled": "timesteps_total",
+    "num_steps_sampled": "timesteps_total",
+    "success_rate": "env_runners/success_rate",
+}
+for _of in ("max", "mean", "min"):
+    _new = f"env_runners/episode_return_{_of}"
+    METRICS |= {
+        f"{_before}episode_reward_{_of}": _new for _before in ("", "env_runners/", "sampler_results/")
+    }
+    METRICS[f"episode_return_{_of}"] = _new
+    for _before in ("", "env_runners/", "sampler_results/"):
+        METRICS[f"evaluation/{_before}episode_reward_{_of}"] = f"evaluation/{_new}"
 
 # Algorithms that RLlib dropped, and what comes nearest today; the first takes the most of their settings.
 ALGORITHMS = {
     "A2C": ("PPO", "RecurrentPPO"),
     "A3C": ("IMPALA", "RecurrentIMPALA"),
-    "APEX": ("DQN",),
-    "APEX_DDPG": ("SAC",),
-    "ARS": ("PPO",),
-    "ApexDDPG": ("SAC",),
-    "ApexDQN": ("DQN",),
-    "DDPG": ("SAC",),
-    "DDPPO": ("PPO",),
-    "DREAMER": ("DreamerV3",),
-    "Dreamer": ("DreamerV3",),
-    "ES": ("PPO",),
-    "MAML": ("PPO",),
-    "PG": ("PPO",),
     "R2D2": ("DQN", "RecurrentIMPALA"),
-    "Rainbow": ("DQN",),
-    "SimpleQ": ("DQN",),
-    "TD3": ("SAC",),
+    **dict.fromkeys(("APEX", "ApexDQN", "Rainbow", "SimpleQ"), ("DQN",)),
+    **dict.fromkeys(("APEX_DDPG", "ApexDDPG", "DDPG", "TD3"), ("SAC",)),
+    **dict.fromkeys(("ARS", "DDPPO", "ES", "MAML", "PG"), ("PPO",)),
+    **dict.fromkeys(("DREAMER", "Dreamer"), ("DreamerV3",)),
 }
-
-
-def take_out(
-    section: Mapping[str, Any], table: Mapping[str, Gone], path: str, errors: Errors
-) -> tuple[dict[str, Any], list[str]]:
-    """Take out of a section what is no more.
-
-    Args:
-        section: As written, under today's names.
-        table: What is no more.
-        path: Dotted path of the section.
-        errors: Receives what an experiment would not be the same without.
-
-    Returns:
-        The rest, and a notice for each key without effect.
-    """
-    rest, notices = {}, []
-    for key, value in section.items():
-        gone = table.get(key)
-        if gone is None:
-            rest[key] = value
-        elif gone.is_harmless(value):
-            notices.append(f"{path}.{key} has no effect: {gone.today}")
-        else:
-            errors.add(ExperimentError(f"{path}.{key}: not used; {gone.today}"))
-    return rest, notices
-
-
-def check_options(given: Mapping[str, Any]) -> list[str]:
-    """What the options of RLlib's own command come to.
-
-    Args:
-        given: Value of each option by the name of its parameter; None and False: not given.
-
-    Returns:
-        A notice for each one without effect.
-
-    Raises:
-        ExperimentError: options that a run would not be the same without, all at once.
-    """
-    errors, notices = Errors(), []
-    for name, gone in OPTIONS.items():
-        value, option = given.get(name), f"--{name.replace('_', '-')}"
-        if value is None or (value is False and name != "ray_ui"):
-            continue
-        if gone.is_harmless(value):
-            notices.append(f"{option} has no effect: {gone.today}")
-        else:
-            errors.add(ExperimentError(f"{option}: not used; {gone.today}"))
-    errors.check()
-    return notices
-
-
-def in_model(run: Any, model: Mapping[str, Any]) -> dict[str, Gone]:
-    """What a `model:` section of an algorithm has no more.
-
-    Args:
-        run: The algorithm's name.
-        model: The section.
-    """
-    from engram.agents import ALGORITHMS
-
-    if isinstance(run, str) and run in ALGORITHMS and ALGORITHMS[run].columnar:
-        return MODEL | BESIDE_CORE | {"max_seq_len": Gone("today: rollout_fragment_length")}
-    return MODEL | BESIDE_CORE if "core" in model else MODEL

@@ -1,0 +1,168 @@
+"""The network of a plan: what the header says about it, and whether evaluations can play with it."""
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engram.train.console.errors import ExperimentError, reason
+from engram.train.environments.facts import EnvFacts
+from engram.train.environments.guard import alarm
+from engram.train.environments.ids import written
+from engram.train.plans.build import device, trainable
+
+
+@dataclass(frozen=True)
+class ThinkingFacts:
+    """What the header says about a model that thinks in iterations.
+
+    Attributes:
+        steps: Iterations in training.
+        test_steps: Iterations in evaluations.
+        depths: Layers that a problem passes, by the number of iterations: all of them, and as the tables of
+            the paper count.
+    """
+
+    steps: int
+    test_steps: int
+    depths: Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class ModuleFacts:
+    """What the header says about the model.
+
+    Attributes:
+        core: The core's name, or the module's class where it has no core.
+        parameters: Trained and frozen parameters of the whole module.
+        core_parameters: Those of the core alone, or None.
+        window: Env steps that gradients reach back, or None where the module keeps no memory.
+        carries_gradient: Whether the core bridges a delay by gradients through time.
+        thinking: Its iterations, or None where it does not think.
+        scaling: What is done to observations before they are encoded, or None where nothing is.
+        remarks: What a user should know about the model under this algorithm, one line each.
+    """
+
+    core: str
+    parameters: int
+    core_parameters: int | None
+    window: int | None
+    carries_gradient: bool
+    thinking: ThinkingFacts | None = None
+    scaling: str | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def build_module(config: Any, env: EnvFacts) -> Any:
+    """The RLModule of a config, with fresh weights."""
+    from ray.rllib.core import DEFAULT_MODULE_ID
+
+    spaces = {DEFAULT_MODULE_ID: (env.observation_space, env.action_space)}
+    return copy.copy(config.get_rl_module_spec(spaces=spaces, inference_only=False)).build()
+
+
+def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
+    """Build the model once and count.
+
+    Raises:
+        ExperimentError: the model cannot be built for these spaces.
+    """
+    from engram.agents import ColumnarModule, bptt_steps_of
+    from engram.agents.columns.config import ColumnarConfig
+    from engram.agents.models.first_run import check_own_classes
+    from engram.agents.models.thinking import ThinkingModule
+
+    try:
+        with alarm("config.model: building it, or its first run,"):
+            module = build_module(config, env)
+            if isinstance(config, ColumnarConfig):
+                config.check_module(module)
+            check_own_classes(module, env.observation_space)
+    except ExperimentError:
+        raise
+    except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
+        text = reason(error)
+        separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
+        whose = f" (env: {written(env.id)})" if " space" in text else ""
+        raise ExperimentError(f"config.model{separator}{text}{whose}") from None
+    remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
+    if isinstance(module, ThinkingModule):
+        return _describe_thinking(module, config.model_config["core"]["type"], remarks)
+    core = getattr(module, "core", None)
+    if core is None:
+        window = bptt_steps_of(config) if module.is_stateful() else None
+        return ModuleFacts(type(module).__name__, _count(module), None, window, carries_gradient=True)
+    return ModuleFacts(
+        core=config.model_config["core"]["type"] if "core" in config.model_config else type(core).__name__,
+        parameters=_count(module),
+        core_parameters=_count(core),
+        window=bptt_steps_of(config) if core.initial_state(1) else None,
+        carries_gradient=core.carries_gradient,
+        scaling=module.encoder.reader.described(),
+        remarks=remarks,
+    )
+
+
+def _describe_thinking(module: Any, core: str, remarks: tuple[str, ...]) -> ModuleFacts:
+    thinker = module.thinker
+    steps = (module.thinking_steps, module.test_steps)
+    depths = {n: (thinker.effective_depth(n), thinker.effective_depth(n, "tables")) for n in steps}
+    return ModuleFacts(
+        core=core,
+        parameters=_count(module),
+        core_parameters=_count(thinker),
+        window=None,
+        carries_gradient=True,
+        thinking=ThinkingFacts(*steps, depths),
+        remarks=remarks,
+    )
+
+
+def _count(module: Any) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def precision(config: Any) -> tuple[str, str | None] | None:
+    """The precision of a trial's products on this machine, and a warning or None; None: nothing is asked."""
+    if not hasattr(config, "autocast"):
+        return None
+    from engram.agents.models.choice import thinks
+    from engram.agents.supervised.precision import described, warning
+
+    asked = config.autocast, device(config), thinks(config.model_config)
+    return described(*asked), warning(*asked)
+
+
+def check_plays(config: Any, env: EnvFacts, other: EnvFacts, path: str) -> None:
+    """Refuse an environment of evaluations that a model made for another one cannot play in.
+
+    Args:
+        config: From `build_config`.
+        env: The environment of training.
+        other: That of evaluations.
+        path: Dotted path of its settings, for errors.
+
+    Raises:
+        ExperimentError: its spaces do not fit.
+    """
+    from engram.agents.models.thinking import ThinkingModule
+
+    spaces = (other.observation_space, other.action_space)
+    if spaces == (env.observation_space, env.action_space):
+        return
+    module = build_module(config, env)
+    if not isinstance(module, ThinkingModule):
+        made_for = f"made for {env.observation_space} and {env.action_space}"
+        raise ExperimentError(f"{path}: the model is {made_for}, here are {spaces[0]} and {spaces[1]}")
+    try:
+        module.resize(*spaces)
+    except ValueError as error:
+        raise ExperimentError(f"{path}: {error}") from None
+
+
+def speaks_columns(module: Any) -> bool:
+    """Whether a module speaks in columns (T, B, ...) and acts in the environment's own range."""
+    from engram.agents import ColumnarModule
+    from engram.agents.stock.module import StockRecurrentModule
+
+    return isinstance(module, ColumnarModule) and not isinstance(module, StockRecurrentModule)
