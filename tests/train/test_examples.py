@@ -6,7 +6,6 @@ import io
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import examples
 import pytest
@@ -108,6 +107,8 @@ def desk(home, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setattr("engram.train.commands.play.check_terminal", lambda: None)
     monkeypatch.setattr("engram.train.play.screen.run", lambda *arguments: None)
+    (tmp_path / "my_env.py").write_text(own_file("my_env.py"))
+    monkeypatch.syspath_prepend(tmp_path)
     for name in ("delta", "progressive"):
         make_evaluation(tmp_path / f"{name}.json", [True, False], exits={"confidence": [1, 0, 1, 0]})
     torch.save(make_core(10, RIMS).state_dict(), tmp_path / "core.pt")
@@ -196,15 +197,20 @@ def test_a_placeholder_without_a_meaning_is_an_error():
             examples.light(split)
 
 
+def own_file(name):
+    """The block of README that begins with a file's name."""
+    (block,) = (block for block in python_blocks().values() if block.startswith(f"# {name}\n"))
+    return block
+
+
 def python_blocks():
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(), re.S | re.M)
     return dict(enumerate(blocks))
 
 
 @pytest.mark.parametrize("block", python_blocks().values(), ids=[str(index) for index in python_blocks()])
-def test_a_python_block_runs(block):
-    """In a class's `__init__`, for one shows a line of it."""
-    names = {"self": SimpleNamespace()}
+def test_a_python_block_runs(block, desk):
+    names = {}
     with contextlib.ExitStack() as leaving:
         leaving.callback(ray.shutdown)
         exec(compile(block, "README.md", "exec"), names)
