@@ -22,6 +22,7 @@ SUBJECTS = {
     "picture": ("exits", "evaluations/one.json", "--options", "{rule: last}"),
     "list": ("configs",),
     "describe": ("core", "low_pass"),
+    "schema": (),
     "version": (),
 }
 """What each verb is given; a new verb needs a row."""

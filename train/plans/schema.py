@@ -64,6 +64,7 @@ def print_schema(out: str | None) -> None:
         print(text)
     else:
         file.write_text(text + "\n", encoding="utf-8")
+        print(f"written: {out}")
 
 
 _CLOSED = {"additionalProperties": False}
