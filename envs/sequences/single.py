@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -15,6 +15,8 @@ from engram.envs.sequences.task import Chance
 
 class SingleSequence(SingleTask[BatchedSequences], of=BatchedSequences):
     """One sequence at a time; with `stagger` the first one, and the first of each seed, begins late."""
+
+    best_return: ClassVar[str] = "1"
 
     @override
     def _construct(self, given: dict[str, Any]) -> None:

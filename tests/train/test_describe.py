@@ -12,7 +12,7 @@ from engram.agents import ALGORITHMS, ENCODERS
 from engram.agents.models.recurrent import HeadOptions
 from engram.agents.models.thinking import ReadoutOptions
 from engram.agents.supervised.optimizers import EpochOptions, OptimizerOptions
-from engram.envs import GAMES, IDS
+from engram.envs import GAMES, IDS, PUZZLES, SEQUENCES
 from engram.memory import CORES
 from engram.memory.options import Options, integer, integers, number, numbers
 from engram.memory.thinking import EXIT_RULES, LOSSES, THINKERS
@@ -22,7 +22,7 @@ from engram.train.describe import catalog, docstrings, kind_of
 from engram.train.describe.algorithms import algorithm
 from engram.train.describe.configs import config
 from engram.train.describe.cores import core, encoder, exit_rule, loss, picture
-from engram.train.describe.envs import BEST_RETURNS, env
+from engram.train.describe.envs import env
 from engram.train.describe.options import rows, type_name
 from engram.train.describe.page import Page
 from engram.train.describe.show import parts, reflowed
@@ -136,16 +136,20 @@ def test_every_parameter_of_an_environment_has_a_meaning(name):
                 r"at least|\b[01] to\b|from 3 on|counts as|never|2 .* or 1|larger|likewise", option.meaning
             )
     assert {"Description", "Observation", "Action", "Reward", "End", "Info"} <= set(page.text)
-    assert {"observation", "action", "info at reset", "best return", "class"} <= set(page.facts)
+    assert {"observation", "action", "info at reset", "class"} <= set(page.facts)
     assert page.source
     json.dumps(page.data(), allow_nan=False)
 
 
 @pytest.mark.parametrize("name", GAMES)
 def test_best_returns_are_those_of_the_docstrings(name):
-    first = BEST_RETURNS[name].split()[0]
-    assert first in env(name).text["Reward"]
-    assert set(BEST_RETURNS) == set(IDS)
+    page = env(name)
+    assert page.facts["best return"].split()[0] in page.text["Reward"]
+
+
+@pytest.mark.parametrize("name", [*PUZZLES, *SEQUENCES, "engram/Ponder-v0"])
+def test_whole_answers_earn_one(name):
+    assert env(name).facts["best return"] == "1"
 
 
 @pytest.mark.parametrize("name", [*ALGORITHMS, "DQN", "SAC"])

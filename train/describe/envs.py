@@ -86,24 +86,8 @@ def _facts(env_id: str, creator: Any, spec: Any) -> dict[str, Any]:
     except ExperimentError as error:
         facts["with defaults"] = f"cannot be made: {error}"
     facts["renders"] = ", ".join(getattr(creator, "metadata", {}).get("render_modes", [])) or "nothing"
-    facts["best return"] = BEST_RETURNS.get(spec.id)
+    facts["best return"] = getattr(creator, "best_return", None)
     return {label: fact for label, fact in facts.items() if fact is not None}
-
-
-BEST_RETURNS = {
-    "engram/CuedCatch-v0": "60",
-    "engram/TMaze-v0": "0.613 (goal on the left), 0.611 (right)",
-    "engram/SequenceRecall-v0": "2.11 on average",
-    "engram/Chess-v0": "1",
-    "engram/ImageClassification-v0": "1",
-    "engram/Maze-v0": "1",
-    "engram/PrefixSums-v0": "1",
-    "engram/Ponder-v0": "1",
-    "engram/Copying-v0": "1",
-    "engram/SequentialDigits-v0": "1",
-    "engram/TemporalOrder-v0": "1",
-}
-"""The best return with default parameters, where it is known."""
 
 
 def _parameters(creator: Callable[..., Any], fixed: Mapping[str, Any]) -> list[Option]:

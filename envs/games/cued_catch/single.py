@@ -68,6 +68,7 @@ class CuedCatch(Parametrized, PycolabGame[CuedCatchRules], task=CuedCatchRules):
     """
 
     look: ClassVar[Look] = rules.LOOK
+    best_return: ClassVar[str] = "60"
     _state: GameState
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:

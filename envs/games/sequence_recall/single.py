@@ -65,6 +65,7 @@ class SequenceRecall(Parametrized, PycolabGame[SequenceRecallRules], task=Sequen
     """
 
     look: ClassVar[Look] = rules.LOOK
+    best_return: ClassVar[str] = "2.11 on average"
     _state: GameState
 
     def _draw(self, options: Mapping[str, Any]) -> dict[str, Any]:
