@@ -7,7 +7,7 @@
 from engram.agents.actor_critic.impala import RecurrentIMPALA, RecurrentIMPALAConfig
 from engram.agents.actor_critic.ppo import RecurrentPPO, RecurrentPPOConfig
 from engram.agents.algorithms import ALGORITHMS, make_config
-from engram.agents.columns.results import gradient_window
+from engram.agents.columns.results import bptt_steps_of
 from engram.agents.models.choice import check_model
 from engram.agents.models.encoders import ENCODERS, Encoder, EncoderOptions, make_encoder
 from engram.agents.models.observations import Reader
@@ -26,8 +26,8 @@ __all__ = [
     "RecurrentModule",
     "RecurrentPPO",
     "RecurrentPPOConfig",
+    "bptt_steps_of",
     "check_model",
-    "gradient_window",
     "make_config",
     "make_encoder",
 ]

@@ -1,7 +1,5 @@
 """The algorithms by name, ours on columns and RLlib's own."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

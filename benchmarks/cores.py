@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from engram.memory import CORES, Tokens, make_core
+from engram.memory import CORES, make_core
 
 WIDTH = 128
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -46,11 +46,10 @@ class Baseline(nn.Module):
         return {name: self.lstm.weight_hh_l0.new_zeros(lanes, width) for name in ("hidden", "cell")}
 
     def forward(
-        self, inputs: Tensor | Tokens, state: Mapping[str, Tensor], resets: Tensor | None
+        self, inputs: Tensor, state: Mapping[str, Tensor], resets: Tensor | None
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """As `Core.forward`."""
-        dense = inputs.expand() if isinstance(inputs, Tokens) else inputs
-        outputs, (hidden, cell) = self.lstm(dense, (state["hidden"][None], state["cell"][None]))
+        outputs, (hidden, cell) = self.lstm(inputs, (state["hidden"][None], state["cell"][None]))
         return outputs, {"hidden": hidden[0], "cell": cell[0]}
 
 
@@ -85,16 +84,12 @@ def forward_job(core: Any, inputs: Tensor, resets: Tensor | None) -> Job:
     return run
 
 
-def training_job(core: Any, inputs: Tensor | Tokens, resets: Tensor | None) -> Job:
-    """Forward and backward, gradients with respect to inputs or table included, as learning does."""
+def training_job(core: Any, inputs: Tensor, resets: Tensor | None) -> Job:
+    """Forward and backward, gradients with respect to inputs included, as learning does."""
     state = core.initial_state(inputs.shape[1])
 
     def run() -> None:
-        if isinstance(inputs, Tokens):
-            leaf: Tensor | Tokens = Tokens(inputs.index, inputs.table.detach().requires_grad_())
-        else:
-            leaf = inputs.detach().requires_grad_()
-        core(leaf, state, resets)[0].sum().backward()
+        core(inputs.detach().requires_grad_(), state, resets)[0].sum().backward()
 
     return run
 
@@ -157,13 +152,12 @@ def compare(options: argparse.Namespace, device: torch.device) -> Iterator[str]:
 def compare_rims(options: argparse.Namespace, device: torch.device) -> Iterator[str]:
     """RIMs of the paper's size (K = 6, 4 active, 100 units each) beside `nn.LSTM` of 600 units."""
     lstm, rims = Baseline(600, 600).to(device), make_core(600, {"type": "rims"}).to(device)
-    index = torch.randint(10, (100, options.lanes), device=device)
-    table = torch.randn(10, 600, device=device)
+    inputs = torch.randn(100, options.lanes, 600, device=device)
     yield f"RIMs (6 of 100 units, 4 active) and nn.LSTM of 600: {options.lanes} lanes, T=100, ms of fwd+bwd"
-    for name, inputs in (("600 features", table[index]), ("10 tokens of 600 features", Tokens(index, table))):
-        jobs = {label: training_job(core, inputs, None) for label, core in (("lstm", lstm), ("rims", rims))}
-        taken = medians(jobs, max(3, options.repeats // 4), device)
-        yield f"{name:31}{taken['lstm']:9.1f}{taken['rims']:9.1f}  ratio {taken['rims'] / taken['lstm']:.2f}"
+    jobs = {label: training_job(core, inputs, None) for label, core in (("lstm", lstm), ("rims", rims))}
+    taken = medians(jobs, max(3, options.repeats // 4), device)
+    lstm_ms, rims_ms = taken["lstm"], taken["rims"]
+    yield f"{'600 features':31}{lstm_ms:9.1f}{rims_ms:9.1f}  ratio {rims_ms / lstm_ms:.2f}"
 
 
 def main() -> None:

@@ -39,10 +39,10 @@ def seconds(name: str, autocast: str | None, problems: int) -> float:
     learner.build()
     done, began = 0, time.process_time()
     while done < problems:
-        (lesson,) = runner.sample()
-        done += lesson.env_steps()
+        (fragment,) = runner.sample()
+        done += fragment.env_steps()
         learner.update(
-            training_data=TrainingData(episodes=[lesson]),
+            training_data=TrainingData(episodes=[fragment]),
             timesteps={"num_env_steps_sampled_lifetime": done},
             num_epochs=config.num_epochs,
             minibatch_size=config.minibatch_size,

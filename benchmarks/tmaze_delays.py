@@ -2,9 +2,9 @@
 
     OMP_NUM_THREADS=1 python benchmarks/tmaze_delays.py FOLDER [--cores lstm low_pass ...]
 
-Trains every `configs/tmaze_delays_*.yaml` into FOLDER (four trials each, a few minutes per trial), plays 200
-episodes with each trial's last checkpoint, and times training steps, all cores taking turns in one process.
-What FOLDER already holds is not done again. Prints the table as Markdown.
+Trains every experiment of `configs/tmaze_delays.yaml` into FOLDER (four trials each, a few minutes a trial),
+plays 200 episodes with each trial's last checkpoint, and times training steps, all cores taking turns in one
+process. What FOLDER already holds is not done again. Prints the table as Markdown.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from training import rllib_steps  # the benchmark beside this one
 
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.experiments.inheritance import read_whole_document
-from engram.train.experiments.loading import shipped_configs
+from engram.train.experiments.loading import read_shipped
 from engram.train.plans.plan import make_plan
 
 PREFIX = "tmaze_delays_"
@@ -89,7 +89,7 @@ def microseconds(cores: list[str], rounds: int) -> dict[str, float]:
 
 def main() -> None:
     """Does what is not done yet and prints the table."""
-    known = [name.removeprefix(PREFIX) for name in shipped_configs() if name.startswith(PREFIX)]
+    known = [name.removeprefix(PREFIX) for name in read_shipped("tmaze_delays")]
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("folder", type=lambda text: Path(text).expanduser())
     parser.add_argument("--cores", nargs="+", choices=known, default=known)

@@ -7,7 +7,7 @@ from engram.memory.classic.gru import GRU
 from engram.memory.classic.ind_rnn import IndRNN
 from engram.memory.classic.lstm import LSTM
 from engram.memory.classic.rnn import RNN
-from engram.memory.core import Core, CoreOptions, Info, State, Tokens, detach_state
+from engram.memory.core import Core, CoreOptions, Info, State, detach_state
 from engram.memory.layer import LayerState, RecurrentLayer
 from engram.memory.linear.ema import EMA
 from engram.memory.linear.ffm import FFM
@@ -31,7 +31,6 @@ __all__ = [
     "LayerState",
     "RecurrentLayer",
     "State",
-    "Tokens",
     "core_options",
     "detach_state",
     "make_core",

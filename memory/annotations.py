@@ -13,8 +13,8 @@ _NAMES: dict[Any, str] = {
     str: "text",
     types.NoneType: "none",
 }
-_SEQUENCES = (list, tuple, set, frozenset, Sequence)
-_MAPPINGS = (dict, Mapping)
+SEQUENCES = (list, tuple, set, frozenset, Sequence)
+MAPPINGS = (dict, Mapping)
 
 
 def annotated_checks(section: type[Any]) -> dict[str, Callable[[Any], Any]]:
@@ -27,15 +27,20 @@ def annotated_checks(section: type[Any]) -> dict[str, Callable[[Any], Any]]:
     Args:
         section: a dataclass.
     """
-    try:
-        hints = typing.get_type_hints(section)
-    except Exception:  # names that only a type checker imports, or anything an annotation may raise
-        hints = {}
+    hints = hints_of(section)
     return {field.name: annotated_check(hints.get(field.name, Any)) for field in dataclasses.fields(section)}
 
 
+def hints_of(section: type[Any]) -> dict[str, Any]:
+    """Returns the annotations of a dataclass by field; none where they cannot be resolved."""
+    try:
+        return typing.get_type_hints(section)
+    except Exception:  # names that only a type checker imports, or anything an annotation may raise
+        return {}
+
+
 def annotated_check(hint: Any) -> Callable[[Any], Any]:
-    """A check of one annotation's values; see `annotated_checks`.
+    """Returns a check of one annotation's values; see `annotated_checks`.
 
     Args:
         hint: the annotation, no text.
@@ -61,9 +66,9 @@ def _convert(value: Any, hint: Any) -> Any:
         return float(value)
     if origin in _NAMES:
         return _require(value, type(value) is origin)
-    if origin in _SEQUENCES:
+    if origin in SEQUENCES:
         return _convert_items(value, origin, arguments)
-    if origin in _MAPPINGS:
+    if origin in MAPPINGS:
         return _require(value, isinstance(value, Mapping))
     return value
 
@@ -104,7 +109,7 @@ def _name(hint: Any) -> str:
         return f"one of {', '.join(map(str, arguments))}"
     if origin in _NAMES:
         return _NAMES[origin]
-    if origin in _SEQUENCES:
+    if origin in SEQUENCES:
         items = [each for each in arguments if each is not Ellipsis]
         return "a list" + (f", each entry {' or '.join(dict.fromkeys(map(_name, items)))}" if items else "")
-    return "a mapping" if origin in _MAPPINGS else str(hint)
+    return "a mapping" if origin in MAPPINGS else str(hint)

@@ -1,4 +1,4 @@
-"""Where in somebody's own file an error comes from, in the few words that fit into one line."""
+"""Finds the line of a user's own file that an error comes from."""
 
 import sysconfig
 import traceback
@@ -11,7 +11,7 @@ _STANDARD = sysconfig.get_path("stdlib")
 
 
 def is_library(file: str) -> bool:
-    """Whether a source file belongs to Python, to an installed package or to this one."""
+    """Returns whether a source file belongs to Python, to an installed package or to this one."""
     installed = "site-packages" in file or "dist-packages" in file
     return installed or file.startswith(("<", _STANDARD, *_LIBRARY))
 
@@ -45,7 +45,7 @@ def innermost(frames: Iterable[tuple[str, int]]) -> str:
 
 
 def explain(error: BaseException) -> str:
-    """What went wrong in somebody's own code and where: `KeyError: 'size' (my_core.py:12)`.
+    """Describes an error in a user's own code and its place: `KeyError: 'size' (my_core.py:12)`.
 
     Args:
         error: as it was caught.
@@ -56,7 +56,7 @@ def explain(error: BaseException) -> str:
 
 
 def _short(file: str) -> str:
-    """A path from the working directory where the file lies in it, else the whole path."""
+    """Returns the path relative to the working directory, or the whole path outside of it."""
     try:
         return str(Path(file).relative_to(Path.cwd()))
     except (ValueError, OSError):

@@ -1,4 +1,4 @@
-"""What a recurrent core is: inputs and a state in, outputs and a state out, fragments or single steps.
+"""The contract of a recurrent core: inputs and a state in, outputs and a state out.
 
 T time, B lanes (parallel streams), F features; time first everywhere.
 """
@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engram.memory.options import Options, integer
 
@@ -19,50 +18,7 @@ State = dict[str, Tensor]
 """The memory of B lanes, by name; every leaf is (B, ...). Empty for a core without memory."""
 
 Info = dict[str, Tensor]
-"""What a person would look at, by name; every leaf is (T, B, ...)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Tokens:
-    """Inputs of few distinct values, such as symbols: rows of a table. Means the same as ``table[index]``.
-
-    A core that says `reads_tokens` works on the V rows of the table instead of the T * B inputs.
-
-    Attributes:
-        index: (T, B) integers in [0, V).
-        table: (V, F), the weight of an embedding, say.
-    """
-
-    index: Tensor
-    table: Tensor
-
-    @property
-    def shape(self) -> torch.Size:
-        """(T, B, F)."""
-        return torch.Size((*self.index.shape, self.table.shape[-1]))
-
-    @property
-    def device(self) -> torch.device:
-        """Where the table lies."""
-        return self.table.device
-
-    def __len__(self) -> int:
-        return len(self.index)
-
-    def __getitem__(self, steps: slice) -> "Tokens":
-        return Tokens(self.index[steps], self.table)
-
-    def to(self, dtype: torch.dtype) -> "Tokens":
-        """The same rows of a table in that dtype."""
-        return Tokens(self.index, self.table.to(dtype))
-
-    def expand(self) -> Tensor:
-        """The inputs themselves, (T, B, F)."""
-        return functional.embedding(self.index, self.table)
-
-
-Inputs = Tensor | Tokens
-"""What a core is given."""
+"""Internals worth looking at, by name; every leaf is (T, B, ...)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,7 +27,7 @@ class CoreOptions(Options):
 
     bptt_steps: int | None = integer(
         None,
-        "block gradients every so many steps inside a fragment; none: only at its ends",
+        "number of steps after which gradients are blocked inside a fragment; none: only at its ends",
         unit="env steps",
     )
 
@@ -86,13 +42,12 @@ class Core(nn.Module, abc.ABC):
         Options: the dataclass of this core's options.
         PRESETS: named sets of options, for `preset`.
         carries_gradient: whether bridging a delay needs gradients through time.
-        reads_tokens: whether `unroll` takes `Tokens` too; otherwise it is given their expansion.
         keeps_statistics: whether the core itself, not counting modules inside of it, updates running
             statistics where `training` is true, which then says nothing of dropout in it; None: so it does if
             it has buffers. Policy gradients train without dropout, see `engram.memory.modes`.
         input_size: features in.
         output_size: features out.
-        bptt_steps: gradients are blocked every so many steps, counted from the first step of a fragment;
+        bptt_steps: gradients are blocked after each this many steps, counted from the start of a fragment;
             None: never.
         train_input: whether anything upstream is trained through this core.
         random_start: whether initial states are drawn; policy gradients set it to false.
@@ -101,7 +56,6 @@ class Core(nn.Module, abc.ABC):
     Options: ClassVar[type[CoreOptions]] = CoreOptions
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     carries_gradient: ClassVar[bool] = True
-    reads_tokens: ClassVar[bool] = False
     keeps_statistics: ClassVar[bool | None] = None
     random_start: bool = False
     output_size: int
@@ -109,12 +63,12 @@ class Core(nn.Module, abc.ABC):
     def __init__(self, input_size: int, options: CoreOptions) -> None:
         super().__init__()
         self.input_size = input_size
-        self.bptt_steps = getattr(options, "bptt_steps", None)  # somebody's own options need not have it
+        self.bptt_steps = getattr(options, "bptt_steps", None)  # a user's own options need not have it
         self.train_input = True
 
     @abc.abstractmethod
     def initial_state(self, lanes: int) -> State:
-        """The state before the first step of an episode, for so many lanes; leaves (lanes, ...)."""
+        """Returns the state before the first step of an episode; leaves (lanes, ...)."""
 
     @abc.abstractmethod
     def unroll(
@@ -133,7 +87,7 @@ class Core(nn.Module, abc.ABC):
         """
 
     def forward(
-        self, inputs: Inputs, state: State, resets: Tensor | None = None, return_info: bool = False
+        self, inputs: Tensor, state: State, resets: Tensor | None = None, return_info: bool = False
     ) -> tuple[Tensor, State] | tuple[Tensor, State, Info]:
         """Runs the core over a fragment of T steps; T = 1 is a single step, and T steps equal T single steps.
 
@@ -141,11 +95,11 @@ class Core(nn.Module, abc.ABC):
         small increments in half precision.
 
         Args:
-            inputs: (T, B, input_size), T >= 1; or as many `Tokens`.
+            inputs: (T, B, input_size), T >= 1.
             state: the state before the first step, from `initial_state` or the last call.
             resets: (T, B) bool; true where step t is the first of an episode, so that the state of that
                 lane is the initial one before that step. None: no resets.
-            return_info: also return what a person would look at.
+            return_info: whether to return the info as well.
 
         Returns:
             Outputs (T, B, output_size) and the state after the last step; with `return_info` the info too.
@@ -163,8 +117,6 @@ class Core(nn.Module, abc.ABC):
             precision: Any = torch.autocast(inputs.device.type, enabled=False)
         else:
             precision = contextlib.nullcontext()
-        if isinstance(inputs, Tokens) and not self.reads_tokens:
-            inputs = inputs.expand()
         with precision:
             outputs, state, info = self._unroll_blocks(inputs, state, resets, return_info)
         return (outputs, state, info) if return_info else (outputs, state)
@@ -181,18 +133,18 @@ class Core(nn.Module, abc.ABC):
         return run_pieces(self.unroll, pieces, state, return_info, detach=True)
 
     def reset_state(self, state: State, resets: Tensor) -> State:
-        """The state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
+        """Returns the state with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
         initial = self.initial_state(resets.shape[0]) if state else {}
         return {name: where_lanes(resets, initial[name], leaf) for name, leaf in state.items()}
 
 
 def where_lanes(lanes: Tensor, chosen: Tensor, others: Tensor) -> Tensor:
-    """The leaf (B, ...) that is `chosen` in the lanes that (B,) bool names, and `others` elsewhere."""
+    """Returns `chosen` where `lanes`, (B,) bool, is true and `others` elsewhere; leaves (B, ...)."""
     return torch.where(lanes.view(-1, *[1] * (others.ndim - 1)), chosen, others)
 
 
 def detach_state(state: State) -> State:
-    """The same contents, cut off from the graph that made them."""
+    """Returns the state detached from its graph."""
     return {name: leaf.detach() for name, leaf in state.items()}
 
 
@@ -207,7 +159,7 @@ def run_pieces(
     return_info: bool,
     detach: bool = False,
 ) -> tuple[Tensor, State, Info]:
-    """Runs successive stretches of a fragment and puts their results behind each other.
+    """Runs successive stretches of a fragment and concatenates their results.
 
     Args:
         unroll: runs one of them.
@@ -231,7 +183,7 @@ def run_pieces(
 
 
 def join_infos(infos: list[Info]) -> Info:
-    """Puts the infos of successive stretches of time behind each other."""
+    """Concatenates the infos of successive stretches of time."""
     return {name: torch.cat([info[name] for info in infos]) for name in infos[0]}
 
 

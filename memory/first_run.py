@@ -1,6 +1,6 @@
 """A core's first run: the few steps that show whether a new one can be trained at all.
 
-T time, B lanes, F features. `memory.checks` asks for much more.
+T time, B lanes, F features. `memory.conformance` asks for much more.
 """
 
 from typing import Any
@@ -21,11 +21,11 @@ def check_first_run(core: Core, path: str) -> None:
     Random numbers are drawn from a generator of their own; the core is left in the mode that it was in.
 
     Args:
-        core: somebody's own.
+        core: a user's own.
         path: where its options were written, dotted; only used in messages.
 
     Raises:
-        ValueError: the first thing that it does not do as `Core` says.
+        ValueError: the first violation of the contract of `Core`.
     """
     training = core.training
     with torch.random.fork_rng(devices=[]):

@@ -1,8 +1,8 @@
 """Options of a core, or of anything built from a YAML section: declared once, checked once.
 
 A section is a frozen, keyword-only dataclass whose fields are made by the functions below. Each field carries
-its default, a one-line description, its unit, its type and its range in words; `parse_options` turns a plain
-mapping into the dataclass. Every complaint is a `ValueError` that names the offending key by its dotted path.
+its default, a one-line description, its unit and its legal values as JSON Schema; `parse_options` turns a
+plain mapping into the dataclass. Every error is a `ValueError` that names the key by its dotted path.
 """
 
 import dataclasses
@@ -16,11 +16,14 @@ from engram.memory.annotations import annotated_checks
 from engram.memory.blame import explain
 
 Check = Callable[[Any], Any]
+Schema = dict[str, Any]
+"""A part of JSON Schema, from which an option's check, its range in words and `json_schema` are made."""
+
 Section = TypeVar("Section")
 
 
 def unknown_message(path: str, name: object, known: Iterable[str], limit: int | None = None) -> str:
-    """Says that the value `name` at `path` is none of `known`, and which one is nearest.
+    """Words the error that the value `name` at `path` is none of `known`; names the nearest.
 
     Where there are more than `limit`, only the nearest are listed, and how many there are.
 
@@ -30,7 +33,7 @@ def unknown_message(path: str, name: object, known: Iterable[str], limit: int | 
 
 
 def unknown_key_message(path: str, key: object, known: Iterable[str], limit: int | None = None) -> str:
-    """Says that the section at `path` has no such key, and which one is nearest.
+    """Words the error that the section at `path` has no such key; names the nearest.
 
     Where there are more than `limit`, only the nearest are listed, and how many there are.
 
@@ -66,49 +69,35 @@ def _known(name: object, known: Iterable[str], limit: int | None) -> str:
 _SHOWN = 8  # names, where there are too many to list
 
 
-def _option(default: Any, doc: str, unit: str, check: Check, kind: str, legal: str) -> Any:
-    metadata = {"doc": doc, "unit": unit, "check": check, "type": kind, "legal": legal}
-    return dataclasses.field(default=default, metadata=metadata)
-
-
 MOST = 2**31
-"""Where no largest integer is given, it is this one."""
+"""The largest integer where no smaller one is given."""
 
 
-def _span(low: float, high: float, *, above: bool = False, most: float = math.inf) -> str:
-    """A range in words: `1 to 64`, `> 0, <= 1`, `>= 1` where `high` is not less than `most`."""
-    lower = "" if low == -math.inf else f"> {low:g}" if above else f">= {low:g}"
-    if high >= most:
-        return lower or "any"
-    return (
-        f"{low:,.10g} to {high:,.10g}"
-        if lower and not above
-        else f"{lower}, <= {high:,.10g}".removeprefix(", ")
+def _option(default: Any, doc: str, unit: str, schema: Schema, *, or_none: bool = False) -> Any:
+    """Makes a field for what `schema` admits; `None` is legal too where it is the default."""
+    none = or_none or default is None
+
+    def check(value: Any) -> Any:
+        return None if value is None and none else _checked(value, schema, none)
+
+    return dataclasses.field(
+        default=default,
+        metadata={
+            "doc": doc,
+            "unit": unit,
+            "check": check,
+            "type": _kind_in_words(schema),
+            "legal": _legal(schema) + (", or null" if none else ""),
+            "schema": {"anyOf": [schema, {"type": "null"}]} if none else schema,
+        },
     )
 
 
-def _or_none(legal: str, none: bool) -> str:
-    return f"{legal}, or null" if none else legal
-
-
 def integer(
-    default: int | None,
-    doc: str,
-    *,
-    unit: str = "",
-    low: int = 1,
-    high: int = MOST,
-    or_none: bool = False,
+    default: int | None, doc: str, *, unit: str = "", low: int = 1, high: int = MOST, or_none: bool = False
 ) -> Any:
     """A field for an integer in [low, high]; `None` is legal where it is the default or with `or_none`."""
-    none = or_none or default is None
-
-    def check(value: Any) -> int | None:
-        if value is None and none:
-            return None
-        return _integer(value, low, high, or_none=none)
-
-    return _option(default, doc, unit, check, "integer", _or_none(_span(low, high, most=MOST), none))
+    return _option(default, doc, unit, _integer_schema(low, high), or_none=or_none)
 
 
 def number(
@@ -120,90 +109,118 @@ def number(
     low: float = -math.inf,
     high: float,
 ) -> Any:
-    """A field for a number in (above, high] or, where `low` is given, in [low, high].
-
-    `None` is legal where it is the default.
-    """
-
-    def check(value: Any) -> float | None:
-        if value is None and default is None:
-            return None
-        if low == -math.inf:
-            return _number(value, above, high)
-        return _number(value, low, high, closed=True)
-
-    span = _span(above, high, above=True) if low == -math.inf else _span(low, high)
-    return _option(default, doc, unit, check, "number", _or_none(span, default is None))
+    """A field for a number in (above, high] or, where `low` is given, in [low, high]."""
+    lower = {"exclusiveMinimum": above} if low == -math.inf else {"minimum": low}
+    return _option(default, doc, unit, _number_schema(lower, high))
 
 
 def boolean(default: bool, doc: str) -> Any:
     """A field for true or false."""
-
-    def check(value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"expected true or false, got {value!r}")
-        return value
-
-    return _option(default, doc, "", check, "true or false", "true, false")
+    return _option(default, doc, "", {"type": "boolean"})
 
 
 def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:
     """A field for one of `names`."""
-
-    def check(value: Any) -> str:
-        if value not in names:
-            raise ValueError(unknown_message("", value, names).removeprefix(": "))
-        return str(value)
-
-    return _option(default, doc, "", check, "text", ", ".join(names))
+    return _option(default, doc, "", {"enum": list(names)})
 
 
 def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = MOST) -> Any:
     """A field for a list of integers, each in [low, high]; empty is legal where the default is."""
-
-    def check(value: Any) -> tuple[Any, ...]:
-        if not default and isinstance(value, list | tuple) and not value:
-            return ()
-        return _list(value, lambda item: _integer(item, low, high))
-
-    legal = f"each {_span(low, high, most=MOST)}{'; may be empty' if not default else ''}"
-    return _option(default, doc, unit, check, "list of integers", legal)
+    schema = {"type": "array", "items": _integer_schema(low, high), "minItems": 1 if default else 0}
+    return _option(default, doc, unit, schema)
 
 
 def numbers(default: tuple[float, ...] | None, doc: str, *, unit: str = "", above: float, high: float) -> Any:
-    """A field for a list of at least one number in (above, high]; `None` is legal where it is the default."""
-
-    def check(value: Any) -> tuple[Any, ...] | None:
-        if value is None and default is None:
-            return None
-        return _list(value, lambda item: _number(item, above, high))
-
-    legal = _or_none(f"each {_span(above, high, above=True)}", default is None)
-    return _option(default, doc, unit, check, "list of numbers", legal)
+    """A field for a list of at least one number in (above, high]."""
+    items = _number_schema({"exclusiveMinimum": above}, high)
+    return _option(default, doc, unit, {"type": "array", "items": items, "minItems": 1})
 
 
-def _integer(value: Any, low: int, high: int, or_none: bool = False) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < low:
-        suffix = ", or none" if or_none else ""
-        raise ValueError(f"expected an integer >= {low}{suffix}, got {value!r}")
-    if value > high:
-        raise ValueError(f"expected an integer <= {high}, got {value!r}")
-    return value
+def section(default: Mapping[str, Any] | None, doc: str, *, typed: bool = False) -> Any:
+    """A field for a mapping of options that others check, `typed` by its `type`; default None: required."""
+    made = _option({}, doc, "", {"type": "object", "required": ["type"]} if typed else {"type": "object"})
+    if default is None:
+        return dataclasses.field(metadata=made.metadata)
+    return dataclasses.field(default_factory=lambda: dict(default), metadata=made.metadata)
 
 
-def _number(value: Any, low: float, high: float, closed: bool = False) -> float:
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or not low <= value <= high or (value == low and not closed):
-        sign = ">=" if closed else ">"
-        most = f" and <= {high:g}" if math.isfinite(high) else ", finite"
-        raise ValueError(f"expected a number {sign} {low:g}{most}, got {value!r}")
-    return float(value)
+def _integer_schema(low: int, high: int) -> Schema:
+    return {"type": "integer", "minimum": low, "maximum": high}
 
 
-def _list(value: Any, check: Check) -> tuple[Any, ...]:
-    if not isinstance(value, list | tuple) or not value:
-        raise ValueError(f"expected a list of at least one entry, got {value!r}")
-    return tuple(check(item) for item in value)
+def _number_schema(lower: Mapping[str, float], high: float) -> Schema:
+    bounds = {**lower, "maximum": high}
+    return {"type": "number", **{name: bound for name, bound in bounds.items() if math.isfinite(bound)}}
+
+
+def _kind(schema: Schema) -> str:
+    return str(schema.get("type", "enum"))
+
+
+def _kind_in_words(schema: Schema) -> str:
+    """The type of an option, such as `integer` or `list of numbers`."""
+    if _kind(schema) == "array":
+        return f"list of {_kind(schema['items'])}s"
+    return {"boolean": "true or false", "enum": "text", "object": "mapping"}.get(_kind(schema), _kind(schema))
+
+
+def _legal(schema: Schema) -> str:
+    """The range of an option, such as `1 to 64`, `> 0, <= 1` or `>= 1`."""
+    kind = _kind(schema)
+    if kind == "array":
+        return f"each {_legal(schema['items'])}{'' if schema['minItems'] else '; may be empty'}"
+    if kind not in ("integer", "number"):
+        return {"boolean": "true, false", "object": "any"}.get(kind) or ", ".join(schema["enum"])
+    least, above, high = (schema.get(name) for name in ("minimum", "exclusiveMinimum", "maximum"))
+    most = "" if high is None or (kind == "integer" and high >= MOST) else f"{high:,.10g}"
+    if least is not None and most:
+        return f"{least:,.10g} to {most}"
+    lower = f">= {least:g}" if least is not None else f"> {above:g}" if above is not None else ""
+    return ", ".join(part for part in (lower, most and f"<= {most}") if part) or "any"
+
+
+def _in_range(value: Any, schema: Schema) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    least, above = schema.get("minimum", -math.inf), schema.get("exclusiveMinimum", -math.inf)
+    return bool(least <= value <= schema.get("maximum", math.inf) and above < value)
+
+
+def _checked(value: Any, schema: Schema, none: bool = False) -> Any:
+    """Returns what to store, lists as tuples and numbers as floats; ValueError: it is not admitted."""
+    match _kind(schema):
+        case "integer":
+            low, high = schema["minimum"], schema["maximum"]
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if whole and low <= value <= high:
+                return value
+            above = whole and value > high
+            expected = (
+                f"an integer <= {high}" if above else f"an integer >= {low}{', or none' if none else ''}"
+            )
+        case "number":
+            if _in_range(value, schema):
+                return float(value)
+            least, high = schema.get("minimum"), schema.get("maximum")
+            lower = f"> {schema.get('exclusiveMinimum', -math.inf):g}" if least is None else f">= {least:g}"
+            expected = f"a number {lower}{', finite' if high is None else f' and <= {high:g}'}"
+        case "boolean":
+            if isinstance(value, bool):
+                return value
+            expected = "true or false"
+        case "enum":
+            if value in schema["enum"]:
+                return str(value)
+            raise ValueError(unknown_message("", value, schema["enum"]).removeprefix(": "))
+        case "array":
+            if isinstance(value, list | tuple) and len(value) >= schema["minItems"]:
+                return tuple(_checked(item, schema["items"]) for item in value)
+            expected = "a list of at least one entry"
+        case _:
+            if isinstance(value, Mapping):
+                return value
+            expected = "a mapping with the key 'type'" if "required" in schema else "a mapping"
+    raise ValueError(f"expected {expected}, got {value!r}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -225,7 +242,7 @@ class Options:
 
 
 def check_values(section: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Checks values of fields of a dataclass, by what a field's maker says or else by its annotation.
+    """Checks values of fields of a dataclass, by the field's schema or else by its annotation.
 
     Args:
         section: the dataclass.
@@ -270,7 +287,7 @@ def parse_options(section: type[Section], values: Mapping[str, Any], path: str) 
         return section(**(values if issubclass(section, Options) else check_values(section, values)))
     except ValueError as error:
         raise ValueError(f"{path}.{error}") from None
-    except Exception as error:  # whatever a user's own dataclass does with what it is given
+    except Exception as error:  # a user's own dataclass may raise anything
         raise ValueError(f"{path}: {section.__name__} raises {explain(error)}") from error
 
 

@@ -31,7 +31,7 @@ MOST_COMPONENTS = 64
 
 
 @dataclasses.dataclass(frozen=True)
-class Curve:
+class RetentionCurve:
     """What is left of an input in one component of the state.
 
     Attributes:
@@ -61,7 +61,7 @@ class Retention:
     """
 
     lags: Tensor
-    curves: dict[str, Curve]
+    curves: dict[str, RetentionCurve]
     ended: str = ""
 
     def share(self, component: str, lag: int) -> float | None:
@@ -70,7 +70,7 @@ class Retention:
         return float(self.curves[component].values[found[0, 0]]) if len(found) else None
 
     def thinned(self, points: int = 400) -> "Retention":
-        """The same with about so many lags, evenly spaced on a log axis; for plots and tables."""
+        """Returns about `points` of the lags, evenly spaced on a log axis; for plots and tables."""
         kept = log_spaced(len(self.lags), points)
         curves = {
             name: dataclasses.replace(curve, values=curve.values[kept]) for name, curve in self.curves.items()
@@ -84,7 +84,7 @@ class GradientReach:
 
     Attributes:
         lags: (L,) steps between input and output, ascending from 0.
-        values: (L,) norm of the gradient of an output with respect to the input so many steps before, for
+        values: (L,) norm of the gradient of an output with respect to the input that many steps before, for
             output gradients of norm 1.
         ended: why the lags end early; empty: they do not.
     """
@@ -118,7 +118,7 @@ def retention(
     Args:
         core: any core.
         steps: the largest lag.
-        background: what both twins hear: `zeros`, or `noise`, standard normal in every feature.
+        background: the input of both twins: `zeros`, or `noise`, standard normal in every feature.
         impulses: random impulses, over which the norms are averaged; each with a background of its own.
         size: Euclidean norm of an impulse.
         seed: of impulses and background.
@@ -200,7 +200,7 @@ def gradient_reach(core: Core, steps: int = 1_000, *, lanes: int = 4, seed: int 
 
 
 def log_spaced(count: int, points: int) -> Tensor:
-    """About so many of the indices 0 .. count - 1, evenly spaced on a log axis, both ends among them."""
+    """Returns about `points` of the indices 0 .. count - 1, evenly spaced on a log axis, with both ends."""
     spaced = torch.logspace(0, math.log10(count), points, dtype=torch.float64).round().long() - 1
     return torch.tensor(sorted(set(spaced.clamp(0, count - 1).tolist())))
 
@@ -212,7 +212,7 @@ def _expect_positive(**numbers: int) -> None:
 
 
 def _leading_finite(rows: Tensor) -> int:
-    """How many of the rows (L, N) come before the first with a number that is not finite."""
+    """Counts the rows (L, N) before the first with a number that is not finite."""
     return int(rows.isfinite().all(1).cumprod(0).sum())
 
 
@@ -250,14 +250,16 @@ def _difference(outputs: Tensor, state: State) -> Tensor:
     return torch.cat(parts)
 
 
-def _curve(norms: Tensor) -> Curve:
+def _curve(norms: Tensor) -> RetentionCurve:
     """Describes how the norms (L,) rise and fall; what is half but for rounding counts as half."""
     largest, peak = float(norms.max()), int(norms.argmax())
     if not largest:
-        return Curve(norms, 0.0, None, None, None)
+        return RetentionCurve(norms, 0.0, None, None, None)
     values = norms / largest
     below = (values < 0.5 - 1e-9).nonzero()[:, 0].tolist()
     first = max((lag + 1 for lag in below if lag < peak), default=0)
     last = min((lag - 1 for lag in below if lag > peak), default=len(values) - 1)
     above = int((values > 0.5 + 1e-9).nonzero()[-1, 0])
-    return Curve(values, largest, peak, (first, last), above + 1 - peak if above + 1 < len(values) else None)
+    return RetentionCurve(
+        values, largest, peak, (first, last), above + 1 - peak if above + 1 < len(values) else None
+    )

@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import re
+import sys
 import types
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ def choose_class(
         options: ``{"type": name, ...}``; a name is a key of `table` or ``package.module:Class``.
         path: where the options were written, dotted; only used in messages.
         table: the classes that have a name.
-        base: what a class must be derived from.
+        base: the class that it must be derived from.
 
     Returns:
         The class, and the options without ``type``.
@@ -41,7 +42,7 @@ def choose_class(
 def expand_preset(
     presets: Mapping[str, Mapping[str, Any]], values: Mapping[str, Any], path: str
 ) -> dict[str, Any]:
-    """The options with their ``preset``, if any, written out; what is given beside it has the last word.
+    """Replaces ``preset`` by the options it stands for; options given beside it take precedence.
 
     Args:
         presets: named sets of options; where there are none, ``preset`` is a key like any other.
@@ -60,7 +61,7 @@ def expand_preset(
 
 
 def build_class(made: type[Class], path: str, name: object, *arguments: Any) -> Class:
-    """Makes an instance of a class that a section of options names, whatever its constructor does.
+    """Instantiates the class that a section of options names; any error becomes a ValueError.
 
     Args:
         made: the class, from `choose_class`.
@@ -103,9 +104,15 @@ def _find(name: object, path: str, table: Mapping[str, type[Class]], base: type[
 def _load(name: str, path: str, base: type[Any]) -> type[Any]:
     found = load_object(name, path)
     if not (isinstance(found, type) and issubclass(found, base)):
-        package = base.__module__.rpartition(".")[0]  # a base class is exported by the package of its module
-        raise ValueError(f"{path}: {name!r} is no subclass of {package}.{base.__name__}")
+        raise ValueError(f"{path}: {name!r} is no subclass of {_home(base)}.{base.__name__}")
     return found
+
+
+def _home(base: type[Any]) -> str:
+    """Returns the outermost package or module that has a class under its name: where users import it from."""
+    parts = base.__module__.split(".")
+    homes = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    return next(home for home in homes if getattr(sys.modules.get(home), base.__name__, None) is base)
 
 
 def load_object(name: str, path: str) -> Any:
@@ -131,7 +138,7 @@ def load_object(name: str, path: str) -> Any:
 
 
 def load_module(name: str) -> types.ModuleType:
-    """Imports a module, which may be somebody's own.
+    """Imports a module, which may be a user's own.
 
     Args:
         name: dotted.
@@ -147,7 +154,7 @@ def load_module(name: str) -> types.ModuleType:
             f" ({where})" if where else "; modules are looked for in the working directory and on PYTHONPATH"
         )
         raise ValueError(f"{error}{hint}") from error
-    except (Exception, SystemExit) as error:  # whatever somebody's module does when it is imported
+    except (Exception, SystemExit) as error:  # importing a user's module may raise anything
         raise ValueError(f"its import raises {explain(error)}" if place(error) else str(error)) from error
 
 

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import pytest
 
-from engram.agents.columns.results import gradient_window
+from engram.agents.columns.results import bptt_steps_of
 from engram.agents.supervised.optimizers import epoch_options, optimizer_options
-from engram.memory import CORES
 from engram.memory.thinking import make_loss, thinker_options
 from engram.train.console.errors import ExperimentError
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.experiments.inheritance import read_whole_document
+from engram.train.experiments.loading import shipped_experiments
 from engram.train.plans.plan import make_plan
 
 LICHESS = "there is no lichess_db_puzzle.csv"
@@ -21,7 +21,7 @@ WITH_FILES_OF_THE_USERS = {
     "chess_progressive_paper": LICHESS,
     "cifar10_paper": "cifar-10-batches-bin; legal: the folder that holds CIFAR-10",
 }
-SEVERAL = {"cifar10_paper": 8, "mazes_by_depth_paper": 45}
+SEVERAL = {"cifar10_paper": 8, "mazes_by_depth_paper": 45, "tmaze_delays": 15}
 """Files of several experiments, and how many."""
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -64,15 +64,19 @@ def test_the_three_tmaze_experiments_differ_in_the_core_alone():
     assert sections["concrete"] == sections["lstm"] == sections["mlp"]
 
 
-def test_every_core_has_its_tmaze_delays_and_they_differ_in_the_core_alone():
-    sections = {}
-    for core in CORES:
-        section = read_whole_document(str(CONFIGS[0].parent / f"tmaze_delays_{core}.yaml"))[
-            f"tmaze_delays_{core}"
-        ]
-        assert section["config"]["model"].pop("core")["type"] == core
-        sections[core] = section
-    assert all(section == sections["low_pass"] for section in sections.values())
+def test_the_tmaze_delays_differ_in_the_core_alone():
+    sections = read_whole_document("tmaze_delays")
+    for name, section in sections.items():
+        assert f"tmaze_delays_{section['config']['model'].pop('core')['type']}" == name
+        assert section == sections["tmaze_delays_low_pass"]
+
+
+def test_an_experiment_of_a_file_is_found_by_its_name():
+    files = [read_whole_document(path.stem) for path in CONFIGS]
+    assert len(shipped_experiments()) == sum(map(len, files))  # no name stands twice
+    for experiments in files:
+        name, experiment = list(experiments.items())[-1]
+        assert read_whole_document(name) == read_whole_document(f"configs/{name}.yaml") == {name: experiment}
 
 
 @pytest.mark.parametrize("task", ["tmaze", "cued_catch"])
@@ -80,7 +84,7 @@ def test_appendix_f_has_gradients_over_whole_fragments(task):
     name = f"appendix_f_{task}"
     (experiment,), _ = read_experiments(read_whole_document(name), Overrides())
     config = make_plan(experiment).config
-    assert config.rollout_fragment_length == gradient_window(config) == 300
+    assert config.rollout_fragment_length == bptt_steps_of(config) == 300
     assert config.model_config["core"] == {"type": "lstm", "size": 128, "horizon": 300}
 
 

@@ -3,8 +3,7 @@
 import ast
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
-from importlib import resources
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import typer
@@ -16,14 +15,15 @@ Completer = Callable[[str], Names]
 
 
 def configs(incomplete: str) -> Names:
-    """Complete names of shipped configs, and YAML files where a path has begun.
+    """Complete names of shipped configs, or of experiments in them, and of YAML files behind a path.
 
     Args:
         incomplete: What has been typed of the word.
     """
-    files = resources.files("engram.configs").iterdir()
-    shipped = [file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml")]
-    return [*_begin(shipped, incomplete), *_paths(incomplete, (".yaml", ".yml"))]
+    from engram.train.experiments.loading import shipped_configs, shipped_experiments
+
+    shipped = _begin(shipped_configs(), incomplete) or _begin(shipped_experiments(), incomplete)
+    return [*shipped, *_paths(incomplete, (".yaml", ".yml"))]
 
 
 def envs(incomplete: str) -> Names:
@@ -85,7 +85,7 @@ def of_kind(ctx: typer.Context, incomplete: str) -> Names:
     return [] if names is None else names(incomplete)
 
 
-def _begin(names: Names, incomplete: str) -> Names:
+def _begin(names: Iterable[str], incomplete: str) -> Names:
     return sorted({name for name in names if name.startswith(incomplete)})
 
 

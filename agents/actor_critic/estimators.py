@@ -4,8 +4,6 @@ T time, B lanes. All arguments are (T, B) tensors unless said otherwise. A step 
 termination (value of what follows is 0) or by truncation (value of the final observation counts).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -1,4 +1,4 @@
-"""What actor-critics learn on: fragments in minibatches of whole lanes, and the terms of their loss.
+"""Learner of actor-critics: minibatches of whole lanes, and the terms of their loss.
 
 T time, B lanes.
 """
@@ -21,14 +21,14 @@ from torch import Tensor
 from engram.agents.actor_critic.estimators import Transitions
 from engram.agents.columns.config import count_minibatches
 from engram.agents.columns.fragment import Fragment
-from engram.agents.columns.learner import Batch, ColumnarLearner, as_tensors
+from engram.agents.columns.learner import ColumnarLearner, TensorBatch, as_tensors
 from engram.agents.models.recurrent import RESETS
 
 LANE_MAJOR = frozenset({Columns.STATE_IN, "last_values"})
 """Columns of a `ColumnBatch` whose first axis is the lanes; all others have time first, lanes second."""
 
 
-class ColumnBatch(Batch):
+class ColumnBatch(TensorBatch):
     """Columns of B lanes on the learner's device, (T, B, ...); its length is T * B environment steps."""
 
     @classmethod
@@ -71,7 +71,7 @@ class ColumnBatch(Batch):
         return batch
 
     def transitions(self, values: Tensor, last_values: Tensor) -> Transitions:
-        """What the estimators need, with the given values of observations 0..T-1 and T."""
+        """Returns the arguments of the estimators, with the given values of observations 0..T-1 and T."""
         return Transitions(
             rewards=self[Columns.REWARDS],
             terminateds=self[Columns.TERMINATEDS],
@@ -125,7 +125,7 @@ class ActorCriticLearner(ColumnarLearner):
         return batch.take(torch.from_numpy(np.flatnonzero(~columns.dropped)).to(self._device))
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Sets the entropy coefficient, too, to what its schedule says of this step."""
+        """Sets the entropy coefficient by its schedule as well."""
         super().before_gradient_based_update(timesteps=timesteps)
         self._entropy_coeff.update(timestep=timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
 
@@ -153,13 +153,13 @@ class ActorCriticLearner(ColumnarLearner):
         return loss
 
     def suspects(self, batch: Any, fwd_out: dict[str, Any]) -> dict[str, Tensor]:
-        """What the networks say, (T, B, A) and (T, B), what they are to learn, and the terms of the loss."""
-        said = {
+        """Returns outputs (T, B, A) and (T, B), their targets, and the terms of the loss."""
+        outputs = {
             "action logits": fwd_out[Columns.ACTION_DIST_INPUTS],
             "value": fwd_out[Columns.VF_PREDS],
         }
         learned = {name: batch[name] for name in (Columns.ADVANTAGES, Columns.VALUE_TARGETS) if name in batch}
-        return said | learned | self._terms
+        return outputs | learned | self._terms
 
     def evaluate_actions(
         self, batch: ColumnBatch, action_dist_inputs: Tensor

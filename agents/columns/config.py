@@ -1,6 +1,4 @@
-"""What every algorithm on the columnar path shares: defaults, module, checkpointed window of episodes."""
-
-from __future__ import annotations
+"""Settings, module and checkpointed window of episodes of every algorithm on the columnar path."""
 
 import math
 from typing import Any
@@ -143,7 +141,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
 
 
 def count_minibatches(lanes: int, length: int, minibatch_size: int | None) -> int:
-    """Into how many minibatches of whole lanes a batch is cut.
+    """Counts the minibatches of whole lanes that a batch is cut into.
 
     Args:
         lanes: Lanes of the batch.

@@ -3,8 +3,6 @@
 T time, B lanes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -26,13 +24,13 @@ from engram.agents.columns.episodes import EpisodeLog
 from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.columns.fragment import ColumnSet, Fragment, Nest
 from engram.agents.columns.lanes import make_lanes
-from engram.agents.models.actions import actions_in
+from engram.agents.models.actions import action_converter
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.core import State, where_lanes
 
 
 class EvaluationSteps:
-    """What an evaluation returns in place of data: how many steps it took."""
+    """Returned by an evaluation in place of data: the number of its steps."""
 
     def __init__(self, steps: int) -> None:
         self._steps = steps
@@ -67,7 +65,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         if mode is not AutoresetMode.SAME_STEP:
             raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")
         self.num_envs = self.env.num_envs
-        self._actions = actions_in(self.env.single_action_space)
+        self._actions = action_converter(self.env.single_action_space)
         self._needs_initial_reset = True
         self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)

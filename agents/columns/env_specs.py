@@ -1,10 +1,8 @@
-"""From what `env:` says to a Gymnasium spec: a registered id, or somebody's own class by its path.
+"""Resolves `env:` to a Gymnasium spec: a registered id, or a user's own class by its path.
 
 A class path is `package.module:MyEnv` or, as RLlib has it, `package.module.MyEnv`. Every process resolves it
 for itself, so that nothing has to be registered in the workers.
 """
-
-from __future__ import annotations
 
 import inspect
 import re
@@ -101,7 +99,7 @@ def _parameters(creator: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
 
 
 def _takes_mapping(parameters: Mapping[str, inspect.Parameter]) -> bool:
-    """Whether the first argument stands for all settings, and the others may be left out."""
+    """Returns whether the first argument takes all settings and the others may be left out."""
     if not parameters:
         return False
     first, *others = parameters.values()

@@ -3,8 +3,6 @@
 B lanes.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +36,7 @@ class Episode(NamedTuple):
 
 
 class Unfinished(NamedTuple):
-    """The episodes under way; their returns are nobody's business until they end.
+    """The episodes under way, without returns until they end.
 
     Attributes:
         length: Environment steps of the longest one.

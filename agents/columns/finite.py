@@ -1,13 +1,11 @@
 """Numbers that are not finite: found where they arise, named, and kept out of what is learned from.
 
 One NaN in a batch makes every gradient NaN. Runners and learners leave out what holds one and say so in their
-metrics; the algorithm's process counts it, or ends the trial (`on_non_finite`). So a number is heard of
+metrics; the algorithm's process counts it, or ends the trial (`on_non_finite`). So a number is reported
 wherever it arises: RLlib restarts a remote runner that raises, and forgets why.
 
 T time, B lanes.
 """
-
-from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -23,13 +21,13 @@ ON_NON_FINITE = ("stop", "skip")
 """What `on_non_finite` may be."""
 
 NON_FINITE = "non_finite"
-"""Metric key: what a runner or learner has left out since its last report, a series of `Finding`s."""
+"""Metric key: what a runner or learner has left out since its last report, a series of `NonFinite`s."""
 
 LARGEST = float(np.finfo(np.float32).max)
 """Beyond it a number is infinite to a network of single precision."""
 
 
-class Finding(NamedTuple):
+class NonFinite(NamedTuple):
     """Something that is not finite.
 
     Attributes:
@@ -42,7 +40,7 @@ class Finding(NamedTuple):
 
 
 def shown(what: str, value: float) -> str:
-    """`reward: nan`; a number that is too large for single precision says so."""
+    """Formats `reward: nan`, and notes a number that is too large for single precision."""
     beyond = f", beyond single precision ({LARGEST:.2g})" if np.isfinite(value) else ""
     return f"{what}: {value:g}{beyond}"
 
@@ -61,7 +59,7 @@ def zeroed(array: NDArray[Any]) -> NDArray[Any]:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether all numbers in some tensors are finite; their norm says so, unless it overflows."""
+    """Returns whether all numbers are finite; judged by the norm, unless it overflows."""
     some = [tensor.detach() for tensor in tensors]
     if bool(torch.isfinite(torch.nn.utils.get_total_norm(some))):
         return True
@@ -154,9 +152,9 @@ class LaneGuard:
                 t, lane, *inside = np.argwhere(~finite)[0].tolist()
                 self._keep(_indexed(what, inside), column[(t, lane, *inside)], first_step + t, lane)
 
-    def finding(self) -> Finding | None:
+    def finding(self) -> NonFinite | None:
         """What was found since the fragment began."""
-        return Finding(self._first.message, int(self.bad.sum())) if self._first else None
+        return NonFinite(self._first.message, int(self.bad.sum())) if self._first else None
 
     def _look_at(self, observations: Any, what: str) -> tuple[NDArray[np.bool_], _Place | None]:
         """Lanes with something that is not finite, (B,), and where it is."""

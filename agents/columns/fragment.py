@@ -3,8 +3,6 @@
 T time, B lanes. Columns are NumPy arrays (or nests of them, for dict observations), time first.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +11,14 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 import tree
 from numpy.typing import NDArray
+from typing_extensions import override
 
 Nest = Any
 """An array, or a nest of dicts and tuples of arrays."""
 
 
 def no_lanes() -> NDArray[np.bool_]:
-    """What `ColumnSet.dropped` is until somebody says something else."""
+    """The default of `ColumnSet.dropped`."""
     return np.empty(0, np.bool_)
 
 
@@ -44,7 +43,7 @@ class ColumnSet(ABC):
     weights_seq_no: int
 
     def __post_init__(self) -> None:
-        """Learns from every lane, where nothing else is said."""
+        """Drops no lane by default."""
         if not len(self.dropped):
             self.dropped = np.zeros(self.lanes, np.bool_)
 
@@ -161,7 +160,7 @@ class Fragment(ColumnSet):
     weights_seq_no: int
     dropped: NDArray[np.bool_] = field(default_factory=no_lanes)
 
+    @override
     @property
     def length(self) -> int:
-        """See `ColumnSet`."""
         return len(self.rewards)

@@ -1,7 +1,5 @@
 """Lanes: B copies of the configured environment as one Gymnasium vector environment."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

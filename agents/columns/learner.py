@@ -3,8 +3,6 @@
 T time, B lanes.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from abc import ABC, abstractmethod
@@ -27,7 +25,7 @@ STEPS_TAKEN = "steps_taken"
 """Metric key: how many minibatches made a step, of those since the last report."""
 
 
-class Batch(dict[str, Any], ABC):
+class TensorBatch(dict[str, Any], ABC):
     """Named tensors on the learner's device; its length is the number of environment steps.
 
     Attributes:
@@ -41,9 +39,9 @@ class Batch(dict[str, Any], ABC):
 
 
 class Minibatch:
-    """A `Batch` as RLlib's learner loop expects it: by module id, with a step count."""
+    """A `TensorBatch` as RLlib's learner loop expects it: by module id, with a step count."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: TensorBatch) -> None:
         self.policy_batches = {DEFAULT_MODULE_ID: batch}
 
     def env_steps(self) -> int:
@@ -64,7 +62,7 @@ def _as_tensor(array: NDArray[Any]) -> Tensor:
 class ColumnarLearner(TorchLearner):  # type: ignore[misc]
     """RLlib's learner with fragments in place of episodes and connectors.
 
-    An algorithm supplies `batches` (what a column set is updated on, in turn) and `compute_loss_for_module`.
+    An algorithm supplies `batches` (the batches of an update) and `compute_loss_for_module`.
 
     A loss or gradient that is not finite makes no step; see `ColumnarConfig.on_non_finite`.
     """
@@ -75,8 +73,8 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
     _step_taken = True
 
     @abstractmethod
-    def batches(self, columns: Any, num_epochs: int, minibatch_size: int | None) -> Iterator[Batch]:
-        """What is updated on, one batch after the other.
+    def batches(self, columns: Any, num_epochs: int, minibatch_size: int | None) -> Iterator[TensorBatch]:
+        """Yields the batches of an update.
 
         Args:
             columns: What the runners sampled, lanes side by side.
@@ -94,10 +92,10 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         return results
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Sets the learning rate to what its schedule says of this step.
+        """Sets the learning rate by its schedule before the update.
 
         RLlib does so after an update only; the first one after a restore would use the rate of the
-        checkpoint's optimizer, whatever the configuration says.
+        checkpoint's optimizer and not the configured one.
         """
         super().before_gradient_based_update(timesteps=timesteps)
         now = self._env_steps = int(timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
@@ -118,7 +116,7 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
                 torch.distributed.broadcast(buffer, src=0)
         state = {f"parameter {name}": x for name, x in self._named_state() if x.is_floating_point()}
         if not all_finite(state.values()):
-            raise FloatingPointError(self._said(*_first_of(state)))
+            raise FloatingPointError(self._worded(*_first_of(state)))
 
     def compute_losses(self, *, fwd_out: dict[str, Any], batch: dict[str, Any]) -> dict[str, Tensor]:
         """RLlib's losses by module; one that is not finite makes all gradients NaN, in every learner."""
@@ -129,12 +127,12 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         for module_id, loss in losses.items():
             if not torch.isfinite(loss):
                 suspects = self.suspects(batch[module_id], fwd_out[module_id]) | {"loss": loss}
-                self._finding = self._said(*_first_of(suspects))
+                self._finding = self._worded(*_first_of(suspects))
                 losses[module_id] = math.nan * loss
         return losses
 
     def suspects(self, batch: Any, fwd_out: dict[str, Any]) -> dict[str, Tensor]:
-        """Where to look for what makes a loss not finite, by name; the first one found is told."""
+        """Returns tensors that may make a loss not finite, by name; the first such is reported."""
         return {}
 
     def postprocess_gradients(self, gradients_dict: dict[Any, Tensor]) -> dict[Any, Tensor]:
@@ -153,7 +151,7 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         if message is None:
             named = {f"gradient of {name}": gradients_dict.get(leaf) for name, leaf in self._named_state()}
             known = {name: grad for name, grad in named.items() if grad is not None}
-            message = self._said(*_first_of(known))
+            message = self._worded(*_first_of(known))
         if self.config.on_non_finite == "stop":
             raise FloatingPointError(message)
         self.metrics.log_value((DEFAULT_MODULE_ID, NON_FINITE), (message, 1), reduce="item_series")
@@ -170,13 +168,13 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         module = self.module[DEFAULT_MODULE_ID].unwrapped()
         return itertools.chain(module.named_parameters(), module.named_buffers())
 
-    def _said(self, what: str, value: float) -> str:
-        """What is not finite, and since when."""
+    def _worded(self, what: str, value: float) -> str:
+        """Words what is not finite, and since when."""
         update = f"at update {self._weights_seq_no}; a smaller lr may help"
         return f"{shown(what, value)} {update} (env step {self._env_steps:,})"
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Takes over another learner's state, whatever its age.
+        """Loads another learner's state, older or newer.
 
         RLlib refuses weights that are numbered below its own, here and in the runners. A restored donor may
         be younger; its weights get the next number.

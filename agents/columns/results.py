@@ -4,8 +4,6 @@ Episodes are logged one by one where they are played (`engram.agents.columns.epi
 in the algorithm's process, just before a result is reported.
 """
 
-from __future__ import annotations
-
 import math
 from numbers import Real
 from typing import Any, ClassVar, Self
@@ -32,7 +30,7 @@ from engram.agents.columns.episodes import (
     Unfinished,
     as_records,
 )
-from engram.agents.columns.finite import NON_FINITE, Finding, shown
+from engram.agents.columns.finite import NON_FINITE, NonFinite, shown
 from engram.agents.columns.learner import STEPS_TAKEN
 
 
@@ -123,7 +121,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         result["timesteps_total"] = int(runners.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
         steps = float(runners.get(NUM_ENV_STEPS_SAMPLED, 0))
         result["steps_per_second"] = steps / max(result.get("time_this_iter_s", 0.0), 1e-9)
-        result["bptt_steps"] = gradient_window(algorithm.config)
+        result["bptt_steps"] = bptt_steps_of(algorithm.config)
         if EVALUATION_RESULTS in result:
             self._summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
 
@@ -131,9 +129,9 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         """Counts what was left out because it was not finite, or ends the trial."""
         learned = result.get(LEARNER_RESULTS, {}).get(DEFAULT_MODULE_ID, {})
         taken = learned.pop(STEPS_TAKEN, 0)
-        findings: list[Finding] = []
+        findings: list[NonFinite] = []
         for section in (learned, *_played(result)):
-            findings += as_records(section.pop(NON_FINITE, ()), Finding)
+            findings += as_records(section.pop(NON_FINITE, ()), NonFinite)
         self._skipped += sum(found.left_out for found in findings)
         result["non_finite_skipped"] = self._skipped
         # An asynchronous learner may not have answered: RLlib then repeats its metrics, as NaN.
@@ -166,7 +164,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
 
 def _played(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The sections of a result that runners have told, those of evaluations last."""
+    """Returns the sections of a result that come from runners, those of evaluations last."""
     return [part.get(ENV_RUNNER_RESULTS, {}) for part in (result, result.get(EVALUATION_RESULTS, {}))]
 
 
@@ -183,8 +181,8 @@ def _is_infinite(value: Any) -> bool:
     return isinstance(value, Real) and math.isinf(value)
 
 
-def gradient_window(config: Any) -> int:
-    """Steps that gradients reach back at most: the shortest of what cuts a sequence.
+def bptt_steps_of(config: Any) -> int:
+    """Returns the BPTT length: the steps that gradients reach back at most, by the shortest of what cuts.
 
     Args:
         config: An `AlgorithmConfig`. Stock RLlib cuts its sequences at the module's `max_seq_len` and, where

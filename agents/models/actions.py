@@ -1,4 +1,4 @@
-"""Actions on their way from a distribution to the environment and back: the only place that says how.
+"""Converts actions between what a distribution draws and what an environment takes.
 
 A distribution counts from 0: its index i of `Discrete(n, start=k)` is the environment's action k + i. What is
 sampled, stored, judged and learned are indices, and log-probabilities are theirs; an environment is given
@@ -6,8 +6,6 @@ actions of its own space, and tells of them.
 
 B stands for any leading axes, A for the numbers that describe a distribution.
 """
-
-from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -22,12 +20,13 @@ from ray.rllib.core.distribution.torch.torch_distribution import (
     TorchDiagGaussian,
     TorchMultiCategorical,
 )
+from typing_extensions import override
 
 from engram.agents.models.distributions import TorchBernoulli
 
 
-class Actions(ABC):
-    """How one acts in a space.
+class ActionConverter(ABC):
+    """Converts actions of one space.
 
     Attributes:
         space: The environment's space of one lane.
@@ -44,14 +43,14 @@ class Actions(ABC):
 
     @abstractmethod
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
-        """What the environment is given for a distribution's draws (B, ...), in the dtype of its space."""
+        """Converts draws (B, ...) to actions of the environment, in the dtype of its space."""
 
     @abstractmethod
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
-        """The draws that stand for actions (B, ...) of the environment, in the dtype of the distribution."""
+        """Converts actions (B, ...) of the environment to draws, in the dtype of the distribution."""
 
 
-class _Choices(Actions):
+class _DiscreteConverter(ActionConverter):
     """`Discrete(n, start)`, or several of them at once: `MultiDiscrete(nvec, start)` of one dimension."""
 
     def __init__(self, space: spaces.Discrete[Any] | spaces.MultiDiscrete) -> None:
@@ -64,55 +63,61 @@ class _Choices(Actions):
             self.size = sum(choices)
             self.distribution = TorchMultiCategorical.get_partial_dist_cls(input_lens=choices)
 
+    @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
         return (indices + self._start).astype(self.space.dtype, copy=False)
 
+    @override
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(actions, np.int64) - self._start
 
 
-class _Bits(Actions):
+class _MultiBinaryConverter(ActionConverter):
     """`MultiBinary(n)`."""
 
     def __init__(self, space: spaces.MultiBinary) -> None:
         super().__init__(space)
         self.size, self.distribution = int(space.shape[0]), TorchBernoulli
 
+    @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
         return indices.astype(self.space.dtype, copy=False)
 
+    @override
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(actions, np.int8)
 
 
-class _Numbers(Actions):
+class _BoxConverter(ActionConverter):
     """`Box` of floats, of one dimension; a Gaussian's draws may lie outside the bounds, and are cut."""
 
     def __init__(self, space: spaces.Box) -> None:
         super().__init__(space)
         self.size, self.distribution = 2 * int(space.shape[0]), TorchDiagGaussian
 
+    @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
         cut: NDArray[Any] = np.clip(indices, self.space.low, self.space.high)
         return cut.astype(self.space.dtype, copy=False)
 
+    @override
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
         return np.asarray(actions, np.float32)
 
 
-_KINDS: dict[type[gym.Space[Any]], type[Actions]] = {
-    spaces.Discrete: _Choices,
-    spaces.MultiDiscrete: _Choices,
-    spaces.MultiBinary: _Bits,
-    spaces.Box: _Numbers,
+_KINDS: dict[type[gym.Space[Any]], type[ActionConverter]] = {
+    spaces.Discrete: _DiscreteConverter,
+    spaces.MultiDiscrete: _DiscreteConverter,
+    spaces.MultiBinary: _MultiBinaryConverter,
+    spaces.Box: _BoxConverter,
 }
 
 
-def actions_in(space: gym.Space[Any]) -> Actions:
-    """How one acts in the space of one lane.
+def action_converter(space: gym.Space[Any]) -> ActionConverter:
+    """Makes the converter of the actions of one lane.
 
     Raises:
-        ValueError: Nobody knows.
+        ValueError: A space without a distribution.
     """
     kind = next((row for known, row in _KINDS.items() if isinstance(space, known)), None)
     flat = isinstance(space, spaces.Discrete) or len(space.shape or ()) == 1
@@ -126,12 +131,12 @@ def actions_in(space: gym.Space[Any]) -> Actions:
 
 
 def named(space: gym.Space[Any]) -> str:
-    """A space in one line, for messages."""
+    """Returns a space in one line, for messages."""
     return " ".join(str(space).split())
 
 
 def counted_from_zero(space: Any) -> Any:
-    """The space of a distribution's draws: that of the environment, without its `start`.
+    """Returns the space of a distribution's draws: that of the environment, without its `start`.
 
     Raises:
         ValueError: There is a `start` inside of a `Dict` or `Tuple`.

@@ -1,6 +1,4 @@
-"""The `model:` section and the module it stands for: a recurrent core, or a network that thinks."""
-
-from __future__ import annotations
+"""The `model:` section and the module that it names: a recurrent core, or a network that thinks."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 N stands for any number of observations at once (T * B in training, B when sampling).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -60,7 +58,7 @@ class Encoder(nn.Module):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvOptions(EncoderOptions):
+class ConvEncoderOptions(EncoderOptions):
     """Options of `conv`."""
 
     channels: tuple[int, ...] = integers(
@@ -75,9 +73,9 @@ class ConvEncoder(Encoder):
     Observations are (N, rows, columns, planes), planes last as Gymnasium has them.
     """
 
-    Options: ClassVar[type[EncoderOptions]] = ConvOptions
+    Options = ConvEncoderOptions
 
-    def __init__(self, reader: Reader, options: ConvOptions) -> None:
+    def __init__(self, reader: Reader, options: ConvEncoderOptions) -> None:
         super().__init__(reader, options)
         if len(reader.shape) != 3:
             raise ValueError(
@@ -100,7 +98,7 @@ class ConvEncoder(Encoder):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MLPOptions(EncoderOptions):
+class MLPEncoderOptions(EncoderOptions):
     """Options of `mlp`."""
 
     hidden: tuple[int, ...] = integers(
@@ -111,9 +109,9 @@ class MLPOptions(EncoderOptions):
 class MLPEncoder(Encoder):
     """Linear layers with ReLU over the flattened observation."""
 
-    Options: ClassVar[type[EncoderOptions]] = MLPOptions
+    Options = MLPEncoderOptions
 
-    def __init__(self, reader: Reader, options: MLPOptions) -> None:
+    def __init__(self, reader: Reader, options: MLPEncoderOptions) -> None:
         super().__init__(reader, options)
         self.layers = relu_layers(math.prod(reader.shape), options.hidden)
         self.output_size = options.hidden[-1]

@@ -3,8 +3,6 @@
 T time, B lanes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,7 +46,7 @@ def _is_own(options: Any) -> bool:
 
 
 def _seen(space: gym.Space[Any], count: int) -> Tensor:
-    """Zeros in the shape and dtype of so many observations."""
+    """Returns zeros in the shape and dtype of a batch of observations."""
     return torch.from_numpy(np.zeros((count, *(space.shape or ())), space.dtype))
 
 

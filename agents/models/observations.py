@@ -1,10 +1,8 @@
-"""Observations as floats, the first step of every encoder: the only place that says how.
+"""Converts observations to floats, the first step of every encoder.
 
 Whole numbers are scaled element by element, so that none drowns in the bounds of another; symbols become
 one-hot. N stands for any number of observations at once.
 """
-
-from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -15,6 +13,7 @@ import torch
 from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.agents.models.actions import named
 
@@ -48,15 +47,15 @@ class Reader(nn.Module, ABC):
 
     @abstractmethod
     def described(self) -> str | None:
-        """What is done to them in a few words, or None where they stay as they are."""
+        """Describes the conversion in a few words; None where there is none."""
 
     def remark(self) -> str | None:
-        """What a user may want to know about it, or None."""
+        """Returns what a user may want to know about it, or None."""
         return None
 
 
 def make_reader(space: gym.Space[Any], scale: str, path: str) -> Reader:
-    """What reads the observations of a space.
+    """Makes the reader of the observations of a space.
 
     Args:
         space: Of one lane.
@@ -70,34 +69,34 @@ def make_reader(space: gym.Space[Any], scale: str, path: str) -> Reader:
         ValueError: A space that cannot be read, or not so.
     """
     if isinstance(space, spaces.Box):
-        return Numbers(space, scale, path)
+        return BoxReader(space, scale, path)
     if not isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
         known = "Box, Discrete, MultiDiscrete, MultiBinary"
         raise ValueError(f"{path}: cannot encode the observation space {named(space)}; known: {known}")
     if scale != "auto":
         raise ValueError(f"{path}.scale: {scale!r} is for a Box; {named(space)} has nothing to scale")
     if isinstance(space, spaces.MultiBinary):
-        return Bits(space)
-    return Symbols(space, path)
+        return MultiBinaryReader(space)
+    return OneHotReader(space, path)
 
 
-class Bits(Reader):
+class MultiBinaryReader(Reader):
     """`MultiBinary`: zeros and ones as they are."""
 
     def __init__(self, space: spaces.MultiBinary) -> None:
         super().__init__()
         self.shape = tuple(space.shape) or (1,)
 
+    @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """See `Reader`."""
         return observations.to(dtype)
 
+    @override
     def described(self) -> None:
-        """See `Reader`."""
         return
 
 
-class Symbols(Reader):
+class OneHotReader(Reader):
     """`Discrete` and `MultiDiscrete`: one column for each value of each element, counted from its `start`.
 
     What is not in the space, as the zeros with which RLlib pads sequences, is all zeros.
@@ -121,17 +120,17 @@ class Symbols(Reader):
         _constant(self, "value", np.concatenate(values))
         self.shape = (int(counts.sum()),)
 
+    @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """See `Reader`."""
         elements = observations.reshape(len(observations), -1).to(torch.int64)
         return (elements[:, self.element] == self.value).to(dtype)
 
+    @override
     def described(self) -> str:
-        """See `Reader`."""
         return f"one-hot, {self.shape[0]} columns"
 
 
-class Numbers(Reader):
+class BoxReader(Reader):
     """`Box`: see `make_reader` for what is done to it.
 
     Attributes:
@@ -198,8 +197,8 @@ class Numbers(Reader):
             )
         return everywhere, nowhere
 
+    @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """See `Reader`."""
         observations = observations.reshape(len(observations), *self.shape)
         if self.factor is not None:
             scaled = observations.to(dtype)
@@ -212,15 +211,15 @@ class Numbers(Reader):
         return scaled.to(dtype)
 
     def _raised(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """Less what they are counted from, subtracted as they are: float32 would lose the difference."""
+        """Subtracts what they are counted from before the conversion: float32 would lose the difference."""
         difference = observations.to(self.low.dtype) - self.low
         raised = difference.to(dtype)
         if self._wraps:  # differences that int64 does not hold have wrapped around
             raised = torch.where(difference < 0, raised + 2.0**64, raised)
         return raised
 
+    @override
     def described(self) -> str | None:
-        """See `Reader`."""
         if self.factor == 1.0:
             return None
         if self.factor is not None:

@@ -3,11 +3,9 @@
 T time, B lanes, F features, A numbers that describe the action distribution.
 """
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
 import gymnasium as gym
@@ -15,13 +13,14 @@ import torch
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
+from typing_extensions import override
 
-from engram.agents.models.actions import actions_in, named
+from engram.agents.models.actions import action_converter, named
 from engram.agents.models.encoders import encoder_options, make_encoder
 from engram.memory import core_options, make_core
 from engram.memory.core import State
 from engram.memory.modes import chances, normalises_by_batch, without_chance
-from engram.memory.options import Options, check_keys, integers, parse_options
+from engram.memory.options import Options, boolean, integers, parse_options, section
 from engram.memory.windows.mlp import relu_layers
 
 RESETS = "resets"
@@ -47,41 +46,24 @@ class HeadOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig:
-    """The `model:` section of an experiment.
+class ModelConfig(Options):
+    """The `model:` section of an experiment with a recurrent core."""
 
-    Attributes:
-        encoder: Options of the encoder, `{"type": ...}`; see `engram.agents.ENCODERS`.
-        core: Options of the recurrent core, `{"type": ...}`; see `engram.memory.CORES`.
-        skip: Whether the heads also read the encoder's features, past the core.
-        head: Options of the layers that the heads share, see `HeadOptions`; without `hidden` there are none,
-            and what is remembered and what is seen can only be weighed against each other, not combined.
-    """
-
-    encoder: Mapping[str, Any] = field(default_factory=lambda: {"type": "mlp"})
-    core: Mapping[str, Any] = field(default_factory=lambda: {"type": "lstm"})
-    skip: bool = False
-    head: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Mapping[str, Any] = section({"type": "mlp"}, "options of the encoder", typed=True)
+    core: Mapping[str, Any] = section({"type": "lstm"}, "options of the recurrent core", typed=True)
+    skip: bool = boolean(False, "whether the heads also read the encoder's features, past the core")
+    head: Mapping[str, Any] = section(
+        {},
+        "options of the layers that the heads share; without `hidden` there are none, and what is remembered "
+        "and what is seen can only be weighed against each other, not combined",
+    )
 
 
 def check_recurrent_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig:
-    """Checks a `model:` section of a recurrent core; `engram.agents.models.choice.check_model` checks any.
-
-    Args:
-        model: What the user wrote, a mapping.
-        path: Where the user wrote it, dotted; only used in messages.
-
-    Raises:
-        ValueError: Unknown key, wrong type or value out of range, named by its path.
-    """
-    check_keys(model, ModelConfig.__dataclass_fields__, path)
-    config = ModelConfig(**model)
+    """Checks the `model:` section of a recurrent core; arguments and errors as in `choice.check_model`."""
+    config = parse_options(ModelConfig, model, path)
     encoder_options(config.encoder, f"{path}.encoder")
     core_options(config.core, f"{path}.core")
-    if not isinstance(config.skip, bool):
-        raise ValueError(f"{path}.skip: expected true or false, got {config.skip!r}")
-    if not isinstance(config.head, Mapping):
-        raise ValueError(f"{path}.head: expected a mapping, got {config.head!r}")
     parse_options(HeadOptions, config.head, f"{path}.head")
     return config
 
@@ -121,7 +103,7 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
         """
 
     def remarks(self, algorithm: str) -> list[str]:
-        """What a user should know about this module before it trains, one line each.
+        """Returns what a user should know about this module before it trains, one line each.
 
         Args:
             algorithm: The name of the one that trains it.
@@ -144,10 +126,10 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
 
     @abstractmethod
     def chances(self) -> dict[str, float | str]:
-        """What is random in the core, see `engram.memory.modes.chances`."""
+        """Returns what is random in the core, see `engram.memory.modes.chances`."""
 
     def prepare_tests(self) -> None:
-        """Called where the module is to be evaluated, not trained."""
+        """Prepares the module for evaluation."""
 
     def train(self, mode: bool = True) -> Self:
         """Puts the networks into training mode, with or without what is random there, or evaluation mode."""
@@ -158,9 +140,9 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
         return self
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Takes over weights.
+        """Loads weights.
 
-        RLlib leaves a weight that is not given as it was initialised, and says nothing.
+        RLlib silently leaves a weight that is not given as it was initialised.
 
         Raises:
             ValueError: A weight is missing: the state is of another network, or of another version of it.
@@ -192,7 +174,7 @@ class RecurrentModule(ColumnarModule):
     """Actor-critic with a swappable recurrent core, for the columnar data path.
 
     A core that does not train its input (`train_input: false`) gets an encoder of its own, frozen at its
-    random initialisation: no gradient can tell the writer what will matter hundreds of steps later, and a
+    random initialisation: no gradient reaches the writer from what matters hundreds of steps later, and a
     memory that averages over hundreds of steps needs a writer that holds still. The heads then read the
     present through the trained encoder (`skip`).
     """
@@ -208,7 +190,7 @@ class RecurrentModule(ColumnarModule):
             raise ValueError(
                 f"cannot act in the action space {named(self.action_space)}; that takes a core that thinks"
             )
-        actions = actions_in(self.action_space)
+        actions = action_converter(self.action_space)
         self.action_dist_cls = actions.distribution
         self.encoder = make_encoder(self.observation_space, config.encoder)
         self.core = make_core(self.encoder.output_size, config.core)
@@ -233,21 +215,21 @@ class RecurrentModule(ColumnarModule):
         self.train()
 
     def remarks(self, algorithm: str) -> list[str]:
-        """See `ColumnarModule`; and what may be wrong with the numbers that are seen."""
+        """What may be wrong with the numbers that are seen."""
         remark = self.encoder.reader.remark()
         return super().remarks(algorithm) + ([] if remark is None else [remark])
 
+    @override
     def chances(self) -> dict[str, float | str]:
-        """See `ColumnarModule`."""
         return chances(self.core, self._core_options)
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """See `ColumnarModule`."""
         state: State = self.core.initial_state(lanes)
         return state
 
+    @override
     def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
-        """See `ColumnarModule`."""
         time, lanes = observations.shape[:2]
         prepared = self.encoder.prepare(observations.flatten(0, 1))
         if self.memory_encoder is None:

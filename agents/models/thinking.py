@@ -4,21 +4,20 @@ T time, B lanes, P problems, N positions of an answer, K classes, F features, S 
 a puzzle.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
-from engram.agents.models.actions import actions_in, named
+from engram.agents.models.actions import action_converter, named
 from engram.agents.models.recurrent import POLICY_INIT_SCALE, ColumnarModule, Outputs
 from engram.memory.core import State, where_lanes
 from engram.memory.modes import chances
-from engram.memory.options import Options, check_keys, integer, parse_options
+from engram.memory.options import Options, boolean, integer, parse_options, section
 from engram.memory.thinking import Answers, Thinker, make_thinker, thinker_options
 
 THOUGHT = "thought"
@@ -38,39 +37,23 @@ class ReadoutOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThinkingConfig:
-    """The `model:` section of an experiment whose core thinks in iterations.
+class ThinkingConfig(Options):
+    """The `model:` section of an experiment whose core thinks in iterations."""
 
-    Attributes:
-        core: Options of the network, `{"type": ...}`; see `engram.memory.thinking.THINKERS`.
-        readout: See `ReadoutOptions`.
-        carry: Whether a thought is carried from step to step of an episode (`engram/Ponder-v0`); else every
-            step starts from the problem alone.
-    """
-
-    core: Mapping[str, Any]
-    readout: Mapping[str, Any] = field(default_factory=dict)
-    carry: bool = False
+    core: Mapping[str, Any] = section(None, "options of the network", typed=True)
+    readout: Mapping[str, Any] = section({}, "how an answer becomes an action")
+    carry: bool = boolean(
+        False,
+        "whether a thought is carried from step to step of an episode (`engram/Ponder-v0`); else every step "
+        "starts from the problem alone",
+    )
 
 
 def check_thinking_model(model: Mapping[str, Any], path: str = "model") -> ThinkingConfig:
-    """Checks a `model:` section.
-
-    Args:
-        model: What the user wrote; its core is one that thinks.
-        path: Where the user wrote it, dotted; only used in messages.
-
-    Raises:
-        ValueError: Unknown key, wrong type or value out of range, named by its path.
-    """
-    check_keys(model, ThinkingConfig.__dataclass_fields__, path)
-    config = ThinkingConfig(**model)
+    """Checks the `model:` section of a core that thinks; arguments and errors as in `choice.check_model`."""
+    config = parse_options(ThinkingConfig, model, path)
     thinker_options(config.core, f"{path}.core")
-    if not isinstance(config.readout, Mapping):
-        raise ValueError(f"{path}.readout: expected a mapping, got {config.readout!r}")
     parse_options(ReadoutOptions, config.readout, f"{path}.readout")
-    if not isinstance(config.carry, bool):
-        raise ValueError(f"{path}.carry: expected true or false, got {config.carry!r}")
     return config
 
 
@@ -104,22 +87,22 @@ class ThinkingModule(ColumnarModule):
         self.carry = config.carry
         self.value_head = nn.LazyLinear(1)
         self._measure_value_head(shape)
-        self.action_dist_cls = actions_in(self.action_space).distribution
+        self.action_dist_cls = action_converter(self.action_space).distribution
         self.train()
 
+    @override
     def chances(self) -> dict[str, float | str]:
-        """See `ColumnarModule`."""
         return chances(self.thinker)
 
     def _check_readout(self) -> None:
-        """Raises ValueError where so many bits cannot be set."""
+        """Raises ValueError where `readout.top` bits cannot be set."""
         top, space = self.readout.top, self.action_space
         if top is not None and not (isinstance(space, gym.spaces.MultiBinary) and top < int(space.n)):
             raise ValueError(f"readout.top: expected none, or fewer than the bits of {space}, got {top}")
 
     @torch.no_grad()
     def _measure_value_head(self, shape: tuple[int, ...]) -> None:
-        """Gives the value head its size, which only a thought tells."""
+        """Initialises the value head, whose input size only a thought shows."""
         training = self.training
         self.eval()
         self.value_head(_pooled(self.thinker.begin(torch.zeros(2, *shape))))
@@ -128,7 +111,7 @@ class ThinkingModule(ColumnarModule):
         self.train(training)
 
     def initial_state(self, lanes: int) -> State:
-        """Nothing, or an empty thought, which the first step of an episode replaces."""
+        """Returns no state or, with `carry`, a thought that the first step of an episode replaces."""
         if not self.carry:
             return {}
         empty = next(self.parameters()).new_zeros(lanes, *(self.observation_space.shape or ()))
@@ -136,11 +119,11 @@ class ThinkingModule(ColumnarModule):
             return {THOUGHT: self.thinker.begin(self.thinker.prepare(empty))}
 
     def prepare_tests(self) -> None:
-        """From now on it thinks for as long as `readout.thinking_steps` says."""
+        """Thinks for `readout.thinking_steps` iterations from now on."""
         self.thinking_steps = self.test_steps
 
     def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
-        """Thinks `thinking_steps` iterations over each observation; see `ColumnarModule`."""
+        """Thinks `thinking_steps` iterations over each observation."""
         time, lanes = observations.shape[:2]
         if not self.carry:
             inputs, values, _ = self._ponder(observations.flatten(0, 1))
@@ -169,7 +152,7 @@ class ThinkingModule(ColumnarModule):
         return where_lanes(resets, self.thinker.begin(self.thinker.prepare(seen)), thought)
 
     def distribution_inputs(self, logits: Tensor) -> Tensor:
-        """What an action is drawn by: logits (P, 2, *S) as those of bits, (P, N); labels (P, K) as they are.
+        """Computes the logits of bits (P, N) from logits (P, 2, *S); those of labels (P, K) stay as they are.
 
         Where a fixed number of bits is set (`readout.top`), these are the ones above zero.
         """
@@ -182,7 +165,7 @@ class ThinkingModule(ColumnarModule):
         return yes - nearest.mean(1, keepdim=True)
 
     def resize(self, observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> None:
-        """Takes on puzzles of another size; the weights stay.
+        """Adapts to puzzles of another size; the weights stay.
 
         Raises:
             ValueError: Not the same kind of puzzle, or the network is made for one size.
@@ -201,7 +184,7 @@ def _pooled(thought: Tensor) -> Tensor:
 
 
 def answers_of(space: gym.Space[Any]) -> Answers:
-    """The kind of answer an action space asks for.
+    """Returns the kind of answer that an action space asks for.
 
     Raises:
         ValueError: It is neither `MultiBinary` nor `Discrete`.

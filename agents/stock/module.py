@@ -4,8 +4,6 @@ RLlib hands a recurrent module sequences that never cross an episode's end, padd
 right, and the state before each sequence; it wants the state after it.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch
@@ -17,6 +15,7 @@ from ray.rllib.core.rl_module.apis import (
     ValueFunctionAPI,
 )
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.agents.models.recurrent import Outputs, RecurrentModule
 
@@ -30,6 +29,7 @@ class StockRecurrentModule(RecurrentModule, ValueFunctionAPI, TargetNetworkAPI):
         """State of one lane at the start of an episode, without lane axis, as RLlib wants it."""
         return {name: value[0].numpy() for name, value in self.initial_state(1).items()}
 
+    @override
     def _forward(self, batch: dict[str, Any], **_: Any) -> dict[str, Any]:
         outputs = self._forward_sequences(batch)
         out: dict[str, Any] = {

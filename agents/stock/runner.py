@@ -1,7 +1,5 @@
 """StockEnvRunner: RLlib's own runner, with lanes that are guarded and actions that start at any number."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import gymnasium as gym
@@ -12,7 +10,7 @@ from gymnasium.vector.utils import batch_space
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
 from engram.agents.columns.finite import GuardedVectorEnv
-from engram.agents.models.actions import Actions, actions_in, counted_from_zero
+from engram.agents.models.actions import ActionConverter, action_converter, counted_from_zero
 
 
 class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
@@ -21,7 +19,7 @@ class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
     The environment gets the dtype of its space, too, which RLlib does not keep.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], actions: Actions) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], actions: ActionConverter) -> None:
         super().__init__(env)
         self._actions = actions
         self.single_action_space = counted_from_zero(actions.space)
@@ -47,7 +45,7 @@ class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         super().make_env()
         space = self.env.single_action_space
         if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
-            self.env = CountsFromZero(self.env, actions_in(space))
+            self.env = CountsFromZero(self.env, action_converter(space))
         if getattr(self.config.callbacks_class, "guards", False):  # who takes what a guard has found
             self.env = GuardedVectorEnv(self.env, self.worker_index or 0)
 

@@ -1,4 +1,4 @@
-"""`run: Supervised`: a network answers, and the environment says what would have been right."""
+"""`run: Supervised`: cross-entropy with the targets that an environment gives in its info."""
 
 from engram.agents.supervised.algorithm import Supervised, SupervisedConfig
 

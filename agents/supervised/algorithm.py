@@ -1,6 +1,4 @@
-"""Supervised: cross-entropy on what an environment says is right, on columns."""
-
-from __future__ import annotations
+"""Supervised: cross-entropy with the targets of an environment, on columns."""
 
 import math
 from typing import Any, Self
@@ -114,7 +112,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
             self._check_streams()
 
     def check_module(self, module: ColumnarModule) -> None:
-        """Raises ValueError where nobody can say what is right in the module's action space."""
+        """Raises ValueError where the module's action space can have no targets."""
         make_objective(module, self.loss)
 
     def _check_minibatches(self) -> None:

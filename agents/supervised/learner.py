@@ -1,4 +1,4 @@
-"""SupervisedLearner: gradient steps on lessons.
+"""SupervisedLearner: gradient steps on labelled fragments.
 
 T time, B lanes, P problems.
 """
@@ -16,11 +16,11 @@ from ray.rllib.core.columns import Columns
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
-from engram.agents.columns.learner import Batch, ColumnarLearner, as_tensors
+from engram.agents.columns.learner import ColumnarLearner, TensorBatch, as_tensors
 from engram.agents.models.choice import thinks
 from engram.agents.models.recurrent import OBJECTIVE, RESETS, ColumnarModule
 from engram.agents.models.thinking import ThinkingModule
-from engram.agents.supervised.lesson import Lesson
+from engram.agents.supervised.labelled import LabelledFragment
 from engram.agents.supervised.objectives import MASKS, TARGETS, Objective, make_objective
 from engram.agents.supervised.optimizers import (
     epoch_options,
@@ -42,37 +42,37 @@ JUDGED = "judged_sum"
 """Metric key: answers of training, of all since the last report."""
 
 
-class LessonBatch(Batch):
+class LabelledBatch(TensorBatch):
     """Observations, targets, masks and resets of one update, time first or problems first."""
 
     @classmethod
-    def from_lesson(cls, lesson: Lesson, device: torch.device) -> LessonBatch:
-        """All of a lesson, (T, B, ...)."""
+    def from_fragment(cls, fragment: LabelledFragment, device: torch.device) -> LabelledBatch:
+        """All of a fragment, (T, B, ...)."""
         columns = {
-            Columns.OBS: lesson.observations,
-            RESETS: lesson.resets,
-            TARGETS: lesson.targets,
-            MASKS: lesson.masks,
+            Columns.OBS: fragment.observations,
+            RESETS: fragment.resets,
+            TARGETS: fragment.targets,
+            MASKS: fragment.masks,
         }
         return cls(as_tensors(columns, device))
 
-    def problems(self) -> LessonBatch:
+    def problems(self) -> LabelledBatch:
         """Every step a problem of its own, (P, ...), P = T * B."""
-        return LessonBatch({name: column.flatten(0, 1) for name, column in self.items()})
+        return LabelledBatch({name: column.flatten(0, 1) for name, column in self.items()})
 
-    def rows(self, rows: Any) -> LessonBatch:
+    def rows(self, rows: Any) -> LabelledBatch:
         """Some rows of the first axis, by a slice or an index."""
-        return LessonBatch({name: column[rows] for name, column in self.items()})
+        return LabelledBatch({name: column[rows] for name, column in self.items()})
 
     def __len__(self) -> int:
         return int(self[MASKS].shape[0] if self[RESETS].ndim == 1 else self[RESETS].numel())
 
 
 class SupervisedLearner(ColumnarLearner):
-    """Cross-entropy with what would have been right.
+    """Minimises the cross-entropy with the targets.
 
     Puzzles of one step are shuffled together over time and lanes. Sequences are streams: the state behind one
-    window is where the next begins, and gradients stop in between (truncated back-propagation through time).
+    stretch is where the next begins, and gradients stop in between (truncated back-propagation through time).
     Where a runner fails and lanes are missing, all streams begin anew.
     """
 
@@ -121,50 +121,52 @@ class SupervisedLearner(ColumnarLearner):
             group["lr"] = lr * self._lr_factor * group["scale"]
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
-        """Sets the step size to what the schedule says of this step, and the epoch in which it began."""
+        """Sets the step size by its schedule and by the epoch in which this update began."""
         now = timesteps.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0)
         began = max(0, now - self.config.total_train_batch_size)
         self._lr_factor = lr_factor(self._epochs, began)
         super().before_gradient_based_update(timesteps=timesteps)
 
-    def batches(self, columns: Lesson, num_epochs: int, minibatch_size: int | None) -> Iterator[LessonBatch]:
-        """Puzzles in shuffled minibatches, by default as many as there are lanes; streams by windows."""
-        lesson = LessonBatch.from_lesson(columns, self._device)
+    def batches(
+        self, columns: LabelledFragment, num_epochs: int, minibatch_size: int | None
+    ) -> Iterator[LabelledBatch]:
+        """Puzzles in shuffled minibatches, by default as many as there are lanes; streams in stretches."""
+        fragment = LabelledBatch.from_fragment(columns, self._device)
         if self._thinks:
-            batches = _shuffled(lesson.problems(), num_epochs, minibatch_size or columns.lanes)
+            batches = _shuffled(fragment.problems(), num_epochs, minibatch_size or columns.lanes)
             if columns.dropped.any():
                 batches = map(_countable, batches)
         else:
             if not np.array_equal(columns.streams, self._streams):
                 self._state, self._streams = {}, columns.streams
-            batches = self._windows(lesson, columns.length)
+            batches = self._stretches(fragment, columns.length)
         for batch in batches:
             batch[OBJECTIVE] = self._objective
             yield batch
 
-    def _windows(self, lesson: LessonBatch, length: int) -> Iterator[LessonBatch]:
-        window = self.config.truncation or length
+    def _stretches(self, fragment: LabelledBatch, length: int) -> Iterator[LabelledBatch]:
+        bptt_steps = self.config.truncation or length
         module = self.module[DEFAULT_MODULE_ID].unwrapped()
-        lanes = lesson[RESETS].shape[1]
-        for start in range(0, length, window):
-            batch = lesson.rows(slice(start, start + window))
+        lanes = fragment[RESETS].shape[1]
+        for start in range(0, length, bptt_steps):
+            batch = fragment.rows(slice(start, start + bptt_steps))
             batch[Columns.STATE_IN] = self._state or module.initial_state(lanes)
             yield batch
 
     def compute_loss_for_module(
-        self, *, module_id: str, config: SupervisedConfig, batch: LessonBatch, fwd_out: dict[str, Any]
+        self, *, module_id: str, config: SupervisedConfig, batch: LabelledBatch, fwd_out: dict[str, Any]
     ) -> Tensor:
-        """The objective's loss; keeps the state behind a window whose loss is finite."""
+        """The objective's loss; keeps the state after a stretch whose loss is finite."""
         loss, solved = fwd_out["loss"], fwd_out["solved"]
         self._state = fwd_out["state"] if torch.isfinite(loss) else {}
-        self.metrics.log_dict(fwd_out["facts"], key=module_id, window=1)
+        self.metrics.log_dict(fwd_out["metrics"], key=module_id, window=1)
         self.metrics.log_value((module_id, SOLVED), solved.sum(), reduce="sum")
         self.metrics.log_value((module_id, JUDGED), solved.numel(), reduce="sum")
         result: Tensor = loss
         return result
 
 
-def _shuffled(problems: LessonBatch, epochs: int, size: int) -> Iterator[LessonBatch]:
+def _shuffled(problems: LabelledBatch, epochs: int, size: int) -> Iterator[LabelledBatch]:
     """Minibatches of `size` problems, every problem once an epoch."""
     count = len(problems)
     for _epoch in range(epochs):
@@ -172,7 +174,7 @@ def _shuffled(problems: LessonBatch, epochs: int, size: int) -> Iterator[LessonB
             yield problems.rows(rows)
 
 
-def _countable(problems: LessonBatch) -> LessonBatch:
+def _countable(problems: LabelledBatch) -> LabelledBatch:
     """The same; where no answer counts, of those that do not count all do, in a batch that does not."""
     if not problems[MASKS].any():
         problems[MASKS] = torch.ones_like(problems[MASKS])

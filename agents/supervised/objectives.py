@@ -1,9 +1,7 @@
-"""Objectives: the loss of a batch of lessons, and which of its answers were right.
+"""Objectives: the loss of a batch of fragments, and which of its answers were right.
 
 T time, B lanes, P problems, N positions of an answer, K classes.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -24,25 +22,25 @@ TARGETS = "targets"
 MASKS = "masks"
 
 
-class Verdict(NamedTuple):
-    """What came of a batch.
+class ObjectiveResult(NamedTuple):
+    """The results of an objective on a batch.
 
     Attributes:
         loss: What is minimised, a scalar.
         solved: Whether each answer is right in every part that counts, bool (answers,); answers of which
             nothing counts are left out.
-        facts: Numbers to log.
+        metrics: Numbers to log.
         state: State after the last step, no gradient.
     """
 
     loss: Tensor
     solved: Tensor
-    facts: dict[str, Tensor]
+    metrics: dict[str, Tensor]
     state: State
 
 
 Objective = Callable[[Any, Mapping[str, Any]], dict[str, Any]]
-"""Takes a module and a batch, and gives the fields of a `Verdict`."""
+"""Takes a module and a batch, and gives the fields of an `ObjectiveResult`."""
 
 
 def thinking_objective(loss: Loss) -> Objective:
@@ -51,13 +49,13 @@ def thinking_objective(loss: Loss) -> Objective:
     The batch holds problems (P, ...), targets and masks (P, N), or (P,) for labels.
     """
 
-    def judge(module: ThinkingModule, batch: Mapping[str, Any]) -> dict[str, Any]:
+    def objective(module: ThinkingModule, batch: Mapping[str, Any]) -> dict[str, Any]:
         targets, masks = batch[TARGETS], batch[MASKS]
-        value, facts = loss(module.thinker, batch[Columns.OBS], targets, masks)
-        answers = predict(facts.pop("logits"), masks, module.readout.top)
-        return Verdict(value, _solved(answers, targets, masks), facts, {})._asdict()
+        value, diagnostics = loss(module.thinker, batch[Columns.OBS], targets, masks)
+        answers = predict(diagnostics.pop("logits"), masks, module.readout.top)
+        return ObjectiveResult(value, _solved(answers, targets, masks), diagnostics, {})._asdict()
 
-    return judge
+    return objective
 
 
 def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,10 +68,10 @@ def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict
     logits = outputs.action_dist_inputs.flatten(0, 1).float()
     targets, masks = batch[TARGETS].flatten(0, 1), batch[MASKS].flatten(0, 1)
     losses, answers = _bits(logits, targets) if targets.ndim > 1 else _labels(logits, targets)
-    # Learners must take the same number of steps: a window without an answer is one, with a gradient of 0.
+    # Learners must take the same number of steps: a stretch without an answer is one, with a gradient of 0.
     loss = (losses * masks).sum() / masks.sum().clamp(min=1)
     solved = _solved(answers, targets, masks)
-    return Verdict(loss, solved, {}, detach_state(outputs.state))._asdict()
+    return ObjectiveResult(loss, solved, {}, detach_state(outputs.state))._asdict()
 
 
 def _labels(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,5 @@
 """Optimisers and step sizes as the papers have them, over the epochs of a data set."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -91,7 +89,7 @@ _MAKERS: dict[str, Callable[[list[dict[str, Any]], OptimizerOptions], torch.opti
 
 
 def lr_factor(options: EpochOptions, env_steps: int) -> float:
-    """What the step size is multiplied by after so many env steps.
+    """Computes the factor on the step size after `env_steps`.
 
     It rises by 1 - exp(-(e + 1) / W) in epoch e < W - 1, is 1 from then on, and drops at each milestone.
     """

@@ -1,6 +1,4 @@
-"""The `autocast:` setting: what a network's products are computed in."""
-
-from __future__ import annotations
+"""The `autocast:` setting: the precision of a network's products."""
 
 import torch
 
@@ -21,7 +19,7 @@ def precision(asked: str | None, kind: str, thinks: bool) -> torch.dtype | None:
 
     Args:
         asked: The setting. `auto`: bfloat16 for networks that think, where the device has it; recurrent cores
-            compute in full precision whatever is asked, and the layers around them are small.
+            always compute in full precision, and the layers around them are small.
         kind: Of the learner's device, in the learner's process.
         thinks: Whether the network thinks.
     """

@@ -3,8 +3,6 @@
 T time, B lanes.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +13,7 @@ from ray.rllib.env.env_runner import ENV_STEP_FAILURE
 
 from engram.agents.columns.env_runner import ColumnarEnvRunner
 from engram.agents.columns.fragment import Nest
-from engram.agents.supervised.lesson import Lesson
+from engram.agents.supervised.labelled import LabelledFragment
 
 NEEDED_INFO = ("target", "mask")
 """Keys of an environment's info: what would be right, and which parts of it count."""
@@ -24,11 +22,11 @@ NEEDED_INFO = ("target", "mask")
 class SupervisedEnvRunner(ColumnarEnvRunner):
     """Reads the right answers from `info["target"]` and `info["mask"]`, each (B, ...), and acts by them.
 
-    The network is not asked: the learner's own pass tells how good its answers are.
+    The network does not act: the learner's own pass measures its answers.
     """
 
-    def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> Lesson:
-        """Steps every lane `length` times; a failed environment starts the lesson over.
+    def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> LabelledFragment:
+        """Steps every lane `length` times; a failed environment starts the fragment over.
 
         Of a lane that has shown something that is not finite, no answer counts. Rewards are not looked at.
         """
@@ -61,7 +59,7 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
         if self._guard.bad.any():
             stacked["masks"][:, self._guard.bad] = False
             self._log_finding()
-        return Lesson(
+        return LabelledFragment(
             **stacked,
             streams=streams,
             weights_seq_no=self._weights_seq_no,

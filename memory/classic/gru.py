@@ -10,14 +10,14 @@ and cuDNN compute, where the reset gate acts after the recurrent weights:
 """
 
 import dataclasses
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.chrono import chrono_bias, horizon_option
 from engram.memory.classic.layer_core import LayerCore, LayerCoreOptions
-from engram.memory.core import CoreOptions, State
+from engram.memory.core import State
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +33,7 @@ class GRU(LayerCore):
     Given a `horizon`, the update gates start as Tallec and Ollivier (2018) have them.
     """
 
-    Options: ClassVar[type[CoreOptions]] = GRUOptions
+    Options = GRUOptions
 
     def __init__(self, input_size: int, options: GRUOptions) -> None:
         super().__init__(input_size, options)
@@ -45,11 +45,11 @@ class GRU(LayerCore):
                 _, update, _ = bias.zero_().chunk(3)  # z is the share of the old state that stays
                 update.copy_(chrono_bias(options.size, options.horizon))
 
+    @override
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """PyTorch's layer; see `LayerCore.run`."""
         outputs, hidden = self.run_layer(torch.gru, self.gru, inputs, state["hidden"].unsqueeze(0))
         return outputs, {"hidden": hidden[0]}
 
+    @override
     def step(self, inputs: Tensor, state: State) -> State:
-        """PyTorch's cell; see `LayerCore.step`."""
         return {"hidden": torch.gru_cell(inputs, state["hidden"], *self.gru.all_weights[0])}

@@ -7,13 +7,13 @@ h' = relu(W x + u h + b), with one recurrent weight u for each unit (equation 2)
 """
 
 import dataclasses
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.classic.layer_core import LayerCore, LayerCoreOptions
-from engram.memory.core import CoreOptions, State
+from engram.memory.core import State
 from engram.memory.options import integer
 
 
@@ -22,7 +22,7 @@ class IndRNNOptions(LayerCoreOptions):
     """Options of `ind_rnn`."""
 
     horizon: int = integer(
-        1000, "over so many steps a unit's memory, or its gradient, at most doubles", unit="env steps"
+        1000, "steps over which a unit's memory, or its gradient, at most doubles", unit="env steps"
     )
 
 
@@ -34,7 +34,7 @@ class IndRNN(LayerCore):
     is in the forward pass, and gradients go through it unchanged.
     """
 
-    Options: ClassVar[type[CoreOptions]] = IndRNNOptions
+    Options = IndRNNOptions
 
     def __init__(self, input_size: int, options: IndRNNOptions) -> None:
         super().__init__(input_size, options)
@@ -48,7 +48,7 @@ class IndRNN(LayerCore):
         return weights.clamp(-self.limit, self.limit) + (self.recurrent - weights)  # adds 0, and the gradient
 
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """One matmul for all steps, then unit by unit; see `LayerCore.run`."""
+        """One matmul for all steps, then unit by unit."""
         weights, hidden = self.clipped(), state["hidden"]
         outputs = []
         for driven in self.project(inputs).unbind(0):
@@ -56,6 +56,6 @@ class IndRNN(LayerCore):
             outputs.append(hidden)
         return torch.stack(outputs), {"hidden": hidden}
 
+    @override
     def step(self, inputs: Tensor, state: State) -> State:
-        """As `run`; see `LayerCore.step`."""
         return {"hidden": torch.addcmul(self.project(inputs), self.clipped(), state["hidden"]).relu()}

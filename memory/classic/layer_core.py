@@ -1,4 +1,4 @@
-"""What the cores made of PyTorch's recurrent layers share. T time, B lanes, F features, H units."""
+"""Base class of the cores made of PyTorch's recurrent layers. T time, B lanes, F features, H units."""
 
 import abc
 import dataclasses
@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.core import Core, CoreOptions, Info, State, split_at_resets
 from engram.memory.options import integer
@@ -32,8 +33,7 @@ class LayerCore(Core):
         leaves: names of the state.
     """
 
-    Options: ClassVar[type[CoreOptions]] = LayerCoreOptions
-    carries_gradient: ClassVar[bool] = True
+    Options = LayerCoreOptions
     leaves: ClassVar[tuple[str, ...]] = ("hidden",)
 
     def __init__(self, input_size: int, options: LayerCoreOptions) -> None:
@@ -42,14 +42,14 @@ class LayerCore(Core):
 
     @abc.abstractmethod
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """A stretch (T, B, F) without resets: outputs (T, B, H) and the state after it."""
+        """Runs a stretch (T, B, F) without resets: outputs (T, B, H) and the state after it."""
 
     @abc.abstractmethod
     def step(self, inputs: Tensor, state: State) -> State:
-        """A single step: inputs (B, F), the state after it."""
+        """Runs a single step on inputs (B, F) and returns the state after it."""
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         like = next(self.parameters())
         return {name: like.new_zeros(lanes, self.output_size) for name in self.leaves}
 
@@ -60,7 +60,7 @@ class LayerCore(Core):
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Steps, or runs from reset to reset; see `Core.unroll`."""
+        """Steps, or runs from reset to reset."""
         if len(inputs) == 1:
             if resets is not None:
                 state = self.reset_state(state, resets[0])

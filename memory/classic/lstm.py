@@ -11,10 +11,11 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.chrono import chrono_bias, horizon_option
 from engram.memory.classic.layer_core import LayerCore, LayerCoreOptions
-from engram.memory.core import CoreOptions, State
+from engram.memory.core import State
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +31,7 @@ class LSTM(LayerCore):
     Forget gates start with a bias of 1, or, given a `horizon`, as Tallec and Ollivier (2018) have them.
     """
 
-    Options: ClassVar[type[CoreOptions]] = LSTMOptions
+    Options = LSTMOptions
     leaves: ClassVar[tuple[str, ...]] = ("hidden", "cell")
 
     def __init__(self, input_size: int, options: LSTMOptions) -> None:
@@ -45,13 +46,13 @@ class LSTM(LayerCore):
                 forget.copy_(chrono_bias(options.size, options.horizon))
                 into.copy_(-forget)
 
+    @override
     def run(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
-        """PyTorch's layer; see `LayerCore.run`."""
         carried = (state["hidden"].unsqueeze(0), state["cell"].unsqueeze(0))
         outputs, hidden, cell = self.run_layer(torch.lstm, self.lstm, inputs, carried)
         return outputs, {"hidden": hidden[0], "cell": cell[0]}
 
     def step(self, inputs: Tensor, state: State) -> State:
-        """PyTorch's cell, faster than its layer for a single step; see `LayerCore.step`."""
+        """PyTorch's cell, faster than its layer for a single step."""
         hidden, cell = torch.lstm_cell(inputs, (state["hidden"], state["cell"]), *self.lstm.all_weights[0])
         return {"hidden": hidden, "cell": cell}

@@ -1,4 +1,4 @@
-"""Whether a core keeps its promises, one by one: shapes, single steps, resets, lanes, gradients, checkpoints.
+"""Checks of the contract of a core, one by one: shapes, single steps, resets, lanes, gradients, checkpoints.
 
 For any `Core`, your own included, in the spirit of Gymnasium's environment checker:
 
@@ -7,6 +7,6 @@ For any `Core`, your own included, in the spirit of Gymnasium's environment chec
 """
 
 from engram.memory.conformance.checker import Finding, check_core
-from engram.memory.conformance.trial import float64_copy
+from engram.memory.conformance.fixture import float64_copy
 
 __all__ = ["Finding", "check_core", "float64_copy"]

@@ -1,4 +1,4 @@
-"""`check_core`: every promise of a core, as a list of findings."""
+"""`check_core`: runs every check of the contract of a core."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,7 +7,7 @@ import torch
 
 from engram.memory.conformance import fragments, isolation, shapes, training
 from engram.memory.conformance.compare import BrokenPromiseError
-from engram.memory.conformance.trial import Check, Trial, make_trial
+from engram.memory.conformance.fixture import Check, Fixture, make_fixture
 from engram.memory.core import Core
 
 PREMISES: dict[str, Check] = {
@@ -17,7 +17,7 @@ PREMISES: dict[str, Check] = {
     "info shape": shapes.check_info,
     "no hidden state": shapes.check_purity,
 }
-"""What all other checks, and the later of these, rest on."""
+"""Checks that all others, and the later of these, rely on."""
 
 PROMISES: dict[str, Check] = {
     "steps equal fragment": fragments.check_steps,
@@ -51,10 +51,10 @@ class Finding:
     """The result of one check.
 
     Attributes:
-        name: what ought to hold.
-        passed: whether it does.
-        message: what was measured; for a failure what is wrong, where, how large, and what to do.
-        declared: what the core says of itself about it, or that every core promises it.
+        name: of the check.
+        passed: whether it holds.
+        message: the measurement; of a failure the fault, its place, its size, and how to mend it.
+        declared: the core's own claim about it, or that every core promises it.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Finding:
 
 
 def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = None) -> list[Finding]:
-    """Checks everything that a core promises, in float64, on a copy; the core stays as it is.
+    """Checks the contract of a core, in float64, on a copy; the core stays as it is.
 
     The copy is in eval mode, but for one check of the lanes in training mode.
 
@@ -86,23 +86,23 @@ def check_core(core: Core, seed: int = 0, rebuild: Callable[[], Core] | None = N
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
         try:
-            trial = make_trial(core, rebuild)
-        except Exception as error:  # whatever somebody's class may raise
+            fixture = make_fixture(core, rebuild)
+        except Exception as error:  # a user's class may raise anything
             return [_raised("copy", error)]
         for name, check in PREMISES.items():
-            findings.append(_judge(name, check, trial.fresh()))
+            findings.append(_judge(name, check, fixture.fresh()))
             if not findings[-1].passed:
                 return findings
-        return findings + [_judge(name, check, trial.fresh()) for name, check in PROMISES.items()]
+        return findings + [_judge(name, check, fixture.fresh()) for name, check in PROMISES.items()]
 
 
-def _judge(name: str, check: Check, trial: Trial) -> Finding:
-    declared = _declared(name, trial.core)
+def _judge(name: str, check: Check, fixture: Fixture) -> Finding:
+    declared = _declared(name, fixture.core)
     try:
-        return Finding(name, True, check(trial), declared)
+        return Finding(name, True, check(fixture), declared)
     except BrokenPromiseError as broken:
         return Finding(name, False, str(broken), declared)
-    except Exception as error:  # whatever somebody's class may raise
+    except Exception as error:  # a user's class may raise anything
         return _raised(name, error, declared)
 
 

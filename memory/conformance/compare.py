@@ -17,7 +17,7 @@ TOLERANCE = 1e-9
 
 
 class BrokenPromiseError(Exception):
-    """What a check found; its message becomes that of the finding."""
+    """A check has failed; its message becomes that of the finding."""
 
 
 def place_of(size: Tensor, axes: Sequence[str], first: Sequence[int] = (0, 0)) -> str:
@@ -26,7 +26,7 @@ def place_of(size: Tensor, axes: Sequence[str], first: Sequence[int] = (0, 0)) -
     Args:
         size: any tensor.
         axes: names of its leading axes.
-        first: what the first index along each of these axes is to be called.
+        first: the number of the first index along each of these axes.
     """
     index = torch.unravel_index(size.argmax(), size.shape)
     return ", ".join(f"{axis} {int(i) + start}" for axis, i, start in zip(axes, index, first, strict=False))
@@ -75,13 +75,13 @@ def requiring_gradients(state: State) -> State:
 
 
 def past(inputs: Tensor, state: State) -> dict[str, Tensor]:
-    """What a gradient may reach, by a name to be read; of the state only what is floating."""
+    """Returns the inputs and floating leaves of the state, which a gradient may reach, by a readable name."""
     leaves = {f"the state {name!r}": leaf for name, leaf in state.items() if leaf.is_floating_point()}
     return {"the inputs": inputs, **leaves}
 
 
 def weights(core: Core) -> dict[str, Tensor]:
-    """What a gradient ought to reach, by a name to be read."""
+    """Returns the parameters that a gradient ought to reach, by a readable name."""
     return {
         f"the parameter {name!r}": weight for name, weight in core.named_parameters() if weight.requires_grad
     }
@@ -109,8 +109,8 @@ def expect_no_gradient(
         of_inputs: (T, B, F), the gradient of inputs that must not get any.
         of_leaves: (B, ...), those of state leaves that must not get any, by name.
         lane: what the first lane is called.
-        sender: what the gradients come from.
-        advice: what to do about it.
+        sender: the source of the gradients.
+        advice: how to mend it.
 
     Raises:
         BrokenPromiseError: some are not.

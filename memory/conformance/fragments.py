@@ -16,25 +16,25 @@ from engram.memory.conformance.compare import (
     select,
     weights,
 )
-from engram.memory.conformance.trial import SHOCK, STEPS, Trial, scattered_resets, single_steps
+from engram.memory.conformance.fixture import SHOCK, STEPS, Fixture, scattered_resets, single_steps
 from engram.memory.core import detach_state
 
 LONG, LATE_RESETS = 160, (20, 70, 100, 130, 145, 158)
 """Steps of a long fragment, and where each of its lanes resets."""
 
 
-def check_steps(trial: Trial) -> str:
+def check_steps(fixture: Fixture) -> str:
     """T steps at once equal T single steps, resets included."""
-    core, inputs, state, *_ = trial
+    core, inputs, state, *_ = fixture
     resets = scattered_resets()
     advice = "between single steps and a fragment; they must be the same computation"
     gap = expect_same_run(single_steps(core, inputs, state, resets), core(inputs, state, resets), advice)
     return f"{STEPS} steps one by one and at once differ by {gap:.2g}"
 
 
-def check_long(trial: Trial) -> str:
+def check_long(fixture: Fixture) -> str:
     """In many steps and lanes at once, a lane is from a reset on what it is alone, a few steps at a time."""
-    core, lanes = trial.core, len(LATE_RESETS)
+    core, lanes = fixture.core, len(LATE_RESETS)
     inputs = torch.randn(LONG, lanes, core.input_size, dtype=torch.float64)
     resets = torch.zeros(LONG, lanes, dtype=torch.bool)
     for lane, start in enumerate(LATE_RESETS):
@@ -58,11 +58,11 @@ def check_long(trial: Trial) -> str:
     return f"{LONG} steps of {lanes} lanes and the same in pieces differ by {max(gaps):.2g}"
 
 
-def check_step_gradients(trial: Trial) -> str:
+def check_step_gradients(fixture: Fixture) -> str:
     """Their gradients are equal too."""
-    core, resets = trial.core, scattered_resets()
+    core, resets = fixture.core, scattered_resets()
     core.bptt_steps = None  # which cuts fragments, and never single steps
-    inputs, state = trial.inputs.clone().requires_grad_(), requiring_gradients(trial.state)
+    inputs, state = fixture.inputs.clone().requires_grad_(), requiring_gradients(fixture.state)
     sources = past(inputs, state) | weights(core)
     one_by_one = gradients(single_steps(core, inputs, state, resets), sources)
     at_once = gradients(core(inputs, state, resets), sources)
@@ -74,9 +74,9 @@ def check_step_gradients(trial: Trial) -> str:
     return f"{len(sources)} gradients differ by at most {gap:.2g}"
 
 
-def check_carried_state(trial: Trial) -> str:
+def check_carried_state(fixture: Fixture) -> str:
     """Two fragments equal one, the state being carried over; and another state makes a difference."""
-    core, inputs, state, other_state, _ = trial
+    core, inputs, state, other_state, _ = fixture
     if not state:
         return "no state"
     split = STEPS // 3
@@ -92,10 +92,10 @@ def check_carried_state(trial: Trial) -> str:
     return f"one fragment and two differ by {gap:.2g}"
 
 
-def check_bptt_steps(trial: Trial) -> str:
+def check_bptt_steps(fixture: Fixture) -> str:
     """`bptt_steps` leaves values alone and cuts the gradients between blocks, and nothing else."""
-    core, block = trial.core, 3
-    inputs, state = trial.inputs[: 3 * block].clone().requires_grad_(), requiring_gradients(trial.state)
+    core, block = fixture.core, 3
+    inputs, state = fixture.inputs[: 3 * block].clone().requires_grad_(), requiring_gradients(fixture.state)
     core.bptt_steps = None
     whole = core(inputs, state)
     pieces, carried = [], state

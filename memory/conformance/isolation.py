@@ -19,16 +19,16 @@ from engram.memory.conformance.compare import (
     requiring_gradients,
     select,
 )
-from engram.memory.conformance.trial import LANES, SHOCK, STEPS, Trial, no_resets, scattered_resets
+from engram.memory.conformance.fixture import LANES, SHOCK, STEPS, Fixture, no_resets, scattered_resets
 from engram.memory.core import State
 
 OTHERS = slice(1, None)
 """All lanes but the first."""
 
 
-def check_reset_is_initial(trial: Trial) -> str:
+def check_reset_is_initial(fixture: Fixture) -> str:
     """A reset at step t equals a start at step t from `initial_state`; resets all false equal no resets."""
-    core, inputs, state, *_ = trial
+    core, inputs, state, *_ = fixture
     advice = "between resets that are all false and no resets; both mean that no lane resets"
     gaps = [expect_same_run(core(inputs, state, no_resets()), core(inputs, state), advice)]
     for start, stop in ((0, 1), (7, 9), (17, STEPS)):
@@ -58,9 +58,9 @@ def _replace_lanes(state: State, other: State, lanes: slice) -> State:
     return replaced
 
 
-def check_reset_leak(trial: Trial) -> str:
-    """What comes after a reset is the same whatever came before it: other inputs, another carried state."""
-    core, inputs, state, other_state, _ = trial
+def check_reset_leak(fixture: Fixture) -> str:
+    """Results after a reset do not depend on inputs or carried state before it."""
+    core, inputs, state, other_state, _ = fixture
     gaps = []
     for start, stop in ((0, 3), (17, STEPS)):
         shocked, resets = inputs[:stop].clone(), _resets_at(start)[:stop]
@@ -76,11 +76,11 @@ def check_reset_leak(trial: Trial) -> str:
     return f"{SHOCK:g} added to everything before a reset changes what follows by {max(gaps):.2g}"
 
 
-def check_reset_gradient(trial: Trial) -> str:
+def check_reset_gradient(fixture: Fixture) -> str:
     """Nothing after a reset sends a gradient to anything before it, exactly."""
     start = 17
-    inputs, state = trial.inputs.clone().requires_grad_(), requiring_gradients(trial.state)
-    run = select(trial.core(inputs, state, _resets_at(start)), OTHERS, slice(start, None))
+    inputs, state = fixture.inputs.clone().requires_grad_(), requiring_gradients(fixture.state)
+    run = select(fixture.core(inputs, state, _resets_at(start)), OTHERS, slice(start, None))
     found = gradients(run, past(inputs, state))
     of_inputs = found.pop("the inputs")[:start, OTHERS]
     of_leaves = {name: gradient[OTHERS] for name, gradient in found.items()}
@@ -89,13 +89,13 @@ def check_reset_gradient(trial: Trial) -> str:
     return "gradients to what is before a reset are exactly zero"
 
 
-def check_poison(trial: Trial) -> str:
+def check_poison(fixture: Fixture) -> str:
     """A reset rids a lane of NaN and infinities in the carried state, and they stay in their lane.
 
     Those in inputs before a reset of the same fragment are looked at too, but are no failure: attention hides
     steps behind weights of zero, and zero times NaN is NaN. Training on such a fragment is lost anyway.
     """
-    core, inputs, state, *_ = trial
+    core, inputs, state, *_ = fixture
     poisoned = {name: leaf.clone() for name, leaf in state.items()}
     for leaf in poisoned.values():
         if leaf.is_floating_point() or leaf.is_complex():
@@ -131,16 +131,16 @@ def _poison(lanes: Tensor) -> None:
 MEETING = "lanes must not meet: no mean or norm over B, no resets.any()"
 
 
-def check_lane_leak(trial: Trial) -> str:
-    """A lane is the same whatever each other has: inputs, state, resets; and the same alone."""
-    core, inputs, state, *_ = trial
+def check_lane_leak(fixture: Fixture) -> str:
+    """A lane does not depend on inputs, state or resets of the others, nor on whether there are others."""
+    core, inputs, state, *_ = fixture
     resets = scattered_resets()
     base = core(inputs, state, resets)
     gaps = []
     for lane in range(LANES):
         more_resets = resets.clone()
         more_resets[[0, 9, 30], lane] = True
-        run = core(*_shock_lane(trial, lane), more_resets)
+        run = core(*_shock_lane(fixture, lane), more_resets)
         gaps.append(_expect_others_same(run, base, lane, MEETING))
     one = slice(1, 2)
     alone = core(inputs[:, one], {name: leaf[one] for name, leaf in state.items()}, resets[:, one])
@@ -149,27 +149,29 @@ def check_lane_leak(trial: Trial) -> str:
     return f"{SHOCK:g} added to a lane changes the others by {max(gaps):.2g}"
 
 
-def check_lane_leak_in_training(trial: Trial) -> str:
+def check_lane_leak_in_training(fixture: Fixture) -> str:
     """The same in training mode; what is random there, such as dropout, is drawn alike in every call."""
-    trial.core.train()
+    fixture.core.train()
 
     def run(inputs: Tensor, state: State) -> Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            outputs, after = trial.fresh().core(inputs, state, scattered_resets())
+            outputs, after = fixture.fresh().core(inputs, state, scattered_resets())
         return outputs, after
 
-    base = run(trial.inputs, trial.state)
+    base = run(fixture.inputs, fixture.state)
     advice = f"{MEETING}, in training neither, as batch norm has it"
-    gaps = [_expect_others_same(run(*_shock_lane(trial, lane)), base, lane, advice) for lane in range(LANES)]
+    gaps = [
+        _expect_others_same(run(*_shock_lane(fixture, lane)), base, lane, advice) for lane in range(LANES)
+    ]
     return f"{SHOCK:g} added to a lane changes the others by {max(gaps):.2g}"
 
 
-def _shock_lane(trial: Trial, lane: int) -> tuple[Tensor, State]:
+def _shock_lane(fixture: Fixture, lane: int) -> tuple[Tensor, State]:
     """Inputs and state, those of one lane being others."""
-    inputs = trial.inputs.clone()
+    inputs = fixture.inputs.clone()
     inputs[:, lane] += SHOCK
-    return inputs, _replace_lanes(trial.state, trial.other_state, slice(lane, lane + 1))
+    return inputs, _replace_lanes(fixture.state, fixture.other_state, slice(lane, lane + 1))
 
 
 def _expect_others_same(run: Run, base: Run, lane: int, advice: str) -> float:
@@ -180,10 +182,10 @@ def _expect_others_same(run: Run, base: Run, lane: int, advice: str) -> float:
     return expect_same_run(others, base, f"when only lane {lane} changes; {advice}")
 
 
-def check_lane_gradient(trial: Trial) -> str:
+def check_lane_gradient(fixture: Fixture) -> str:
     """No lane sends a gradient to another, exactly."""
-    inputs, state = trial.inputs.clone().requires_grad_(), requiring_gradients(trial.state)
-    run = trial.core(inputs, state, scattered_resets())
+    inputs, state = fixture.inputs.clone().requires_grad_(), requiring_gradients(fixture.state)
+    run = fixture.core(inputs, state, scattered_resets())
     advice = "lanes must not meet, not even in a term whose value cancels"
     for lane in range(LANES):
         found = gradients(select(run, slice(lane, lane + 1)), past(inputs, state))

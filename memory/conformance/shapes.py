@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from engram.memory.conformance.compare import BrokenPromiseError, expect_same, expect_same_run, place_of
-from engram.memory.conformance.trial import LANES, Trial, scattered_resets
+from engram.memory.conformance.fixture import LANES, Fixture, scattered_resets
 from engram.memory.core import State
 
 STEPS = 8
@@ -16,22 +16,22 @@ SIZES = ((1, 1), (1, LANES), (2, 1), (STEPS, LANES))
 """T and B of the calls; form does not need long ones."""
 
 
-def check_state(trial: Trial) -> str:
+def check_state(fixture: Fixture) -> str:
     """`initial_state` gives (B, ...) for any B; a call gives back the same names, shapes and dtypes."""
-    core = trial.core
+    core = fixture.core
     for steps, lanes in SIZES:
         initial = core.initial_state(lanes)
         _expect_state(initial, lanes)
-        result = core(trial.inputs[:steps, :lanes], initial)
+        result = core(fixture.inputs[:steps, :lanes], initial)
         if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
             raise BrokenPromiseError("a call does not return a pair: outputs, and the state as a dict")
         _expect_same_form(initial, result[1], f"after T={steps} steps")
     return f"leaves {', '.join(initial)}" if initial else "no state"
 
 
-def check_start(trial: Trial) -> str:
+def check_start(fixture: Fixture) -> str:
     """`initial_state` gives the same every time."""
-    one, other = (trial.core.initial_state(LANES) for _ in range(2))
+    one, other = (fixture.core.initial_state(LANES) for _ in range(2))
     advice = (
         "between two calls of initial_state; a start that is random by design is no mistake, but nothing can "
         "be compared then, so the remaining checks were not run: for them, check this core with a fixed start"
@@ -72,11 +72,11 @@ def _expect_same_form(initial: State, after: State, when: str) -> None:
             )
 
 
-def check_outputs(trial: Trial) -> str:
+def check_outputs(fixture: Fixture) -> str:
     """Outputs are (T, B, output_size), float64 and finite."""
-    core = trial.core
+    core = fixture.core
     for steps, lanes in SIZES:
-        outputs = core(trial.inputs[:steps, :lanes], core.initial_state(lanes))[0]
+        outputs = core(fixture.inputs[:steps, :lanes], core.initial_state(lanes))[0]
         expected = (steps, lanes, core.output_size)
         if outputs.shape != expected or outputs.dtype != torch.float64:
             raise BrokenPromiseError(
@@ -91,9 +91,9 @@ def check_outputs(trial: Trial) -> str:
     return f"(T, B, {core.output_size})"
 
 
-def check_info(trial: Trial) -> str:
+def check_info(fixture: Fixture) -> str:
     """`return_info` adds a dict of (T, B, ...) and changes nothing else."""
-    told, untold = trial.fresh(), trial.fresh()
+    told, untold = fixture.fresh(), fixture.fresh()
     result = told.core(told.inputs[:STEPS], told.state, return_info=True)
     if not isinstance(result, tuple) or len(result) != 3 or not isinstance(result[2], dict):
         raise BrokenPromiseError("with return_info a call does not return a third result, a dict of tensors")
@@ -108,10 +108,10 @@ def check_info(trial: Trial) -> str:
     return f"info {', '.join(result[2])}" if result[2] else "no info"
 
 
-def check_purity(trial: Trial) -> str:
-    """The same call gives the same again, whatever was called in between, and edits nothing it is given."""
-    core, state, other_state = trial.core, trial.state, trial.other_state
-    inputs, resets = trial.inputs[:STEPS], scattered_resets()[:STEPS]
+def check_purity(fixture: Fixture) -> str:
+    """A call repeated after other calls gives the same, and no call edits its arguments."""
+    core, state, other_state = fixture.core, fixture.state, fixture.other_state
+    inputs, resets = fixture.inputs[:STEPS], scattered_resets()[:STEPS]
     given = inputs.clone(), {name: leaf.clone() for name, leaf in state.items()}
     result = core(inputs, state, resets)
     first = result[0].clone(), {name: leaf.clone() for name, leaf in result[1].items()}

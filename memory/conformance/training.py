@@ -1,4 +1,4 @@
-"""Checks of what training relies on: checkpoints, and what a core says about its gradients."""
+"""Checks of checkpoints and of the attributes of a core about its gradients."""
 
 import io
 
@@ -12,13 +12,13 @@ from engram.memory.conformance.compare import (
     past,
     requiring_gradients,
 )
-from engram.memory.conformance.trial import Trial
+from engram.memory.conformance.fixture import Fixture
 from engram.memory.core import Core
 
 
-def check_state_dict(trial: Trial) -> str:
+def check_state_dict(fixture: Fixture) -> str:
     """A checkpoint makes a core with other weights the same core; no tensor escapes it."""
-    core, inputs, state = trial.core, trial.inputs[:5], trial.state
+    core, inputs, state = fixture.core, fixture.inputs[:5], fixture.state
     for path in _bare_tensors(core):
         raise BrokenPromiseError(
             f"the attribute {path!r} is a bare tensor, which checkpoints and .to() leave out; make it "
@@ -27,7 +27,7 @@ def check_state_dict(trial: Trial) -> str:
     file = io.BytesIO()
     torch.save(core.state_dict(), file)
     file.seek(0)
-    other = trial.rebuild()
+    other = fixture.rebuild()
     other(inputs, state)
     other.load_state_dict(torch.load(file, weights_only=True))
     advice = (
@@ -48,10 +48,10 @@ def _bare_tensors(core: Core) -> list[str]:
     ]
 
 
-def check_train_input(trial: Trial) -> str:
-    """`train_input` says whether the inputs get gradients."""
-    core, inputs = trial.core, trial.inputs[:5].clone().requires_grad_()
-    arrives = bool(gradients(core(inputs, trial.state), {"the inputs": inputs})["the inputs"].any())
+def check_train_input(fixture: Fixture) -> str:
+    """`train_input` is true where the inputs get gradients."""
+    core, inputs = fixture.core, fixture.inputs[:5].clone().requires_grad_()
+    arrives = bool(gradients(core(inputs, fixture.state), {"the inputs": inputs})["the inputs"].any())
     if arrives != core.train_input:
         raise BrokenPromiseError(
             f"train_input is {core.train_input}, but the inputs get {'a' if arrives else 'no'} gradient; "
@@ -60,11 +60,11 @@ def check_train_input(trial: Trial) -> str:
     return f"the inputs get {'a' if arrives else 'no'} gradient"
 
 
-def check_carries_gradient(trial: Trial) -> str:
+def check_carries_gradient(fixture: Fixture) -> str:
     """`carries_gradient` is true only where gradients cross steps; whether they are needed cannot be seen."""
-    core, steps = trial.core, 4
+    core, steps = fixture.core, 4
     core.bptt_steps = None
-    inputs, state = trial.inputs[:steps].clone().requires_grad_(), requiring_gradients(trial.state)
+    inputs, state = fixture.inputs[:steps].clone().requires_grad_(), requiring_gradients(fixture.state)
     last = core(inputs, state)[0][-1:]
     found = gradients((last, {}), past(inputs, state))
     found["the inputs"] = found["the inputs"][:-1]

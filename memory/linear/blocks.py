@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from engram.memory.core import Core, Info, State, run_pieces
 
@@ -28,10 +29,10 @@ class BlockedCore(Core):
     ) -> tuple[Tensor, State, Info]:
         """Arguments and results as in `Core.unroll`."""
 
+    @override
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """See `Core.unroll`."""
         steps = self.BLOCK_STEPS if inputs.device.type == "cpu" else len(inputs)
         if len(inputs) <= steps:
             return self.unroll_block(inputs, state, resets, return_info)

@@ -8,6 +8,7 @@ import abc
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from engram.memory.core import CoreOptions, Info, State
 from engram.memory.linear.blocks import BlockedCore
@@ -41,14 +42,14 @@ class DiagonalCore(BlockedCore):
         """What becomes of y (T, B, H); here nothing."""
         return outputs
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         return {"state": self.feedthrough.new_zeros(lanes, 2, self.units)}
 
     def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """One scan; info: `state` (T, B, 2, N). See `Core.unroll`."""
+        """One scan; info: `state` (T, B, 2, N)."""
         decay, write, read = self.recurrence()
         driven = functional.linear(inputs, write.flatten(0, 1)).view(*inputs.shape[:2], 2, self.units)
         states = scan_pairs(decay, driven, state["state"], resets)

@@ -6,10 +6,10 @@ Source: Mozer, Induction of multiscale temporal structure, 1992 (units with time
 """
 
 import dataclasses
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.core import CoreOptions, Info, State
 from engram.memory.linear.blocks import BlockedCore
@@ -53,8 +53,7 @@ class EMA(BlockedCore):
     has one integrator, else over the integrators of every unit. State `averages` (B, M, H), zero at first.
     """
 
-    Options: ClassVar[type[CoreOptions]] = EMAOptions
-    carries_gradient: ClassVar[bool] = True
+    Options = EMAOptions
 
     def __init__(self, input_size: int, options: EMAOptions) -> None:
         super().__init__(input_size, options)
@@ -71,14 +70,14 @@ class EMA(BlockedCore):
         else:
             self.register_buffer("logit", logit.contiguous())
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         return {"averages": self.logit.new_zeros(lanes, *self.logit.shape)}
 
     def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """One scan; info: `averages` (T, B, M, H). See `Core.unroll`."""
+        """One scan; info: `averages` (T, B, M, H)."""
         rate = self.logit.sigmoid()
         heard = self.listen(inputs).unsqueeze(2) * rate
         averages = scan((-self.logit).sigmoid(), heard, state["averages"], resets)

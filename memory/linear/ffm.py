@@ -8,11 +8,11 @@ Source: Morad et al., Reinforcement learning with fast and forgetful memory, 202
 
 import dataclasses
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from engram.memory.core import CoreOptions, Info, State
 from engram.memory.linear.blocks import BlockedCore
@@ -55,8 +55,7 @@ class FFM(BlockedCore):
     State `trace` (B, 2, C * M), zero at first.
     """
 
-    Options: ClassVar[type[CoreOptions]] = FFMOptions
-    carries_gradient: ClassVar[bool] = True
+    Options = FFMOptions
 
     def __init__(self, input_size: int, options: FFMOptions) -> None:
         super().__init__(input_size, options)
@@ -73,14 +72,14 @@ class FFM(BlockedCore):
             2 * math.pi / log_spaced_times(2.0, max(options.longest, 2.0), self.contexts), options.learned
         )
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         return {"trace": self.alpha.new_zeros(lanes, 2, self.contexts * self.traces)}
 
     def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """One scan; info: `trace` (T, B, 2, C * M) and the `read_gate` (T, B, H). See `Core.unroll`."""
+        """One scan; info: `trace` (T, B, 2, C * M) and the `read_gate` (T, B, H)."""
         maps = (self.write, self.write_gate, self.read_gate, self.skip)
         weight, bias = torch.cat([part.weight for part in maps]), torch.cat([part.bias for part in maps])
         heard = functional.linear(inputs, weight, bias)

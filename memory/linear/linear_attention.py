@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from engram.memory.core import Core, CoreOptions, Info, State
 from engram.memory.options import integer, numbers
@@ -64,8 +65,7 @@ class LinearAttention(Core):
     through because it is not finite, all is done again step by step, with masks.
     """
 
-    Options: ClassVar[type[CoreOptions]] = LinearAttentionOptions
-    carries_gradient: ClassVar[bool] = True
+    Options = LinearAttentionOptions
     log_decay: Tensor
     EPSILON: ClassVar[float] = 1e-6
     CHUNK_STEPS: ClassVar[int] = 32
@@ -82,15 +82,15 @@ class LinearAttention(Core):
         decay = options.decay if len(options.decay) == self.heads else options.decay * self.heads
         self.register_buffer("log_decay", torch.tensor(decay).log())
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         memory = self.value.weight.new_zeros(lanes, self.heads, self.key_size, self.value_size)
         return {"memory": memory, "normaliser": memory[..., 0].clone()}
 
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Chunk after chunk; info: `normaliser` phi(q)^T z (T, B, N). See `Core.unroll`."""
+        """Chunk after chunk; info: `normaliser` phi(q)^T z (T, B, N)."""
         if resets is None:
             resets = torch.zeros(inputs.shape[:2], dtype=torch.bool, device=inputs.device)
         in_chunks = len(inputs) > 1

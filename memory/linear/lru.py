@@ -7,10 +7,10 @@ Source: Orvieto et al., Resurrecting recurrent neural networks for long sequence
 
 import dataclasses
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.core import CoreOptions
 from engram.memory.linear.diagonal import DiagonalCore, polar
@@ -53,7 +53,7 @@ class LRU(DiagonalCore):
     inputs. State `state` (B, 2, N), zero at first.
     """
 
-    Options: ClassVar[type[CoreOptions]] = LRUOptions
+    Options = LRUOptions
 
     def __init__(self, input_size: int, options: LRUOptions) -> None:
         super().__init__(input_size, options, options.size, options.state_size)
@@ -68,7 +68,7 @@ class LRU(DiagonalCore):
         self.write = nn.Parameter(torch.randn(2, units, input_size) / math.sqrt(2 * input_size))
         self.read = nn.Parameter(torch.randn(options.size, 2, units) / math.sqrt(units))
 
+    @override
     def recurrence(self) -> tuple[Tensor, Tensor, Tensor]:
-        """See `DiagonalCore.recurrence`."""
         decay = polar(-self.nu.exp(), self.theta.exp())
         return decay, self.gamma.exp().unsqueeze(1) * self.write, self.read

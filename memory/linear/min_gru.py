@@ -6,10 +6,10 @@ Source: Feng et al., Were RNNs all we needed?, 2024, sec. 3.1 (minGRU).
 """
 
 import dataclasses
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.chrono import chrono_bias, horizon_option
 from engram.memory.core import CoreOptions, Info, State
@@ -34,8 +34,7 @@ class MinGRU(BlockedCore):
     Tallec and Ollivier (2018) have them. State `hidden` (B, H), zero at first.
     """
 
-    Options: ClassVar[type[CoreOptions]] = MinGRUOptions
-    carries_gradient: ClassVar[bool] = True
+    Options = MinGRUOptions
 
     def __init__(self, input_size: int, options: MinGRUOptions) -> None:
         super().__init__(input_size, options)
@@ -46,14 +45,14 @@ class MinGRU(BlockedCore):
             with torch.no_grad():
                 self.gate.bias.copy_(-chrono_bias(options.size, options.horizon))
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         return {"hidden": self.gate.bias.new_zeros(lanes, self.output_size)}
 
     def unroll_block(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """One scan; info: `hidden` and the update `gate`, each (T, B, H). See `Core.unroll`."""
+        """One scan; info: `hidden` and the update `gate`, each (T, B, H)."""
         gate = torch.sigmoid(self.gate(inputs))
         hidden = scan(1 - gate, gate * self.candidate(inputs), state["hidden"], resets)
         return hidden, {"hidden": hidden[-1]}, {"hidden": hidden, "gate": gate} if return_info else {}

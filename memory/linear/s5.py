@@ -14,6 +14,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from engram.memory.core import CoreOptions
 from engram.memory.linear.diagonal import DiagonalCore, polar
@@ -60,7 +61,7 @@ class S5(DiagonalCore):
     State `state` (B, 2, N), zero at first.
     """
 
-    Options: ClassVar[type[CoreOptions]] = S5Options
+    Options = S5Options
     SLOWEST: ClassVar[float] = -1e-4
     """Real parts of L are kept below this, so that the state cannot explode."""
 
@@ -78,8 +79,8 @@ class S5(DiagonalCore):
         self.log_step = nn.Parameter(torch.empty(units).uniform_(low, high))
         self.gate = nn.Linear(options.size, options.size) if options.gated else None
 
+    @override
     def recurrence(self) -> tuple[Tensor, Tensor, Tensor]:
-        """See `DiagonalCore.recurrence`."""
         real, imaginary = self.eigenvalues[0].clamp(max=self.SLOWEST), self.eigenvalues[1]
         step = self.log_step.exp()
         decay = polar(real * step, imaginary * step)

@@ -140,7 +140,7 @@ def make_kernel(step: Tensor, entry: Tensor, steps: int) -> Tensor:
     for _ in range(steps):
         powers.append(step @ powers[-1])
     stacked = torch.stack(powers)  # (T + 1, k, k)
-    response = (stacked[:-1] @ entry).T  # (k, T): contents so many steps after a unit impulse
+    response = (stacked[:-1] @ entry).T  # (k, T): contents t steps after a unit impulse
     lag = torch.arange(steps).unsqueeze(1) - torch.arange(steps)
     within = torch.where(lag >= 0, response[:, lag.clamp(min=0)], 0.0)
     return torch.cat([stacked[1:].transpose(0, 1), within], 2)

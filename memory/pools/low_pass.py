@@ -14,8 +14,9 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
-from engram.memory.core import Core, CoreOptions, Info, Inputs, State, run_pieces
+from engram.memory.core import Core, CoreOptions, Info, State, run_pieces
 from engram.memory.options import boolean, choice, integer, number, numbers
 from engram.memory.pools.filter_bank import SLOWEST, FilterBank, Restarts, run_filters
 from engram.memory.pools.normalize import RunningScale
@@ -61,7 +62,7 @@ class LowPassOptions(CoreOptions):
     normalize_input: bool = boolean(
         False, "standardise what is written, so that an empty memory is like an uneventful past"
     )
-    train_input: bool = boolean(True, "train the link to the first pool and whatever is upstream of it")
+    train_input: bool = boolean(True, "train the link to the first pool and all that is upstream of it")
     read_p0: bool = boolean(False, "give the input itself a viewport too")
 
     def __post_init__(self) -> None:
@@ -167,8 +168,8 @@ class LowPass(Core):
     and at the last step for the state.
     """
 
-    Options: ClassVar[type[CoreOptions]] = LowPassOptions
-    carries_gradient: ClassVar[bool] = False
+    Options = LowPassOptions
+    carries_gradient = False
     keeps_statistics: ClassVar[bool | None] = True
 
     STATISTICS_STEPS = 4  # per stretch, whose contents enter the running statistics; neighbours are alike
@@ -199,8 +200,8 @@ class LowPass(Core):
         self.input_scale = RunningScale(1, input_size) if options.normalize_input else None
         self.summariser = nn.Linear((pools + options.read_p0) * view, options.summariser)
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         return {"pools": self.link.new_zeros(lanes, self.bank.pools, self.size)}
 
     def path(self, steps: int, lanes: int, return_info: bool = False) -> Path:
@@ -224,9 +225,9 @@ class LowPass(Core):
         return cheaper_path(stretch, lanes, *self.viewport_weight.shape)
 
     def forward(
-        self, inputs: Inputs, state: State, resets: Tensor | None = None, return_info: bool = False
+        self, inputs: Tensor, state: State, resets: Tensor | None = None, return_info: bool = False
     ) -> tuple[Tensor, State] | tuple[Tensor, State, Info]:
-        """Runs the core, see `Core.forward`; info: `pools` (T, B, k, D).
+        """Runs the core; info: `pools` (T, B, k, D).
 
         Running statistics are updated by training steps only (`self.training` and gradients enabled), after
         the whole fragment has been normalised by the old ones.
@@ -240,7 +241,7 @@ class LowPass(Core):
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Runs stretches as long as the filter bank can; see `Core.unroll`."""
+        """Runs stretches as long as the filter bank can."""
         if self.input_scale is not None:
             inputs = self._standardise(self.input_scale, inputs)
         path = self.path(len(inputs), inputs.shape[1], return_info)

@@ -55,7 +55,7 @@ class RunningScale(nn.Module):
 
     @torch.no_grad()
     def observe(self, contents: Tensor, lane_steps: int) -> None:
-        """Notes contents (k, S, B, D) that stand for so many lane-steps; `commit` makes them count."""
+        """Adds contents (k, S, B, D) that represent a number of lane-steps; `commit` makes them count."""
         centred = contents.flatten(1, 2) - self.mean.unsqueeze(1)
         sums = centred.sum(1)
         squares = centred.mul_(centred).sum(1)

@@ -14,19 +14,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engram.memory.core import Inputs, Tokens
 from engram.memory.rims.options import RIMsOptions
 
 
-class Seen(NamedTuple):
-    """What depends on the inputs alone, of one step; of a whole fragment with T in front."""
+class InputProjections(NamedTuple):
+    """Keys and values of the inputs of one step; of a whole fragment with T in front."""
 
     keys: Tensor  # (B, N, n, d), or (B, 0) without input attention
     values: Tensor  # (B, N, n, v), or (B, K, G) where the dynamics' weights have been applied already
 
 
 class Attention(NamedTuple):
-    """What the RIMs attend to in one step."""
+    """Attention of the RIMs to the input in one step."""
 
     weights: Tensor  # (K, B, n, 1 + N): the null input, then the elements
     active: Tensor  # (K, B, 1) bool
@@ -58,29 +57,22 @@ class InputAttention(nn.Module):
             self.key_bias = nn.Parameter(torch.zeros(keys)) if options.input_bias else None
             self.query = make_weight(rims, options.rim_size, keys, init=options.attention_init)
 
-    def look(self, inputs: Inputs) -> Seen:
-        """Computes what depends on the inputs (T, B, N * F) alone."""
-        if isinstance(inputs, Tokens):
-            return Seen(*(_rows(leaf, inputs.index) for leaf in self._project(inputs.table, fold=False)))
-        rows = self._project(inputs.flatten(0, 1), fold=inputs.shape[0] > 1)
-        return Seen(*(leaf.view(*inputs.shape[:2], *leaf.shape[1:]) for leaf in rows))
-
-    def _project(self, rows: Tensor, fold: bool) -> Seen:
-        """The same of rows (R, N * F); `fold`: so many that two maps may first be made into one."""
-        elements = rows.reshape(-1, len(self.value))
-        shape = rows.shape[0], self.options.elements, self.heads, -1
-        keys = rows.new_zeros(rows.shape[0], 0) if self.key is None else (elements @ self.key).view(shape)
+    def look(self, inputs: Tensor) -> InputProjections:
+        """Computes the projections of the inputs (T, B, N * F), ahead of the loop over time."""
+        fragment, elements = inputs.shape[:2], inputs.reshape(-1, len(self.value))
+        shape = *fragment, self.options.elements, self.heads, -1
+        keys = inputs.new_zeros(*fragment, 0) if self.key is None else (elements @ self.key).view(shape)
         if not self.ahead:
-            return Seen(keys, (elements @ self.value).view(shape))
+            return InputProjections(keys, (elements @ self.value).view(shape))
         to_gates = self.weight_ih.transpose(0, 1).flatten(1)
         (features, values), gates = self.value.shape, to_gates.shape[1]
-        if fold and features * gates < values * (features + gates):
+        if len(inputs) > 1 and features * gates < values * (features + gates):
             gated = elements @ (self.value @ to_gates)
         else:
             gated = elements @ self.value @ to_gates
-        return Seen(keys, gated.view(rows.shape[0], self.options.num_rims, -1))
+        return InputProjections(keys, gated.view(*fragment, self.options.num_rims, -1))
 
-    def attend(self, queries: Tensor, seen: Seen, kept: Tensor | None) -> Attention:
+    def attend(self, queries: Tensor, seen: InputProjections, kept: Tensor | None) -> Attention:
         """Equation 2, and who is active.
 
         Args:
@@ -129,7 +121,7 @@ class InputAttention(nn.Module):
     def _drops_read(self) -> bool:
         return self.options.input_dropout > 0 and self.options.input_dropout_on == "output"
 
-    def drive(self, attention: Attention, seen: Seen) -> Tensor:
+    def drive(self, attention: Attention, seen: InputProjections) -> Tensor:
         """Equation 3 behind the dynamics' weights: what the gates get from the input, (K, B, G)."""
         weights = attention.weights
         if self.options.mask_read:
@@ -169,7 +161,7 @@ class Communication(nn.Module):
     def forward(
         self, hidden: Tensor, candidate: Tensor, active: Tensor, kept: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Lets the active RIMs read.
+        """Computes what the active RIMs read.
 
         Args:
             hidden: (K, B, H), updated where active.
@@ -213,7 +205,7 @@ def most(score: Tensor, count: int, kept: Tensor | None) -> Tensor:
 
     Args:
         score: (K, B).
-        count: so many.
+        count: how many.
         kept: (K,) bool, RIMs that may be chosen; None: all.
 
     Returns:
@@ -230,8 +222,3 @@ def most(score: Tensor, count: int, kept: Tensor | None) -> Tensor:
     if kept is not None:
         chosen = chosen & kept.unsqueeze(-1)
     return chosen.unsqueeze(-1)
-
-
-def _rows(leaf: Tensor, index: Tensor) -> Tensor:
-    """Rows (T, B, ...) of a leaf (V, ...)."""
-    return functional.embedding(index, leaf.flatten(1)).view(*index.shape, *leaf.shape[1:])

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 Hidden = tuple[Tensor, ...]
 """What a RIM carries from step to step: (hidden, cell) or (hidden,), each (K, B, H)."""
@@ -41,8 +42,8 @@ class LSTMDynamics(Dynamics):
     gates: ClassVar[int] = 4
     leaves: ClassVar[tuple[str, ...]] = ("hidden", "cell")
 
+    @override
     def __call__(self, drive: Tensor, recurrent: Tensor, carried: Hidden) -> Hidden:
-        """See `Dynamics`."""
         size = carried[0].shape[-1]
         total = drive + recurrent
         i, f, o = torch.sigmoid(total[..., : 3 * size]).chunk(3, -1)
@@ -56,8 +57,8 @@ class GRUDynamics(Dynamics):
     gates: ClassVar[int] = 3
     leaves: ClassVar[tuple[str, ...]] = ("hidden",)
 
+    @override
     def __call__(self, drive: Tensor, recurrent: Tensor, carried: Hidden) -> Hidden:
-        """See `Dynamics`."""
         (hidden,) = carried
         size = hidden.shape[-1]
         r, u = torch.sigmoid(drive[..., : 2 * size] + recurrent[..., : 2 * size]).chunk(2, -1)

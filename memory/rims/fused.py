@@ -17,7 +17,7 @@ from engram.memory.rims.attention import most
 
 
 class Sizes(NamedTuple):
-    """What the arrays do not tell."""
+    """Numbers that cannot be read off the shapes of the arrays."""
 
     num_active: int
     heads: int  # of communication
@@ -154,11 +154,6 @@ def _forward(
         after = torch.where(active, torch.baddbmm(updated, read, weights.out), updated)
     step = Step(hidden, cell, queries, heed, active, gates, squashed, updated, *told)
     return step, after, torch.where(active, new_cell, cell)
-
-
-def _by_head(tensor: Tensor, sizes: Sizes) -> Tensor:
-    """(K, B, n x) as (B, n, K, x)."""
-    return tensor.view(*tensor.shape[:2], sizes.heads, -1).permute(1, 2, 0, 3)
 
 
 def _split(projected: Tensor, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor]:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from engram.memory.core import Core, CoreOptions, Info, Inputs, State
-from engram.memory.rims.attention import Communication, InputAttention, Seen, make_weight
+from engram.memory.core import Core, Info, State
+from engram.memory.rims.attention import Communication, InputAttention, InputProjections, make_weight
 from engram.memory.rims.dynamics import DYNAMICS, Hidden
 from engram.memory.rims.fused import FusedRIMs, Sizes, Weights
 from engram.memory.rims.options import PRESETS, RIMsOptions
@@ -32,11 +32,9 @@ class RIMs(Core):
     `hidden` (T, B, K, H).
     """
 
-    Options: ClassVar[type[CoreOptions]] = RIMsOptions
-    keeps_statistics: ClassVar[bool | None] = False
+    Options = RIMsOptions
+    keeps_statistics = False
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
-    carries_gradient: ClassVar[bool] = True
-    reads_tokens: ClassVar[bool] = True
 
     kept: Tensor | None
 
@@ -80,7 +78,7 @@ class RIMs(Core):
         return dict(zip(self.dynamics.leaves, start, strict=True))
 
     def drop_rims(self, rims: Iterable[int] = ()) -> None:
-        """Takes some RIMs out: their state is zero, they are never active and never read; none: all back in.
+        """Removes RIMs: their state is zero, they are never active and never read; none: restores all.
 
         Raises:
             ValueError: no such RIM, or none would be left.
@@ -93,9 +91,9 @@ class RIMs(Core):
         self.kept = torch.tensor(kept, device=self.weight_hh.device) if dropped else None
 
     def unroll(
-        self, inputs: Inputs, state: State, resets: Tensor | None, return_info: bool
+        self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Runs step after step, all that depends on the inputs alone ahead of it; see `Core.unroll`."""
+        """Runs step after step, all that depends on the inputs alone ahead of it."""
         recurrent: Tensor = self.weight_hh
         if self.input_attention.query is not None:
             recurrent = torch.cat([recurrent, self.input_attention.query], -1)
@@ -108,7 +106,7 @@ class RIMs(Core):
         for t, (keys, values) in enumerate(steps):
             if resets is not None:
                 carried = self._restart(carried, resets[t])
-            carried, info = self._step(Seen(keys, values), carried, recurrent)
+            carried, info = self._step(InputProjections(keys, values), carried, recurrent)
             outputs.append(carried[0])
             if return_info:
                 infos.append(info)
@@ -128,7 +126,7 @@ class RIMs(Core):
         return not general and cell and attends and (reads or self.communication is None)
 
     def _unroll_fused(
-        self, seen: Seen, carried: Hidden, resets: Tensor | None, recurrent: Tensor
+        self, seen: InputProjections, carried: Hidden, resets: Tensor | None, recurrent: Tensor
     ) -> tuple[Tensor, State, Info]:
         """As `unroll`, for the plain cell."""
         options, communication = self.options, self.communication
@@ -149,7 +147,7 @@ class RIMs(Core):
         return hidden.transpose(1, 2).flatten(2), after, {}
 
     def _restart(self, carried: Hidden, resets: Tensor) -> Hidden:
-        """What is carried, with the lanes that start an episode re-initialised; `resets` is (B,) bool."""
+        """Re-initialises what is carried in the lanes that start an episode; `resets` is (B,) bool."""
         if self.random_start and not resets.any():
             return carried  # and the generator as it is
         initial = self.initial_state(resets.shape[0])
@@ -158,7 +156,7 @@ class RIMs(Core):
             for name, leaf in zip(self.dynamics.leaves, carried, strict=True)
         )
 
-    def _step(self, seen: Seen, carried: Hidden, recurrent: Tensor) -> tuple[Hidden, Info]:
+    def _step(self, seen: InputProjections, carried: Hidden, recurrent: Tensor) -> tuple[Hidden, Info]:
         """One step; `recurrent` (K, H, G + n * d) holds the weights of gates and queries side by side."""
         if self.kept is not None:
             kept = self.kept.view(-1, 1, 1)

@@ -57,7 +57,7 @@ def make_thinker(
 
     Args:
         shape: (C, *S) of the problems: C channels, then (N,) positions or (H, W) rows and columns.
-        outputs: what is asked about them.
+        outputs: the kind of answer.
         options: ``{"type": name, ...}``, the rest being the options of that network, among them, where it has
             any, ``preset``: the name of a set of options. A name is a row of `THINKERS` or, for a class of
             your own, ``package.module:Class``.

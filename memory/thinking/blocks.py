@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 CONVOLUTIONS: dict[int, type[nn.Conv1d] | type[nn.Conv2d]] = {1: nn.Conv1d, 2: nn.Conv2d}
-"""Convolutions over so many axes."""
+"""Number of axes to convolution."""
 
 Norm = Callable[[Tensor], Tensor]
-"""What is done to the result of a convolution."""
+"""Applied to the result of a convolution."""
 
 
 def convolution(axes: int, inputs: int, outputs: int, *, dilation: int = 1, stride: int = 1) -> nn.Module:
@@ -19,7 +19,7 @@ def convolution(axes: int, inputs: int, outputs: int, *, dilation: int = 1, stri
 
 
 class Repeated(nn.ModuleList):
-    """What the iterations apply: as many parts as there are; later iterations use the last one.
+    """The parts that the iterations apply in turn; later iterations use the last one.
 
     One part is shared by all iterations.
     """
@@ -33,7 +33,7 @@ class Repeated(nn.ModuleList):
 
 
 class Block(nn.Module):
-    """What an iteration of papers 1 and 2 does: two basic blocks, four convolutions.
+    """One iteration of papers 1 and 2: two basic blocks, four convolutions.
 
     A basic block is y = ReLU(conv(ReLU(conv(x))) + x), each convolution followed by a norm, if there is any.
     """

@@ -1,15 +1,14 @@
 """The convolutional network of paper 1. B problems, F features, H rows, W columns."""
 
 import dataclasses
-from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engram.memory.options import integer
 from engram.memory.thinking.blocks import Repeated
-from engram.memory.thinking.labels import ImageThinker
-from engram.memory.thinking.thinker import Answers, RepeatedOptions, ThinkerOptions, thinking_steps_option
+from engram.memory.thinking.labels import ImageThinker, LabelOptions
+from engram.memory.thinking.thinker import Answers
 
 EDGE = 4
 """Rows and columns that two convolutions without padding lose."""
@@ -18,11 +17,10 @@ POOL = 3
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ConvNetOptions(RepeatedOptions):
+class ConvNetOptions(LabelOptions):
     """Options of `conv_net`."""
 
     width: int = integer(64, "features of a thought", unit="features")
-    thinking_steps: int = thinking_steps_option(3)
 
 
 class ConvNet(ImageThinker):
@@ -32,7 +30,7 @@ class ConvNet(ImageThinker):
     tables of paper 1 count n + 3.
     """
 
-    Options: ClassVar[type[ThinkerOptions]] = ConvNetOptions
+    Options = ConvNetOptions
     outer_layers = 4
     layers_per_iteration = 1
     layers_not_in_tables = 1
@@ -69,5 +67,5 @@ class ConvNet(ImageThinker):
 
 
 def _pooled(size: int) -> int:
-    """What the head leaves of so many rows or columns of a picture."""
+    """Returns the rows or columns that the head leaves of a picture's."""
     return ((size - EDGE) // POOL - 2) // POOL

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from engram.memory.options import boolean, integer
 from engram.memory.thinking.convolutional import GROUPS, ConvolutionalThinker
-from engram.memory.thinking.thinker import Answers, RepeatedOptions, ThinkerOptions
+from engram.memory.thinking.thinker import Answers, RepeatedOptions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,7 @@ class DeepThinking(ConvolutionalThinker):
     Inner widths of the head are F and F / 2 over one axis, 32 and 8 over two.
     """
 
-    Options: ClassVar[type[ThinkerOptions]] = DeepThinkingOptions
+    Options = DeepThinkingOptions
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "prefix_sums": {"width": 400},
         "mazes": {"width": 128},

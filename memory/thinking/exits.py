@@ -15,13 +15,14 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from engram.memory.options import Options, integer, number, parse_options
 from engram.memory.registry import choose_class
 from engram.memory.thinking.predictions import confidence, predict
 
 SHORT = 10
-"""Budgets of up to so many iterations are short."""
+"""The longest budget, in iterations, that counts as short."""
 SAME_IF_SHORT, SAME = 0.999, 0.9999
 """Shares of equal positions above which answers are the same in paper 1: for short budgets, for others."""
 
@@ -62,8 +63,8 @@ class ExitRule(Options, abc.ABC):
 class Last(ExitRule):
     """The answer after the last iteration of the budget."""
 
+    @override
     def judge(self, budget: int) -> Judge:
-        """See `ExitRule.judge`."""
         return lambda moment: True
 
 
@@ -74,8 +75,8 @@ class NPlusK(ExitRule):
     trained: int = integer(30, "iterations in training, N", unit="iterations")
     extra: int = integer(0, "iterations beyond these, k", unit="iterations", low=0)
 
+    @override
     def judge(self, budget: int) -> Judge:
-        """See `ExitRule.judge`."""
         return lambda moment: moment.iteration < self.trained + self.extra
 
 
@@ -90,8 +91,8 @@ class Agreement(ExitRule):
     same: float | None = number(None, "share of equal positions that is not enough", low=0, high=1)
     window: int = integer(64, "how many of the last answers are remembered", unit="iterations")
 
+    @override
     def judge(self, budget: int) -> Judge:
-        """See `ExitRule.judge`."""
         papers = SAME_IF_SHORT if budget <= SHORT else SAME
         return _Agreeing(papers if self.same is None else self.same, self.window)
 
@@ -134,8 +135,8 @@ class Confidence(ExitRule):
     it gives the answer for every budget at once.
     """
 
+    @override
     def judge(self, budget: int) -> Judge:
-        """See `ExitRule.judge`."""
         return _Surer()
 
 

@@ -1,9 +1,24 @@
-"""What networks that classify have in common."""
+"""Base classes of networks that classify."""
+
+import dataclasses
 
 from torch import Tensor, nn
 
 from engram.memory.thinking.blocks import Repeated
-from engram.memory.thinking.thinker import Answers, Thinker, ThinkerOptions
+from engram.memory.thinking.thinker import (
+    Answers,
+    RepeatedOptions,
+    Thinker,
+    ThinkerOptions,
+    thinking_steps_option,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelOptions(RepeatedOptions):
+    """Options of the networks of paper 1 that classify and repeat a layer or block."""
+
+    thinking_steps: int = thinking_steps_option(3)
 
 
 class LabelThinker(Thinker):
@@ -15,7 +30,7 @@ class LabelThinker(Thinker):
     blocks: Repeated
 
     def __init__(self, shape: tuple[int, ...], outputs: Answers, options: ThinkerOptions) -> None:
-        """Remembers what all thinking networks have.
+        """Stores the options that all thinking networks have.
 
         Raises:
             ValueError: answers per position were asked for.
@@ -42,7 +57,7 @@ class ImageThinker(LabelThinker):
     smallest: int = 1
 
     def __init__(self, shape: tuple[int, ...], outputs: Answers, options: ThinkerOptions) -> None:
-        """Remembers what all thinking networks have.
+        """Stores the options that all thinking networks have.
 
         Raises:
             ValueError: answers per position were asked for, or problems are no pictures, or too small.

@@ -1,4 +1,4 @@
-"""Training losses of networks that answer after each iteration; what a loss does not need is not computed.
+"""Training losses of networks that answer after each iteration.
 
 B problems, N positions (1 for labels), T iterations in training. L_t is the cross-entropy after iteration t,
 averaged over all positions of the whole batch that count.
@@ -16,13 +16,14 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
+from typing_extensions import override
 
 from engram.memory.options import Options, choice, integer, number, parse_options
 from engram.memory.registry import choose_class
 from engram.memory.thinking.thinker import Thinker
 
 Diagnostics = dict[str, Tensor]
-"""What a person would look at, detached: ``logits`` (B, classes, ...) of the last iteration, and scalars."""
+"""Diagnostics, detached: ``logits`` (B, classes, ...) of the last iteration, and scalars."""
 
 UNCOUNTED = -100
 """Target of a position that does not count."""
@@ -69,7 +70,7 @@ class Loss(Options, abc.ABC):
         Returns:
             The loss, a scalar with a graph, and the diagnostics: always ``loss_last``, the cross-entropy
             after the last iteration, its ``logits``, and ``iterations``, how many led to them. Some losses
-            tell more.
+            add more.
 
         Raises:
             ValueError: targets or mask do not fit the problems, or too few iterations for this loss.
@@ -85,28 +86,28 @@ class Loss(Options, abc.ABC):
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """What `__call__` returns, for a batch that was checked."""
+        """Computes what `__call__` returns, for a batch that was checked."""
 
 
-class Final(Loss):
-    """L_T: only the last iteration is told whether it is right (paper 1)."""
+class FinalLoss(Loss):
+    """L_T: the loss of the last iteration alone (paper 1)."""
 
+    @override
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """See `Loss.compute`."""
         logits = thinker.answer(_think_for(thinker, batch, iterations))
         loss = cross_entropy(logits, batch.targets)
         return loss, _diagnostics(logits, iterations, loss_last=loss)
 
 
-class Mean(Loss):
+class MeanLoss(Loss):
     """(L_1 + ... + L_T) / T."""
 
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """See `Loss.compute`; tells ``loss_first`` and ``worst_iteration`` (counted from 0) too."""
+        """Adds ``loss_first`` and ``worst_iteration`` (counted from 0) too."""
         logits = [thinker.answer(thought) for thought in thinker.thoughts(batch.problems, iterations)]
         losses = torch.stack([cross_entropy(answer, batch.targets) for answer in logits])
         return losses.mean(), _diagnostics(
@@ -119,7 +120,7 @@ class Mean(Loss):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Delta(Loss):
+class DeltaLoss(Loss):
     """L_T - L_1 + max_t L_t = L_T + max(0, max_t L_t - L_1): no iteration may be worse than the first.
 
     The worst iteration is found without a graph; at most three answers have one, those after the last, the
@@ -134,7 +135,7 @@ class Delta(Loss):
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """See `Loss.compute`; tells ``loss_first``, ``worst_iteration`` and ``worst_is_first`` too.
+        """Adds ``loss_first``, ``worst_iteration`` and ``worst_is_first`` too.
 
         These are the mean number (counted from 0) of the worst iteration, and how often it is the first.
         """
@@ -161,20 +162,20 @@ class Delta(Loss):
         )
 
 
-class DeltaRandom(Delta):
-    """`Delta` over T_b ~ U{2, ..., T} iterations, drawn for each batch; the others are not run."""
+class DeltaRandomLoss(DeltaLoss):
+    """`DeltaLoss` over T_b ~ U{2, ..., T} iterations, drawn for each batch; the others are not run."""
 
+    @override
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """See `Delta.compute`."""
         if iterations < 2:
             raise ValueError(f"iterations: expected at least 2 to draw from, got {iterations}")
         return super().compute(thinker, batch, _uniform(2, iterations, generator), generator)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Progressive(Final):
+class ProgressiveLoss(FinalLoss):
     """(1 - alpha) L_T + alpha L_{n + k}, where the first n of the n + k iterations pass no gradient.
 
     n ~ U{0, ..., T - 1} and k ~ U{1, ..., T - n} are drawn for each batch. The second term reaches what makes
@@ -186,7 +187,7 @@ class Progressive(Final):
     def compute(
         self, thinker: Thinker, batch: Batch, iterations: int, generator: Generator | None
     ) -> tuple[Tensor, Diagnostics]:
-        """See `Loss.compute`; with alpha > 0 tells ``loss_progressive``, ``detached`` n, ``tracked`` k too.
+        """With alpha > 0 adds ``loss_progressive``, ``detached`` n, ``tracked`` k too.
 
         With alpha = 1 there is no iteration T: the logits, loss and number are those of iteration n + k.
         """
@@ -199,20 +200,20 @@ class Progressive(Final):
         thought = _think_for(thinker, batch, tracked, thought, first=detached)
         logits = thinker.answer(thought)
         progressive = cross_entropy(logits, batch.targets)
-        told = {"loss_progressive": progressive.detach(), **_numbers(detached=detached, tracked=tracked)}
+        scalars = {"loss_progressive": progressive.detach(), **_numbers(detached=detached, tracked=tracked)}
         if self.alpha == 1:
             run = detached + tracked
-            return progressive, _diagnostics(logits, run, loss_last=progressive) | told
+            return progressive, _diagnostics(logits, run, loss_last=progressive) | scalars
         final, diagnostics = super().compute(thinker, batch, iterations, generator)
-        return (1 - self.alpha) * final + self.alpha * progressive, diagnostics | told
+        return (1 - self.alpha) * final + self.alpha * progressive, diagnostics | scalars
 
 
 LOSSES: dict[str, type[Loss]] = {
-    "delta": Delta,
-    "delta_random": DeltaRandom,
-    "final": Final,
-    "mean": Mean,
-    "progressive": Progressive,
+    "delta": DeltaLoss,
+    "delta_random": DeltaRandomLoss,
+    "final": FinalLoss,
+    "mean": MeanLoss,
+    "progressive": ProgressiveLoss,
 }
 
 
@@ -279,7 +280,7 @@ def _rows(batch: Tensor, rows: list[int]) -> Tensor:
 def _think_for(
     thinker: Thinker, batch: Batch, iterations: int, thought: Tensor | None = None, first: int = 0
 ) -> Tensor:
-    """The thought after so many iterations; see `Thinker.forward`. Earlier ones are not kept."""
+    """Returns the last thought alone; arguments as in `Thinker.forward`."""
     thought = thinker.begin(batch.problems) if thought is None else thought
     for later in thinker.thoughts(batch.problems, iterations, thought, first):
         thought = later

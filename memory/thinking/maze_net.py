@@ -4,11 +4,10 @@ B problems, C channels, F features, H rows, W columns.
 """
 
 import dataclasses
-from typing import ClassVar
 
 from engram.memory.options import choice, integer
 from engram.memory.thinking.convolutional import ConvolutionalThinker
-from engram.memory.thinking.thinker import Answers, RepeatedOptions, ThinkerOptions, thinking_steps_option
+from engram.memory.thinking.thinker import Answers, RepeatedOptions, thinking_steps_option
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -31,7 +30,7 @@ class MazeNet(ConvolutionalThinker):
     Paper 1 gives no dilation factor for Table 2; here it is 2.
     """
 
-    Options: ClassVar[type[ThinkerOptions]] = MazeNetOptions
+    Options = MazeNetOptions
 
     def __init__(self, shape: tuple[int, ...], outputs: Answers, options: MazeNetOptions) -> None:
         """Builds the network.

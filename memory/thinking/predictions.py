@@ -10,7 +10,7 @@ def predict(logits: Tensor, mask: Tensor, top: int | None = None) -> Tensor:
     Args:
         logits: (B, classes, *S), or (B, classes) for labels.
         mask: (B, *S), (B, N) or (B,) bool; positions that do not count, such as walls, are answered by 0.
-        top: of the positions that count, so many with the largest logits of class 1 are answered by 1, all
+        top: number of the positions that count, those with the largest logits of class 1, answered by 1, all
             others by 0 (the two squares of a chess move); None: the most likely class everywhere.
 
     Returns:

@@ -4,25 +4,23 @@ B problems, F features, H rows, W columns.
 """
 
 import dataclasses
-from typing import ClassVar
 
 from torch import Tensor, nn
 
 from engram.memory.options import integer
 from engram.memory.thinking.blocks import Block, Repeated, convolution
-from engram.memory.thinking.labels import ImageThinker
-from engram.memory.thinking.thinker import Answers, RepeatedOptions, ThinkerOptions, thinking_steps_option
+from engram.memory.thinking.labels import ImageThinker, LabelOptions
+from engram.memory.thinking.thinker import Answers
 
 LAST_WIDTH = 512
 """Features of the last convolution with batch norm, whatever the width of a thought."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ResNetOptions(RepeatedOptions):
+class ResNetOptions(LabelOptions):
     """Options of `res_net`."""
 
     width: int = integer(512, "features of a thought", unit="features")
-    thinking_steps: int = thinking_steps_option(3)
 
 
 class ResNet(ImageThinker):
@@ -31,7 +29,7 @@ class ResNet(ImageThinker):
     No convolution has a bias. Depth 4n + 3.
     """
 
-    Options: ClassVar[type[ThinkerOptions]] = ResNetOptions
+    Options = ResNetOptions
     outer_layers = 3
     layers_per_iteration = 4
 
@@ -79,7 +77,7 @@ class ResNetBN(ResNet):
     with a loss of the last iteration.
     """
 
-    Options: ClassVar[type[ThinkerOptions]] = ResNetBNOptions
+    Options = ResNetBNOptions
 
     def __init__(self, shape: tuple[int, ...], outputs: Answers, options: ResNetBNOptions) -> None:
         super().__init__(shape, outputs, options)

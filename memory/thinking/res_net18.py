@@ -1,7 +1,6 @@
 """ResNet-18 in its form for small pictures, which paper 1 compares with. B problems, F features."""
 
 import dataclasses
-from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -27,7 +26,7 @@ class ResNet18(ImageThinker):
     It does not repeat anything: its one iteration is all of its eight blocks.
     """
 
-    Options: ClassVar[type[ThinkerOptions]] = ResNet18Options
+    Options = ResNet18Options
     outer_layers = 2
     layers_per_iteration = 16
 

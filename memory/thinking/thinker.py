@@ -1,4 +1,4 @@
-"""What a thinking network is: it answers after each of any number of iterations.
+"""The contract of a thinking network: it answers after each of any number of iterations.
 
 B problems of a batch, C channels of a problem, *S its sizes (N positions, or H rows and W columns),
 F features of a thought.
@@ -25,10 +25,10 @@ Convention = Literal["layers", "tables"]
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
-    """What is asked about a problem.
+    """The kind of answer that a problem asks for.
 
     Attributes:
-        labels: one of so many labels for the whole problem; None: a bit for every position, however many
+        labels: number of labels, one for the whole problem; None: a bit for every position, however many
             positions there are.
     """
 
@@ -43,7 +43,7 @@ class Answers:
 def thinking_steps_option(default: int) -> Any:
     """The field for the trained number of iterations."""
     return integer(
-        default, "iterations in training, and elsewhere unless told otherwise", unit="iterations", high=10_000
+        default, "iterations in training, and elsewhere by default", unit="iterations", high=10_000
     )
 
 
@@ -90,7 +90,7 @@ class Thinker(nn.Module, abc.ABC):
         shape: (C, *S) of the problems that the network was built for; a fully convolutional one takes other
             *S too.
         classes: logits per answer.
-        thinking_steps: iterations in training, and elsewhere unless told otherwise.
+        thinking_steps: iterations in training, and elsewhere by default.
         iteration_limit: no more iterations can be run; None: any number can.
         checkpointing: whether iterations are computed again in the backward pass.
         memory_format: how (B, F, H, W) lie in memory; `lay_out` makes the weights follow.
@@ -103,7 +103,7 @@ class Thinker(nn.Module, abc.ABC):
     layers_not_in_tables: int = 0
 
     def __init__(self, shape: tuple[int, ...], outputs: Answers, options: ThinkerOptions) -> None:
-        """Remembers what all thinking networks have.
+        """Stores the options that all thinking networks have.
 
         Raises:
             ValueError: `channels_last` is for pictures.
@@ -135,23 +135,23 @@ class Thinker(nn.Module, abc.ABC):
 
     @abc.abstractmethod
     def iterate(self, thought: Tensor, problems: Tensor, iteration: int) -> Tensor:
-        """What one iteration computes; see `think`, which is what others call."""
+        """Computes one iteration; callers use `think`."""
 
     @abc.abstractmethod
     def answer(self, thought: Tensor) -> Tensor:
-        """The answer that a thought stands for: logits (B, classes, *S), or (B, classes) for labels."""
+        """Computes the answer from a thought: logits (B, classes, *S), or (B, classes) for labels."""
 
     @abc.abstractmethod
     def recurrent_parameters(self) -> list[nn.Parameter]:
-        """The parameters that every iteration uses: those whose learning rate a throttle divides."""
+        """Returns the parameters that every iteration shares, whose learning rate a throttle divides."""
 
     def think(self, thought: Tensor, problems: Tensor, iteration: int) -> Tensor:
-        """One more iteration.
+        """Computes one iteration.
 
         Args:
             thought: the last one, from `begin` or `think`; it is left as it is.
             problems: (B, C, *S), what `begin` was given.
-            iteration: which one it is, counted from 0.
+            iteration: its index, counted from 0.
 
         Returns:
             The next thought, of the same shape.
@@ -184,7 +184,7 @@ class Thinker(nn.Module, abc.ABC):
                 parameter.data = parameter.data.contiguous(memory_format=self.memory_format)
 
     def prepare(self, problems: Tensor) -> Tensor:
-        """The same problems in the dtype of the weights, laid out in memory as the network likes them.
+        """Casts problems to the dtype of the weights and to the memory format of the network.
 
         `begin` and `think` take them as they come, too; a loop prepares them once.
 
@@ -200,7 +200,7 @@ class Thinker(nn.Module, abc.ABC):
     def thoughts(
         self, problems: Tensor, iterations: int, thought: Tensor | None = None, first: int = 0
     ) -> Iterator[Tensor]:
-        """The thought after each of so many iterations, one at a time, as in `forward`."""
+        """Yields the thought after each iteration; arguments as in `forward`."""
         problems = self.prepare(problems)
         thought = self.begin(problems) if thought is None else thought
         for iteration in range(first, first + iterations):
@@ -210,7 +210,7 @@ class Thinker(nn.Module, abc.ABC):
     def forward(
         self, problems: Tensor, iterations: int, thought: Tensor | None = None, first: int = 0
     ) -> Tensor:
-        """Answers after each of so many iterations.
+        """Computes the answers after each iteration.
 
         Args:
             problems: (B, C, *S).
@@ -226,7 +226,7 @@ class Thinker(nn.Module, abc.ABC):
         )
 
     def effective_depth(self, iterations: int, convention: Convention = "layers") -> int:
-        """Layers that a problem passes in so many iterations (paper 1, section 2).
+        """Counts the layers that a problem passes (paper 1, section 2).
 
         Args:
             iterations: how many.
@@ -239,7 +239,7 @@ class Thinker(nn.Module, abc.ABC):
 
 @contextlib.contextmanager
 def _statistics_at_rest(network: nn.Module) -> Iterator[None]:
-    """While an iteration is computed again, batch norms do not count its problems a second time."""
+    """Keeps batch norms from counting the same problems twice while an iteration is recomputed."""
     norms = [part for part in network.modules() if isinstance(part, nn.BatchNorm2d)]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:

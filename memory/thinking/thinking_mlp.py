@@ -2,30 +2,28 @@
 
 import dataclasses
 import math
-from typing import ClassVar
 
 from torch import Tensor, nn
 
 from engram.memory.options import integer
 from engram.memory.thinking.blocks import Repeated
-from engram.memory.thinking.labels import LabelThinker
-from engram.memory.thinking.thinker import Answers, RepeatedOptions, ThinkerOptions, thinking_steps_option
+from engram.memory.thinking.labels import LabelOptions, LabelThinker
+from engram.memory.thinking.thinker import Answers
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ThinkingMLPOptions(RepeatedOptions):
+class ThinkingMLPOptions(LabelOptions):
     """Options of `thinking_mlp`."""
 
     width: int = integer(
         200, "features of a thought; paper 1: 200 for CIFAR-10, 500 for the others", unit="features"
     )
-    thinking_steps: int = thinking_steps_option(3)
 
 
 class ThinkingMLP(LabelThinker):
     """Linear, n times the same (or n) linear maps of F features, linear; ReLUs in between. Depth n + 2."""
 
-    Options: ClassVar[type[ThinkerOptions]] = ThinkingMLPOptions
+    Options = ThinkingMLPOptions
     outer_layers = 2
     layers_per_iteration = 1
 

@@ -6,10 +6,10 @@ Source: Mnih et al., Human-level control through deep reinforcement learning, 20
 """
 
 import dataclasses
-from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from engram.memory.core import Core, CoreOptions, Info, State
 from engram.memory.options import integer, integers
@@ -34,8 +34,8 @@ class FrameStack(Core):
     State `frames` (B, N - 1, F): the inputs before the next one, oldest first.
     """
 
-    Options: ClassVar[type[CoreOptions]] = FrameStackOptions
-    carries_gradient: ClassVar[bool] = False
+    Options = FrameStackOptions
+    carries_gradient = False
 
     def __init__(self, input_size: int, options: FrameStackOptions) -> None:
         super().__init__(input_size, options)
@@ -43,15 +43,15 @@ class FrameStack(Core):
         self.layers = relu_layers(options.frames * input_size, options.hidden)
         self.output_size = options.hidden[-1]
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Zeros."""
         like = next(self.parameters())
         return {"frames": like.new_zeros(lanes, self.past, self.input_size)}
 
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Shifts the whole fragment once for every frame; see `Core.unroll`."""
+        """Shifts the whole fragment once for every frame."""
         steps = len(inputs)
         sequence = torch.cat([state["frames"].transpose(0, 1), inputs])
         episode = with_past(episodes(inputs, resets), self.past)

@@ -9,7 +9,6 @@ fixed-length context, 2019 (section 3.3).
 
 import dataclasses
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -53,8 +52,7 @@ class GTrXL(Core):
     of exactly zero, and zero times NaN is NaN.
     """
 
-    Options: ClassVar[type[CoreOptions]] = GTrXLOptions
-    carries_gradient: ClassVar[bool] = True
+    Options = GTrXLOptions
 
     def __init__(self, input_size: int, options: GTrXLOptions) -> None:
         super().__init__(input_size, options)
@@ -74,7 +72,7 @@ class GTrXL(Core):
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """All steps at once, layer by layer; see `Core.unroll`."""
+        """All steps at once, layer by layer."""
         steps = len(inputs)
         if resets is not None:
             state = self.reset_state(state, resets[0])

@@ -6,9 +6,9 @@ T time, B lanes, F features.
 import dataclasses
 import itertools
 from collections.abc import Sequence
-from typing import ClassVar
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from engram.memory.core import Core, CoreOptions, Info, State
 from engram.memory.options import integers
@@ -26,22 +26,22 @@ class MLPOptions(CoreOptions):
 class MLP(Core):
     """Layers of ReLU units over each step on its own; its state is empty."""
 
-    Options: ClassVar[type[CoreOptions]] = MLPOptions
-    carries_gradient: ClassVar[bool] = False
+    Options = MLPOptions
+    carries_gradient = False
 
     def __init__(self, input_size: int, options: MLPOptions) -> None:
         super().__init__(input_size, options)
         self.layers = relu_layers(input_size, options.hidden)
         self.output_size = options.hidden[-1]
 
+    @override
     def initial_state(self, lanes: int) -> State:
-        """Nothing."""
         return {}
 
     def unroll(
         self, inputs: Tensor, state: State, resets: Tensor | None, return_info: bool
     ) -> tuple[Tensor, State, Info]:
-        """Applies the layers to every step; see `Core.unroll`."""
+        """Applies the layers to every step."""
         return self.layers(inputs), {}, {}
 
 

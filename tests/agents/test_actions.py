@@ -9,7 +9,7 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import make_config
-from engram.agents.models.actions import actions_in, counted_from_zero
+from engram.agents.models.actions import action_converter, counted_from_zero
 from engram.agents.stock.runner import StockEnvRunner
 from engram.train.environments.facts import make_batched
 from engram.train.evaluation.answers import AnswerLog
@@ -38,7 +38,7 @@ def runner_of(settings):
 @pytest.mark.parametrize("name", counted.ACTIONS)
 def test_there_and_back(name):
     space = counted.ACTIONS[name]
-    actions = actions_in(space)
+    actions = action_converter(space)
     taken = np.stack([space.sample() for _ in range(50)])
     drawn = actions.from_env(taken)
     assert actions.to_env(drawn).dtype == space.dtype
@@ -51,7 +51,7 @@ def test_there_and_back(name):
 
 def test_draws_of_a_gaussian_are_cut():
     space = spaces.Box(-0.1, 0.1, (2,))
-    np.testing.assert_allclose(actions_in(space).to_env(np.array([[3.0, 0.05]])), [[0.1, 0.05]])
+    np.testing.assert_allclose(action_converter(space).to_env(np.array([[3.0, 0.05]])), [[0.1, 0.05]])
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_draws_of_a_gaussian_are_cut():
 )
 def test_other_spaces_are_refused(space):
     with pytest.raises(ValueError, match=r"cannot act in the action space .*; known: Discrete, "):
-        actions_in(space)
+        action_converter(space)
 
 
 def test_counted_from_zero():
@@ -116,13 +116,13 @@ def test_supervised_learns_answers_that_do_not_start_at_zero(name):
     learner = settings.build_learner(spaces={DEFAULT_MODULE_ID: spaces_})
     learner.build()
     for step in range(40):
-        (lesson,) = runner.sample()
+        (fragment,) = runner.sample()
         at = np.arange(step * STEPS, (step + 1) * STEPS) % counted.STEPS
         counts = at < counted.STEPS - 1
-        np.testing.assert_array_equal(lesson.masks, counts[:, None].repeat(LANES, 1))
-        np.testing.assert_array_equal(lesson.targets[counts], (at % 3)[counts, None].repeat(LANES, 1))
+        np.testing.assert_array_equal(fragment.masks, counts[:, None].repeat(LANES, 1))
+        np.testing.assert_array_equal(fragment.targets[counts], (at % 3)[counts, None].repeat(LANES, 1))
         results = learner.update(
-            training_data=TrainingData(episodes=[lesson]), timesteps={"num_env_steps_sampled_lifetime": 0}
+            training_data=TrainingData(episodes=[fragment]), timesteps={"num_env_steps_sampled_lifetime": 0}
         )[DEFAULT_MODULE_ID]
     assert float(results["solved_sum"].peek()) == float(results["judged_sum"].peek()) > 0
 

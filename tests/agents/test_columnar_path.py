@@ -12,7 +12,7 @@ from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
-from engram.agents import gradient_window, make_config
+from engram.agents import bptt_steps_of, make_config
 from engram.agents.columns.results import ResultCallbacks
 from engram.train.plans import effects
 
@@ -48,7 +48,14 @@ def success(result):
     return result["env_runners"]["success_rate"]
 
 
-@pytest.mark.parametrize("core", [LSTM, LOW_PASS, FROZEN], ids=["lstm", "low_pass", "low_pass_frozen"])
+@pytest.mark.parametrize(
+    "core",
+    [
+        pytest.param(LSTM, id="lstm", marks=pytest.mark.slow),
+        pytest.param(LOW_PASS, id="low_pass", marks=pytest.mark.slow),
+        pytest.param(FROZEN, id="low_pass_frozen"),
+    ],
+)
 def test_ppo_recalls_the_cue(ray_cluster, core):
     assert success(train(config(core=core), 8)[-1]) >= 0.95
 
@@ -58,6 +65,7 @@ def test_memory_free_policy_stays_at_chance(ray_cluster):
     assert np.mean([success(result) for result in results]) == pytest.approx(0.5, abs=0.1)
 
 
+@pytest.mark.slow
 def test_impala_recalls_the_cue_from_remote_runners(ray_cluster):
     settings = config(
         "RecurrentIMPALA", num_env_runners=1, lr=1e-2, min_sample_timesteps_per_iteration=50_000
@@ -145,18 +153,33 @@ def test_learners_share_the_lanes_and_agree(ray_cluster):
         algorithm.stop()
 
 
-def test_training_survives_a_killed_runner(ray_cluster):
-    settings = config(num_env_runners=2, restart_failed_env_runners=True)
+@pytest.fixture(scope="module")
+def two_runners(ray_cluster):
+    """An algorithm whose env runners are two processes, started once for several tests."""
+    settings = config(
+        num_env_runners=2, num_envs_per_env_runner=4, env_config={"delay": 2}, restart_failed_env_runners=True
+    )
     algorithm = settings.build_algo()
-    try:
-        algorithm.train()
-        victim = algorithm.env_runner_group._worker_manager.actors()[1]
-        ray_cluster.kill(victim, no_restart=False)
-        steps = [algorithm.train()["timesteps_total"] for _ in range(3)]
-        assert steps[0] < steps[1] < steps[2]
-        assert algorithm.env_runner_group.num_healthy_remote_workers() == 2
-    finally:
-        algorithm.stop()
+    yield algorithm
+    algorithm.stop()
+
+
+def test_lanes_of_two_runners_play_different_episodes(two_runners):
+    """Copies of a single environment: no two lanes share a seed."""
+    fragments = two_runners.env_runner_group.foreach_env_runner(
+        lambda runner: runner.sample(num_timesteps=4 * 60)[0], local_env_runner=False
+    )
+    cues = [fragment.observations[:, lane, 0].tolist() for fragment in fragments for lane in range(4)]
+    assert len({tuple(shown) for shown in cues}) == 8
+
+
+def test_training_survives_a_killed_runner(ray_cluster, two_runners):
+    two_runners.train()
+    victim = two_runners.env_runner_group._worker_manager.actors()[1]
+    ray_cluster.kill(victim, no_restart=False)
+    steps = [two_runners.train()["timesteps_total"] for _ in range(3)]
+    assert steps[0] < steps[1] < steps[2]
+    assert two_runners.env_runner_group.num_healthy_remote_workers() == 2
 
 
 def test_evaluation_plays_exactly_the_episodes_asked_for_and_stands_until_the_next(ray_cluster):
@@ -229,20 +252,6 @@ def test_every_epoch_takes_every_lane_once(ray_cluster):
         algorithm.stop()
 
 
-def test_lanes_of_two_runners_play_different_episodes(ray_cluster):
-    """Copies of a single environment: no two lanes share a seed."""
-    settings = config(num_env_runners=2, num_envs_per_env_runner=4, env_config={"delay": 2})
-    algorithm = settings.build_algo()
-    try:
-        fragments = algorithm.env_runner_group.foreach_env_runner(
-            lambda runner: runner.sample(num_timesteps=4 * 60)[0], local_env_runner=False
-        )
-        cues = [fragment.observations[:, lane, 0].tolist() for fragment in fragments for lane in range(4)]
-        assert len({tuple(shown) for shown in cues}) == 8
-    finally:
-        algorithm.stop()
-
-
 def test_older_weights_can_be_restored_in_place(ray_cluster, tmp_path):
     """Learner and runner take a checkpoint's weights although theirs are newer."""
     algorithm = config().build_algo()
@@ -261,8 +270,8 @@ def test_older_weights_can_be_restored_in_place(ray_cluster, tmp_path):
 
 
 @pytest.mark.parametrize(("bptt_steps", "expected"), [(None, 20), (7, 7), (50, 20)])
-def test_gradient_window_is_the_shorter_of_fragment_and_block(bptt_steps, expected):
-    assert gradient_window(config(core=LSTM | {"bptt_steps": bptt_steps})) == expected
+def test_bptt_steps_are_the_shorter_of_fragment_and_block(bptt_steps, expected):
+    assert bptt_steps_of(config(core=LSTM | {"bptt_steps": bptt_steps})) == expected
 
 
 # Honoured, but not asked for by one process that learns for itself on a CPU and evaluates there; or asked for

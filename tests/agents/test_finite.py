@@ -11,7 +11,7 @@ from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import make_config
 from engram.agents.columns.episodes import EPISODES
-from engram.agents.columns.finite import NON_FINITE, Finding, LaneGuard, all_finite
+from engram.agents.columns.finite import NON_FINITE, LaneGuard, NonFinite, all_finite
 from engram.agents.columns.learner import STEPS_TAKEN
 from engram.agents.columns.results import ResultCallbacks
 
@@ -69,7 +69,7 @@ class Shell:
 
 def finding(value):
     """What `told` holds under `NON_FINITE`: one finding, or a list."""
-    return Finding(*(value if not isinstance(value, list) or not isinstance(value[0], tuple) else value[0]))
+    return NonFinite(*(value if not isinstance(value, list) or not isinstance(value[0], tuple) else value[0]))
 
 
 # Where it is.
@@ -243,20 +243,24 @@ def test_of_a_stream_with_such_an_observation_no_answer_counts(monkeypatch):
         return observations, *others
 
     monkeypatch.setattr(shell.runner.env, "step", broken)
-    lesson = shell.sample()
+    fragment = shell.sample()
     assert finding(shell.told()[NON_FINITE]).message.startswith(
         "observation[0]: nan at env step 4 (step 1 of"
     )
-    assert lesson.dropped.tolist() == lesson.masks.any(0).__invert__().tolist() == [False, True, False, False]
-    assert np.isfinite(lesson.observations).all()
-    assert shell.update(lesson)[STEPS_TAKEN] == 1
+    assert (
+        fragment.dropped.tolist()
+        == fragment.masks.any(0).__invert__().tolist()
+        == [False, True, False, False]
+    )
+    assert np.isfinite(fragment.observations).all()
+    assert shell.update(fragment)[STEPS_TAKEN] == 1
 
 
 def test_a_stream_begins_anew_behind_a_loss_that_is_not_finite():
     shell = copying()
-    lesson = shell.sample()
-    lesson.observations = np.full(lesson.observations.shape, np.nan, np.float32)
-    assert shell.update(lesson)[STEPS_TAKEN] == 0
+    fragment = shell.sample()
+    fragment.observations = np.full(fragment.observations.shape, np.nan, np.float32)
+    assert shell.update(fragment)[STEPS_TAKEN] == 0
     assert shell.learner._state == {}
     assert shell.update(shell.sample())[STEPS_TAKEN] == 1
 
@@ -265,12 +269,12 @@ def test_puzzles_of_which_nothing_counts_make_no_step():
     shell = supervised(
         "PrefixSums", {"bits": 4}, {"core": {"type": "deep_thinking", "width": 8, "thinking_steps": 3}}
     )
-    lesson, before = shell.sample(), shell.weights()
-    lesson.masks[:], lesson.dropped[:] = False, True
-    assert shell.update(lesson)[STEPS_TAKEN] == 0
+    fragment, before = shell.sample(), shell.weights()
+    fragment.masks[:], fragment.dropped[:] = False, True
+    assert shell.update(fragment)[STEPS_TAKEN] == 0
     torch.testing.assert_close(shell.weights(), before, rtol=0, atol=0)
-    lesson.masks[:, 1:], lesson.dropped[1:] = True, False
-    assert shell.update(lesson)[STEPS_TAKEN] == STEPS
+    fragment.masks[:, 1:], fragment.dropped[1:] = True, False
+    assert shell.update(fragment)[STEPS_TAKEN] == STEPS
 
 
 # Losses, gradients, parameters.

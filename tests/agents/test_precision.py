@@ -100,8 +100,8 @@ def test_auto_is_the_default_and_the_learner_decides(hardware, has, dtype):
     for part in module.modules():
         if isinstance(part, nn.Conv1d):
             part.register_forward_hook(lambda *args: kinds.add(args[-1].dtype))
-    (lesson,) = runner.sample()
-    (batch, *_) = learner.batches(lesson, 1, None)
+    (fragment,) = runner.sample()
+    (batch, *_) = learner.batches(fragment, 1, None)
     module.forward_train(batch)
     assert kinds == {dtype}
 

@@ -6,7 +6,7 @@ import counted  # noqa: F401  registers the task
 import pytest
 import recall  # noqa: F401  registers the task
 
-from engram.agents import gradient_window, make_config
+from engram.agents import bptt_steps_of, make_config
 
 MODEL = {"encoder": {"type": "mlp", "hidden": [16]}, "core": {"type": "lstm", "size": 16}}
 FROZEN = MODEL | {"core": {"type": "low_pass", "pools": 3, "size": 8, "train_input": False}, "skip": True}
@@ -76,7 +76,7 @@ def test_gradients_reach_as_far_as_the_header_says(ray_cluster, max_seq_len, bat
 
         module.forward_train = watched
         result = algorithm.train()
-        assert max(lengths) == longest == gradient_window(algorithm.config) == result["bptt_steps"]
+        assert max(lengths) == longest == bptt_steps_of(algorithm.config) == result["bptt_steps"]
     finally:
         algorithm.stop()
 

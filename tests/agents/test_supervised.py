@@ -16,9 +16,9 @@ from torch.nn import functional
 import engram.envs  # noqa: F401  registers the tasks
 from engram.agents import RecurrentModule, check_model, make_config
 from engram.agents.columns.fragment import concatenate
-from engram.agents.columns.results import gradient_window
+from engram.agents.columns.results import bptt_steps_of
 from engram.agents.models.thinking import ThinkingModule
-from engram.agents.supervised.lesson import Lesson
+from engram.agents.supervised.labelled import LabelledFragment
 from engram.agents.supervised.objectives import TARGETS
 from engram.agents.supervised.optimizers import (
     epoch_options,
@@ -71,13 +71,13 @@ class Shell:
         return self.learner.module[DEFAULT_MODULE_ID]
 
     def sample(self):
-        (lesson,) = self.runner.sample()
-        self.steps += lesson.env_steps()
-        return lesson
+        (fragment,) = self.runner.sample()
+        self.steps += fragment.env_steps()
+        return fragment
 
-    def update(self, lesson):
+    def update(self, fragment):
         results = self.learner.update(
-            training_data=TrainingData(episodes=[lesson]),
+            training_data=TrainingData(episodes=[fragment]),
             timesteps={"num_env_steps_sampled_lifetime": self.steps},
             num_epochs=self.settings.num_epochs,
             minibatch_size=self.settings.minibatch_size,
@@ -92,28 +92,28 @@ class Shell:
         return [group["lr"] for group in optimizer.param_groups]
 
 
-# Lessons and where they come from.
+# Labelled fragments and where they come from.
 
 
 def test_runner_asks_prefix_sums_and_their_answers():
     runner = Shell(config(rollout_fragment_length=4)).runner
     first, second = runner.sample()[0], runner.sample()[0]
-    for lesson in (first, second):
-        bits = (lesson.observations[:, :, 0] + 0.5).astype(int)
-        assert lesson.observations.shape == (4, LANES, 1, 6)
-        np.testing.assert_array_equal(lesson.targets, bits.cumsum(-1) % 2)
-        assert lesson.masks.all()
-        assert lesson.resets.all()
+    for fragment in (first, second):
+        bits = (fragment.observations[:, :, 0] + 0.5).astype(int)
+        assert fragment.observations.shape == (4, LANES, 1, 6)
+        np.testing.assert_array_equal(fragment.targets, bits.cumsum(-1) % 2)
+        assert fragment.masks.all()
+        assert fragment.resets.all()
     shown = np.concatenate([first.observations, second.observations]).reshape(8 * LANES, -1)
     assert len(np.unique(shown, axis=0)) > LANES
 
 
 def test_runner_follows_the_episodes_of_copying():
-    """Lessons of 5 steps, episodes of 7: each is replayed by hand."""
+    """Labelled fragments of 5 steps, episodes of 7: each is replayed by hand."""
     runner = Shell(copying(rollout_fragment_length=5)).runner
-    lessons = [runner.sample()[0] for _ in range(9)]
+    fragments = [runner.sample()[0] for _ in range(9)]
     columns = {
-        name: np.concatenate([getattr(lesson, name) for lesson in lessons])
+        name: np.concatenate([getattr(fragment, name) for fragment in fragments])
         for name in ("observations", "resets", "targets", "masks")
     }
     steps = np.arange(45)
@@ -128,19 +128,21 @@ def test_runner_follows_the_episodes_of_copying():
     assert len({tuple(columns["targets"][:, lane]) for lane in range(LANES)}) == LANES
 
 
-def lesson(lanes, first=0, length=3):
+def fragment(lanes, first=0, length=3):
     place = np.arange(length)[:, None] * 100 + np.arange(first, first + lanes)
-    return Lesson(place[..., None], place == 0, place, place > 0, np.arange(first, first + lanes), 7)
+    return LabelledFragment(
+        place[..., None], place == 0, place, place > 0, np.arange(first, first + lanes), 7
+    )
 
 
 def test_lessons_split_and_join_by_lanes():
-    whole = lesson(6)
+    whole = fragment(6)
     parts = whole.split(3)
     assert [part.lanes for part in parts] == [2, 2, 2]
     assert [len(part) for part in parts] == [6, 6, 6]
     np.testing.assert_array_equal(parts[1].targets, [[2, 3], [102, 103], [202, 203]])
     np.testing.assert_array_equal(parts[2].streams, [4, 5])
-    joined = concatenate([lesson(2), lesson(4, first=2)])
+    joined = concatenate([fragment(2), fragment(4, first=2)])
     for name in ("observations", "resets", "targets", "masks", "streams"):
         np.testing.assert_array_equal(getattr(concatenate(parts), name), getattr(whole, name))
         np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
@@ -338,7 +340,7 @@ def lstm(weights, observations, resets, hidden, cell):
 
 
 def test_updates_of_an_lstm_equal_a_plain_loop_of_truncated_gradients():
-    """Windows of 4 in lessons of 8, episodes of 7: states go on, gradients do not."""
+    """Windows of 4 in fragments of 8, episodes of 7: states go on, gradients do not."""
     sgd = {"type": "sgd", "momentum": 0.9, "weight_decay": 0.01}
     shell = Shell(copying(rollout_fragment_length=8, truncation=4, optimizer=sgd, lr=0.3, grad_clip=1.0))
     plain = {n: leaf.requires_grad_() for n, leaf in shell.weights().items() if "value_head" not in n}
@@ -367,22 +369,22 @@ def test_updates_of_an_lstm_equal_a_plain_loop_of_truncated_gradients():
 
 @pytest.mark.parametrize("truncation", [1, 3, None])
 def test_windows_carry_the_state(truncation):
-    """With a step size of 0, lessons cut into windows give what one pass over all of them gives."""
+    """With a step size of 0, fragments cut into windows give what one pass over all of them gives."""
     shell = Shell(copying(rollout_fragment_length=5, truncation=truncation, lr=0.0))
     shell.module.policy_head.weight.data *= 100  # or all logits would look alike
     logits = []
     shell.module.policy_head.register_forward_hook(lambda _, __, output: logits.append(output.detach()))
-    lessons = [shell.sample() for _ in range(3)]
-    for given in lessons:
+    fragments = [shell.sample() for _ in range(3)]
+    for given in fragments:
         shell.update(given)
     in_windows = torch.cat(logits)
     with torch.no_grad():
         columns = [
-            torch.from_numpy(np.concatenate(c)) for c in zip(*map(seen_and_resets, lessons), strict=True)
+            torch.from_numpy(np.concatenate(c)) for c in zip(*map(seen_and_resets, fragments), strict=True)
         ]
         whole = shell.module.forward_columns(columns[0], shell.module.initial_state(LANES), columns[1])
     torch.testing.assert_close(in_windows, whole.action_dist_inputs)
-    assert gradient_window(shell.settings) == (truncation or 5)
+    assert bptt_steps_of(shell.settings) == (truncation or 5)
 
 
 def seen_and_resets(given):

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engram.memory import CORES, State, Tokens, detach_state, make_core
-from engram.memory.conformance.trial import single_steps
+from engram.memory import CORES, State, detach_state, make_core
+from engram.memory.conformance.fixture import single_steps
 
 from .cases import CASES, label
 from .conformance import B, F, T, build, fragment, gradients
@@ -220,14 +220,6 @@ def test_compiled_is_the_same(name: str) -> None:
     torch.testing.assert_close(traced, outputs)
     assert_same_state(traced_after, after)
     assert_same(gradients(core, inputs, traced), gradients(core, inputs, outputs))
-
-
-@every_core
-def test_tokens_mean_rows_of_their_table(options: dict[str, Any]) -> None:
-    core = build(options)
-    _, state, resets = fragment(core)
-    tokens = Tokens(torch.randint(3, (T, B)), torch.randn(3, F, dtype=torch.float64))
-    torch.testing.assert_close(core(tokens, state, resets), core(tokens.expand(), state, resets))
 
 
 @every_core

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from engram.memory import State, Tokens, make_core
-from engram.memory.rims.attention import Seen, most
+from engram.memory import State, make_core
+from engram.memory.rims.attention import InputProjections, most
 from engram.memory.rims.rims import RIMs
 
 T, B, K, H, F = 9, 5, 4, 3, 6
@@ -182,20 +182,6 @@ def test_several_heads_of_one_element_agree_with_one_head_where_they_are_alike()
     torch.testing.assert_close(one(inputs, state)[0], two(inputs, state)[0])
 
 
-@pytest.mark.parametrize("options", [{}, {"input_heads": 2}, {"elements": 2}])
-def test_tokens_mean_rows_of_their_table(options: dict[str, Any]) -> None:
-    core = build(**options)
-    _, state = fragment(core)
-    table = torch.randn(7, F, dtype=torch.float64, requires_grad=True)
-    index = torch.randint(7, (T, B))
-    results = []
-    for inputs in (Tokens(index, table), table[index]):
-        outputs, after = core(inputs, state)
-        gradients = torch.autograd.grad(outputs.square().sum(), [table, *core.parameters()])
-        results.append([outputs, *after.values(), *gradients])
-    torch.testing.assert_close(*results)
-
-
 def test_gradcheck() -> None:
     core = build(rim_size=2, comm_key_size=2, comm_value_size=2)
     inputs, state = fragment(core, 3)
@@ -313,7 +299,7 @@ def test_saturated_attention_still_ranks() -> None:
     queries = torch.zeros(K, B, 4)
     queries[..., 0] = logits.unsqueeze(1) * 2
     keys = torch.tensor([1.0, 0, 0, 0]).expand(B, 1, 1, 4)
-    chosen = attention.attend(queries, Seen(keys, torch.empty(0)), None)
+    chosen = attention.attend(queries, InputProjections(keys, torch.empty(0)), None)
     assert (chosen.weights[..., 0] == 1).all()
     assert chosen.active[:, 0, 0].tolist() == [False, True, False, False]
 

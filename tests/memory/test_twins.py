@@ -17,7 +17,7 @@ def test_every_core_has_a_twin() -> None:
 
 
 @pytest.mark.parametrize("options", CASES, ids=label)
-@pytest.mark.parametrize("steps", [1, T, 40])
+@pytest.mark.parametrize("steps", [1, T, 25])
 def test_against_the_twin(options: dict[str, Any], steps: int) -> None:
     core = build(options)
     inputs, state, resets = fragment(core, steps, B)

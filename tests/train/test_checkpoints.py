@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from made_up_thinkers import make_checkpoint
 from ray.train._internal.checkpoint_manager import _CheckpointManager
 from ray.train._internal.session import _TrainingResult
 from ray.tune import Checkpoint, CheckpointConfig
@@ -19,9 +20,9 @@ from engram.train.running.trials import KeepChecksums, ScoredCheckpoints
 from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
 from engram.train.runs.choice import newest_checkpoint
-from engram.train.runs.record import read_record
+from engram.train.runs.record import read_record, versions
 from engram.train.runs.stored import keep_state, mend_state, unfinished_trials
-from engram.train.runs.wholeness import fault, write_checksums
+from engram.train.runs.wholeness import MODULE, fault, write_checksums
 
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint
     ".": "algorithm_state",
@@ -327,6 +328,37 @@ def test_a_foreign_module_is_one_error(trial_folder):
         checkpoints.load_module(trial_folder / "checkpoint_000001")
     with pytest.raises(ExperimentError, match="does not say which environment"):
         checkpoints.source(trial_folder / "checkpoint_000001")
+
+
+def saved_elsewhere(trial, env="engram/PrefixSums-v0"):
+    """A checkpoint whose classes have another place now, in a file of the same length."""
+    checkpoint = Path(make_checkpoint(trial, env, {"bits": 4})) / "checkpoint_000000"
+    file = checkpoint / MODULE / "class_and_ctor_args.pkl"
+    content = file.read_bytes()
+    assert b"engram.agents.models.thinking" in content
+    file.write_bytes(content.replace(b"engram.agents.models.thinking", b"engram.agents.modelsthinking_"))
+    return checkpoint
+
+
+@pytest.mark.parametrize(
+    ("version", "told"),
+    [
+        (
+            "0.1.0",
+            f"saved by engram 0.1.0; this is {versions()['engram']}: train again or install engram==0.1.0",
+        ),
+        (versions()["engram"], "saved by another state of engram, which had engram.agents.modelsthinking_;"),
+        (None, "saved by another state of engram, which had engram.agents.modelsthinking_;"),
+    ],
+)
+def test_a_checkpoint_of_another_version_is_one_line(tmp_path, version, told):
+    checkpoint = saved_elsewhere(tmp_path / "experiment" / "trial")
+    record = {"experiment": {}, "versions": {} if version is None else {"engram": version}}
+    (tmp_path / "experiment" / "run.json").write_text(json.dumps(record))
+    with pytest.raises(ExperimentError) as caught:
+        checkpoints.load_module(checkpoint)
+    (line,) = caught.value.lines
+    assert line.startswith(f"{checkpoint}: {told}")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,10 @@ def completed(typed, monkeypatch):
         ("rllib describe config tmaze_m", ["tmaze_mlp"]),
         ("rllib describe nonsense t", []),
         ("rllib train -f tmaze_lstm_", ["tmaze_lstm_bptt", "tmaze_lstm_paper"]),
+        (
+            "rllib train -f tmaze_delays_l",
+            [f"tmaze_delays_{core}" for core in ("linear_attention", "low_pass", "lru", "lstm")],
+        ),
         ("rllib train --config-file tmaze_m", ["tmaze_mlp"]),
         ("rllib train file tmaze_m", ["tmaze_mlp"]),
         ("rllib train --run APP", ["APPO"]),
@@ -55,7 +59,12 @@ def completed(typed, monkeypatch):
     ],
 )
 def test_names(completed, line, names):
-    assert completed(line) == names
+    """These, and whatever else begins so: a new core or experiment may."""
+    found = completed(line)
+    assert found == sorted(found)
+    assert set(names) <= set(found)
+    assert all(name.startswith(line.split()[-1]) for name in found)
+    assert bool(names) is bool(found)
 
 
 def test_files_of_ones_own(completed, tmp_path):

@@ -340,6 +340,7 @@ def damage_at_random(run, typed, experiment_file, cases, seed):
             verb == "evaluate"
             and kind in ("cut", "delete", "pipe")
             and path == checkpoints[-1] in file.parents
+            and not (kind != "cut" and file.name == "checksums.json")  # older checkpoints have no such list
         ):
             assert code == 2
             assert f"{file.relative_to(path)} is missing or broken" in err

@@ -196,6 +196,14 @@ def test_every_config_says_what_it_is_and_what_it_builds_on(name):
     assert ("Resolved" in page.text) is any("base" in each for each in yaml.safe_load(text).values())
 
 
+def test_an_experiment_of_a_config_has_a_page_of_its_own():
+    page = config("tmaze_delays_mlp")
+    assert page.summary == "The T-maze at four delays with no memory, the control."
+    assert page.text["File"].startswith("tmaze_delays_mlp:\n  base: tmaze_delays_low_pass")
+    assert page.facts["experiments"] == "tmaze_delays_mlp"
+    assert "type: mlp" in page.text["Resolved"]
+
+
 def test_a_config_of_ones_own(tmp_path):
     (tmp_path / "one.yaml").write_text(
         "# Mine.\n#\n# More.\none:\n  env: A-v0\n  run: PPO\n  config: {lr: .1}\n"

@@ -187,6 +187,21 @@ def test_a_state_that_tune_cannot_read_is_named_before_ray_starts(typed, moved):
     assert err.startswith(f"error: --resume: {searcher} is broken: ")
 
 
+def test_a_state_of_another_version_is_named_before_ray_starts(typed, moved):
+    (searcher,) = (moved[1] / "cue").glob("basic-variant-state-*.json")
+    content = searcher.read_bytes()
+    searcher.write_bytes(content.replace(b"engram.train.running.trials", b"engram.train.runningtrials_"))
+    assert searcher.read_bytes() != content
+    record = moved[1] / "cue" / "run.json"
+    now = json.loads(record.read_text())["versions"]["engram"]
+    record.write_text(record.read_text().replace(f'"engram": "{now}"', '"engram": "0.1.0"'))
+    code, _, err = typed(
+        "train", "-f", moved[0], "--local-dir", moved[1], "--resume", "--stop", "timesteps_total=960"
+    )
+    told = f"saved by engram 0.1.0; this is {now}: train again or install engram==0.1.0"
+    assert (code, err) == (2, f"error: --resume: {moved[1] / 'cue'}: {told}\n")
+
+
 def test_a_finished_run_goes_further(rllib, moved):
     """Elsewhere than it was made, with a report and a row that a killed process had begun to write."""
     file, results = moved

@@ -53,8 +53,18 @@ def test_a_shipped_config_is_a_base_too(folder):
     assert document["child"]["config"]["model"]["core"]["type"] == "lstm"
 
 
+def test_an_experiment_of_the_same_file_is_a_base(folder):
+    """So a copy of a shipped file of several follows what is changed in the copy."""
+    text = "tmaze_lstm: {env: X, run: PPO, config: {lr: 1}}\nchild: {base: tmaze_lstm, config: {gamma: 1}}"
+    assert read(folder, text)["child"] == {"env": "X", "run": "PPO", "config": {"lr": 1, "gamma": 1}}
+    document = read(folder, "tmaze_lstm: {base: tmaze_lstm}\nchild: {base: tmaze_lstm, run: PPO}")
+    assert document["child"]["env"] == document["tmaze_lstm"]["env"] == "engram/TMaze-v0"
+    with pytest.raises(ExperimentError, match="more than 10 bases"):
+        read(folder, "a: {base: b}\nb: {base: a}")
+
+
 def test_bases_of_shipped_configs_are_shipped(folder, monkeypatch):
-    (folder / "tmaze_delays_low_pass.yaml").write_text(PARENT)
+    (folder / "tmaze_delays_low_pass").write_text(PARENT)
     monkeypatch.chdir(folder)
     assert read_whole_document("tmaze_delays_gru")["tmaze_delays_gru"]["env"] == "engram/TMaze-v0"
 

@@ -41,10 +41,10 @@ def fit(model, **former):
 @pytest.mark.parametrize("core", CORES)
 def test_any_core_takes_the_place_of_any_other_by_one_word(core):
     for name in OF_CORES:
-        (experiment,), _ = read(name, **{"config.model.core.type": core})
-        model = split(experiment.config, "config")[0]["model"]
-        check_model(model)
-        assert model["core"]["type"] == core
+        for experiment in read(name, **{"config.model.core.type": core})[0]:
+            model = split(experiment.config, "config")[0]["model"]
+            check_model(model)
+            assert model["core"]["type"] == core
 
 
 @pytest.mark.parametrize("core", CORES)

@@ -8,14 +8,14 @@ import yaml
 from engram.train.describe.docstrings import sentence
 from engram.train.describe.page import Page, plain
 from engram.train.experiments.inheritance import read_whole_document
-from engram.train.experiments.loading import read_document, shipped_configs
+from engram.train.experiments.loading import read_document, shipped_text
 
 
 def config(name: str) -> Page:
     """Describe an experiment file.
 
     Args:
-        name: A path, or a shipped config's name.
+        name: A path, or the name of a shipped config or of an experiment in one.
 
     Raises:
         ExperimentError: there is no such file, or it cannot be read.
@@ -42,7 +42,7 @@ def config(name: str) -> Page:
 def _text(name: str) -> str:
     """The text of a document that has been read."""
     path = Path(name).expanduser()
-    return path.read_text(encoding="utf-8") if path.is_file() else shipped_configs()[path.stem]
+    return path.read_text(encoding="utf-8") if path.is_file() else shipped_text(name)
 
 
 def split_header(text: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
 from typing_extensions import override
 
-from engram.agents.models.actions import actions_in, counted_from_zero
+from engram.agents.models.actions import action_converter, counted_from_zero
 from engram.agents.models.thinking import ThinkingModule
 from engram.train.plans.build import is_columnar
 
@@ -61,7 +61,7 @@ class Policy(abc.ABC):
         """
         if self._distribution is None:
             return None
-        drawn = actions_in(self.module.action_space).from_env(actions)
+        drawn = action_converter(self.module.action_space).from_env(actions)
         return np.asarray(self._distribution.logp(torch.as_tensor(drawn)))
 
     def _decide(self, inputs: Tensor) -> Array:
@@ -79,7 +79,7 @@ class ColumnPolicy(Policy):
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
         self._state = module.initial_state(lanes)
-        self._actions = actions_in(module.action_space)
+        self._actions = action_converter(module.action_space)
 
     @override
     @torch.inference_mode()
@@ -143,7 +143,7 @@ def _to_env(actions: Array, space: gym.Space[Any]) -> Array:
     """Actions in the module's range -> in the environment's, as RLlib's runners do."""
     if isinstance(space, gym.spaces.Box):
         return np.stack([unsquash_action(action, space) for action in actions])
-    return actions if counted_from_zero(space) is space else actions_in(space).to_env(actions)
+    return actions if counted_from_zero(space) is space else action_converter(space).to_env(actions)
 
 
 def _repeat(leaf: Any, lanes: int) -> Tensor:

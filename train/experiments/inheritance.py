@@ -14,9 +14,10 @@ MAX_DEPTH = 10  # experiments that build on one another
 def read_whole_document(name: str, errors: Errors | None = None) -> Any:
     """Read an experiment file as `read_document` does, and fill in what comes from a base.
 
-    A base is a file, named relative to this one, or a shipped config; it holds one experiment. Sections are
-    merged key by key; a section that names another `type` than the base's replaces it, because the options of
-    one type mean nothing to another, and so does a search space.
+    A base is another experiment of the same file, or a file of one experiment, named relative to this one, or
+    a shipped config, or an experiment in one. Sections are merged key by key; a section that names another
+    `type` than the base's replaces it, because the options of one type mean nothing to another, and so does a
+    search space.
 
     Args:
         name: A path or a shipped config's name.
@@ -33,10 +34,11 @@ def _filled(document: Any, folder: Path | None, depth: int) -> Any:
     """The document with its bases; `folder` is where it lies, None: among the shipped configs."""
     if not isinstance(document, dict):
         return document
-    return {key: _fill(key, section, folder, depth) for key, section in document.items()}
+    return {key: _fill(key, document, folder, depth) for key in document}
 
 
-def _fill(name: str, section: Any, folder: Path | None, depth: int) -> Any:
+def _fill(name: str, document: dict[str, Any], folder: Path | None, depth: int) -> Any:
+    section = document[name]
     if not isinstance(section, dict) or "base" not in section:
         return section
     base = section["base"]
@@ -44,16 +46,25 @@ def _fill(name: str, section: Any, folder: Path | None, depth: int) -> Any:
         raise ExperimentError(f"{name}.base: expected the name of an experiment file, got {base!r}")
     if depth == MAX_DEPTH:
         raise ExperimentError(f"{name}.base: more than {MAX_DEPTH} bases; does {base!r} build on itself?")
-    beside = None if folder is None else folder / base
-    if beside is not None and is_file(beside):
-        document = _filled(read_document(str(beside)), beside.parent, depth + 1)
+    if base in document and base != name:
+        inherited = _fill(base, document, folder, depth + 1)
     else:
-        document = _filled(read_shipped(base), None, depth + 1)
-    if not isinstance(document, dict) or len(document) != 1:
-        raise ExperimentError(f"{name}.base: {base} holds no experiment, or several; expected one")
-    (inherited,) = document.values()
+        inherited = _read_base(name, base, folder, depth + 1)
     own = {key: value for key, value in section.items() if key != "base"}
     return merged(inherited, own) if isinstance(inherited, dict) else own
+
+
+def _read_base(name: str, base: str, folder: Path | None, depth: int) -> Any:
+    """The experiment in another file: one beside this file, else a shipped one."""
+    beside = None if folder is None else folder / base
+    if beside is not None and is_file(beside):
+        document = _filled(read_document(str(beside)), beside.parent, depth)
+    else:
+        document = _filled(read_shipped(base), None, depth)
+    if not isinstance(document, dict) or len(document) != 1:
+        raise ExperimentError(f"{name}.base: {base} holds no experiment, or several; expected one")
+    (experiment,) = document.values()
+    return experiment
 
 
 def merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

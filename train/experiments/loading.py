@@ -196,11 +196,11 @@ def parse_mapping(text: str, source: str) -> dict[str, Any]:
 
 
 def read_document(name: str, errors: Errors | None = None) -> Any:
-    """Read an experiment file; a name that is no path but a shipped config's means that config.
+    """Read an experiment file; a name that is no path means what `read_shipped` finds under it.
 
     Args:
-        name: A path, or a shipped config such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`; `-` for
-            standard input.
+        name: A path, or a shipped config such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`, or an
+            experiment inside one; `-` for standard input.
         errors: As in `parse_yaml`.
 
     Raises:
@@ -210,10 +210,12 @@ def read_document(name: str, errors: Errors | None = None) -> Any:
         return parse_yaml(_standard_input(), "standard input", errors)
     path = typed_path(name)
     try:
-        text = path.read_text(encoding="utf-8") if path.is_file() else _shipped_text(name)
+        if not path.is_file():
+            return read_shipped(name, errors)
+        text = path.read_text(encoding="utf-8")
+    except ExperimentError:
+        raise
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        if isinstance(error, ExperimentError):
-            raise
         raise ExperimentError(f"{name}: cannot be read: {reason(error)}") from None
     return parse_yaml(text, name, errors)
 
@@ -238,26 +240,46 @@ def quotes_hint(value: Any) -> str:
     return " (yes, no, on and off are true and false unless in quotes)" if isinstance(value, bool) else ""
 
 
-def read_shipped(name: str) -> Any:
-    """Read a shipped config.
+def read_shipped(name: str, errors: Errors | None = None) -> Any:
+    """Read a shipped config, or from one of several experiments the one that has this name.
 
     Args:
-        name: Such as `tmaze_concrete` or `configs/tmaze_concrete.yaml`.
+        name: Such as `tmaze_concrete`, `configs/tmaze_concrete.yaml` or `tmaze_delays_lstm`.
+        errors: As in `parse_yaml`.
 
     Raises:
-        ExperimentError: no such config.
+        ExperimentError: no such config, and no experiment of that name in one.
     """
-    return parse_yaml(_shipped_text(name), name)
+    file, experiment = _find_shipped(name)
+    document = parse_yaml(shipped_configs()[file], name, errors)
+    return {experiment: document[experiment]} if experiment else document
 
 
-def _shipped_text(name: str) -> str:
-    path = Path(name)
-    shipped = shipped_configs()
-    if path.parent.as_posix() in (".", "configs") and path.stem in shipped and path.suffix in ("", ".yaml"):
-        return shipped[path.stem]
+def shipped_text(name: str) -> str:
+    """The text of what `read_shipped` reads: a file or, of one experiment, its lines and the comment above.
+
+    Args:
+        name: As in `read_shipped`.
+    """
+    file, experiment = _find_shipped(name)
+    text = shipped_configs()[file]
+    if not experiment:
+        return text
+    lines = re.search(rf"(?:^#.*\n)*^{re.escape(experiment)}:.*\n(?:(?:[ \t].*)?\n)*", text, re.MULTILINE)
+    return lines.group().rstrip() + "\n" if lines else text
+
+
+def _find_shipped(name: str) -> tuple[str, str | None]:
+    """The shipped config that has a name or else an experiment of it, and in that case the experiment."""
+    path, shipped, files = Path(name), shipped_configs(), shipped_experiments()
+    if path.parent.as_posix() in (".", "configs") and path.suffix in ("", ".yaml"):
+        if path.stem in shipped:
+            return path.stem, None
+        if path.stem in files:
+            return files[path.stem], path.stem
     if path.is_dir():
         raise ExperimentError(f"{name}: is a folder, not an experiment file")
-    raise unknown(f"{name}: no such file and no shipped config", path.stem, shipped)
+    raise unknown(f"{name}: no such file and no shipped config", path.stem, {*shipped, *files})
 
 
 def shipped_configs() -> dict[str, str]:
@@ -268,3 +290,9 @@ def shipped_configs() -> dict[str, str]:
         entry.name.removesuffix(".yaml"): entry.read_text(encoding="utf-8")
         for entry in sorted(files, key=str)
     }
+
+
+def shipped_experiments() -> dict[str, str]:
+    """The experiments inside the shipped configs: name -> the config that holds it."""
+    texts = shipped_configs().items()
+    return {key: file for file, text in texts for key in re.findall(r"^([\w.+-]+):", text, re.MULTILINE)}

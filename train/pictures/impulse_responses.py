@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from engram.memory import make_core
 from engram.memory.options import Options, integer, number
-from engram.memory.probe import Curve, retention
+from engram.memory.probe import RetentionCurve, retention
 from engram.train.pictures.canvas import new_figure
 from engram.train.pictures.retention import draw_curves
 
@@ -57,7 +57,7 @@ def _draw_panel(axes: Axes, options: ImpulseOptions, parallel: bool) -> None:
     axes.set_ylim(0, 1.1)
 
 
-def _number_lines(axes: Axes, lags: list[int], curves: list[Curve], at_peaks: bool) -> None:
+def _number_lines(axes: Axes, lags: list[int], curves: list[RetentionCurve], at_peaks: bool) -> None:
     """Write the numbers of pools above their peaks, or beside their lines at half height."""
     taken: dict[float, list[str]] = {}
     for pool, curve in enumerate(curves):

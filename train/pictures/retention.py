@@ -6,13 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from engram.memory.probe import OUTPUT, Curve, GradientReach, Retention, log_spaced
+from engram.memory.probe import OUTPUT, GradientReach, Retention, RetentionCurve, log_spaced
 from engram.train.pictures.canvas import legend_beside, line_looks, log_lags, new_figure
 
 LEGEND_ROWS = 20
 
 
-def draw_curves(axes: Axes, lags: list[int], curves: Mapping[str, Curve]) -> None:
+def draw_curves(axes: Axes, lags: list[int], curves: Mapping[str, RetentionCurve]) -> None:
     """Draw curves of what is left of an input.
 
     Args:

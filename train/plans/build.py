@@ -306,7 +306,7 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
     Raises:
         ExperimentError: the model cannot be built for these spaces.
     """
-    from engram.agents import ColumnarModule, gradient_window
+    from engram.agents import ColumnarModule, bptt_steps_of
     from engram.agents.columns.config import ColumnarConfig
     from engram.agents.models.first_run import check_own_classes
     from engram.agents.models.thinking import ThinkingModule
@@ -329,13 +329,13 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         return _describe_thinking(module, config.model_config["core"]["type"], remarks)
     core = getattr(module, "core", None)
     if core is None:
-        window = gradient_window(config) if module.is_stateful() else None
+        window = bptt_steps_of(config) if module.is_stateful() else None
         return ModuleFacts(type(module).__name__, _count(module), None, window, carries_gradient=True)
     return ModuleFacts(
         core=config.model_config["core"]["type"] if "core" in config.model_config else type(core).__name__,
         parameters=_count(module),
         core_parameters=_count(core),
-        window=gradient_window(config) if core.initial_state(1) else None,
+        window=bptt_steps_of(config) if core.initial_state(1) else None,
         carries_gradient=core.carries_gradient,
         scaling=module.encoder.reader.described(),
         remarks=remarks,

@@ -2,6 +2,7 @@
 
 import math
 import os
+import pickle
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +14,7 @@ from engram.train.console.errors import ExperimentError, reason
 from engram.train.console.files import is_file, mapping_at, naming, read_bytes, subfolders, typed_path
 from engram.train.console.screen import quiet
 from engram.train.runs import pickles
-from engram.train.runs.record import read_record
+from engram.train.runs.record import read_record, version_fault
 from engram.train.runs.wholeness import MODULE, ROOT_MARK, fault, is_whole
 
 _STEPS = "num_env_steps_sampled_lifetime"
@@ -152,9 +153,12 @@ def load_module(checkpoint: Path) -> Any:
 
     quiet()
     try:
+        # RLlib would build a bare RLModule, without a word, where the class cannot be found.
+        pickle.loads(read_bytes(checkpoint / MODULE / "class_and_ctor_args.pkl"))
         return RLModule.from_checkpoint(str(checkpoint / MODULE))
     except Exception as error:  # a foreign class, other versions, broken files
-        raise ExperimentError(f"{checkpoint}: its module cannot be loaded: {reason(error)}") from None
+        fault = version_fault(error, checkpoint.parent) or f"its module cannot be loaded: {reason(error)}"
+        raise ExperimentError(f"{checkpoint}: {fault}") from None
 
 
 def algorithm_of(checkpoint: Path) -> str:

@@ -4,6 +4,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from engram.train.console.files import read_json
+from engram.train.console.files import mapping_at, read_json
 
 FILE = "run.json"
 PACKAGES = ("engram", "ray", "torch", "gymnasium")
@@ -112,3 +113,23 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) and isinstance(record.get("experiment"), dict) else None
+
+
+def version_fault(error: BaseException, folder: Path) -> str | None:
+    """Say that another version of this package saved what cannot be loaded; None where the error is another.
+
+    Args:
+        error: What loading raised.
+        folder: A trial's or an experiment's, whose record names the version.
+    """
+    lacking = re.search(r"\bengram\.[\w.]+", str(error))
+    if lacking is None or not isinstance(error, ImportError | AttributeError):
+        return None
+    records = (read_record(each) for each in (folder, folder.parent))
+    saved = next((found for each in records if (found := mapping_at(each, "versions").get("engram"))), None)
+    now = versions()["engram"]
+    if saved in (None, now):
+        return (
+            f"saved by another state of engram, which had {lacking.group()}; this {now} has not: train again"
+        )
+    return f"saved by engram {saved}; this is {now}: train again or install engram=={saved}"

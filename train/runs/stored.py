@@ -12,6 +12,7 @@ from ray.tune.utils.serialization import _loads_with_cloudpickle
 
 from engram.train.console.errors import ExperimentError, reason
 from engram.train.console.files import parse_json, read_bytes, read_json
+from engram.train.runs.record import version_fault
 
 KEPT = "experiment_state.kept"
 """A copy of Tune's record of the experiment that was whole when it was made."""
@@ -88,6 +89,8 @@ def check_restorable(folder: Path) -> None:
         try:
             _ = file is not None and load(read_bytes(file))
         except Exception as error:  # a broken file raises anything
+            if (fault := version_fault(error, folder)) is not None:
+                raise ExperimentError(f"--resume: {folder}: {fault}") from None
             raise ExperimentError(
                 f"--resume: {file} is broken: {reason(error)}; start anew or use --restore CHECKPOINT"
             ) from None

@@ -10,7 +10,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from engram.agents.models.actions import actions_in
+from engram.agents.models.actions import action_converter
 from engram.agents.models.thinking import ThinkingModule
 from engram.memory.thinking import THINKERS
 from engram.train.console.errors import ExperimentError
@@ -63,7 +63,7 @@ def batches(envs: VectorEnv[Any, Any, Any], problems: int, seed: int) -> Iterato
     observations, infos = envs.reset(seed=seed)
     if "target" not in infos or "mask" not in infos:
         raise ExperimentError(f"{envs}: no puzzles of one step: its infos have no target and mask")
-    actions = actions_in(envs.single_action_space)
+    actions = action_converter(envs.single_action_space)
     while problems > 0:
         right = infos["target"]
         batch = (observations, actions.from_env(right), infos["mask"])

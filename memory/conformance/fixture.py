@@ -1,4 +1,4 @@
-"""What a check runs: a copy of the core, inputs, and states that the core itself has made.
+"""The fixture of a check: a copy of the core, inputs, and states that the core itself has made.
 
 T time, B lanes, F features.
 """
@@ -15,11 +15,11 @@ from engram.memory.core import Core, State
 STEPS, LANES = 40, 4
 
 SHOCK = 100.0
-"""What is added to inputs that must not matter."""
+"""Added to inputs that must not matter."""
 
 
-class Trial(NamedTuple):
-    """One copy of the core and what it is run on."""
+class Fixture(NamedTuple):
+    """A copy of the core with inputs and states to run it on."""
 
     core: Core
     inputs: Tensor  # (T, B, F)
@@ -27,13 +27,13 @@ class Trial(NamedTuple):
     other_state: State  # after some more steps of other, larger inputs
     rebuild: Callable[[], Core]  # makes a core of this kind with other weights
 
-    def fresh(self) -> "Trial":
-        """A copy that sees nothing of what is done to this one."""
+    def fresh(self) -> "Fixture":
+        """Returns an independent copy."""
         core, inputs, state, other_state = copy.deepcopy(self[:4])
-        return Trial(core, inputs, state, other_state, self.rebuild)
+        return Fixture(core, inputs, state, other_state, self.rebuild)
 
 
-Check = Callable[[Trial], str]
+Check = Callable[[Fixture], str]
 """Returns what was measured, or raises `BrokenPromiseError`."""
 
 
@@ -42,7 +42,7 @@ def float64_copy(core: Core) -> Core:
     return copy.deepcopy(core).cpu().double().eval()
 
 
-def make_trial(original: Core, rebuild: Callable[[], Core] | None) -> Trial:
+def make_fixture(original: Core, rebuild: Callable[[], Core] | None) -> Fixture:
     """A copy, its parameters moved off zero, with random inputs and states.
 
     Args:
@@ -56,7 +56,7 @@ def make_trial(original: Core, rebuild: Callable[[], Core] | None) -> Trial:
                 parameter.normal_(std=0.1)
     inputs = torch.randn(STEPS, LANES, core.input_size, dtype=torch.float64)
     states = _state_after(core, 3, 1.0), _state_after(core, 7, 10.0)
-    return Trial(core, inputs, *states, lambda: float64_copy(rebuild()) if rebuild else _zeroed(core))
+    return Fixture(core, inputs, *states, lambda: float64_copy(rebuild()) if rebuild else _zeroed(core))
 
 
 def _zeroed(core: Core) -> Core:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from engram.memory import Core, CoreOptions, Info, State, make_core
 from engram.memory.conformance import check_core, checker
-from engram.memory.conformance.trial import LANES
+from engram.memory.conformance.fixture import LANES
 
 from .cases import CASES, label
 

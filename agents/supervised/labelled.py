@@ -1,21 +1,20 @@
-"""Lessons: what is seen and what would be right, as columns.
+"""Labelled fragments: observations and targets, as columns.
 
 T time, B lanes.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from engram.agents.columns.fragment import ColumnSet, no_lanes
 
 
 @dataclass(eq=False)
-class Lesson(ColumnSet):
-    """T steps of B lanes with the right answers.
+class LabelledFragment(ColumnSet):
+    """T steps of B lanes with targets.
 
     Attributes:
         observations: (T, B, ...).
@@ -38,7 +37,7 @@ class Lesson(ColumnSet):
     weights_seq_no: int
     dropped: NDArray[Any] = field(default_factory=no_lanes)
 
+    @override
     @property
     def length(self) -> int:
-        """See `ColumnSet`."""
         return len(self.resets)
