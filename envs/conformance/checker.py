@@ -12,7 +12,7 @@ import gymnasium
 from engram.envs.arguments import check_at_least, check_known
 from engram.envs.conformance import episodes, forms, isolation, lifecycle, seeding
 from engram.envs.conformance.compare import BrokenPromiseError
-from engram.envs.conformance.trial import AnyVectorEnv, Check, Make, Trial
+from engram.envs.conformance.fixture import AnyVectorEnv, Check, Fixture, Make
 
 PRECONDITIONS: dict[str, Check] = {
     "spaces": forms.check_spaces,
@@ -26,9 +26,9 @@ PRECONDITIONS: dict[str, Check] = {
 """What all other checks, and the later of these, rest on."""
 
 
-def _check_one_lane(trial: Trial) -> str:
+def _check_one_lane(fixture: Fixture) -> str:
     """Repeat the first checks with a single lane."""
-    alone = trial.with_lanes(1)
+    alone = fixture.with_lanes(1)
     for name, check in PRECONDITIONS.items():
         try:
             check(alone)
@@ -126,10 +126,10 @@ def check_vector_env(
     else:
         maker = partial(make, **arguments)
     try:
-        trial = Trial(maker, lanes, seed, most, make_rendering)
+        fixture = Fixture(maker, lanes, seed, most, make_rendering)
     except Exception as error:  # whatever somebody's class may raise
         return [_raised("make", error)]
-    return _judge_all(trial, skip)
+    return _judge_all(fixture, skip)
 
 
 def require_vector_env(make: str | Callable[..., AnyVectorEnv], **arguments: Any) -> None:
@@ -148,20 +148,20 @@ def _make_rendering(env_id: str, arguments: dict[str, Any], mode: str, lanes: in
     return gymnasium.make_vec(env_id, lanes, **{**arguments, "render_mode": mode})
 
 
-def _judge_all(trial: Trial, skip: Collection[str]) -> list[CheckResult]:
+def _judge_all(fixture: Fixture, skip: Collection[str]) -> list[CheckResult]:
     results: list[CheckResult] = []
     for name, check in {**PRECONDITIONS, **PROMISES}.items():
         if name in skip:
             continue
-        results.append(_judge(name, check, trial))
+        results.append(_judge(name, check, fixture))
         if name in PRECONDITIONS and not results[-1].passed:
             break
     return results
 
 
-def _judge(name: str, check: Check, trial: Trial) -> CheckResult:
+def _judge(name: str, check: Check, fixture: Fixture) -> CheckResult:
     try:
-        return CheckResult(name, True, _one_line(check(trial)))
+        return CheckResult(name, True, _one_line(check(fixture)))
     except BrokenPromiseError as broken:
         return CheckResult(name, False, _one_line(broken))
     except Exception as error:  # whatever somebody's class may raise

@@ -14,51 +14,51 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from engram.envs.conformance.compare import BrokenPromiseError
-from engram.envs.conformance.trial import Trial, form_of, is_mask
+from engram.envs.conformance.fixture import Fixture, form_of, is_mask
 
 _ARRAY_SPACES = (spaces.Box, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
-def check_spaces(trial: Trial) -> str:
+def check_spaces(fixture: Fixture) -> str:
     """Check that `num_envs` is what was asked for, and that spaces are the single ones, batched.
 
     A `SyncVectorEnv(observation_mode="different")` fails here.
     """
-    with trial.opened() as env:
-        if env.num_envs != trial.lanes:
-            raise BrokenPromiseError(f"num_envs: expected {trial.lanes}, got {env.num_envs}")
+    with fixture.opened() as env:
+        if env.num_envs != fixture.lanes:
+            raise BrokenPromiseError(f"num_envs: expected {fixture.lanes}, got {env.num_envs}")
         for name in ("observation_space", "action_space"):
-            batched, got = batch_space(getattr(env, f"single_{name}"), trial.lanes), getattr(env, name)
+            batched, got = batch_space(getattr(env, f"single_{name}"), fixture.lanes), getattr(env, name)
             if batched != got:
                 raise BrokenPromiseError(
-                    f"{name}: expected batch_space(single_{name}, {trial.lanes}) = {batched}, got {got}"
+                    f"{name}: expected batch_space(single_{name}, {fixture.lanes}) = {batched}, got {got}"
                 )
-    return f"{trial.single_observation_space} and {trial.single_action_space}, batched"
+    return f"{fixture.single_observation_space} and {fixture.single_action_space}, batched"
 
 
-def check_mode(trial: Trial) -> str:
+def check_mode(fixture: Fixture) -> str:
     """Check that `metadata["autoreset_mode"]` is a member of `AutoresetMode`."""
-    if not isinstance(trial.mode, AutoresetMode):
+    if not isinstance(fixture.mode, AutoresetMode):
         raise BrokenPromiseError(
-            f"metadata['autoreset_mode']: expected a gymnasium.vector.AutoresetMode, got {trial.mode!r}"
+            f"metadata['autoreset_mode']: expected a gymnasium.vector.AutoresetMode, got {fixture.mode!r}"
         )
-    return trial.mode.name
+    return fixture.mode.name
 
 
-def check_calls(trial: Trial) -> str:
+def check_calls(fixture: Fixture) -> str:
     """Check that resets return two values and steps five, with ends as bool (B,), and that nothing raises."""
-    ends = sum(int(frame.ended.sum()) for frame in trial.rollout if frame.is_step)
-    return f"{len(trial.actions)} steps of {trial.lanes} lanes, {ends} ends of episodes"
+    ends = sum(int(frame.ended.sum()) for frame in fixture.rollout if frame.is_step)
+    return f"{len(fixture.actions)} steps of {fixture.lanes} lanes, {ends} ends of episodes"
 
 
-def check_rewards(trial: Trial) -> str:
+def check_rewards(fixture: Fixture) -> str:
     """Check that rewards are (B,), of one float dtype throughout, and finite.
 
     Gymnasium names no dtype: its `SyncVectorEnv` returns float64, its vector CartPole float32.
     """
-    played = [frame for frame in trial.rollout if frame.is_step]
+    played = [frame for frame in fixture.rollout if frame.is_step]
     dtype = getattr(played[0].rewards, "dtype", np.dtype(np.float64))
-    expected = f"{dtype if dtype.kind == 'f' else 'float64'} ({trial.lanes},)"
+    expected = f"{dtype if dtype.kind == 'f' else 'float64'} ({fixture.lanes},)"
     for frame in played:
         got = form_of(frame.rewards)
         if got != expected:
@@ -70,19 +70,19 @@ def check_rewards(trial: Trial) -> str:
     return expected
 
 
-def check_observations(trial: Trial) -> str:
+def check_observations(fixture: Fixture) -> str:
     """Check that observations are in their space, dtype included."""
-    for frame in trial.rollout:
-        wrong = misfit(trial.observation_space, frame.observations)
+    for frame in fixture.rollout:
+        wrong = misfit(fixture.observation_space, frame.observations)
         if wrong:
             raise BrokenPromiseError(f"{frame.where}: observations{wrong}")
-        for lane, one in enumerate(trial.split(frame.observations)):
-            if one not in trial.single_observation_space:
+        for lane, one in enumerate(fixture.split(frame.observations)):
+            if one not in fixture.single_observation_space:
                 raise BrokenPromiseError(
                     f"{frame.where}, lane {lane}: observation: expected one in "
-                    f"{trial.single_observation_space}, got {_short(one)}"
+                    f"{fixture.single_observation_space}, got {_short(one)}"
                 )
-    return f"all of {len(trial.rollout)} in their space"
+    return f"all of {len(fixture.rollout)} in their space"
 
 
 def misfit(space: Space[Any], value: Any) -> str:
@@ -108,11 +108,11 @@ def _short(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def check_infos(trial: Trial) -> str:
+def check_infos(fixture: Fixture) -> str:
     """Check that infos are dicts of values (B, ...) or dicts, each key with its mask `_key`, bool (B,)."""
-    for frame in trial.rollout:
-        check_layout(frame.infos, trial.lanes, f"{frame.where}: infos")
-    keys = {key for frame in trial.rollout for key in frame.infos if not is_mask(key, frame.infos)}
+    for frame in fixture.rollout:
+        check_layout(frame.infos, fixture.lanes, f"{frame.where}: infos")
+    keys = {key for frame in fixture.rollout for key in frame.infos if not is_mask(key, frame.infos)}
     return f"keys {sorted(keys)}" if keys else "empty"
 
 

@@ -15,24 +15,24 @@ import cloudpickle
 from gymnasium.error import DependencyNotInstalled
 
 from engram.envs.conformance.compare import BrokenPromiseError
-from engram.envs.conformance.trial import AnyVectorEnv, Make, Rollout, Trial, closing, form_of
+from engram.envs.conformance.fixture import AnyVectorEnv, Fixture, Make, Rollout, closing, form_of
 
 
-def check_step_before_reset(trial: Trial) -> str:
+def check_step_before_reset(fixture: Fixture) -> str:
     """Check that a step before the first reset raises an exception, whichever."""
-    with trial.opened() as env, warnings.catch_warnings():
+    with fixture.opened() as env, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the very mistake that is made here
         try:
-            env.step(trial.join(next(trial.draw_actions())))
+            env.step(fixture.join(next(fixture.draw_actions())))
         except Exception as error:
             return f"raises {type(error).__name__}"
     raise BrokenPromiseError("a step before the first reset: expected an exception, got none")
 
 
-def check_close(trial: Trial) -> str:
+def check_close(fixture: Fixture) -> str:
     """Check that `close` sets `closed`, and that closing twice is harmless."""
-    env = trial.make(trial.lanes)
-    env.reset(seed=trial.seed)
+    env = fixture.make(fixture.lanes)
+    env.reset(seed=fixture.seed)
     for times in ("once", "twice"):
         env.close()
         if env.closed is not True:
@@ -40,27 +40,27 @@ def check_close(trial: Trial) -> str:
     return "closed is set, twice is harmless"
 
 
-def check_render(trial: Trial) -> str:
+def check_render(fixture: Fixture) -> str:
     """Check that `render` returns a tuple of frames, uint8 (height, width, 3) or str, one per lane.
 
     Tried in the render mode the environment was made in; given by id, in all that its metadata declares but
     "human", which needs a screen.
     """
-    makes = [trial.make]
-    if trial.make_rendering is not None:
-        modes = [mode for mode in trial.metadata.get("render_modes", []) if mode != "human"]
-        makes += [partial(trial.make_rendering, mode) for mode in modes]
-    told = [_expect_rendering(make, trial) for make in makes]
+    makes = [fixture.make]
+    if fixture.make_rendering is not None:
+        modes = [mode for mode in fixture.metadata.get("render_modes", []) if mode != "human"]
+        makes += [partial(fixture.make_rendering, mode) for mode in modes]
+    told = [_expect_rendering(make, fixture) for make in makes]
     return ", ".join(filter(None, told)) or "not tried: made without a render mode"
 
 
-def _expect_rendering(make: Make, trial: Trial) -> str:
+def _expect_rendering(make: Make, fixture: Fixture) -> str:
     """Render the first observations; return the mode, if any, or why it was not tried."""
     try:
-        with closing(make(trial.lanes)) as env:
+        with closing(make(fixture.lanes)) as env:
             if env.render_mode is None:
                 return ""
-            env.reset(seed=trial.seed)
+            env.reset(seed=fixture.seed)
             _expect_frames(env, env.render_mode)
             return env.render_mode
     except DependencyNotInstalled as missing:
@@ -87,21 +87,21 @@ def _expect_frames(env: AnyVectorEnv, mode: str) -> None:
             raise BrokenPromiseError(f"render, lane {lane}: expected str, got {form}")
 
 
-def check_state(trial: Trial) -> str:
+def check_state(fixture: Fixture) -> str:
     """Check that play from a saved state is bit-identical, where there are `get_state` and `set_state`.
 
     Neither is part of Gymnasium.
     """
-    with trial.opened() as env, trial.opened() as copy_of_env:
+    with fixture.opened() as env, fixture.opened() as copy_of_env:
         if not (hasattr(env, "get_state") and hasattr(env, "set_state")):
             return "there are none"
-        middle = len(trial.actions) // 2
-        trial.play(env, trial.seed, trial.actions[:middle])
+        middle = len(fixture.actions) // 2
+        fixture.play(env, fixture.seed, fixture.actions[:middle])
         state = env.get_state()
-        ahead = trial.play_on(env, trial.actions[middle:])
+        ahead = fixture.play_on(env, fixture.actions[middle:])
         for each, which in ((env, "in the same environment"), (copy_of_env, "in a new one, never reset")):
             each.set_state(state)
-            found = trial.difference_of_rollouts(ahead, trial.play_on(each, trial.actions[middle:]))
+            found = fixture.difference_of_rollouts(ahead, fixture.play_on(each, fixture.actions[middle:]))
             if found:
                 raise BrokenPromiseError(f"{found}; going on from a state {which}")
     return f"{len(ahead)} frames from a state are the same"
@@ -114,17 +114,19 @@ COPIES: dict[str, Callable[[AnyVectorEnv], AnyVectorEnv]] = {
 """Pickling first: half a copy of what holds processes or files, which cannot be pickled, may close them."""
 
 
-def check_copies(trial: Trial) -> str:
+def check_copies(fixture: Fixture) -> str:
     """Check that a copy plays on as the original does, and that neither affects the other.
 
     Copied before the first reset and in the middle of a play, by `cloudpickle` and `copy.deepcopy`. That
     there are copies is not asked, as it is not by Gymnasium: environments in other processes have none.
     """
-    middle = len(trial.actions) // 2
+    middle = len(fixture.actions) // 2
     for played, when in ((None, "before the first reset"), (middle, f"after step {middle}")):
         for how, make_copy in COPIES.items():
-            with trial.opened() as env:
-                begun = 0 if played is None else len(trial.play(env, trial.seed, trial.actions[:played]))
+            with fixture.opened() as env:
+                begun = (
+                    0 if played is None else len(fixture.play(env, fixture.seed, fixture.actions[:played]))
+                )
                 try:
                     twin = make_copy(env)
                 except Exception as error:  # whatever somebody's class may raise
@@ -134,13 +136,15 @@ def check_copies(trial: Trial) -> str:
                         (twin, f"a copy by {how}"),
                         (env, f"the original of a copy by {how}"),
                     ):
-                        rollout = _rollout_from(trial, each, played)
-                        found = trial.difference_of_rollouts(trial.rollout[begun:], rollout)
+                        rollout = _rollout_from(fixture, each, played)
+                        found = fixture.difference_of_rollouts(fixture.rollout[begun:], rollout)
                         if found:
                             raise BrokenPromiseError(f"{found}, in {which} {when}")
-    return f"{len(COPIES)} kinds are the same, {len(trial.rollout) - begun} frames from the middle on"
+    return f"{len(COPIES)} kinds are the same, {len(fixture.rollout) - begun} frames from the middle on"
 
 
-def _rollout_from(trial: Trial, env: AnyVectorEnv, played: int | None) -> Rollout:
+def _rollout_from(fixture: Fixture, env: AnyVectorEnv, played: int | None) -> Rollout:
     """Play from the first reset on, or what is left after some steps."""
-    return trial.play(env, trial.seed) if played is None else trial.play_on(env, trial.actions[played:])
+    return (
+        fixture.play(env, fixture.seed) if played is None else fixture.play_on(env, fixture.actions[played:])
+    )

@@ -18,7 +18,7 @@ from engram.train.evaluation.policy import ColumnPolicy, Policy, StockPolicy, ma
 from engram.train.evaluation.rollout import play_episodes
 from engram.train.evaluation.summary import summarise
 from engram.train.plans import build, network
-from engram.train.runs.checkpoints import Source
+from engram.train.runs.checkpoints import TrainedOn
 
 CUE, UNEVEN, TOLD = (f"small_envs:small/{name}-v0" for name in ("Cue", "Uneven", "ToldCue"))
 MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
@@ -324,7 +324,7 @@ def test_a_policy_that_breaks_is_one_line(typed, monkeypatch, tmp_path):
     monkeypatch.setattr("engram.train.runs.checkpoints.find_checkpoint", lambda path: tmp_path)
     monkeypatch.setattr("engram.train.runs.checkpoints.load_module", lambda path: module())
     monkeypatch.setattr(
-        "engram.train.runs.checkpoints.source", lambda path: Source(CUE, {"autoreset_mode": "x"})
+        "engram.train.runs.checkpoints.source", lambda path: TrainedOn(CUE, {"autoreset_mode": "x"})
     )
     error = f"error: evaluate: {tmp_path} cannot be played: mat1 and mat2 shapes\n"
     assert typed("evaluate", tmp_path) == (2, "", error)

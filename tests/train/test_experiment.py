@@ -3,7 +3,7 @@ import pytest
 from engram.train.console.errors import Errors, ExperimentError
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.experiments.loading import parse_yaml
-from engram.train.running.command import Request, file_name, read_request
+from engram.train.running.command import TrainRequest, file_name, read_request
 
 BASE = {"env": "CartPole-v1", "run": "PPO"}
 
@@ -236,7 +236,7 @@ def test_seeds_count_from_the_seed():
 
 
 def request(**values):
-    return Request(**{"file": None, "overrides": {"run": "PPO", "env": "CartPole-v1"}} | values)
+    return TrainRequest(**{"file": None, "overrides": {"run": "PPO", "env": "CartPole-v1"}} | values)
 
 
 def test_an_experiment_from_options_alone():
@@ -282,18 +282,18 @@ def test_three_ways_to_name_a_file():
 def test_several_experiments_take_no_common_name(tmp_path):
     path = tmp_path / "two.yaml"
     path.write_text("a: {env: CartPole-v1, run: PPO}\nb: {env: CartPole-v1, run: PPO}")
-    experiments, _ = read_request(Request(file=str(path)))
+    experiments, _ = read_request(TrainRequest(file=str(path)))
     assert [experiment.name for experiment in experiments] == ["a", "b"]
     with pytest.raises(ExperimentError, match="2 experiments"):
-        read_request(Request(file=str(path), name="c"))
+        read_request(TrainRequest(file=str(path), name="c"))
 
 
 def test_one_experiment_of_several(tmp_path):
     path = tmp_path / "three.yaml"
     path.write_text("".join(f"{name}: {{env: CartPole-v1, run: PPO}}\n" for name in ("one", "two", "three")))
-    experiments, _ = read_request(Request(file=str(path), only=["three", "one"]))
+    experiments, _ = read_request(TrainRequest(file=str(path), only=["three", "one"]))
     assert [experiment.name for experiment in experiments] == ["three", "one"]
-    (renamed,), _ = read_request(Request(file=str(path), only=["two"], name="mine"))
+    (renamed,), _ = read_request(TrainRequest(file=str(path), only=["two"], name="mine"))
     assert renamed.name == "mine"
     with pytest.raises(ExperimentError, match=r"^--only: unknown 'tow'; did you mean 'two'\? known: on"):
-        read_request(Request(file=str(path), only=["one", "tow"]))
+        read_request(TrainRequest(file=str(path), only=["one", "tow"]))

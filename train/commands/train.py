@@ -114,7 +114,7 @@ def command(
 ) -> None:
     """Train the experiments of a file, or one given by options."""
     from engram.train.experiments.todays import check_options
-    from engram.train.running.command import Request, file_name, train
+    from engram.train.running.command import TrainRequest, file_name, train
 
     if None not in (local_dir, upload_dir):
         raise ExperimentError("--upload-dir: the same setting as --local-dir; keep '--local-dir'")
@@ -132,7 +132,7 @@ def command(
         "run": run,
         "env": env,
     }
-    request = Request(
+    request = TrainRequest(
         file=file_name(words or [], config_file),
         only=only or [],
         name=experiment_name,

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from engram.memory.options import boolean
 from engram.train.pictures.canvas import legend_beside, line_looks, new_figure, share_axis
-from engram.train.pictures.evaluations import Curves, FileOptions, read_curves
+from engram.train.pictures.evaluations import EvaluationCurves, FileOptions, read_curves
 from engram.train.pictures.fields import text
 from engram.train.thinking.record import Curve
 
@@ -27,7 +27,7 @@ class AccuracyOptions(FileOptions):
     log: bool = boolean(True, "a logarithmic axis of iterations")
 
 
-class AccuracyCurves(Curves):
+class AccuracyCurves(EvaluationCurves):
     """Accuracies for every budget of 1, ..., T iterations."""
 
     COLUMNS = ("iterations", "accuracy")

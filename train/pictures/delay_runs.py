@@ -1,11 +1,11 @@
-"""Scores of the trials of finished runs: finds the delay and the metric, and notes what is left out."""
+"""DelayScores of the trials of finished runs: finds the delay and the metric, and notes what is left out."""
 
 import math
 import statistics
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, unknown
-from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, Score, Scores, shown
+from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, DelayScore, DelayScores, shown
 from engram.train.pictures.fields import Points
 from engram.train.runs.results import Trial, differing_settings, lookup, number_at
 
@@ -14,8 +14,8 @@ RUNNERS = "env_runners"
 TENTH = 10
 
 
-def collect(trials: list[Trial], setting: str, metric: str, references: dict[str, Points]) -> Scores:
-    """Score trials.
+def collect(trials: list[Trial], setting: str, metric: str, references: dict[str, Points]) -> DelayScores:
+    """DelayScore trials.
 
     Args:
         trials: Finished or not.
@@ -40,12 +40,12 @@ def collect(trials: list[Trial], setting: str, metric: str, references: dict[str
             values = _last_values(trial, place)
             if values:
                 mean, seed = statistics.fmean(values), trial.seed
-                scores.append(Score(trial.experiment, delay, seed, mean, len(values), trial.name))
+                scores.append(DelayScore(trial.experiment, delay, seed, mean, len(values), trial.name))
             else:
                 left_out.append(f"left out: {trial.name}: no {RUNNERS}/{place} in its last reports")
     if not scores:
         raise ExperimentError(f"--options.runs: no finished trial has a score; {'; '.join(left_out)}")
-    return Scores(setting, metric, scores, references, left_out, _other_differences(finished, setting))
+    return DelayScores(setting, metric, scores, references, left_out, _other_differences(finished, setting))
 
 
 def _last_values(trial: Trial, place: str) -> list[float]:

@@ -1,4 +1,4 @@
-"""Scores of finished runs at each delay, and the table of them."""
+"""DelayScores of finished runs at each delay, and the table of them."""
 
 import dataclasses
 import statistics
@@ -15,7 +15,7 @@ METRICS = {SUCCESS: ("share of successes", ".2f"), RETURN: ("mean return", ".3f"
 UNITS = {"trials": "trials"} | dict.fromkeys(("time", "delay", "duration", "frames", "steps"), "env steps")
 
 
-class Score(NamedTuple):
+class DelayScore(NamedTuple):
     """The score of one trial, or of its episodes of one delay.
 
     Attributes:
@@ -36,8 +36,8 @@ class Score(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Scores:
-    """Scores of finished trials.
+class DelayScores:
+    """DelayScores of finished trials.
 
     Attributes:
         setting: Dotted path of the delay.
@@ -50,7 +50,7 @@ class Scores:
 
     setting: str
     metric: str
-    scores: list[Score]
+    scores: list[DelayScore]
     references: dict[str, Points]
     left_out: list[str]
     notes: list[str]

@@ -13,7 +13,7 @@ from engram.memory.options import Options, choice
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import naming, typed_path
 from engram.train.pictures.canvas import legend_beside, line_looks, new_figure
-from engram.train.pictures.delay_scores import AUTO, METRICS, SUCCESS, Scores, shown
+from engram.train.pictures.delay_scores import AUTO, METRICS, SUCCESS, DelayScores, shown
 from engram.train.pictures.fields import Points, number_or_points, text, texts
 
 MAX_TICKS = 12
@@ -45,7 +45,7 @@ class DelayOptions(Options):
     best: Points | None = number_or_points("the best possible, in the form of `chance`")  # noqa: RUF009
 
 
-def scores(options: DelayOptions) -> Scores:
+def scores(options: DelayOptions) -> DelayScores:
     """Read the scores of runs."""
     from engram.train.pictures.delay_runs import collect  # here, because it imports Ray
     from engram.train.runs.results import damaged_trials, read_trials
@@ -63,7 +63,7 @@ def scores(options: DelayOptions) -> Scores:
     return dataclasses.replace(found, left_out=[*found.left_out, *damaged])
 
 
-def draw(found: Scores) -> Figure:
+def draw(found: DelayScores) -> Figure:
     """Draw a line through the means of each experiment, and a dot for every trial."""
     figure = new_figure(8, 4.2)
     axes = figure.subplots()

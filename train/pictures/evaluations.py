@@ -1,4 +1,4 @@
-"""Curves from the files that `rllib evaluate --thinking-steps N --out FILE` writes."""
+"""EvaluationCurves from the files that `rllib evaluate --thinking-steps N --out FILE` writes."""
 
 import abc
 import dataclasses
@@ -40,7 +40,7 @@ class NamedCurve(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Curves(abc.ABC):
+class EvaluationCurves(abc.ABC):
     """Numbers by file, exit rule and iteration.
 
     Attributes:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from engram.memory.options import boolean
 from engram.train.pictures.canvas import COLOURS, new_figure
-from engram.train.pictures.evaluations import Curves, FileOptions, read_curves
+from engram.train.pictures.evaluations import EvaluationCurves, FileOptions, read_curves
 from engram.train.pictures.fields import text
 from engram.train.thinking.record import Curve
 
@@ -26,7 +26,7 @@ class ExitOptions(FileOptions):
     log: bool = boolean(False, "a logarithmic axis of iterations")
 
 
-class Exits(Curves):
+class Exits(EvaluationCurves):
     """How many problems are answered after each iteration."""
 
     COLUMNS = ("iteration", "problems")

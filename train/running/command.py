@@ -12,7 +12,7 @@ from engram.train.experiments.loading import parse_mapping, parse_yaml
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainRequest:
     """What the command line asks for.
 
     Attributes:
@@ -50,7 +50,7 @@ def file_name(words: list[str], config_file: str | None) -> str | None:
     return config_file or next(iter(names), None)
 
 
-def read_request(request: Request, errors: Errors | None = None) -> tuple[list[Experiment], list[str]]:
+def read_request(request: TrainRequest, errors: Errors | None = None) -> tuple[list[Experiment], list[str]]:
     """Read the experiments a request names.
 
     Args:
@@ -115,7 +115,7 @@ def _stop(texts: list[str]) -> dict[str, Any]:
 
 
 def train(
-    request: Request, ray: tuple[str | None, int | None, int | None, int], resume: bool, dry_run: bool
+    request: TrainRequest, ray: tuple[str | None, int | None, int | None, int], resume: bool, dry_run: bool
 ) -> int:
     """Check everything, print the headers, run.
 

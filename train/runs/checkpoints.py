@@ -21,7 +21,7 @@ _STEPS = "num_env_steps_sampled_lifetime"
 
 
 @dataclass(frozen=True)
-class Source:
+class TrainedOn:
     """What a checkpoint was trained on.
 
     Attributes:
@@ -165,7 +165,7 @@ def counts_reached(checkpoint: Path) -> dict[str, float]:
     }
 
 
-def source(checkpoint: Path) -> Source:
+def source(checkpoint: Path) -> TrainedOn:
     """The environment a checkpoint was trained on, from `run.json` beside it or from its own configuration.
 
     Raises:
@@ -179,7 +179,7 @@ def source(checkpoint: Path) -> Source:
     env, env_config = config.get("env"), config.get("env_config") or {}
     if not isinstance(env, str) or not isinstance(env_config, dict) or not pickles.is_plain(env_config):
         raise ExperimentError(f"{checkpoint}: does not say which environment it is for")
-    return Source(env, env_config, _explores(config))
+    return TrainedOn(env, env_config, _explores(config))
 
 
 def _first_argument(arguments: Any) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def _first_argument(arguments: Any) -> dict[str, Any]:
     return mapping_at(config.state if isinstance(config, pickles.StandIn) else config)
 
 
-def _recorded_source(trial_folder: Path) -> Source | None:
+def _recorded_source(trial_folder: Path) -> TrainedOn | None:
     record = read_record(trial_folder) or {}
     trial = record.get("trial_config")
     if not isinstance(trial, dict):
@@ -200,7 +200,7 @@ def _recorded_source(trial_folder: Path) -> Source | None:
     if not isinstance(env, str):
         return None
     env_config = trial.get("env_config") or {}
-    return Source(env, env_config, _explores(trial)) if isinstance(env_config, dict) else None
+    return TrainedOn(env, env_config, _explores(trial)) if isinstance(env_config, dict) else None
 
 
 def _explores(config: Mapping[str, Any]) -> bool:

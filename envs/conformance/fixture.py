@@ -63,7 +63,7 @@ class Frame(NamedTuple):
 Rollout = list[Frame]
 
 
-class Trial:
+class Fixture:
     """An environment under test, with the seed and the number of lanes and steps to test it with.
 
     Args:
@@ -91,9 +91,9 @@ class Trial:
             self.observation_space: Space[Any] = env.observation_space
             self.metadata = dict(env.metadata)
 
-    def with_lanes(self, lanes: int) -> Trial:
+    def with_lanes(self, lanes: int) -> Fixture:
         """Return the same test with another number of lanes."""
-        return Trial(self.make, lanes, self.seed, self.max_steps)
+        return Fixture(self.make, lanes, self.seed, self.max_steps)
 
     def opened(self) -> contextlib.AbstractContextManager[AnyVectorEnv]:
         """Open a fresh environment, to be closed in any case."""
@@ -239,5 +239,5 @@ def _unpack(returned: Any, count: int, where: str) -> tuple[Any, ...]:
     raise BrokenPromiseError(f"{where}: expected a tuple of {count} values, got {form}")
 
 
-Check = Callable[[Trial], str]
+Check = Callable[[Fixture], str]
 """Returns what was seen, or raises `BrokenPromiseError`."""
