@@ -129,8 +129,10 @@ def optimizer_rates(algorithm):
 
 @pytest.mark.parametrize(
     ("make", "settings"),
-    [(config, {"loss": {"type": "progressive"}}), (copying, {"truncation": 2})],
-    ids=["thinker", "lstm"],
+    [
+        pytest.param(config, {"loss": {"type": "progressive"}}, id="thinker"),
+        pytest.param(copying, {"truncation": 2}, id="lstm", marks=pytest.mark.slow),
+    ],
 )
 def test_learners_share_the_lanes_and_agree(ray_cluster, make, settings):
     """Losses that do not reach every parameter in every update included."""

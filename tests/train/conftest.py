@@ -1,10 +1,12 @@
 """Stand-in environments that Ray's workers can import, and one finished run that several tests look at."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -16,7 +18,7 @@ EXPERIMENT = """
 cue:
   env: small_envs:small/Cue-v0
   run: RecurrentPPO
-  stop: {timesteps_total: 20_000}
+  stop: {timesteps_total: 14_400}
   checkpoint_config: {checkpoint_frequency: 4, num_to_keep: 3}
   config:
     env_config: {delay: 2}
@@ -50,11 +52,17 @@ def experiment_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def finished_run(rllib, tmp_path_factory):
     """A short run that has ended, with two checkpoints: (experiment file, folder); copy it to change it."""
-    folder = tmp_path_factory.mktemp("finished")
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
     file = folder / "short.yaml"
-    file.write_text(EXPERIMENT.replace("20_000", "480").replace("frequency: 4", "frequency: 2"))
-    done = rllib("train", "-f", file, "--local-dir", folder)
-    assert done.returncode == 0, done.stderr
+    with FileLock(f"{folder}.lock"):  # of processes that share the tests, the first one makes it for all
+        if not file.exists():
+            folder.mkdir()
+            text = EXPERIMENT.replace("14_400", "480").replace("frequency: 4", "frequency: 2")
+            (folder / "new.yaml").write_text(text)
+            done = rllib("train", "-f", folder / "new.yaml", "--local-dir", folder)
+            assert done.returncode == 0, done.stderr
+            (folder / "new.yaml").rename(file)
     return file, folder / "cue"
 
 
