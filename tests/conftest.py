@@ -1,5 +1,6 @@
 """What holds for every test: one torch thread, a Ray cluster that is nobody else's, long files first."""
 
+import gc
 import os
 import secrets
 
@@ -28,3 +29,10 @@ def pytest_collection_modifyitems(items):
     """Put long files first, so that processes that share the tests end together."""
     rank = {f"tests/{name}.py": place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.nodeid.split("::")[0], len(LONG)))
+
+
+def pytest_collection_finish():
+    """Leave what is imported by now to itself: it is not garbage, and to look through it takes long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)

@@ -154,7 +154,7 @@ def test_every_game_has_twins():
 
 
 @pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_batched_equals_single(game, data):
     params = data.draw(game.parameters, label="parameters")

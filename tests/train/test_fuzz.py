@@ -93,7 +93,7 @@ def test_the_seed_document_is_valid():
     assert make_plan(experiment).trials == 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.one_of(st.text(), st.text(alphabet=string.ascii_letters + string.digits + " \n:-[]{}&*!|>'\"#%@,.?"))
 )
@@ -101,13 +101,13 @@ def test_any_text(text):
     assert "\n" not in complaint(text, whole=False)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=3))
 def test_any_document(document):
     assert "\n" not in complaint(yaml.safe_dump(document, allow_unicode=True), whole=False)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.sampled_from(sorted(paths(VALID))), VALUES)
 def test_any_value_in_place_of_one(path, value):
     assert "\n" not in complaint(

@@ -140,6 +140,7 @@ def test_a_signal_before_the_first_report_ends_soon_and_says_that_nothing_is_sav
     assert "resuming     1 of 1 trials, with its stored settings; from the beginning: no che" in done.stdout
 
 
+@pytest.mark.slow
 def test_sigterm_for_the_whole_group_saves(experiment_file, tmp_path):
     process = train_until(1, "-f", experiment_file, "--local-dir", tmp_path)
     os.killpg(process.pid, signal.SIGTERM)

@@ -300,6 +300,7 @@ def test_types_are_found_in_search_spaces_too():
     assert types_of({"model": 3}) == {"core": [], "encoder": [], "loss": []}
 
 
+@pytest.mark.slow
 def test_trials_train_with_what_their_core_knows(rllib, tmp_path):
     """For real, through Ray Tune: the module, and what is recorded of the trial."""
     section = {

@@ -55,6 +55,7 @@ def test_checks_and_probes(importable, typed, monkeypatch):
         assert "my_core:Trace" in out or "pass" in out
 
 
+@pytest.mark.slow
 def test_training_by_processes_that_import_the_files(files, importable, rllib, typed, monkeypatch):
     """One start of Ray for our runner in the batched form, and RLlib's runner in the single one."""
     document = yaml.safe_load((files / "own.yaml").read_text())
