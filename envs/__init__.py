@@ -8,9 +8,9 @@ Games are played step by step:
 | `engram/SequenceRecall-v0` | `sequence_recall` | the order in which lights flashed |
 | `engram/TMaze-v0` | `tmaze` | on which side the reward waits |
 
-Each of these games has a single form on pycolab's engine (`single`) and a batched one in NumPy (`batched`);
-they agree frame for frame. `gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point")` makes
-the batched one.
+These three have a single form on pycolab's engine (`single`) and a batched one in NumPy (`batched`), which
+agree frame for frame; other games may be written batched alone, with one lane of it as the single form.
+`gymnasium.make_vec(id, num_envs, vectorization_mode="vector_entry_point")` makes the batched one.
 `engram.envs.games.oracles` holds a scripted player of the best return for each.
 
 Puzzles are episodes of one step, an answer to what is seen; the right one is in `info["target"]`:

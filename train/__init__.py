@@ -2,6 +2,6 @@
 
 A file becomes an experiment (`experiments`), is checked against what the algorithm and the environment know
 of themselves (`environments`) until it is a plan (`plans`), runs on Ray Tune (`running`) and leaves folders
-behind (`runs`), whose networks can act again (`evaluation`, `thinking`) and be drawn (`pictures`). The files
-at this level are verbs of the command, one each.
+behind (`runs`), whose networks can act again (`evaluation`, `thinking`) and be drawn (`pictures`). The verbs
+of the command are the files of `commands`, and `console` is what the user types and reads.
 """

@@ -66,7 +66,7 @@ def main() -> None:
     except ExperimentError as error:
         code = _complain(*error.lines)
     except UsageError as error:
-        code = _complain(error.format_message())  # type: ignore[attr-defined]
+        code = _complain(_usage(error))
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     except (OSError, UnicodeError, RecursionError, MemoryError) as error:  # what no command has foreseen
@@ -81,6 +81,13 @@ def _command() -> Any:
         if isinstance(option, TyperOption) and option.name in ("install_completion", "show_completion"):
             option.hidden = True
     return command
+
+
+def _usage(error: Any) -> str:
+    """What is wrong with the options, and the help of an argument that is missing."""
+    message: str = error.format_message()
+    meaning = getattr(getattr(error, "param", None), "help", None)
+    return f"{message} {meaning}" if message.startswith("Missing argument") and meaning else message
 
 
 def _complain(*messages: str) -> int:

@@ -87,7 +87,7 @@ def test_batched_form(path):
 
 def test_every_game_has_traces():
     assert {path.stem.partition("__")[0] for path in TRACES} == set(IDS)
-    assert set(IDS.values()) == set(engram.envs.GAMES)
+    assert set(IDS.values()) <= set(engram.envs.GAMES)
 
 
 def test_speckle_lies_on_its_material_only():

@@ -11,7 +11,7 @@ from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams import api_pb2, list_session_groups
 from tensorboard.plugins.hparams.backend_context import Context
 
-from engram.train.running.board import BoardLogger
+from engram.train.running.tensorboard import BoardLogger
 
 STATUSES = (0, 1, 2, 3)  # unknown, success, failure, running
 

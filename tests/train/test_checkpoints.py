@@ -21,7 +21,7 @@ from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
 from engram.train.runs.choice import newest_checkpoint
 from engram.train.runs.record import read_record, versions
-from engram.train.runs.stored import keep_state, mend_state, unfinished_trials
+from engram.train.runs.tune_state import keep_state, mend_state, unfinished_trials
 from engram.train.runs.wholeness import MODULE, fault, write_checksums
 
 PARTS = {  # folder of a part -> its state file, as RLlib 2.60 lays out a checkpoint

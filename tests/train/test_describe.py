@@ -133,7 +133,8 @@ def test_every_parameter_of_an_environment_has_a_meaning(name):
         assert option.type != "any", option.name
         if re.match("integer|number", option.type):
             assert re.search(
-                r"at least|\b[01] to\b|from 3 on|counts as|never|2 .* or 1|larger|likewise", option.meaning
+                r"at least|>= ?\d|\b[01] to\b|from 3 on|counts as|never|2 .* or 1|larger|likewise",
+                option.meaning,
             )
     assert {"Description", "Observation", "Action", "Reward", "End", "Info"} <= set(page.text)
     assert {"observation", "action", "info at reset", "class"} <= set(page.facts)

@@ -9,7 +9,7 @@ import pytest
 from engram.train.console.errors import ExperimentError
 from engram.train.experiments import metrics
 from engram.train.experiments.experiment import Overrides, read_experiments
-from engram.train.plans import build, forecast, header, memory
+from engram.train.plans import build, forecast, header, memory_limits
 from engram.train.plans.plan import make_plan
 from engram.train.running import cluster
 
@@ -268,11 +268,11 @@ def test_lanes_that_no_memory_holds():
 
 
 def test_what_observations_take(monkeypatch):
-    monkeypatch.setattr(memory, "total", lambda: 6 * 4 * (24 + 100 * 4 + 8) - 1)
+    monkeypatch.setattr(memory_limits, "total", lambda: 6 * 4 * (24 + 100 * 4 + 8) - 1)
     space = gym.spaces.Dict({"seen": gym.spaces.Box(0, 1, (10, 10)), "told": gym.spaces.Discrete(3)})
     facts = type("Facts", (), {"observation_space": space})
     with pytest.raises(ExperimentError, match=r"take 10\.1 KB at least"):
-        memory.check_lanes(config(), facts)
+        memory_limits.check_lanes(config(), facts)
 
 
 @pytest.mark.parametrize(
@@ -324,15 +324,15 @@ def test_a_stock_batch_and_a_replay_buffer_that_no_memory_holds():
 def test_a_batch_of_all_runners_together(monkeypatch):
     """Two runners' fragments of 20 env steps, 36 bytes each."""
     several = plan({"num_env_runners": 2})
-    monkeypatch.setattr(memory, "total", lambda: 40 * 36)
-    memory.check_batch(several.config, several.env)
-    monkeypatch.setattr(memory, "total", lambda: 40 * 36 - 1)
+    monkeypatch.setattr(memory_limits, "total", lambda: 40 * 36)
+    memory_limits.check_batch(several.config, several.env)
+    monkeypatch.setattr(memory_limits, "total", lambda: 40 * 36 - 1)
     with pytest.raises(ExperimentError, match=r"config\.num_env_runners: a batch of 40 env steps takes"):
-        memory.check_batch(several.config, several.env)
+        memory_limits.check_batch(several.config, several.env)
 
 
 def test_more_processes_than_memory_holds(monkeypatch):
-    monkeypatch.setattr(memory, "total", lambda: 10 * memory.PROCESS)
+    monkeypatch.setattr(memory_limits, "total", lambda: 10 * memory_limits.PROCESS)
     cluster.check_resources(plan({"num_env_runners": 9}), cluster.RayOptions())
     for settings in ({"num_env_runners": 10}, {"num_env_runners": {"grid_search": [1, 10]}}):
         with pytest.raises(ExperimentError, match=r"config\.num_env_runners: a trial of 11 processes takes"):

@@ -107,7 +107,7 @@ def test_every_game_can_be_played(env_id):
     game = keys.session.game
     twin = gym.make(env_id).unwrapped
     twin.reset(seed=1)
-    for action in (0, 1, 2, 3, 4, 2, 0):
+    for action in (0, 1, 2, 3, 4):
         keys.press(MOVES[action])
         twin.step(action)
         assert np.array_equal(game.board, twin.board)

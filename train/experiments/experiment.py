@@ -170,7 +170,7 @@ def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors
     for key, kind in (("env", "envs"), ("run", "algorithms")):
         refused = any(f"{name}.{key}: " in line for line in errors.lines)
         if section.get(key) is None and not refused:
-            errors.add(ExperimentError(f"{name}.{key}: missing; see `rllib list {kind}`"))
+            errors.add(ExperimentError(f"{name}.{key}: missing, as is --{key}; see `rllib list {kind}`"))
 
 
 def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:

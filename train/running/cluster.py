@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, reason
-from engram.train.plans import build, memory
+from engram.train.plans import build, memory_limits
 from engram.train.plans.plan import Plan
 
 
@@ -42,10 +42,10 @@ def check_resources(plan: Plan, options: RayOptions) -> None:
         return
     for config in (plan.config, *plan.others):
         _check_counts(config, options)
-        memory.check_lanes(config, plan.env)
-        memory.check_batch(config, plan.env)
-        memory.check_evaluation_lanes(config, plan.env)
-        memory.check_processes(config)
+        memory_limits.check_lanes(config, plan.env)
+        memory_limits.check_batch(config, plan.env)
+        memory_limits.check_evaluation_lanes(config, plan.env)
+        memory_limits.check_processes(config)
 
 
 _OWN = ("CPU", "GPU", "memory", "object_store_memory")  # what a Ray started here has

@@ -187,6 +187,6 @@ def _plans(experiments: list[Experiment], resume: bool, errors: Errors) -> list[
 
 
 def _left(plans: list[Any]) -> bool:
-    from engram.train.runs.stored import unfinished_trials
+    from engram.train.runs.tune_state import unfinished_trials
 
     return any(plan.folder is not None and unfinished_trials(plan.folder) for plan in plans)

@@ -7,7 +7,7 @@ from engram.train.console.errors import ExperimentError
 from engram.train.plans.plan import Plan, make_plan
 from engram.train.running.resume import find_run, resumed
 from engram.train.runs.folders import FolderLocks, free_name, lock_stored, runs_of
-from engram.train.runs.stored import check_restorable, mend_state, newest_state, unfinished_trials
+from engram.train.runs.tune_state import check_restorable, mend_state, newest_state, unfinished_trials
 
 
 def place(plans: list[Plan], given: str | None, resume: bool, locks: FolderLocks | None) -> list[Plan]:

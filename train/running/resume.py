@@ -23,7 +23,7 @@ from engram.train.runs.folders import runs_of
 from engram.train.runs.record import FILE as RECORD
 from engram.train.runs.record import read_record
 from engram.train.runs.results import REPORTS, read_reports
-from engram.train.runs.stored import newest_state, stored_trials
+from engram.train.runs.tune_state import newest_state, stored_trials
 from engram.train.runs.wholeness import is_whole
 
 

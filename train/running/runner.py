@@ -81,14 +81,14 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     """
     from ray import tune
 
-    from engram.train.running.board import BoardLogger
     from engram.train.running.interrupt import EndWhenSaved
     from engram.train.running.naming import TagTrials, TrialNames
     from engram.train.running.progress import Progress
     from engram.train.running.progress_csv import SameColumns
     from engram.train.running.resume import scheduler, tune_options
+    from engram.train.running.tensorboard import BoardLogger
     from engram.train.running.trials import KeepBest, KeepChecksums, RecordTrials, StopConditions, trial_name
-    from engram.train.runs.stored import KeepState
+    from engram.train.runs.tune_state import KeepState
 
     experiment = plan.experiment
     record = _record(plan)

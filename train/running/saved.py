@@ -7,7 +7,7 @@ from engram.train.console.files import subfolders
 from engram.train.runs.checkpoints import newest_first, newest_whole, training_iteration
 from engram.train.runs.record import read_record
 from engram.train.runs.results import env_steps, read_reports
-from engram.train.runs.stored import stored_trials
+from engram.train.runs.tune_state import stored_trials
 
 
 def newest_checkpoint(trial_folder: Path) -> Path | None:

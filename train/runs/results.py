@@ -13,7 +13,7 @@ from engram.train.console.files import find, mapping_at, parse_json, read_bytes,
 from engram.train.runs.labels import natural
 from engram.train.runs.record import FILE as RECORD
 from engram.train.runs.record import read_record
-from engram.train.runs.stored import stored_trials
+from engram.train.runs.tune_state import stored_trials
 from engram.train.runs.wholeness import ROOT_MARK
 
 REPORTS, FAILURE = "result.json", "error.txt"
