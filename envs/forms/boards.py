@@ -89,4 +89,9 @@ def check_render_mode(mode: str | None, modes: Sequence[str] = RENDER_MODES) -> 
     Raises:
         ValueError: neither None nor one of `modes`.
     """
+    if isinstance(mode, str) and mode == "human":
+        raise ValueError(
+            "render_mode: 'human' is a window that gymnasium.make(id, render_mode='human') adds; legal here: "
+            f"{', '.join(modes)}"
+        )
     return None if mode is None else check_known("render_mode", mode, modes)

@@ -72,8 +72,12 @@ def declare(cls: Any, parameters: Sequence[Parameter], meanings: Mapping[str, st
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807 (it becomes one)
         for name in kwargs:
-            _check_known(cls.__name__, name, signature)
-        self._construct(dict(signature.bind(*args, **kwargs).arguments))
+            _check_known(type(self).__name__, name, signature)
+        try:
+            given = signature.bind(*args, **kwargs)
+        except TypeError as error:  # too many, or one given twice
+            raise TypeError(f"{type(self).__name__}: {error}") from None
+        self._construct(dict(given.arguments))
 
     own = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
     constructor: Any = __init__

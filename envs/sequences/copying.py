@@ -23,7 +23,6 @@ from engram.envs.sequences.single import SingleSequence
 from engram.envs.sequences.task import Chance, Colour, IntegerRange, Sequences, SequenceTask
 
 MASKS = ("recall", "all")
-BLANK = 0
 MOST_DRAWN = 1_000_000  # env steps of a span, symbols of a string
 Drawn = int | Sequence[int] | Mapping[str, int]
 

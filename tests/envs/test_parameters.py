@@ -144,3 +144,15 @@ def test_a_single_form_has_the_parameters_of_its_batched_form():
 def test_a_single_form_without_a_batched_one_says_so():
     with pytest.raises(TypeError, match="SingleLane: of which batched form"):
         SingleLane()
+
+
+def test_wrong_places_name_the_class_that_was_called():
+    class Longer(TMaze):
+        """A class of a user's own."""
+
+    with pytest.raises(TypeError, match=r"^Longer: too many positional arguments"):
+        Longer(*range(40))
+    with pytest.raises(TypeError, match=r"^TMaze: multiple values for argument 'level'"):
+        TMaze(1, level=2)
+    with pytest.raises(TypeError, match=r"^Longer: unknown 'levl'; did you mean 'level'"):
+        Longer(levl=2)

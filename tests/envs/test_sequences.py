@@ -583,7 +583,11 @@ def test_a_mixture_of_lengths_is_rendered_row_by_row():
         (Copying, {"length": 1.5}, r"length: 1.5 is not a whole number"),
         (Copying, {"mask": "recal"}, r"mask: unknown 'recal'; did you mean 'recall'\?"),
         (Copying, {"stagger": 1}, r"stagger: 1 is not a boolean; legal: true, false"),
-        (Copying, {"render_mode": "human"}, r"render_mode: unknown 'human'; .*known: ansi, rgb_array"),
+        (
+            Copying,
+            {"render_mode": "human"},
+            r"render_mode: 'human' is a window .*here: ansi, rgb_array",
+        ),
         (TemporalOrder, {"variant": "2"}, r"variant: unknown '2'; .*known: low_frequency, order_only"),
         (
             TemporalOrder,

@@ -345,20 +345,25 @@ def saved_elsewhere(trial, env="engram/PrefixSums-v0"):
     [
         (
             "0.1.0",
-            f"saved by engram 0.1.0; this is {versions()['engram']}: train again or install engram==0.1.0",
+            f"saved by engram 0.1.0 (commit abc); this is {versions()['engram']}, in which classes have",
         ),
-        (versions()["engram"], "saved by another state of engram, which had engram.agents.modelsthinking_;"),
-        (None, "saved by another state of engram, which had engram.agents.modelsthinking_;"),
+        (
+            versions()["engram"],
+            "saved by another state of engram, with engram.agents.modelsthinking_ (commit",
+        ),
+        (None, "saved by another state of engram, with engram.agents.modelsthinking_ (commit abc); this is"),
     ],
 )
 def test_a_checkpoint_of_another_version_is_one_line(tmp_path, version, told):
     checkpoint = saved_elsewhere(tmp_path / "experiment" / "trial")
-    record = {"experiment": {}, "versions": {} if version is None else {"engram": version}}
+    made = {} if version is None else {"engram": version}
+    record = {"experiment": {}, "versions": made, "git_commit": "abc"}
     (tmp_path / "experiment" / "run.json").write_text(json.dumps(record))
     with pytest.raises(ExperimentError) as caught:
         checkpoints.load_module(checkpoint)
     (line,) = caught.value.lines
     assert line.startswith(f"{checkpoint}: {told}")
+    assert line.endswith("--restore CHECKPOINT starts a new run from its weights")
 
 
 @pytest.mark.parametrize(

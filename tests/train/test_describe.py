@@ -112,8 +112,8 @@ def test_keys_without_effect_say_so_in_the_words_of_the_check():
     first, rest = page.sections[:2]
     assert "actor_lr" in {option.name for option in first.options}
     meanings = {option.name: option.meaning for option in rest.options}
-    assert meanings["lr"] == f"no effect: {effects.find('SAC', 'lr').why}"
-    assert meanings["buffer_size"] == "no effect: an old name; today: replay_buffer_config.capacity"
+    assert meanings["lr"] == f"refused: {effects.find('SAC', 'lr').why}"
+    assert meanings["buffer_size"] == "refused: an old name; today: replay_buffer_config.capacity"
 
 
 @pytest.mark.parametrize("section", [HeadOptions, ReadoutOptions, OptimizerOptions, EpochOptions])

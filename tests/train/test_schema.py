@@ -112,3 +112,21 @@ def test_the_command(typed, tmp_path):
     code, _, err = typed("schema", "--out", str(tmp_path / "none" / "experiment.json"))
     assert code == 2
     assert "no such folder" in err
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        {"num_samples": 0},
+        {"checkpoint_config": {"num_to_keep": 0}},
+        {"stop": {"timesteps_total": -3}},
+        {"config": {"env_config": {"max_episode_steps": 30}}},
+        {"config": {"env_config": {"autoreset_mode": "SameStep"}}},
+    ],
+)
+def test_what_a_run_refuses_is_refused(validator, rest):
+    assert errors(validator, **rest)
+
+
+def test_returns_may_be_negative(validator):
+    assert not errors(validator, stop={"env_runners/episode_return_mean": -100})

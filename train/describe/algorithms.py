@@ -7,6 +7,7 @@ from typing import Any
 from engram.train.describe.docstrings import arguments, document, first_line, tidy
 from engram.train.describe.options import rows, type_name
 from engram.train.describe.page import Option, Page, Section, plain
+from engram.train.experiments import older
 from engram.train.plans import build, effects, settings
 
 MOST_USED = (
@@ -125,7 +126,14 @@ def _is_honoured(name: str, key: str) -> bool:
 def _without_effect(name: str, keys: Iterable[str]) -> dict[str, str]:
     """Say of keys without an effect under an algorithm why, in place of RLlib's own texts."""
     found = {key: effects.find(name, key) for key in keys}
-    return {key: f"no effect: {row.why}" for key, row in found.items() if row and row.effect != "honoured"}
+    return {key: _said(key, row) for key, row in found.items() if row and row.effect != "honoured"}
+
+
+def _said(key: str, row: effects.Row) -> str:
+    today = older.CONFIG.get(key)
+    if isinstance(today, str):
+        return f"an older name of {today}"
+    return f"{'refused' if row.effect == 'refused' else 'no effect'}: {row.why}"
 
 
 def _about(config_class: type) -> str:

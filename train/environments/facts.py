@@ -95,6 +95,11 @@ def probe(
     Raises:
         ExperimentError: no such environment, an unknown setting, a value it refuses.
     """
+    if env_config.get("render_mode") == "human":
+        raise ExperimentError(
+            f"{path}.render_mode: 'human' is a window, which training would wait for at each step; see an "
+            "agent with `rllib evaluate --gif FILE`, or play with `rllib play`"
+        )
     facts: EnvFacts = _guarded(_probe, env_id, dict(env_config), form, path)
     return facts
 

@@ -19,7 +19,7 @@ from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class TrainedAgent:
     """A trained network and the environment it plays in.
 
@@ -115,6 +115,8 @@ def load_agent(
     Raises:
         ExperimentError: There is no checkpoint, or it cannot be loaded.
     """
+    if not isinstance(env_config, Mapping | None):
+        raise ExperimentError(f"env_config: expected a mapping, got {env_config!r}")
     quiet()
     torch.set_num_threads(1)
     checkpoint = best_checkpoint(str(path))

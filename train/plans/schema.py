@@ -97,7 +97,7 @@ _NOTES = ("default", "description", "deprecated", "x-unit")
 
 
 def _experiment() -> Schema:
-    made = Experiment.model_json_schema(ref_template="#/$defs/{model}")
+    made = _with_bounds(Experiment.model_json_schema(ref_template="#/$defs/{model}"))
     properties = {key: value for key, value in made["properties"].items() if key != "name"}
     properties["checkpoint_config"] = made["$defs"]["CheckpointSection"]
     algorithms = sorted(build.algorithms())
@@ -126,6 +126,18 @@ def _experiment() -> Schema:
     }
 
 
+def _with_bounds(schema: Any) -> Any:
+    """A schema in which bounds have JSON Schema's names; pydantic leaves its own behind a validator."""
+    if isinstance(schema, list):
+        return [_with_bounds(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {_BOUNDS.get(key, key): _with_bounds(value) for key, value in schema.items()}
+
+
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
 def _renamed(table: older.Table) -> Iterable[tuple[str, str]]:
     return ((old, new) for old, new in table.items() if isinstance(new, str))
 
@@ -139,9 +151,12 @@ def _when(named: Schema, then: Schema) -> Schema:
     return {"if": {"properties": named, "required": list(named)}, "then": {"properties": then}}
 
 
+_COUNTS = ("timesteps_total", "num_env_steps_sampled_lifetime", "training_iteration", "time_total_s")
+
+
 def _stop() -> Schema:
     number = {"type": "number"}
-    paths = dict.fromkeys(metrics.paths(), number)
+    paths = dict.fromkeys(metrics.paths(), number) | dict.fromkeys(_COUNTS, number | {"exclusiveMinimum": 0})
     old = {key: _deprecated(number, new) for key, new in older.METRICS.items()}
     patterns = {"/groups/": number, "^learners/default_policy/.": number}
     return {"type": "object", "properties": paths | old, "patternProperties": patterns, **_CLOSED}
@@ -276,8 +291,8 @@ def _env_config(env: str) -> Schema:
     for creator in filter(None, (spec.vector_entry_point, spec.entry_point)):
         made: Any = load_env_creator(creator) if isinstance(creator, str) else creator
         properties |= _options(_as_options(signature(made).parameters.values()))["properties"]
-    properties |= {"max_episode_steps": {}, "render_mode": {}, "disable_env_checker": {}}  # gymnasium.make's
-    del properties["num_envs"]
+    for key in ("num_envs", "autoreset_mode"):  # the runner's to say
+        del properties[key]
     return {"type": ["object", "null"], "properties": properties, **_CLOSED}
 
 

@@ -169,7 +169,7 @@ def train(
         code = runner.run(plans, options, console)
     if code > 128:
         again = [*sys.argv[1:], *([] if resume else ["--resume"]), *option_by_name(plans, request.name)]
-        words = f"resume with: {shlex.join(['rllib', *again])}" if _left(plans) else "nothing to resume yet"
+        words = f"resume with: {shlex.join(['rllib', *again])}" if _left(plans) else "nothing to resume"
         console.print(words)
     return code
 

@@ -1,5 +1,6 @@
 """Run plans on Ray Tune."""
 
+import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,9 +44,11 @@ def run(plans: list[Plan], options: RayOptions, console: Console) -> int:
         except KeyboardInterrupt:
             pass  # the second signal; what is saved has been said
         finally:
-            ray.shutdown()
-        if INTERRUPT.signal is not None:
-            return 128 + INTERRUPT.signal
+            signalled = INTERRUPT.signal  # one that comes from now on finds the run ended
+            with contextlib.suppress(KeyboardInterrupt):
+                ray.shutdown()
+        if signalled is not None:
+            return 128 + signalled
     return 1 if failed else 0
 
 

@@ -113,11 +113,11 @@ def version_fault(error: BaseException, folder: Path) -> str | None:
     lacking = re.search(r"\bengram\.[\w.]+", str(error))
     if lacking is None or not isinstance(error, ImportError | AttributeError):
         return None
-    records = (read_record(each) for each in (folder, folder.parent))
-    saved = next((found for each in records if (found := mapping_at(each, "versions").get("engram"))), None)
-    now = versions()["engram"]
-    if saved in (None, now):
-        return (
-            f"saved by another state of engram, which had {lacking.group()}; this {now} has not: train again"
-        )
-    return f"saved by engram {saved}; this is {now}: train again or install engram=={saved}"
+    record = (read_record(folder.parent) or {}) | (read_record(folder) or {})
+    saved, now = mapping_at(record, "versions").get("engram"), versions()["engram"]
+    commit = f" (commit {record['git_commit']})" if record.get("git_commit") else ""
+    by = f"engram {saved}" if saved not in (None, now) else f"another state of engram, with {lacking.group()}"
+    return (
+        f"saved by {by}{commit}; this is {now}, in which classes have other places: --restore CHECKPOINT "
+        "starts a new run from its weights"
+    )

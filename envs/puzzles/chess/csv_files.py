@@ -84,11 +84,6 @@ def read_csv(path: str | Path, first: int = 0, last: int | None = None) -> list[
     return cast(list[ChessPuzzle], puzzles)
 
 
-def count_rows(path: str | Path) -> int:
-    """Count the puzzles in a file."""
-    return sum(1 for _ in _rows(path))
-
-
 def _rows(path: str | Path) -> Iterator[tuple[str, str, int]]:
     """Yield FEN, moves and rating of each row."""
     try:
