@@ -32,9 +32,9 @@ def processes(session):
     return found
 
 
-def train_until(iteration, *arguments):
-    """Start training; returns the process once a trial has reached an iteration."""
-    process = subprocess.Popen(
+def started(*arguments):
+    """Training in a session of its own, which heeds Ctrl-C."""
+    return subprocess.Popen(
         command("train", *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -43,6 +43,11 @@ def train_until(iteration, *arguments):
         start_new_session=True,
         preexec_fn=heed_ctrl_c,
     )
+
+
+def train_until(iteration, *arguments):
+    """Start training; returns the process once a trial has reached an iteration."""
+    process = started(*arguments)
     lines = []
     for line in process.stdout:
         lines.append(line)
@@ -114,14 +119,7 @@ def test_a_signal_before_the_first_report_ends_soon_and_says_that_nothing_is_sav
     text = experiment_file.read_text().replace("fragment_length: 6", "fragment_length: 600_000")
     file.write_text(text)
     arguments = ("-f", file, "--local-dir", tmp_path)
-    process = subprocess.Popen(
-        command("train", *arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=environment(),
-        start_new_session=True,
-    )
+    process = started(*arguments)
     wait_for(lambda: list(tmp_path.glob("cue/RecurrentPPO_*/run.json")))  # its first iteration runs
     for _ in range(2):  # as `timeout` does: its child, then the child's group
         os.killpg(process.pid, signal.SIGTERM)
