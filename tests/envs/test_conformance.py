@@ -71,7 +71,7 @@ def short(env_id):
 
 
 def require(env_id, **arguments):
-    """`require_vector_env`; what has a limit of its own by the name of the checker's is given ready to make."""
+    """`require_vector_env`; what has a `max_steps` of its own, like the checker, is given ready to make."""
     arguments |= short(env_id)
     if "max_steps" in arguments:
         require_vector_env(partial(gymnasium.make_vec, env_id, **arguments))
