@@ -36,6 +36,7 @@ format: $(INSTALLED)
 bench: $(INSTALLED)  ## Speed of environments, cores and training, as ratios measured in one run
 	$(BIN)/pip install --quiet -e ".[bench]"
 	$(BIN)/python benchmarks/envs.py
+	$(BIN)/python benchmarks/grids.py
 	$(BIN)/python benchmarks/puzzles.py
 	$(BIN)/python benchmarks/cores.py
 	$(BIN)/python benchmarks/training.py

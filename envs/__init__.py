@@ -33,6 +33,14 @@ Sequences of symbols with a target per step (`sequences`), batched, and one lane
 | `engram/SequentialDigits-v0` | the pixels of a digit, seen one by one |
 | `engram/TemporalOrder-v0` | which markers came, in which order |
 
+Grid levels of MiniGrid and BabyAI (`minigrid`), batched, and one lane of that as the single form:
+
+| id | what must be found, or remembered |
+|---|---|
+| `engram/Memory-v0` | a cue, along a hallway |
+| `engram/MultiRoom-v0` | the way through rooms, door by door |
+| `engram/PickupDist-v0` | the thing that the mission names, among others |
+
 Every environment, in both forms, can be copied and pickled at any step, and the copy plays on alike, by
 itself (`engram.envs.forms.copies`).
 
@@ -49,7 +57,8 @@ PUZZLES = (
     "engram/PrefixSums-v0",
 )
 SEQUENCES = ("engram/Copying-v0", "engram/SequentialDigits-v0", "engram/TemporalOrder-v0")
-IDS = (*GAMES, *PUZZLES, *SEQUENCES, "engram/Ponder-v0")
+GRIDS = ("engram/Memory-v0", "engram/MultiRoom-v0", "engram/PickupDist-v0")
+IDS = (*GAMES, *PUZZLES, *SEQUENCES, *GRIDS, "engram/Ponder-v0")
 
 
 def _register(env_id: str, single: str, batched: str | None = None) -> None:
@@ -73,3 +82,6 @@ _register("engram/Ponder-v0", "puzzles.ponder")
 _register("engram/Copying-v0", "sequences.copying")
 _register("engram/SequentialDigits-v0", "sequences.sequential_digits")
 _register("engram/TemporalOrder-v0", "sequences.temporal_order")
+_register("engram/Memory-v0", "minigrid.levels.memory")
+_register("engram/MultiRoom-v0", "minigrid.levels.multi_room")
+_register("engram/PickupDist-v0", "minigrid.levels.pickup_dist")

@@ -262,6 +262,30 @@ def check_autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
     return known[check_known("autoreset_mode", name, list(known))]
 
 
+def check_actions(actions: Any, lanes: int, count: int, legal: str) -> NDArray[np.int64]:
+    """Return actions that are whole numbers from 0 on as an array, (lanes,).
+
+    Args:
+        actions: one per lane.
+        lanes: number of lanes.
+        count: number of actions that there are.
+        legal: these in words.
+
+    Raises:
+        ValueError: not one legal action per lane.
+    """
+    given = np.asarray(actions)
+    if given.shape != (lanes,) or given.dtype.kind not in "iu":
+        raise ValueError(
+            f"actions: {given.dtype} {given.shape}; legal: whole numbers, one per lane ({lanes},)"
+        )
+    whole = given.astype(np.int64, copy=False)
+    if whole.view(np.uint64).max() >= count:  # as unsigned, a negative one is large
+        lane = int(np.flatnonzero((whole < 0) | (whole >= count))[0])
+        raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {legal}")
+    return whole
+
+
 def check_shapes(
     name: str, arrays: Mapping[str, NDArray[Any]], shapes: Mapping[str, tuple[int, ...] | None]
 ) -> None:

@@ -28,16 +28,18 @@ from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.forms.copies import WholeCopies
 
 Lanes = Ints | slice
+Observations = Any
+"""An array, lanes first, or a dict of them by name."""
 
 ALL = slice(None)
 
 
-class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
+class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
     """Many episodes at once, on plain arrays and one random generator.
 
     A subclass supplies `_begin`, `_advance`, `_observe`, `_checked`, `_facts`, `_state` and `hidden_choices`,
-    and makes the arrays of its lanes in `_allocate`. Everything returned is the caller's to keep: later steps
-    do not change it.
+    and `_out_of_time` where there is a time limit; it makes the arrays of its lanes in `_allocate`.
+    Everything returned is the caller's to keep: later steps do not change it.
 
     Info:
         As for the single form, each (B, ...); with SAME_STEP autoreset that of finished episodes is in
@@ -54,7 +56,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
 
     def __init__(
         self,
-        observation_space: gymnasium.spaces.Box,
+        observation_space: gymnasium.spaces.Box | gymnasium.spaces.Dict,
         action_space: gymnasium.spaces.Discrete[Any] | gymnasium.spaces.MultiBinary,
         group_by: str | None,
         num_envs: int = 1,
@@ -111,8 +113,12 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
             rewards (B,) and terminations (B,), both fresh.
         """
 
+    def _out_of_time(self) -> Flags:
+        """Return which lanes the step just played cut short, fresh (B,); none without a time limit."""
+        return np.zeros(self.num_envs, dtype=np.bool_)
+
     @abstractmethod
-    def _observe(self, lanes: Lanes) -> Array:
+    def _observe(self, lanes: Lanes) -> Observations:
         """Return fresh observations of the lanes, (lanes, ...)."""
 
     @abstractmethod
@@ -137,13 +143,11 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
 
     def _lane_bytes(self) -> int:
         """Estimate the bytes of a lane, before lanes are made; subclasses add what they keep."""
-        cells, answers = (
-            math.prod(space.shape or ())
-            for space in (self.single_observation_space, self.single_action_space)
-        )
-        width = np.dtype(self.single_observation_space.dtype).itemsize
+        seen = self.single_observation_space
+        spaces = seen.spaces.values() if isinstance(seen, gymnasium.spaces.Dict) else (seen,)
+        answers = math.prod(self.single_action_space.shape or ())
         # Bounds of the batched spaces; observations as kept and as returned; answers, targets and masks.
-        return (4 * width + 2) * cells + 8 * answers
+        return sum(_bytes_of(space) for space in spaces) + 8 * answers
 
     def restart(self) -> None:
         """Forget everything but the random generator, which alone decides from here on."""
@@ -153,7 +157,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
+    ) -> tuple[Observations, dict[str, Any]]:
         """Start an episode in every lane; hidden choices given in `options` are not drawn.
 
         An option is one value for all lanes, or one per lane.
@@ -169,7 +173,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         self._started = True
         return self._observe(ALL), self._info()
 
-    def step(self, actions: Array) -> tuple[Array, Floats, Flags, Flags, dict[str, Any]]:
+    def step(self, actions: Array) -> tuple[Observations, Floats, Flags, Flags, dict[str, Any]]:
         """Play one step in every lane; finished lanes begin anew as `autoreset_mode` says.
 
         Raises:
@@ -178,18 +182,19 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         """
         self._check_started()
         rewards, terminated = self._advance(self._checked(actions))
+        truncated = self._out_of_time()
         final: dict[str, Any] = {}
         begun = self._pending
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            rewards[begun], terminated[begun] = 0.0, False
-            self._pending = np.flatnonzero(terminated)
+            rewards[begun], terminated[begun], truncated[begun] = 0.0, False, False
+            self._pending = np.flatnonzero(terminated | truncated)
         else:
-            begun = np.flatnonzero(terminated)
+            begun = np.flatnonzero(terminated | truncated)
             if begun.size:
                 final = self._final(begun)
         if begun.size:
             self._begin(begun, {})
-        return self._observe(ALL), rewards, terminated, np.zeros_like(terminated), final | self._info()
+        return self._observe(ALL), rewards, terminated, truncated, final | self._info()
 
     def get_state(self) -> dict[str, Any]:
         """Return all that decides the future: plain arrays and the state of the random generator.
@@ -201,7 +206,7 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         game = {name: values.copy() for name, values in self._state().items()}
         return {"game": game, "pending": self._pending.copy(), "rng": self.np_random.bit_generator.state}
 
-    def set_state(self, state: Mapping[str, Any]) -> Array:
+    def set_state(self, state: Mapping[str, Any]) -> Observations:
         """Restore `get_state()` of an environment made with the same arguments, bit for bit.
 
         Returns:
@@ -233,12 +238,13 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
         ended.flags.writeable = False  # it stands under every name
         others = np.flatnonzero(~ended)  # none in puzzles, where every step ends every lane
         observations = np.full(self.num_envs, None, dtype=object)
-        for lane, observation in zip(lanes.tolist(), self._observe(lanes), strict=True):
-            observations[lane] = observation
+        seen = self._observe(lanes)
+        for place, lane in enumerate(lanes.tolist()):
+            observations[lane] = of_lane(seen, place)
         info: dict[str, Any] = {}
         for name, values in self._facts().items():
             info[name], info[f"_{name}"] = values.copy(), ended
-            info[name][others] = 0
+            info[name][others] = None if values.dtype == object else 0
         return {
             "final_obs": observations,
             "_final_obs": ended,
@@ -249,6 +255,18 @@ class BatchedEnv(WholeCopies, VectorEnv[Array, Array, Array]):
     def _check_started(self) -> None:
         if not self._started:
             raise ResetNeeded("call reset() first")
+
+
+def of_lane(observations: Observations, lane: int) -> Observations:
+    """Return the observation of one lane."""
+    if isinstance(observations, dict):
+        return {name: values[lane] for name, values in observations.items()}
+    return observations[lane]
+
+
+def _bytes_of(space: gymnasium.Space[Any]) -> int:
+    """Estimate the bytes of a part of an observation: bounds, and what is kept and returned."""
+    return (4 * np.dtype(space.dtype).itemsize + 2) * math.prod(space.shape or ())
 
 
 @functools.cache

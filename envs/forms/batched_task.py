@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from typing_extensions import override
 
+from engram.envs.arguments import check_actions
 from engram.envs.arrays import Bytes, Ints
 from engram.envs.forms.actions import ACTIONS, LEGAL_ACTIONS
 from engram.envs.forms.batched_env import ALL, BatchedEnv, Lanes
@@ -99,16 +100,7 @@ class BatchedTask(BatchedEnv, Generic[RulesT]):
 
     @override
     def _checked(self, actions: Any) -> Ints:
-        given = np.asarray(actions)
-        if given.shape != (self.num_envs,) or given.dtype.kind not in "iu":
-            raise ValueError(
-                f"actions: {given.dtype} {given.shape}; legal: whole numbers, one per lane ({self.num_envs},)"
-            )
-        whole = given.astype(np.int64, copy=False)
-        if whole.view(np.uint64).max() >= self._actions:  # as unsigned, a negative one is large
-            lane = int(np.flatnonzero((whole < 0) | (whole >= self._actions))[0])
-            raise ValueError(f"actions[{lane}]: {given[lane]} is not legal; legal: {self._legal_actions}")
-        return whole
+        return check_actions(actions, self.num_envs, self._actions, self._legal_actions)
 
 
 class BatchedGame(BatchedTask[RulesT]):

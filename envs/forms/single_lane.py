@@ -9,8 +9,8 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
-from engram.envs.arrays import Array, Bytes
-from engram.envs.forms.batched_env import BatchedEnv
+from engram.envs.arrays import Bytes
+from engram.envs.forms.batched_env import BatchedEnv, Observations, of_lane
 from engram.envs.forms.batched_task import BatchedGame, BatchedTask
 from engram.envs.forms.boards import Look
 from engram.envs.forms.copies import WholeCopies
@@ -21,7 +21,7 @@ TaskLaneT = TypeVar("TaskLaneT", bound=BatchedTask[Any])
 GameLaneT = TypeVar("GameLaneT", bound=BatchedGame[Any])
 
 
-class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
+class SingleLane(WholeCopies, gymnasium.Env[Observations, Any], Generic[LaneT]):
     """Single environment around one lane of a batched form.
 
     `class Maze(SingleLane[BatchedMaze], of=BatchedMaze)` is made with the arguments of `BatchedMaze` but
@@ -59,7 +59,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Array, dict[str, Any]]:
+    ) -> tuple[Observations, dict[str, Any]]:
         """Start an episode; hidden choices named in `options` are not drawn.
 
         Raises:
@@ -71,9 +71,9 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
             self._lane.restart()
         observations, info = self._lane.reset(options=options)
         self._over = False
-        return observations[0], _of_lane(info)
+        return of_lane(observations, 0), _info_of_lane(info)
 
-    def step(self, action: Any) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
         """Play one step.
 
         Raises:
@@ -82,9 +82,10 @@ class SingleLane(WholeCopies, gymnasium.Env[Array, Any], Generic[LaneT]):
         """
         if self._over:
             raise ResetNeeded("call reset() first: there is no episode to step")
-        observations, rewards, terminated, _, info = self._lane.step(np.asarray(action)[None])
-        self._over = bool(terminated[0])
-        return observations[0], float(rewards[0]), self._over, False, _of_lane(info)
+        observations, rewards, terminated, truncated, info = self._lane.step(np.asarray(action)[None])
+        ends = bool(terminated[0]), bool(truncated[0])
+        self._over = any(ends)
+        return of_lane(observations, 0), float(rewards[0]), *ends, _info_of_lane(info)
 
     def render(self) -> Any:
         """Render the present step as the batched form does; None without a render mode."""
@@ -125,7 +126,7 @@ class SingleGame(SingleTask[GameLaneT]):
         return self._lane.look
 
 
-def _of_lane(info: dict[str, Any]) -> dict[str, Any]:
-    """Return the infos of a single lane as arrays and plain Python numbers."""
+def _info_of_lane(info: dict[str, Any]) -> dict[str, Any]:
+    """Return the infos of a single lane as arrays, plain Python numbers and texts."""
     first = {name: values[0] for name, values in info.items() if f"_{name}" in info}
-    return {name: value if np.ndim(value) else value.item() for name, value in first.items()}
+    return {name: value.item() if isinstance(value, np.generic) else value for name, value in first.items()}

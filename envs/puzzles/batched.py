@@ -109,7 +109,7 @@ class BatchedPuzzle(BatchedEnv):
         self._problems = (
             self._blank()
         )  # arrays of its own: those on show are the puzzles' and a caller's, too
-        observations = super().set_state(state)
+        observations: Array = super().set_state(state)
         facts = {name: np.copy(values) for name, values in state["facts"].items()}
         self._problems = self._problems._replace(facts=facts)
         self.task.set_state(state["puzzles"])
