@@ -1,7 +1,6 @@
 """Stand-in environments that Ray's workers can import, and one finished run that several tests look at."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from filelock import FileLock
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from rllib_process import command, environment
+from rllib_process import Forked
 
 from engram.train import cli
 
@@ -33,13 +32,7 @@ cue:
 @pytest.fixture(scope="session")
 def rllib():
     """Runs the command to its end, in a folder if one is given; `CompletedProcess` with text."""
-
-    def run(*arguments, timeout=240, cwd=None):
-        return subprocess.run(
-            command(*arguments), capture_output=True, text=True, timeout=timeout, env=environment(), cwd=cwd
-        )
-
-    return run
+    return lambda *arguments, cwd=None: Forked(*arguments, cwd=cwd).end()
 
 
 @pytest.fixture(scope="session")
