@@ -13,15 +13,18 @@ from ray.tune.registry import ENV_CREATOR, _global_registry
 from engram.agents.columns.env_specs import OwnEnv, find_spec
 
 
-def make_lanes(config: AlgorithmConfig, worker_index: int) -> VectorEnv[Any, Any, Any]:
-    """Builds `num_envs_per_env_runner` lanes that reset in the step that ends an episode.
+def make_lanes(
+    config: AlgorithmConfig, worker_index: int, lanes: int | None = None
+) -> VectorEnv[Any, Any, Any]:
+    """Builds lanes that reset in the step that ends an episode.
 
     Args:
         config: `env` is an id, a class path, or a name registered with Ray, or a callable that takes an
             `EnvContext`.
         worker_index: Index of the runner, for the `EnvContext`.
+        lanes: How many; None: `num_envs_per_env_runner`.
     """
-    lanes = config.num_envs_per_env_runner
+    lanes = lanes or config.num_envs_per_env_runner
     creator = _registered_creator(config)
     if creator is not None:
         context = EnvContext(config.env_config, worker_index=worker_index)

@@ -6,7 +6,7 @@ What is neither ours nor Gymnasium's is tried out in a process of its own (`guar
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -40,6 +40,7 @@ class EnvFacts:
         memory_delay: Env steps from the last sight of the cue to the first action that needs it, or None.
         group_by: The info key by which results are split, or None.
         remarks: What the header says about it.
+        tells_mask: Whether its info tells which actions are legal.
     """
 
     id: str
@@ -48,6 +49,7 @@ class EnvFacts:
     memory_delay: int | None
     group_by: str | None
     remarks: tuple[str, ...] = ()
+    tells_mask: bool = False
 
 
 def _is_foreign(env_id: str) -> bool:
@@ -125,6 +127,7 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
     facts = _facts(env_id, env)
     if tried:
         _try_out(env, say, subject)
+    facts = replace(facts, tells_mask=_tells_mask(say, env, spec))
     env.close()
     if form == "lanes" and single:
         batched = tried and spec.vector_entry_point is not None
@@ -134,6 +137,18 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
             _try_out(lanes, say, subject)
         lanes.close()
     return facts
+
+
+def _tells_mask(say: guard.Say, env: Any, spec: EnvSpec) -> bool:
+    """Whether an environment tells which actions are legal; ours do not."""
+    from engram.agents.columns.inputs import may_be_masked, tells_mask
+
+    if spec.id.startswith(NAMESPACE) or not may_be_masked(
+        getattr(env, "single_action_space", env.action_space)
+    ):
+        return False
+    say("reset()")
+    return bool(_attempt(lambda: tells_mask(env), f"env: {spec.id}"))
 
 
 def _try_out(env: Any, say: guard.Say, subject: str) -> None:

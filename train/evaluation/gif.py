@@ -153,7 +153,7 @@ def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
     """
     filmed = _Filmed(_rendered(agent), hold)
     envs = SyncVectorEnv([lambda: filmed], autoreset_mode=AutoresetMode.DISABLED)
-    for step in islice(play_steps(envs, agent.make_policy(1), seed), MAX_FRAMES - 1):
+    for step in islice(play_steps(agent.tell(envs), agent.make_policy(1), seed), MAX_FRAMES - 1):
         if step.ended[0]:
             break
     envs.close()
