@@ -77,7 +77,8 @@ def compare(env_id: str, lanes: int, rounds: int, seconds: float) -> None:
     ratios = [one / other for one, other in zip(rates["batched"], rates["SyncVectorEnv"], strict=True)]
     spread = f"(min {min(ratios):.1f}, max {max(ratios):.1f})"
     print(
-        f"{env_id:24} {lanes:5} lanes  {theirs:8,.0f} -> {ours:10,.0f} steps/s  x{ours / theirs:6.1f}  {spread}",
+        f"{env_id:24} {lanes:5} lanes  {theirs:8,.0f} -> {ours:10,.0f} steps/s  "
+        f"x{ours / theirs:6.1f}  {spread}",
         flush=True,
     )
 

@@ -37,9 +37,16 @@ Grid levels of MiniGrid and BabyAI (`minigrid`), batched, and one lane of that a
 
 | id | what must be found, or remembered |
 |---|---|
+| `engram/DoorKey-v0` | a key, a door, a goal |
+| `engram/Fetch-v0` | the thing that the mission names, and no other |
+| `engram/FindObj-v0` | a thing in one of nine rooms |
+| `engram/GoToLocal-v0` | the thing that the mission names, among others |
+| `engram/GoToObj-v0` | the only thing in a room |
 | `engram/Memory-v0` | a cue, along a hallway |
 | `engram/MultiRoom-v0` | the way through rooms, door by door |
+| `engram/Pickup-v0` | the thing that the mission names, in nine rooms |
 | `engram/PickupDist-v0` | the thing that the mission names, among others |
+| `engram/UnlockPickup-v0` | a key, a door, a box |
 
 Every environment, in both forms, can be copied and pickled at any step, and the copy plays on alike, by
 itself (`engram.envs.forms.copies`).
@@ -57,7 +64,18 @@ PUZZLES = (
     "engram/PrefixSums-v0",
 )
 SEQUENCES = ("engram/Copying-v0", "engram/SequentialDigits-v0", "engram/TemporalOrder-v0")
-GRIDS = ("engram/Memory-v0", "engram/MultiRoom-v0", "engram/PickupDist-v0")
+GRIDS = (
+    "engram/DoorKey-v0",
+    "engram/Fetch-v0",
+    "engram/FindObj-v0",
+    "engram/GoToLocal-v0",
+    "engram/GoToObj-v0",
+    "engram/Memory-v0",
+    "engram/MultiRoom-v0",
+    "engram/Pickup-v0",
+    "engram/PickupDist-v0",
+    "engram/UnlockPickup-v0",
+)
 IDS = (*GAMES, *PUZZLES, *SEQUENCES, *GRIDS, "engram/Ponder-v0")
 
 
@@ -82,6 +100,13 @@ _register("engram/Ponder-v0", "puzzles.ponder")
 _register("engram/Copying-v0", "sequences.copying")
 _register("engram/SequentialDigits-v0", "sequences.sequential_digits")
 _register("engram/TemporalOrder-v0", "sequences.temporal_order")
+_register("engram/DoorKey-v0", "minigrid.levels.door_key")
+_register("engram/Fetch-v0", "minigrid.levels.fetch")
+_register("engram/FindObj-v0", "minigrid.levels.find_obj")
+_register("engram/GoToLocal-v0", "minigrid.levels.go_to_local")
+_register("engram/GoToObj-v0", "minigrid.levels.go_to_obj")
 _register("engram/Memory-v0", "minigrid.levels.memory")
 _register("engram/MultiRoom-v0", "minigrid.levels.multi_room")
+_register("engram/Pickup-v0", "minigrid.levels.pickup")
 _register("engram/PickupDist-v0", "minigrid.levels.pickup_dist")
+_register("engram/UnlockPickup-v0", "minigrid.levels.unlock_pickup")

@@ -223,7 +223,7 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
         codes = self._world.look(lanes, self.level.through_walls)
         return {
             "direction": self._world.direction[lanes].copy(),
-            "image": np.take(TRIPLES, codes, axis=0),
+            "image": np.take(TRIPLES, codes.swapaxes(1, 2), axis=0),
             "mission": self._mission[lanes].copy(),
         }
 

@@ -17,7 +17,7 @@ from engram.envs.arrays import Array
 T = TypeVar("T")
 
 _BLOCK = 24  # numbers of 64 bits that are fetched at once: about as many as a level of one room needs
-_ALL = 2**32
+_ALL, _LOW = 2**32, 2**32 - 1
 
 
 class Draws:
@@ -35,11 +35,11 @@ class Draws:
         """Return a number from 0 to `count` - 1, as `Generator.integers(count)`; of one, nothing is drawn."""
         if count == 1:
             return 0
-        product = self._word() * count
-        if product % _ALL < count:
+        product = (self._words or self._fetch()).pop() * count
+        if product & _LOW < count:
             least = (_ALL - count) % count
-            while product % _ALL < least:
-                product = self._word() * count
+            while product & _LOW < least:
+                product = (self._words or self._fetch()).pop() * count
         return product >> 32
 
     def between(self, low: int, high: int) -> int:
@@ -52,7 +52,7 @@ class Draws:
 
     def happens(self, share: float) -> bool:
         """Return whether something happens that does in this share of cases; of 0 and 1 nothing is drawn."""
-        return bool(share) and (share >= 1 or self._word() < share * _ALL)
+        return bool(share) and (share >= 1 or (self._words or self._fetch()).pop() < share * _ALL)
 
     def get_state(self) -> dict[str, Any]:
         """Return all that decides the numbers to come."""
@@ -63,10 +63,7 @@ class Draws:
         self.bits.state = state["bits"]
         self._words = state["words"].tolist()
 
-    def _word(self) -> int:
-        try:
-            return self._words.pop()
-        except IndexError:
-            raw: Array = np.asarray(self.bits.random_raw(_BLOCK))
-            self._words = raw.astype("<u8").view("<u4")[::-1].tolist()  # lower halves come first
-            return self._words.pop()
+    def _fetch(self) -> list[int]:
+        raw: Array = np.asarray(self.bits.random_raw(_BLOCK))
+        self._words = raw.astype("<u8").view("<u4")[::-1].tolist()  # lower halves come first
+        return self._words

@@ -28,6 +28,9 @@ _TRIES = 1001  # places, before a level is given up
 _DOOR_TRIES = 5001  # doors, likewise
 _APART = 2  # steps between the agent and a thing that is placed
 
+LEAST_ROOM, MOST_ROOM = 4, 64
+"""Cells along a side of a room, its walls included, where there are several."""
+
 CODE_OF_THING = {(kind, color): code_of(kind, color) for kind in THINGS for color in SORTED_COLORS}
 """Codes of things without contents by kind and colour."""
 

@@ -16,15 +16,13 @@ from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout
 from engram.envs.minigrid.level import MOST_CELLS, GridLevel, check_share, steps_or
 from engram.envs.minigrid.mission import named
-from engram.envs.minigrid.rooms import RoomSheet
+from engram.envs.minigrid.rooms import LEAST_ROOM, RoomSheet
 
 Thing = tuple[str, str]
 """Kind and colour."""
 
 DRAWN = "drawn"
 KNOWN, NOVEL = "known", "novel"
-LEAST_ROOM = 4
-"""Cells along a side of a room, its walls included."""
 
 
 @dataclass(frozen=True)

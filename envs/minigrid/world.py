@@ -140,7 +140,7 @@ class World:
         return rows[..., _MARGIN : _MARGIN + self.rows, _MARGIN : _MARGIN + self.cols]
 
     def look(self, lanes: Ints | slice, through_walls: bool) -> Bytes:
-        """Return what the agents of some lanes see, as codes (lanes, 7, 7)."""
+        """Return what the agents of some lanes see, as codes (lanes, 7, 7), see `view`."""
         codes = self.cells.reshape(-1)[self.view_places(lanes)].reshape(-1, view.VIEW, view.VIEW)
         if not through_walls:
             view.hide(codes)

@@ -1,0 +1,102 @@
+"""FindObj: find a thing in one of nine rooms and pick it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from typing_extensions import override
+
+from engram.envs.arguments import check_at_least
+from engram.envs.forms.parameters import Parametrized
+from engram.envs.minigrid.batched import BatchedGrid
+from engram.envs.minigrid.draws import Draws
+from engram.envs.minigrid.layout import Layout
+from engram.envs.minigrid.level import GridLevel, steps_or
+from engram.envs.minigrid.mission import named
+from engram.envs.minigrid.objectives import Objective, PickUp
+from engram.envs.minigrid.rooms import LEAST_ROOM, MOST_ROOM, RoomSheet
+from engram.envs.minigrid.single import SingleGrid
+
+ROOMS = 3
+"""Rooms along a side."""
+
+
+@dataclass(frozen=True)
+class FindObjLevel(GridLevel):
+    """Parameters of FindObj, checked, and how its episodes are drawn.
+
+    Args:
+        size: cells along a side of a room, its walls included (default 5), at least 4.
+        max_steps: env steps after which an episode is cut short, at least 1; none (default): 20 `size`^2.
+
+    Raises:
+        ValueError: a value is not legal.
+    """
+
+    size: int = 5
+    max_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        check_at_least("size", self.size, LEAST_ROOM, f">= {LEAST_ROOM} cells", MOST_ROOM)
+        self.limit  # noqa: B018 (checks)
+
+    @cached_property
+    def limit(self) -> int:
+        """Env steps after which an episode is cut short."""
+        return steps_or(self.max_steps, 20 * self.size**2)
+
+    @property
+    @override
+    def shape(self) -> tuple[int, int]:
+        side = (self.size - 1) * ROOMS + 1
+        return side, side
+
+    @property
+    @override
+    def objective(self) -> type[Objective]:
+        return PickUp
+
+    @override
+    def _draw(self, draws: Draws) -> Layout:
+        sheet = RoomSheet(draws, self.size, ROOMS, ROOMS)
+        kind, _ = sheet.add(draws.below(ROOMS), draws.below(ROOMS))
+        sheet.enter(1, 1)
+        sheet.connect()
+        return sheet.finish(f"pick up the {named(kind, None)}", self.limit)
+
+
+class BatchedFindObj(Parametrized, BatchedGrid[FindObjLevel], task=FindObjLevel):
+    """`FindObj` in B lanes; see there for the level."""
+
+
+class FindObj(SingleGrid[BatchedFindObj], of=BatchedFindObj):
+    """Nine small rooms, a thing in one of them; find it and pick it up.
+
+    Description:
+        The agent begins in the middle room. Doors are closed, none is locked; which rooms were visited is
+        to be remembered.
+
+    Observation:
+        `direction` (0 right, 1 down, 2 left, 3 up), `image`, uint8 (7, 7, 3): kind, colour and state of the
+        cells before the agent, which is at [3, 6] and looks towards y = 0, as minigrid shows them; `mission`,
+        its words as numbers, int64 (13,).
+
+    Action:
+        `Discrete(7)`: 0 left, 1 right, 2 forward, 3 pickup, 4 drop, 5 toggle, 6 done.
+
+    Reward:
+        1 - 0.9 steps / `max_steps` for the thing, else 0.
+
+    End:
+        When it is picked up, a termination; after `max_steps` steps, a truncation. Both can be true.
+
+    Info:
+        `success` (bool).
+
+    Reset options:
+        `layout`: an `engram.envs.minigrid.layout.Layout`, for all lanes or one per lane.
+
+    Source:
+        MiniGrid 3.2.0, `BabyAI-FindObjS{size}-v0`: the same draws, frames and rewards under the same seed.
+    """
