@@ -102,11 +102,9 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
     @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         x, y, direction = self._first_stand[lane].tolist()
-        text = mission.VOCABULARY.decode(self._mission[lane])
         facts = {name: _plain(values[lane]) for name, values in self._told.items()}
-        first = Layout(
-            self._first_cells[lane].copy(), (x, y), direction, text, int(self._max_steps[lane]), facts
-        )
+        cells, limit = self._first_cells[lane].copy(), int(self._max_steps[lane])
+        first = Layout(cells, (x, y), direction, self._text(lane), limit, facts)
         return {LAYOUT: first}
 
     @override
@@ -125,12 +123,21 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
         return observations
 
     def render(self) -> tuple[Any, ...] | None:
-        """Render every lane: text, or RGB uint8 (16 R, 16 C, 3); None without a render mode."""
+        """Render every lane: its mission, its grid and what is carried as text, or RGB uint8 (16 R, 16 C, 3).
+
+        None without a render mode.
+        """
         if self.render_mode is None:
             return None
         self._check_started()
-        paint = picture.text if self.render_mode == "ansi" else picture.image
-        return tuple(paint(self._world, lane, self.level.through_walls) for lane in range(self.num_envs))
+        lanes = range(self.num_envs)
+        if self.render_mode == "ansi":
+            return tuple(f"{self._text(lane)}\n{picture.text(self._world, lane)}" for lane in lanes)
+        return tuple(picture.image(self._world, lane, self.level.through_walls) for lane in lanes)
+
+    def _text(self, lane: int) -> str:
+        """Return the mission of a lane."""
+        return mission.VOCABULARY.decode(self._mission[lane])
 
     @override
     def _lane_bytes(self) -> int:

@@ -10,7 +10,7 @@ from tests.envs.minigrid.twins import assert_same_view, make_original, play
 
 pytest.importorskip("minigrid")
 
-BRIEF, LONG = 20, 1_000  # episodes
+BRIEF, LONG = 12, 1_000  # episodes
 
 
 def by_size(name, env_id, sizes, **changes):
