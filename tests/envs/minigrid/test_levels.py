@@ -192,12 +192,16 @@ def test_sizes_and_numbers_of_rooms_are_drawn():
         ("PickupDist", {"distractor_colors": []}, r"distractor_colors: \[\]; legal: one or more of blue"),
         ("PickupDist", {"distractor_types": "dor"}, "distractor_types: unknown 'dor'"),
         ("PickupDist", {"target": "green bal"}, "target: unknown 'green bal'; did you mean 'green ball'"),
-        ("PickupDist", {"target": []}, r"target: \[\]; legal: drawn, a thing such as 'green ball'"),
+        (
+            "PickupDist",
+            {"target": []},
+            r"target: \[\]; legal: drawn, a thing such as 'green ball', or a list",
+        ),
         ("PickupDist", {"target": ["drawn", "red key"]}, "legal: drawn, a thing such as"),
         (
             "PickupDist",
             {"novel_share": 0.5},
-            "novel_colors, novel_share: one without the other has no effect",
+            "novel_share: has no effect without novel_colors; legal: both, or neither",
         ),
         (
             "PickupDist",
