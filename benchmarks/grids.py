@@ -30,8 +30,14 @@ import engram.envs  # noqa: F401 (registers ours)
 
 LEVELS: dict[str, tuple[str, dict[str, Any]]] = {
     "engram/PickupDist-v0": ("BabyAI-PickupDist-v0", {}),
+    "engram/GoToLocal-v0": ("BabyAI-GoToLocal-v0", {}),
+    "engram/UnlockPickup-v0": ("BabyAI-UnlockPickup-v0", {}),
+    "engram/DoorKey-v0": ("MiniGrid-DoorKey-8x8-v0", {}),
+    "engram/Fetch-v0": ("MiniGrid-Fetch-8x8-N3-v0", {}),
     "engram/Memory-v0": ("MiniGrid-MemoryS13-v0", {}),
     "engram/MultiRoom-v0": ("MiniGrid-MultiRoom-N2-S4-v0", {"rooms": 2, "room_size": 4}),
+    "engram/Pickup-v0": ("BabyAI-Pickup-v0", {}),
+    "engram/FindObj-v0": ("BabyAI-FindObjS5-v0", {}),
 }
 """Our id -> minigrid's and our parameters for it."""
 
