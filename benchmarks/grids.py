@@ -73,9 +73,10 @@ def contenders(env_id: str, lanes: int) -> dict[str, VectorEnv[Any, Any, Any]]:
 
 def compare(env_id: str, lanes: int, rounds: int, seconds: float) -> None:
     """Measure one level at one width and print a line."""
-    plays = {name: player(envs, seconds) for name, envs in contenders(env_id, lanes).items()}
-    rates: dict[str, list[float]] = {name: [] for name in plays}
+    envs = contenders(env_id, lanes)
+    rates: dict[str, list[float]] = {name: [] for name in envs}
     with contextlib.redirect_stdout(io.StringIO()):  # minigrid tells of levels that it draws again
+        plays = {name: player(each, seconds) for name, each in envs.items()}
         for _ in range(rounds):
             for name, play in plays.items():
                 rates[name].append(play())

@@ -18,6 +18,7 @@ from engram.envs.arguments import check_actions, check_keys, shown
 from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.forms.batched_env import BatchedEnv, Lanes, Observations
 from engram.envs.forms.boards import RENDER_MODES, check_render_mode
+from engram.envs.forms.words import Tokens
 from engram.envs.minigrid import mission, picture
 from engram.envs.minigrid.cells import CELLS, COLORS, KINDS, STATES, TRIPLES
 from engram.envs.minigrid.draws import Draws
@@ -25,24 +26,13 @@ from engram.envs.minigrid.layout import DIRECTIONS, Layout
 from engram.envs.minigrid.level import GridLevel
 from engram.envs.minigrid.rules import ACTIONS, ENTERED, LEGAL_ACTIONS
 from engram.envs.minigrid.view import VIEW
+from engram.envs.minigrid.words import MISSIONS
 from engram.envs.minigrid.world import World
 
 LevelT = TypeVar("LevelT", bound=GridLevel)
 
 LAYOUT = "layout"
 """The reset option of all levels."""
-
-OBSERVATION_SPACE = gymnasium.spaces.Dict(
-    {
-        "direction": gymnasium.spaces.Discrete(DIRECTIONS),
-        "image": gymnasium.spaces.Box(
-            np.zeros((VIEW, VIEW, 3), np.uint8),
-            np.broadcast_to(np.array([len(KINDS), len(COLORS), len(STATES)], np.uint8) - 1, (VIEW, VIEW, 3)),
-            dtype=np.uint8,
-        ),
-        "mission": mission.SPACE,
-    }
-)
 
 
 class BatchedGrid(BatchedEnv, Generic[LevelT]):
@@ -79,7 +69,7 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
         self.level = level
         self.render_mode = check_render_mode(render_mode)
         choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(len(ACTIONS))
-        super().__init__(OBSERVATION_SPACE, choice, level.group_by, num_envs, autoreset_mode)
+        super().__init__(_make_observation_space(), choice, level.group_by, num_envs, autoreset_mode)
 
     @override
     def _allocate(self) -> None:
@@ -88,7 +78,7 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
         self._objective = level.objective(self._world)
         self._steps, self._max_steps = np.zeros((2, lanes), np.int64)
         self._success = np.zeros(lanes, np.bool_)
-        self._mission = np.zeros((lanes, mission.MISSION_LENGTH), np.int64)
+        self._mission = np.zeros((lanes, mission.LENGTH), np.int64)
         self._told = {name: _column(value, lanes) for name, value in level.facts.items()}
         self._first_cells = np.zeros((lanes, *level.shape), np.uint8)
         self._first_stand = np.zeros((lanes, 3), np.int64)
@@ -137,7 +127,7 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
 
     def _text(self, lane: int) -> str:
         """Return the mission of a lane."""
-        return mission.VOCABULARY.decode(self._mission[lane])
+        return MISSIONS.decode(self._mission[lane])
 
     @override
     def _lane_bytes(self) -> int:
@@ -253,6 +243,16 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
     @override
     def _checked(self, actions: Any) -> Ints:
         return check_actions(actions, self.num_envs, len(ACTIONS), LEGAL_ACTIONS)
+
+
+def _make_observation_space() -> gymnasium.spaces.Dict:
+    """Return the space of one lane, with the true bounds of what cells show."""
+    most = np.array([len(KINDS), len(COLORS), len(STATES)], np.uint8) - 1
+    high = np.broadcast_to(most, (VIEW, VIEW, len(most)))
+    image = gymnasium.spaces.Box(np.zeros_like(high), high, dtype=np.uint8)
+    direction: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(DIRECTIONS)
+    words = Tokens(MISSIONS, mission.LENGTH)
+    return gymnasium.spaces.Dict({"direction": direction, "image": image, "mission": words})
 
 
 def _column(value: Any, lanes: int) -> Array:

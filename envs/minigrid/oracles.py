@@ -13,7 +13,7 @@ import numpy as np
 
 from engram.envs.arrays import Array, Bytes, Flags, Ints
 from engram.envs.minigrid.cells import KINDS, STATES, THINGS, TRIPLES
-from engram.envs.minigrid.mission import MATCHES, VOCABULARY, target_of
+from engram.envs.minigrid.mission import MATCHES, target_of
 from engram.envs.minigrid.rules import (
     ENTERED,
     FORWARD,
@@ -22,6 +22,7 @@ from engram.envs.minigrid.rules import (
     PICKUP,
     RIGHT,
 )
+from engram.envs.minigrid.words import MISSIONS
 
 Observations = Mapping[str, Array]
 
@@ -104,7 +105,7 @@ class PickupOracle:
     def _act(self, lane: int, image: Bytes, tokens: Ints) -> int:
         codes = _CODE_OF_TRIPLE[*np.moveaxis(image, -1, 0)]
         if not self._plans[lane]:
-            wanted = MATCHES[target_of(VOCABULARY.decode(tokens))][codes]
+            wanted = MATCHES[target_of(MISSIONS.decode(tokens))][codes]
             self._plans[lane] = plan(ENTERED[codes], wanted & np.isin(image[..., 0], _THING_KINDS))[::-1]
         if self._plans[lane]:
             self._searched[lane] = 0

@@ -12,7 +12,7 @@ from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.cells import CELLS, EMPTY, WALL, code_of
 from engram.envs.minigrid.layout import Layout
 from engram.envs.minigrid.level import GridLevel
-from engram.envs.minigrid.mission import MISSION_LENGTH
+from engram.envs.minigrid.mission import LENGTH
 from engram.envs.minigrid.objectives import GoTo, Open, PickUp, ReachGoal
 from engram.envs.minigrid.original import layout_of
 from tests.envs.minigrid.guide import Guide
@@ -148,7 +148,7 @@ def test_a_layout_that_was_drawn_can_be_given():
         (room(agent=(9, 1)), r"options\.layout\.agent: \(9, 1\)"),
         (room(direction=4), r"options\.layout\.direction: 4; legal: 0 to 3"),
         (room(max_steps=0), r"options\.layout\.max_steps: 0; legal: >= 1"),
-        (room(mission="go " * (MISSION_LENGTH + 1)), r"has 14 words; legal: at most 13"),
+        (room(mission="go " * (LENGTH + 1)), r"has 14 words; legal: at most 13"),
     ],
 )
 def test_what_cannot_be_played_is_refused(layout, message):

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from engram.envs.minigrid import cells, rules, view
 from engram.envs.minigrid.draws import Draws
-from engram.envs.minigrid.mission import MATCHES, VOCABULARY, WORDS, named, target_named, target_of
+from engram.envs.minigrid.mission import MATCHES, named, target_named, target_of
 from engram.envs.minigrid.original import layout_of
+from engram.envs.minigrid.words import MISSIONS, WORDS
 from engram.envs.minigrid.world import World
 
 
@@ -148,7 +149,7 @@ def test_the_vocabulary_has_every_word_of_every_mission(resets):
     pytest.importorskip("minigrid")
     said = missions(resets)
     assert len(said) == 172
-    words = {word for texts in said.values() for text in texts for word in VOCABULARY.split(text)}
+    words = {word for texts in said.values() for text in texts for word in MISSIONS.split(text)}
     assert words <= set(WORDS)
     assert resets == 1 or words == set(WORDS)
 
