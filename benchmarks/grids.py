@@ -30,8 +30,14 @@ import engram.envs  # noqa: F401 (registers ours)
 
 LEVELS: dict[str, tuple[str, dict[str, Any]]] = {
     "engram/PickupDist-v0": ("BabyAI-PickupDist-v0", {}),
+    "engram/GoToLocal-v0": ("BabyAI-GoToLocal-v0", {}),
+    "engram/UnlockPickup-v0": ("BabyAI-UnlockPickup-v0", {}),
+    "engram/DoorKey-v0": ("MiniGrid-DoorKey-8x8-v0", {}),
+    "engram/Fetch-v0": ("MiniGrid-Fetch-8x8-N3-v0", {}),
     "engram/Memory-v0": ("MiniGrid-MemoryS13-v0", {}),
     "engram/MultiRoom-v0": ("MiniGrid-MultiRoom-N2-S4-v0", {"rooms": 2, "room_size": 4}),
+    "engram/Pickup-v0": ("BabyAI-Pickup-v0", {}),
+    "engram/FindObj-v0": ("BabyAI-FindObjS5-v0", {}),
 }
 """Our id -> minigrid's and our parameters for it."""
 
@@ -67,9 +73,10 @@ def contenders(env_id: str, lanes: int) -> dict[str, VectorEnv[Any, Any, Any]]:
 
 def compare(env_id: str, lanes: int, rounds: int, seconds: float) -> None:
     """Measure one level at one width and print a line."""
-    plays = {name: player(envs, seconds) for name, envs in contenders(env_id, lanes).items()}
-    rates: dict[str, list[float]] = {name: [] for name in plays}
+    envs = contenders(env_id, lanes)
+    rates: dict[str, list[float]] = {name: [] for name in envs}
     with contextlib.redirect_stdout(io.StringIO()):  # minigrid tells of levels that it draws again
+        plays = {name: player(each, seconds) for name, each in envs.items()}
         for _ in range(rounds):
             for name, play in plays.items():
                 rates[name].append(play())

@@ -18,6 +18,7 @@ from engram.envs.arguments import check_actions, check_keys, shown
 from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.forms.batched_env import BatchedEnv, Lanes, Observations
 from engram.envs.forms.boards import RENDER_MODES, check_render_mode
+from engram.envs.forms.words import Tokens
 from engram.envs.minigrid import mission, picture
 from engram.envs.minigrid.cells import CELLS, COLORS, KINDS, STATES, TRIPLES
 from engram.envs.minigrid.draws import Draws
@@ -25,24 +26,13 @@ from engram.envs.minigrid.layout import DIRECTIONS, Layout
 from engram.envs.minigrid.level import GridLevel
 from engram.envs.minigrid.rules import ACTIONS, ENTERED, LEGAL_ACTIONS
 from engram.envs.minigrid.view import VIEW
+from engram.envs.minigrid.words import MISSIONS
 from engram.envs.minigrid.world import World
 
 LevelT = TypeVar("LevelT", bound=GridLevel)
 
 LAYOUT = "layout"
 """The reset option of all levels."""
-
-OBSERVATION_SPACE = gymnasium.spaces.Dict(
-    {
-        "direction": gymnasium.spaces.Discrete(DIRECTIONS),
-        "image": gymnasium.spaces.Box(
-            np.zeros((VIEW, VIEW, 3), np.uint8),
-            np.broadcast_to(np.array([len(KINDS), len(COLORS), len(STATES)], np.uint8) - 1, (VIEW, VIEW, 3)),
-            dtype=np.uint8,
-        ),
-        "mission": mission.SPACE,
-    }
-)
 
 
 class BatchedGrid(BatchedEnv, Generic[LevelT]):
@@ -79,7 +69,7 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
         self.level = level
         self.render_mode = check_render_mode(render_mode)
         choice: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(len(ACTIONS))
-        super().__init__(OBSERVATION_SPACE, choice, level.group_by, num_envs, autoreset_mode)
+        super().__init__(_make_observation_space(), choice, level.group_by, num_envs, autoreset_mode)
 
     @override
     def _allocate(self) -> None:
@@ -88,7 +78,7 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
         self._objective = level.objective(self._world)
         self._steps, self._max_steps = np.zeros((2, lanes), np.int64)
         self._success = np.zeros(lanes, np.bool_)
-        self._mission = np.zeros((lanes, mission.MISSION_LENGTH), np.int64)
+        self._mission = np.zeros((lanes, mission.LENGTH), np.int64)
         self._told = {name: _column(value, lanes) for name, value in level.facts.items()}
         self._first_cells = np.zeros((lanes, *level.shape), np.uint8)
         self._first_stand = np.zeros((lanes, 3), np.int64)
@@ -102,11 +92,9 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
     @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         x, y, direction = self._first_stand[lane].tolist()
-        text = mission.VOCABULARY.decode(self._mission[lane])
         facts = {name: _plain(values[lane]) for name, values in self._told.items()}
-        first = Layout(
-            self._first_cells[lane].copy(), (x, y), direction, text, int(self._max_steps[lane]), facts
-        )
+        cells, limit = self._first_cells[lane].copy(), int(self._max_steps[lane])
+        first = Layout(cells, (x, y), direction, self._text(lane), limit, facts)
         return {LAYOUT: first}
 
     @override
@@ -125,12 +113,21 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
         return observations
 
     def render(self) -> tuple[Any, ...] | None:
-        """Render every lane: text, or RGB uint8 (16 R, 16 C, 3); None without a render mode."""
+        """Render every lane: its mission, its grid and what is carried as text, or RGB uint8 (16 R, 16 C, 3).
+
+        None without a render mode.
+        """
         if self.render_mode is None:
             return None
         self._check_started()
-        paint = picture.text if self.render_mode == "ansi" else picture.image
-        return tuple(paint(self._world, lane, self.level.through_walls) for lane in range(self.num_envs))
+        lanes = range(self.num_envs)
+        if self.render_mode == "ansi":
+            return tuple(f"{self._text(lane)}\n{picture.text(self._world, lane)}" for lane in lanes)
+        return tuple(picture.image(self._world, lane, self.level.through_walls) for lane in lanes)
+
+    def _text(self, lane: int) -> str:
+        """Return the mission of a lane."""
+        return MISSIONS.decode(self._mission[lane])
 
     @override
     def _lane_bytes(self) -> int:
@@ -246,6 +243,16 @@ class BatchedGrid(BatchedEnv, Generic[LevelT]):
     @override
     def _checked(self, actions: Any) -> Ints:
         return check_actions(actions, self.num_envs, len(ACTIONS), LEGAL_ACTIONS)
+
+
+def _make_observation_space() -> gymnasium.spaces.Dict:
+    """Return the space of one lane, with the true bounds of what cells show."""
+    most = np.array([len(KINDS), len(COLORS), len(STATES)], np.uint8) - 1
+    high = np.broadcast_to(most, (VIEW, VIEW, len(most)))
+    image = gymnasium.spaces.Box(np.zeros_like(high), high, dtype=np.uint8)
+    direction: gymnasium.spaces.Discrete[np.int64] = gymnasium.spaces.Discrete(DIRECTIONS)
+    words = Tokens(MISSIONS, mission.LENGTH)
+    return gymnasium.spaces.Dict({"direction": direction, "image": image, "mission": words})
 
 
 def _column(value: Any, lanes: int) -> Array:

@@ -1,4 +1,4 @@
-"""Missions: the words of all of them, their tokens, and the things they name."""
+"""Missions of the levels here: their tokens, and the things that they name."""
 
 from __future__ import annotations
 
@@ -7,22 +7,11 @@ import functools
 import numpy as np
 
 from engram.envs.arrays import Array, Flags
-from engram.envs.forms.words import Tokens, Vocabulary
 from engram.envs.minigrid.cells import CELLS, COLORS
+from engram.envs.minigrid.words import MISSIONS
 
-_TEXT = """
-a after and at avoid ball behind blue box door end fetch find from front get go goal green grey hallway in key
-lava left matching must near next object of on open opening pick purple put reach red right room rooms square
-the then to traverse unlock up use yellow you your ,
-"""
-WORDS = tuple(_TEXT.split())
-VOCABULARY = Vocabulary(WORDS)
-"""Words, and the comma, of the missions of all ids of minigrid 3.2.0 but those that need networkx."""
-
-MISSION_LENGTH = 13
+LENGTH = 13
 """Words of the longest mission of the levels here, that of DoorKey."""
-
-SPACE = Tokens(VOCABULARY, MISSION_LENGTH)
 
 _KINDS = ("object", "box", "ball", "key", "door")
 _ANY = "any"
@@ -42,7 +31,7 @@ def named(kind: str | None, color: str | None) -> str:
 @functools.lru_cache(maxsize=4096)
 def target_of(text: str) -> int:
     """Return the number of what a mission asks for, of the last thing that it names, a place in `MATCHES`."""
-    words = VOCABULARY.split(text)
+    words = MISSIONS.split(text)
     return target_named(
         *(next((word for word in reversed(words) if word in names), None) for names in (_KINDS, COLORS))
     )
@@ -55,7 +44,7 @@ def tokens_of(text: str) -> Array:
     Raises:
         ValueError: the text is too long.
     """
-    row = SPACE.encode(text)
+    row = MISSIONS.encode(text, LENGTH)
     row.flags.writeable = False
     return row
 

@@ -29,7 +29,7 @@ _SIGNS = {"floor": "_", "key": "K", "ball": "O", "box": "B", "goal": "G", "lava"
 _DOOR_SIGNS = {"open": "/", "closed": "D", "locked": "L"}
 
 
-def text(world: World, lane: int, through_walls: bool) -> str:
+def text(world: World, lane: int) -> str:
     """Return the grid of a lane as text, two signs a cell: what it is, and the first letter of its colour.
 
     Walls are `##`, the agent an arrow; doors are `/` open, `D` closed, `L` locked. A last line names what is

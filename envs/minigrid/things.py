@@ -59,10 +59,9 @@ class ThingsLevel(GridLevel):
         """Refuse what is said of novel distractors if it has no effect."""
         if self.novel_share is not None:
             check_share("novel_share", self.novel_share)
-        if (self.novel_share is None) != (self.novel_colors is None):
-            raise ValueError(
-                "novel_colors, novel_share: one without the other has no effect; legal: both, or neither"
-            )
+        for name, other in (("novel_colors", "novel_share"), ("novel_share", "novel_colors")):
+            if getattr(self, name) is not None and getattr(self, other) is None:
+                raise ValueError(f"{name}: has no effect without {other}; legal: both, or neither")
         if self.novel_colors is not None and self.targets is None:
             raise ValueError("novel_colors: no effect with target: drawn; legal: a target by name")
 
@@ -165,11 +164,8 @@ def check_targets(value: Any) -> tuple[Thing, ...]:
         ValueError: no target, or one of an unknown colour or kind.
     """
     known = {f"{color} {kind}": (kind, color) for kind in THINGS for color in SORTED_COLORS}
-    targets = tuple(
-        known[check_known("target", text, [DRAWN, *known])] for text in listed(value) if text != DRAWN
-    )
-    if not targets or len(targets) < len(list(listed(value))):
-        raise ValueError(
-            f"target: {shown(value)}; legal: drawn, a thing such as 'green ball', or a list of these"
-        )
-    return targets
+    legal = f"{DRAWN}, a thing such as 'green ball', or a list of these"
+    names = [check_known("target", each, [*known, DRAWN]) for each in listed(value)]
+    if not names or DRAWN in names:
+        raise ValueError(f"target: {shown(value)}; legal: {legal}")
+    return tuple(known[name] for name in names)

@@ -75,14 +75,6 @@ class DoorKey(SingleGrid[BatchedDoorKey], of=BatchedDoorKey):
         Pick the key up, open the door by "toggle" while carrying it, and step onto the goal in the right
         lower corner. Where the wall, the door, the key and the agent are is drawn in each episode.
 
-    Observation:
-        `direction` (0 right, 1 down, 2 left, 3 up), `image`, uint8 (7, 7, 3): kind, colour and state of the
-        cells before the agent, which is at [3, 6] and looks towards y = 0, as minigrid shows them; `mission`,
-        its words as numbers, int64 (13,).
-
-    Action:
-        `Discrete(7)`: 0 left, 1 right, 2 forward, 3 pickup, 4 drop, 5 toggle, 6 done.
-
     Reward:
         1 - 0.9 steps / `max_steps` at the goal, else 0.
 
@@ -91,9 +83,6 @@ class DoorKey(SingleGrid[BatchedDoorKey], of=BatchedDoorKey):
 
     Info:
         `success` (bool).
-
-    Reset options:
-        `layout`: an `engram.envs.minigrid.layout.Layout`, for all lanes or one per lane.
 
     Source:
         MiniGrid 3.2.0, `MiniGrid-DoorKey-{size}x{size}-v0`: the same draws, frames and rewards under the same

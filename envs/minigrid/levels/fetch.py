@@ -86,14 +86,6 @@ class Fetch(SingleGrid[BatchedFetch], of=BatchedFetch):
         The first thing that is picked up ends the episode. The mission is said in one of five ways. Walls do
         not hide anything.
 
-    Observation:
-        `direction` (0 right, 1 down, 2 left, 3 up), `image`, uint8 (7, 7, 3): kind, colour and state of the
-        cells before the agent, which is at [3, 6] and looks towards y = 0, as minigrid shows them; `mission`,
-        its words as numbers, int64 (13,).
-
-    Action:
-        `Discrete(7)`: 0 left, 1 right, 2 forward, 3 pickup, 4 drop, 5 toggle, 6 done.
-
     Reward:
         1 - 0.9 steps / `max_steps` for the right thing, else 0.
 
@@ -102,9 +94,6 @@ class Fetch(SingleGrid[BatchedFetch], of=BatchedFetch):
 
     Info:
         `success` (bool).
-
-    Reset options:
-        `layout`: an `engram.envs.minigrid.layout.Layout`, for all lanes or one per lane.
 
     Source:
         MiniGrid 3.2.0, `MiniGrid-Fetch-{size}x{size}-N{distractors + 1}-v0`: the same draws, frames and

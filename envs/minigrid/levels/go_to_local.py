@@ -74,14 +74,6 @@ class GoToLocal(SingleGrid[BatchedGoToLocal], of=BatchedGoToLocal):
         `target` the same thing is asked for in each episode, and with `novel_colors` a share of episodes has
         distractors of colours that the others never have: one evaluation, split by known and novel.
 
-    Observation:
-        `direction` (0 right, 1 down, 2 left, 3 up), `image`, uint8 (7, 7, 3): kind, colour and state of the
-        cells before the agent, which is at [3, 6] and looks towards y = 0, as minigrid shows them; `mission`,
-        its words as numbers, int64 (13,).
-
-    Action:
-        `Discrete(7)`: 0 left, 1 right, 2 forward, 3 pickup, 4 drop, 5 toggle, 6 done.
-
     Reward:
         1 - 0.9 steps / `max_steps` before what was asked for, else 0.
 
@@ -90,9 +82,6 @@ class GoToLocal(SingleGrid[BatchedGoToLocal], of=BatchedGoToLocal):
 
     Info:
         `success` (bool) and `distractors` ("known" or "novel"), by which results are split.
-
-    Reset options:
-        `layout`: an `engram.envs.minigrid.layout.Layout`, for all lanes or one per lane.
 
     Source:
         MiniGrid 3.2.0, `BabyAI-GoToLocal-v0` and `BabyAI-GoToLocalS{size}N{distractors + 1}-v0`: by default

@@ -71,14 +71,6 @@ class GoToObj(SingleGrid[BatchedGoToObj], of=BatchedGoToObj):
     Description:
         To go to a thing is to stand before it and look at it.
 
-    Observation:
-        `direction` (0 right, 1 down, 2 left, 3 up), `image`, uint8 (7, 7, 3): kind, colour and state of the
-        cells before the agent, which is at [3, 6] and looks towards y = 0, as minigrid shows them; `mission`,
-        its words as numbers, int64 (13,).
-
-    Action:
-        `Discrete(7)`: 0 left, 1 right, 2 forward, 3 pickup, 4 drop, 5 toggle, 6 done.
-
     Reward:
         1 - 0.9 steps / `max_steps` before the thing, else 0.
 
@@ -87,9 +79,6 @@ class GoToObj(SingleGrid[BatchedGoToObj], of=BatchedGoToObj):
 
     Info:
         `success` (bool).
-
-    Reset options:
-        `layout`: an `engram.envs.minigrid.layout.Layout`, for all lanes or one per lane.
 
     Source:
         MiniGrid 3.2.0, `BabyAI-GoToObj-v0`, `BabyAI-GoToObjS4-v0` and `BabyAI-GoToObjS6-v1`: the same draws,

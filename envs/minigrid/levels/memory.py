@@ -159,14 +159,6 @@ class Memory(SingleGrid[BatchedMemory], of=BatchedMemory):
         With `size` 7 and 9 the view of 7x7 cells holds the cue and both things at once, from the crossing:
         no memory is needed. From 11 on it is.
 
-    Observation:
-        `direction` (0 right, 1 down, 2 left, 3 up), `image`, uint8 (7, 7, 3): kind, colour and state of the
-        cells before the agent, which is at [3, 6] and looks towards y = 0, as minigrid shows them; `mission`,
-        its words as numbers, int64 (13,).
-
-    Action:
-        `Discrete(7)`: 0 left, 1 right, 2 forward, 3 pickup, 4 drop, 5 toggle, 6 done.
-
     Reward:
         1 - 0.9 steps / `max_steps` for the right one, else 0. Guessing is right in half of the episodes.
 
@@ -177,9 +169,6 @@ class Memory(SingleGrid[BatchedMemory], of=BatchedMemory):
         `success` (bool); of the episode: `size` (int), `start` ("any" or "cue"), and `delay` (int), steps
         from the last sight of the cue on the shortest way to the choice, 0 where it can be seen from there.
         Results are split by `size`.
-
-    Reset options:
-        `layout`: an `engram.envs.minigrid.layout.Layout`, for all lanes or one per lane.
 
     Source:
         MiniGrid 3.2.0, `MiniGrid-MemoryS{size}-v0`, and `...Random-v0` with `random_length`: by default the

@@ -176,14 +176,6 @@ class MultiRoom(SingleGrid[BatchedMultiRoom], of=BatchedMultiRoom):
         The rooms, their sizes, doors and colours are drawn anew in each episode. A door opens by "toggle";
         the agent sees no further than the walls of its room. `rooms` is how far the goal is away.
 
-    Observation:
-        `direction` (0 right, 1 down, 2 left, 3 up), `image`, uint8 (7, 7, 3): kind, colour and state of the
-        cells before the agent, which is at [3, 6] and looks towards y = 0, as minigrid shows them; `mission`,
-        its words as numbers, int64 (13,).
-
-    Action:
-        `Discrete(7)`: 0 left, 1 right, 2 forward, 3 pickup, 4 drop, 5 toggle, 6 done.
-
     Reward:
         1 - 0.9 steps / `max_steps` at the goal, else 0.
 
@@ -192,9 +184,6 @@ class MultiRoom(SingleGrid[BatchedMultiRoom], of=BatchedMultiRoom):
 
     Info:
         `success` (bool) and `rooms` (int), those of the episode. Results are split by `rooms`.
-
-    Reset options:
-        `layout`: an `engram.envs.minigrid.layout.Layout`, for all lanes or one per lane.
 
     Source:
         MiniGrid 3.2.0, `MiniGrid-MultiRoom-...`: the same draws, frames and rewards under the same seed.

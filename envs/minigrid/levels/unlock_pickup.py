@@ -82,14 +82,6 @@ class UnlockPickup(SingleGrid[BatchedUnlockPickup], of=BatchedUnlockPickup):
     Description:
         Pick up the key, open the door by "toggle" while carrying it, put the key down and pick up the box.
 
-    Observation:
-        `direction` (0 right, 1 down, 2 left, 3 up), `image`, uint8 (7, 7, 3): kind, colour and state of the
-        cells before the agent, which is at [3, 6] and looks towards y = 0, as minigrid shows them; `mission`,
-        its words as numbers, int64 (13,).
-
-    Action:
-        `Discrete(7)`: 0 left, 1 right, 2 forward, 3 pickup, 4 drop, 5 toggle, 6 done.
-
     Reward:
         1 - 0.9 steps / `max_steps` for the box, else 0.
 
@@ -98,9 +90,6 @@ class UnlockPickup(SingleGrid[BatchedUnlockPickup], of=BatchedUnlockPickup):
 
     Info:
         `success` (bool).
-
-    Reset options:
-        `layout`: an `engram.envs.minigrid.layout.Layout`, for all lanes or one per lane.
 
     Source:
         MiniGrid 3.2.0, `BabyAI-UnlockPickup-v0`, `BabyAI-UnlockPickupDist-v0` (4 `distractors`) and

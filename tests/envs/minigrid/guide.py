@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from engram.envs.minigrid.cells import CELLS, EMPTY
-from engram.envs.minigrid.mission import MATCHES, VOCABULARY
+from engram.envs.minigrid.mission import MATCHES
 from engram.envs.minigrid.rules import (
     DROP,
     ENTERED,
@@ -16,6 +16,7 @@ from engram.envs.minigrid.rules import (
     RIGHT,
     TOGGLE,
 )
+from engram.envs.minigrid.words import MISSIONS
 
 CHANCES = np.array([0.12, 0.12, 0.34, 0.16, 0.08, 0.16, 0.02])
 """How often each action is drawn where an action is drawn."""
@@ -49,7 +50,7 @@ class Guide:
         envs = self.envs
         world = envs._world
         grid, held = world.grids[lane], CELLS[world.carried[lane]]
-        words = VOCABULARY.split(VOCABULARY.decode(envs._mission[lane]))
+        words = MISSIONS.split(MISSIONS.decode(envs._mission[lane]))
         wanted, last = self._wanted(lane, grid, held, words)
         if last == DROP:
             x, y = world.position(lane)

@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 import engram.envs  # noqa: F401 (registers)
 from engram.envs.minigrid.cells import CELLS
-from engram.envs.minigrid.mission import SPACE
+from engram.envs.minigrid.mission import tokens_of
 from tests.envs.minigrid.guide import Guide
 
 
@@ -27,7 +27,7 @@ def make_original(env_id, lanes, mode=AutoresetMode.SAME_STEP, **arguments):
 
 
 def tokens(texts):
-    return np.stack([SPACE.encode(text) for text in texts])
+    return np.stack([tokens_of(text) for text in texts])
 
 
 def assert_same_view(ours, theirs):
@@ -73,7 +73,7 @@ def assert_same_ends(mine, other, ended):
         assert got.keys() == last.keys()
         assert np.array_equal(got["image"], last["image"])
         assert got["direction"] == last["direction"]
-        assert np.array_equal(got["mission"], SPACE.encode(last["mission"]))
+        assert np.array_equal(got["mission"], tokens_of(last["mission"]))
     assert np.array_equal(mine[4]["final_info"]["success"][ended], mine[1][ended] > 0)
 
 
