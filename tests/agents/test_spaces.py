@@ -68,8 +68,9 @@ def assert_agree(settings):
     return pair, {name for name, value in pair.module.named_parameters() if not value.equal(before[name])}
 
 
-@pytest.mark.parametrize("name", any_spaces.OBSERVATIONS)
-@pytest.mark.parametrize("run", ["RecurrentPPO", "RecurrentIMPALA"])
+@pytest.mark.parametrize(
+    ("run", "name"), [("RecurrentIMPALA", "grid"), *(("RecurrentPPO", n) for n in any_spaces.OBSERVATIONS)]
+)
 def test_observations(run, name):
     """A gradient reaches every part, too."""
     pair, moved = assert_agree(config(run, {"observation": name}))
@@ -86,7 +87,7 @@ def test_actions(name, squash):
         pair.runner.sample(random_actions=True)
 
 
-@pytest.mark.parametrize("name", any_spaces.OBSERVATIONS)
+@pytest.mark.parametrize("name", ["tokens", "grid", "nest"])
 @pytest.mark.parametrize("run", ["Supervised", "PPO"])
 def test_observations_of_other_algorithms(run, name):
     pair = Pair(config(run, {"observation": name}))
@@ -97,9 +98,9 @@ def test_observations_of_other_algorithms(run, name):
         assert sum(len(episode) for episode in samples) >= LANES * STEPS
 
 
-@pytest.mark.parametrize("name", any_spaces.ACTIONS)
+@pytest.mark.parametrize("name", ["table", "plane", "number", "matrix"])
 def test_actions_of_rllibs_runner(name):
-    for model in ({}, {"squash": True}) if name in ("number", "vector", "matrix") else ({},):
+    for model in ({}, {"squash": True}) if name in ("number", "matrix") else ({},):
         Pair(config("PPO", {"action": name}, **model)).runner.sample()
 
 
@@ -110,8 +111,9 @@ MASKS = {
 }
 
 
-@pytest.mark.parametrize("action", ["choice", "start", "choices", "table"])
-@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize(
+    ("mask", "action"), [("info", "start"), ("info", "table"), ("part", "choices"), ("named", "choice")]
+)
 def test_illegal_actions_are_never_taken(mask, action):
     """The environment refuses them; nothing is left to them in the learner, either."""
     env_config, model = MASKS[mask]
@@ -164,8 +166,7 @@ def test_entropy_is_over_what_is_legal(mask):
 @pytest.mark.parametrize("mask", MASKS)
 def test_rllibs_runner_takes_legal_actions_alone(mask):
     env_config, model = MASKS[mask]
-    for _ in range(2):
-        Pair(config("PPO", env_config, **model)).runner.sample()
+    Pair(config("PPO", env_config, **model)).runner.sample()
 
 
 @pytest.mark.parametrize("mask", MASKS)
@@ -218,11 +219,11 @@ def test_a_mask_that_is_not_asked_for_is_ignored():
 BESIDE = {"previous_action": True, "previous_reward": True}
 
 
-@pytest.mark.parametrize("action", any_spaces.ACTIONS)
+@pytest.mark.parametrize("action", ["start", "table", "plane", "matrix"])
 def test_what_was_done_before_is_seen(action):
     """Within an episode, across the edge of a fragment, and nothing at an episode's first step."""
     pair, moved = assert_agree(config("RecurrentPPO", {"action": action, "observation": "grid"}, **BESIDE))
-    assert "core.cell.weight_ih" in moved or len(moved) > 4
+    assert moved == dict(pair.module.named_parameters()).keys()
     converter = pair.module.actions
     (first,), (second,) = pair.runner.sample(), pair.runner.sample()
     for name in BESIDE:

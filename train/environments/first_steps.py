@@ -60,7 +60,7 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
     end = time.monotonic() + PATIENCE
     for number in range(1, STEPS + 1):
         said = f"{subject}: step() number {number}"
-        action = _legal_action(env.action_space, *begun)
+        action = _legal_action(env.action_space, *begun, said)
         observation, reward, *flags, info = _step(env, action, number, say, subject)
         begun = observation, info
         _check_observation(observation, env.observation_space, said)
@@ -82,16 +82,19 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
             return
 
 
-def _legal_action(space: gym.Space[Any], observation: Any, info: Mapping[str, Any]) -> Any:
+def _legal_action(space: gym.Space[Any], observation: Any, info: Mapping[str, Any], said: str) -> Any:
     """Draw an action, of those that an `action_mask` allows where there is one for a single environment."""
     parts = observation if isinstance(observation, Mapping) else {}
-    mask = np.ravel(info.get("action_mask", parts.get("action_mask", ())))
-    if isinstance(space, spaces.Discrete) and mask.shape == (space.n,):
-        return space.sample(mask=(mask != 0).astype(np.int8))
-    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and mask.shape == (space.nvec.sum(),):
-        each = np.split((mask != 0).astype(np.int8), np.cumsum(space.nvec)[:-1])
-        return space.sample(mask=tuple(each))
-    return space.sample()
+    told = info.get("action_mask", parts.get("action_mask", ()))
+    mask = np.concatenate([np.ravel(part) for part in (told if isinstance(told, tuple) else (told,))]) != 0
+    counts = getattr(space, "nvec", getattr(space, "n", np.zeros(1, np.int64)))
+    fits = isinstance(space, spaces.Discrete | spaces.MultiDiscrete) and mask.shape == (np.sum(counts),)
+    if not fits or np.ndim(counts) > 1:
+        return space.sample()
+    each = np.split(mask.astype(np.int8), np.cumsum(counts)[:-1])
+    if not all(part.any() for part in each):
+        raise ExperimentError(f"{said}: no action is legal by the action_mask before it")
+    return space.sample(mask=tuple(each) if isinstance(space, spaces.MultiDiscrete) else each[0])
 
 
 def _reset(env: Any, say: Say, subject: str) -> tuple[Any, Any]:
