@@ -85,7 +85,7 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
 def _legal_action(space: gym.Space[Any], observation: Any, info: Mapping[str, Any], said: str) -> Any:
     """Draw an action, of those that an `action_mask` allows where there is one for a single environment."""
     parts = observation if isinstance(observation, Mapping) else {}
-    told = info.get("action_mask", parts.get("action_mask", ()))
+    told = info.get("action_mask", parts.get("action_mask", np.zeros(0)))
     mask = np.concatenate([np.ravel(part) for part in (told if isinstance(told, tuple) else (told,))]) != 0
     counts = getattr(space, "nvec", getattr(space, "n", np.zeros(1, np.int64)))
     fits = isinstance(space, spaces.Discrete | spaces.MultiDiscrete) and mask.shape == (np.sum(counts),)
