@@ -30,7 +30,7 @@ def refusal(run, env, env_config):
     if run != "Supervised":
         return None
     if env != OURS:
-        return "does not say what would be right: no 'target' in info"
+        return "does not say what would be right: no 'target' in info|cannot be told what is right in Box"
     action = env_config.get("action", "choice")
     return None if action in TOLD else "cannot be told what is right in "
 
