@@ -59,9 +59,8 @@ class AnySpaces(gym.Env):
     Args:
         observation: A row of `OBSERVATIONS`.
         action: A row of `ACTIONS`.
-        mask: Where it is told which actions are legal, "info", "tuple", an info with one mask for each choice,
-            "nowhere", or the name of a part of the observation; others are refused. It is drawn anew in each
-            step.
+        mask: Where it is told which actions are legal: "info", "tuple" (info, with one mask for each choice),
+            "nowhere", or the name of a part of the observation. Others are refused. It is drawn in each step.
         stuck: Whether no action is legal after two steps.
     """
 
@@ -116,8 +115,10 @@ class AnySpaces(gym.Env):
 
     def _info(self):
         target = self.action_space.sample() if self.mask == "nowhere" else self._first_legal()
-        each = tuple(np.split(self.legal, np.cumsum(self.counts)[:-1])) if self.mask != "nowhere" else ()
-        told = {"info": {"action_mask": self.legal}, "tuple": {"action_mask": each}}.get(self.mask, {})
+        told = {}
+        if self.mask in ("info", "tuple"):
+            rows = tuple(np.split(self.legal, np.cumsum(self.counts)[:-1]))
+            told["action_mask"] = rows if self.mask == "tuple" else self.legal
         return {"target": target, "mask": np.ones(np.shape(target), bool), **told}
 
 

@@ -224,7 +224,7 @@ def test_a_mask_that_is_not_asked_for_is_ignored():
 
 
 @pytest.mark.parametrize(
-    ("mask", "action"), [("info", "start"), ("info", "choices"), ("action_mask", "start")]
+    ("mask", "action"), [("info", "start"), ("tuple", "choices"), ("action_mask", "start")]
 )
 def test_first_steps_are_legal_ones(mask, action):
     """Those of `--dry-run`; the environment refuses others."""
