@@ -124,6 +124,16 @@ def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:
     return _option(default, doc, "", {"enum": list(names)})
 
 
+def text_or_none(doc: str) -> Any:
+    """A field for a text; None, the default, stands for nothing."""
+    return _option(None, doc, "", {"type": "string"})
+
+
+def texts(doc: str) -> Any:
+    """A field for a list of texts, empty by default."""
+    return _option((), doc, "", {"type": "array", "items": {"type": "string"}, "minItems": 0})
+
+
 def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = MOST) -> Any:
     """A field for a list of integers, each in [low, high]; empty is legal where the default is."""
     schema = {"type": "array", "items": _integer_schema(low, high), "minItems": 1 if default else 0}
@@ -160,8 +170,9 @@ def _kind(schema: Schema) -> str:
 def _kind_in_words(schema: Schema) -> str:
     """The type of an option, such as `integer` or `list of numbers`."""
     if _kind(schema) == "array":
-        return f"list of {_kind(schema['items'])}s"
-    return {"boolean": "true or false", "enum": "text", "object": "mapping"}.get(_kind(schema), _kind(schema))
+        return f"list of {_kind_in_words(schema['items'])}s"
+    words = {"boolean": "true or false", "enum": "text", "object": "mapping", "string": "text"}
+    return words.get(_kind(schema), _kind(schema))
 
 
 def _legal(schema: Schema) -> str:
@@ -170,7 +181,9 @@ def _legal(schema: Schema) -> str:
     if kind == "array":
         return f"each {_legal(schema['items'])}{'' if schema['minItems'] else '; may be empty'}"
     if kind not in ("integer", "number"):
-        return {"boolean": "true, false", "object": "any"}.get(kind) or ", ".join(schema["enum"])
+        return {"boolean": "true, false", "object": "any", "string": "any"}.get(kind) or ", ".join(
+            schema["enum"]
+        )
     least, above, high = (schema.get(name) for name in ("minimum", "exclusiveMinimum", "maximum"))
     most = "" if high is None or (kind == "integer" and high >= MOST) else f"{high:,.10g}"
     if least is not None and most:
@@ -208,6 +221,10 @@ def _checked(value: Any, schema: Schema, none: bool = False) -> Any:
             if isinstance(value, bool):
                 return value
             expected = "true or false"
+        case "string":
+            if isinstance(value, str) and value:
+                return value
+            expected = "a text"
         case "enum":
             if value in schema["enum"]:
                 return str(value)
