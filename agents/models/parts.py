@@ -1,7 +1,7 @@
 """Parts of a network: groups of weights that a new run takes over from a checkpoint, or does not train."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from torch import nn
 
@@ -33,18 +33,8 @@ class Parts(NamedTuple):
         return ()
 
 
-class Parted(Protocol):
-    """A module that knows its parts."""
-
-    def parts(self) -> Parts: ...
-
-    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
-
-    def named_modules(self) -> Iterator[tuple[str, nn.Module]]: ...
-
-
-def freeze(module: Parted, names: Sequence[str]) -> tuple[str, ...]:
-    """Takes some parts of a network out of training.
+def freeze(module: nn.Module, parts: Parts, names: Sequence[str]) -> tuple[str, ...]:
+    """Takes some parts of a module out of training.
 
     Returns:
         Their names.
@@ -52,7 +42,6 @@ def freeze(module: Parted, names: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ValueError: There is no such part, or nothing would be left to train.
     """
-    parts = module.parts()
     for name in names:
         if name not in parts.prefixes:
             raise ValueError(unknown_message("freeze", name, parts.prefixes))
@@ -64,9 +53,9 @@ def freeze(module: Parted, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def hold_still(module: Parted, names: Sequence[str]) -> None:
+def hold_still(module: nn.Module, parts: Parts, names: Sequence[str]) -> None:
     """Puts frozen parts into evaluation mode, in which running statistics stay, too."""
-    prefixes = tuple(prefix for name in names for prefix in module.parts().prefixes[name])
+    prefixes = tuple(prefix for name in names for prefix in parts.prefixes[name])
     for name, inner in module.named_modules():
         if _begins(name, prefixes):
             inner.training = False

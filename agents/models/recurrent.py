@@ -195,7 +195,7 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
         if mode and not self.model_config.get(TAKES_CHANCES, False):
             for network in self.children():
                 without_chance(network)
-        hold_still(self, self.frozen)
+        hold_still(self, self.parts(), self.frozen)
         return self
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -270,7 +270,7 @@ class RecurrentModule(ColumnarModule):
             self.policy_head.weight.mul_(POLICY_INIT_SCALE)
             self.policy_head.bias.zero_()
             self.value_head.bias.zero_()
-        self.frozen = freeze(self, parts.section.freeze)
+        self.frozen = freeze(self, self.parts(), parts.section.freeze)
         self.train()
 
     @override

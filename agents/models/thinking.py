@@ -113,7 +113,7 @@ class ThinkingModule(ColumnarModule):
         self.value_head = nn.LazyLinear(1)
         self._measure_value_head(shape)
         self.action_dist_cls = action_converter(self.action_space).distribution
-        self.frozen = freeze(self, parts.section.freeze)
+        self.frozen = freeze(self, self.parts(), parts.section.freeze)
         self.train()
 
     @override

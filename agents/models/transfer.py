@@ -54,11 +54,11 @@ def start_of(module: ColumnarModule) -> Start | None:
     Raises:
         ValueError: No such checkpoint, no such part, or a weight that does not fit.
     """
+    parts, own = module.parts(), {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    wanted = _wanted(module.model_config.get("init", {}), parts, own)
     source = module.model_config.get("init_from")
     if source is None:
         return None
-    parts, own = module.parts(), {name: tuple(value.shape) for name, value in module.state_dict().items()}
-    wanted = _wanted(module.model_config.get("init", {}), parts, own)
     stored = read_state(source)
     for name in dict.fromkeys([*own, *stored]):
         if _is_wanted(name, parts, wanted):

@@ -83,6 +83,9 @@ def command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")] = False,
     restore: Annotated[str | None, typer.Option(help="Start a new run from this checkpoint's state.")] = None,
+    init_from: Annotated[
+        str | None, typer.Option(help="Start a new run from this checkpoint's weights; config.model.init.")
+    ] = None,
     ray_address: Annotated[
         str | None,
         typer.Option(envvar="RAY_ADDRESS", help="An existing Ray cluster; default: Ray on this machine."),
@@ -129,6 +132,7 @@ def command(
         "checkpoint_config.checkpoint_score_attribute": checkpoint_score_attr,
         "max_failures": max_failures,
         "restore": restore,
+        "init_from": init_from,
         "run": run,
         "env": env,
     }

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, reason
@@ -10,6 +10,9 @@ from engram.train.environments.facts import EnvFacts
 from engram.train.environments.guard import alarm
 from engram.train.environments.ids import written
 from engram.train.plans.build import device, trainable
+from engram.train.plans.starts import Start
+
+SCRATCH: Start = {"from": None, "copied": {}, "new": []}
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class ModuleFacts:
         thinking: Its iterations, or None where it does not think.
         scaling: What is done to observations before they are encoded, or None where nothing is.
         remarks: What a user should know about the model under this algorithm, one line each.
+        start: What its weights start from, as `run.json` has it.
     """
 
     core: str
@@ -51,6 +55,7 @@ class ModuleFacts:
     thinking: ThinkingFacts | None = None
     scaling: str | None = None
     remarks: tuple[str, ...] = ()
+    start: Start = field(default_factory=lambda: SCRATCH)
 
 
 def build_module(config: Any, env: EnvFacts) -> Any:
@@ -61,30 +66,52 @@ def build_module(config: Any, env: EnvFacts) -> Any:
     return copy.copy(config.get_rl_module_spec(spaces=spaces, inference_only=False)).build()
 
 
-def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
+def describe_module(config: Any, env: EnvFacts, starts: bool = True) -> ModuleFacts:
     """Build the model once and count.
 
+    Args:
+        config: From `build_config`.
+        env: The environment of training.
+        starts: Whether it starts anew: then the weights that it starts from are looked at.
+
     Raises:
-        ExperimentError: the model cannot be built for these spaces.
+        ExperimentError: the model cannot be built for these spaces, or does not fit what it starts from.
     """
-    from engram.agents import ColumnarModule, bptt_steps_of
+    from engram.agents import ColumnarModule
     from engram.agents.columns.config import ColumnarConfig
     from engram.agents.models.first_run import check_own_classes
-    from engram.agents.models.thinking import ThinkingModule
+    from engram.agents.models.transfer import start_of
 
+    start = None
     try:
         with alarm("config.model: building it, or its first run,"):
             module = build_module(config, env)
             if isinstance(config, ColumnarConfig):
                 config.check_module(module)
             check_own_classes(module, env.observation_space)
+            if starts and isinstance(module, ColumnarModule):
+                start = start_of(module)
     except ExperimentError:
         raise
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
-        separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
+        separator = "." if text.startswith(_OF_MODEL) else ": "
         whose = f" (env: {written(env.id)})" if " space" in text else ""
         raise ExperimentError(f"config.model{separator}{text}{whose}") from None
+    facts = _describe(module, config)
+    if start is None:
+        return facts
+    return replace(facts, start={"from": start.source, "copied": start.copied, "new": start.new})
+
+
+_OF_MODEL = ("core", "encoder", "readout", "init", "freeze")
+"""How errors begin that name a key of `model:`."""
+
+
+def _describe(module: Any, config: Any) -> ModuleFacts:
+    from engram.agents import ColumnarModule, bptt_steps_of
+    from engram.agents.models.thinking import ThinkingModule
+
     remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
     if isinstance(module, ThinkingModule):
         return _describe_thinking(module, config.model_config["core"]["type"], remarks)
