@@ -50,20 +50,21 @@ def resumed(plan: Plan) -> Plan | None:
     Raises:
         ExperimentError: what was started there cannot be read, or had other settings.
     """
-    if plan.folder is None or (trials := stored_trials(plan.folder)) is None:
+    folder = plan.folder
+    if folder is None or (trials := stored_trials(folder)) is None:
         return None
-    record = read_record(plan.folder)
+    record = read_record(folder)
     if record is None:
         raise ExperimentError(
-            f"--resume: {plan.folder / RECORD} is missing or broken: what the run was started with is not "
+            f"--resume: {folder / RECORD} is missing or broken: what the run was started with is not "
             "known; start anew or use --restore CHECKPOINT"
         )
     plan = _with_stored_starts(plan, record)
-    changed = allowed_changes(record, resolved(plan), plan.folder)
+    changed = allowed_changes(record, resolved(plan), folder)
     found = ResumedRun(record, 0, len(trials), changed)
-    over = _finished(plan.folder, found, plan.experiment.stop)
+    over = _finished(folder, found, plan.experiment.stop)
     left = [each.trial_id for each in trials if each.trial_id not in over]
-    found = dataclasses.replace(found, left=len(left), anew=_without_checkpoint(plan.folder, left))
+    found = dataclasses.replace(found, left=len(left), anew=_without_checkpoint(folder, left))
     if found.anew:
         check_still_there(plan.starts)
     return dataclasses.replace(plan, resumed=found)
