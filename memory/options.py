@@ -232,7 +232,8 @@ def _checked(value: Any, schema: Schema, none: bool = False) -> Any:
         case "array":
             if isinstance(value, list | tuple) and len(value) >= schema["minItems"]:
                 return tuple(_checked(item, schema["items"]) for item in value)
-            expected = "a list of at least one entry"
+            items = f"{_kind_in_words(schema['items'])}s"
+            expected = "a list of at least one entry" if schema["minItems"] else f"a list of {items}"
         case _:
             if isinstance(value, Mapping):
                 return value

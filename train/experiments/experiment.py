@@ -160,7 +160,7 @@ def _read_one(
 def _known_keys(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
     for key in section:
         if key not in KEYS:
-            errors.add(unknown_key(name, key, KEYS))
+            errors.add(unknown_key(name, key, (*KEYS, *START)))
     return {key: value for key, value in section.items() if key in KEYS}
 
 
