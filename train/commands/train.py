@@ -12,6 +12,7 @@ EXAMPLES = """
 rllib train -f configs/tmaze_concrete.yaml
 rllib train file tmaze_concrete --set config.model.core.type=lstm --seeds 5
 rllib train --run PPO --env CartPole-v1 --config '{lr: 3e-4}' --stop timesteps_total=1e5
+rllib train -f tmaze_delays_lstm --init-from ~/ray_results/tmaze_short
 rllib train -f my.yaml --resume          (go on after Ctrl-C or a crash)
 rllib train -f my.yaml --dry-run         (check everything, start nothing)
 """

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 rllib transfer ~/ray_results/tmaze_transfer
-rllib transfer ~/ray_results/from_scratch ~/ray_results/from_a ~/ray_results/from_b --floor -0.9
-rllib transfer ~/ray_results/tmaze_transfer --metric success --out scores.csv --out scores.png --json
+rllib transfer ~/ray_results/tmaze_transfer --floor -1 --out scores.csv --out scores.png
+rllib transfer ~/ray_results/tmaze_transfer --metric success --json | tail -n 1
 """
 
 
