@@ -8,7 +8,7 @@ from engram.train.pictures.transfer_scores import TransferScores
 
 def draw(found: TransferScores) -> Figure:
     """Draw runs one below the other, in the order of their summaries; 1 is a run from scratch."""
-    figure = new_figure(7, 1.2 + 0.4 * len(found.summaries))
+    figure = new_figure(8, 1.4 + 0.4 * len(found.summaries))
     axes = figure.subplots()
     axes.axvline(1.0, color="0.5", linewidth=1)
     for row, summary in enumerate(found.summaries):
@@ -19,6 +19,6 @@ def draw(found: TransferScores) -> Figure:
         axes.plot([summary.mean], [row], "D", color=COLOURS[0])
     axes.set_yticks(range(len(found.summaries)), [summary.run for summary in found.summaries])
     axes.set_ylim(len(found.summaries) - 0.5, -0.5)
-    axes.set_xlabel("transfer score: area under the learning curve, from scratch = 1")
-    axes.set_title(f"{found.metric}, means and 95 % intervals")
+    axes.set_xlabel("area under the learning curve, from scratch = 1")
+    figure.suptitle(f"{found.metric}, means and 95 % intervals", fontsize=10)
     return figure
