@@ -4,6 +4,7 @@
 `AlgorithmConfig`.
 """
 
+from engram.agents.actor_critic.a2c import RecurrentA2C, RecurrentA2CConfig
 from engram.agents.actor_critic.impala import RecurrentIMPALA, RecurrentIMPALAConfig
 from engram.agents.actor_critic.ppo import RecurrentPPO, RecurrentPPOConfig
 from engram.agents.algorithms import ALGORITHMS, make_config
@@ -21,6 +22,8 @@ __all__ = [
     "EncoderOptions",
     "ModelConfig",
     "Reader",
+    "RecurrentA2C",
+    "RecurrentA2CConfig",
     "RecurrentIMPALA",
     "RecurrentIMPALAConfig",
     "RecurrentModule",

@@ -9,6 +9,7 @@ from ray.rllib.algorithms.impala import IMPALAConfig
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.rl_module import RLModuleSpec
 
+from engram.agents.actor_critic.a2c import RecurrentA2CConfig
 from engram.agents.actor_critic.impala import RecurrentIMPALAConfig
 from engram.agents.actor_critic.ppo import RecurrentPPOConfig
 from engram.agents.columns.results import ResultCallbacks
@@ -32,6 +33,7 @@ class Algorithm(NamedTuple):
 
 ALGORITHMS: dict[str, Algorithm] = {
     "RecurrentPPO": Algorithm(RecurrentPPOConfig, "PPO on columns, any core", columnar=True),
+    "RecurrentA2C": Algorithm(RecurrentA2CConfig, "A2C on columns, any core", columnar=True),
     "RecurrentIMPALA": Algorithm(
         RecurrentIMPALAConfig,
         "IMPALA (V-trace) on columns, any core, sampling while it learns",

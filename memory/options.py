@@ -130,6 +130,16 @@ def text(default: str | None, doc: str, legal: str) -> Any:
     return dataclasses.field(default=default, metadata={**made.metadata, "legal": legal})
 
 
+def text_or_none(doc: str) -> Any:
+    """A field for a text; None, the default, stands for nothing."""
+    return _option(None, doc, "", {"type": "string"})
+
+
+def texts(doc: str) -> Any:
+    """A field for a list of texts, empty by default."""
+    return _option((), doc, "", {"type": "array", "items": {"type": "string"}, "minItems": 0})
+
+
 def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = MOST) -> Any:
     """A field for a list of integers, each in [low, high]; empty is legal where the default is."""
     schema = {"type": "array", "items": _integer_schema(low, high), "minItems": 1 if default else 0}
@@ -166,8 +176,8 @@ def _kind(schema: Schema) -> str:
 def _kind_in_words(schema: Schema) -> str:
     """The type of an option, such as `integer` or `list of numbers`."""
     if _kind(schema) == "array":
-        return f"list of {_kind(schema['items'])}s"
-    words = {"boolean": "true or false", "enum": "text", "string": "text", "object": "mapping"}
+        return f"list of {_kind_in_words(schema['items'])}s"
+    words = {"boolean": "true or false", "enum": "text", "object": "mapping", "string": "text"}
     return words.get(_kind(schema), _kind(schema))
 
 
@@ -218,7 +228,7 @@ def _checked(value: Any, schema: Schema, none: bool = False) -> Any:
                 return value
             expected = "true or false"
         case "string":
-            if isinstance(value, str):
+            if isinstance(value, str) and value:
                 return value
             expected = "a text"
         case "enum":
@@ -228,7 +238,8 @@ def _checked(value: Any, schema: Schema, none: bool = False) -> Any:
         case "array":
             if isinstance(value, list | tuple) and len(value) >= schema["minItems"]:
                 return tuple(_checked(item, schema["items"]) for item in value)
-            expected = "a list of at least one entry"
+            items = f"{_kind_in_words(schema['items'])}s"
+            expected = "a list of at least one entry" if schema["minItems"] else f"a list of {items}"
         case _:
             if isinstance(value, Mapping):
                 return value

@@ -17,6 +17,7 @@ from engram.train.plans.plan import make_plan
 
 LICHESS = "there is no lichess_db_puzzle.csv"
 WITH_FILES_OF_THE_USERS = {
+    "tmaze_transfer": "config.model.init_from: ~/ray_results/tmaze_short: no such folder",
     "chess_delta_paper": LICHESS,
     "chess_progressive_paper": LICHESS,
     "cifar10_paper": "cifar-10-batches-bin; legal: the folder that holds CIFAR-10",
@@ -27,7 +28,8 @@ CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_experiment_is_accepted(path):
+def test_experiment_is_accepted(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))  # without runs
     experiments, notices = read_experiments(read_whole_document(str(path)), Overrides())
     assert not notices
     names = {experiment.name for experiment in experiments}

@@ -22,6 +22,7 @@ VERBS = (
     "compare-thinking",
     "extrapolate",
     "results",
+    "transfer",
     "picture",
     "list",
     "describe",

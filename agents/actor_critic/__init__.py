@@ -1,1 +1,1 @@
-"""Actor-critic algorithms on columns: return estimators, the loss, RecurrentPPO, RecurrentIMPALA."""
+"""Actor-critics on columns: return estimators, the loss, RecurrentPPO, RecurrentA2C, RecurrentIMPALA."""

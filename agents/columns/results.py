@@ -32,6 +32,7 @@ from engram.agents.columns.episodes import (
 )
 from engram.agents.columns.finite import NON_FINITE, NonFinite, shown
 from engram.agents.columns.learner import STEPS_TAKEN
+from engram.agents.columns.starting import start_from_checkpoint
 
 
 class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
@@ -47,6 +48,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         self._window = EpisodeWindow(size=100)
         self._evaluated: dict[str, Any] = {}
         self._skipped = 0
+        self._no_start = ""
 
     @classmethod
     def of(cls, algorithm: Algorithm) -> Self:
@@ -66,8 +68,9 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         self._skipped = state.get("skipped", 0)
 
     def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
-        """Sizes the window as configured."""
+        """Sizes the window as configured; lets a new run start from another one's weights."""
         self._window = EpisodeWindow(algorithm.config.metrics_num_episodes_for_smoothing)
+        self._no_start = start_from_checkpoint(algorithm)
 
     def on_episode_end(
         self,
@@ -113,7 +116,10 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
         Raises:
             FloatingPointError: Something was not finite, and is not to be skipped.
+            ValueError: It has trained from scratch in place of the weights that it was to start from.
         """
+        if self._no_start and algorithm.training_iteration <= 1:  # what was restored has more behind it
+            raise ValueError(self._no_start)
         self._judge(algorithm.config, result)
         runners = result.setdefault(ENV_RUNNER_RESULTS, {})
         self._window.extend(runners.pop(EPISODES, ()))

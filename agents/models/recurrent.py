@@ -19,10 +19,20 @@ from engram.agents.models.actions import ActionConverter, action_converter
 from engram.agents.models.encoders import Encoder, encoder_options
 from engram.agents.models.inputs import masked, model_inputs
 from engram.agents.models.nests import flat_steps, leading
+from engram.agents.models.parts import Parts, freeze, hold_still
 from engram.memory import Core, CoreOptions, core_options
 from engram.memory.core import State
 from engram.memory.modes import chances, normalises_by_batch, without_chance
-from engram.memory.options import Options, boolean, integers, parse_options, section, text
+from engram.memory.options import (
+    Options,
+    boolean,
+    integers,
+    parse_options,
+    section,
+    text,
+    text_or_none,
+    texts,
+)
 from engram.memory.registry import build_class, check_output_size
 from engram.memory.windows.mlp import relu_layers
 
@@ -49,7 +59,20 @@ class HeadOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig(Options):
+class StartOptions(Options):
+    """What a network starts from, and what of it is not trained."""
+
+    init_from: str | None = text_or_none("a checkpoint whose weights the network starts from; null: random")
+    init: Mapping[str, Any] = section(
+        {},
+        "with init_from, which parts are taken over: part to true or false, or to a list of its members; of "
+        "those that are not named, all but the heads are",
+    )
+    freeze: tuple[str, ...] = texts("parts that are not trained: they stay as they start")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(StartOptions):
     """The `model:` section of an experiment with a recurrent core."""
 
     encoder: Mapping[str, Any] = section({"type": "auto"}, "options of the encoder", typed=True)
@@ -140,6 +163,7 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
 
     core_type: str
     actions: ActionConverter
+    frozen: tuple[str, ...] = ()
 
     def legal(self, observations: Any) -> Tensor | None:
         """Returns which actions are legal, (T, B, A), not 0 where one is; None where all are.
@@ -148,6 +172,10 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
             observations: (T, B, ...), or a nest of such.
         """
         return None
+
+    @abstractmethod
+    def parts(self) -> Parts:
+        """Returns the parts by which weights are taken over or frozen, see `engram.agents.models.parts`."""
 
     @abstractmethod
     def initial_state(self, lanes: int) -> State:
@@ -198,6 +226,7 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
         if mode and not self.model_config.get(TAKES_CHANCES, False):
             for network in self.children():
                 without_chance(network)
+        hold_still(self, self.parts(), self.frozen)
         return self
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -271,7 +300,19 @@ class RecurrentModule(ColumnarModule):
             self.policy_head.weight.mul_(POLICY_INIT_SCALE)
             self.policy_head.bias.zero_()
             self.value_head.bias.zero_()
+        self.frozen = freeze(self, self.parts(), parts.section.freeze)
         self.train()
+
+    @override
+    def parts(self) -> Parts:
+        return Parts(
+            {
+                "encoder": ("encoder", "memory_encoder"),
+                "core": ("core",),
+                "heads": ("shared_head", "policy_head", "value_head"),
+            },
+            heads=("heads",),
+        )
 
     def remarks(self, algorithm: str) -> list[str]:
         """What may be wrong with the numbers that are seen."""

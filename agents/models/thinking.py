@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from engram.agents.models.actions import action_converter, named
-from engram.agents.models.recurrent import POLICY_INIT_SCALE, ColumnarModule, Outputs
+from engram.agents.models.parts import Parts, freeze
+from engram.agents.models.recurrent import POLICY_INIT_SCALE, ColumnarModule, Outputs, StartOptions
 from engram.memory.core import State, where_lanes
 from engram.memory.modes import chances
 from engram.memory.options import Options, boolean, integer, parse_options, section
@@ -38,7 +39,7 @@ class ReadoutOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThinkingConfig(Options):
+class ThinkingConfig(StartOptions):
     """The `model:` section of an experiment whose core thinks in iterations."""
 
     core: Mapping[str, Any] = section(None, "options of the network", typed=True)
@@ -113,6 +114,7 @@ class ThinkingModule(ColumnarModule):
         self._measure_value_head(shape)
         self.actions = action_converter(self.action_space)
         self.action_dist_cls = self.actions.distribution
+        self.frozen = freeze(self, self.parts(), parts.section.freeze)
         self.train()
 
     def _problem_shape(self) -> tuple[int, ...]:
@@ -123,6 +125,14 @@ class ThinkingModule(ColumnarModule):
         raise ValueError(
             f"core: one that thinks reads an array, got the observation space {named(space)}; recurrent "
             "cores read all spaces"
+        )
+
+    @override
+    def parts(self) -> Parts:
+        names = dict.fromkeys(name.partition(".")[0] for name in self.thinker.state_dict())
+        return Parts(
+            {name: (f"thinker.{name}",) for name in names} | {"value_head": ("value_head",)},
+            heads=("head", "value_head"),
         )
 
     @override

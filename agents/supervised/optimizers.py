@@ -17,10 +17,11 @@ BETAS = (0.9, 0.999)
 class OptimizerOptions(Options):
     """The `optimizer:` setting; the step size itself is `lr`."""
 
-    type: str = choice("adam", "which optimiser", ("adam", "adamw", "sgd"))
-    momentum: float = number(0.0, "momentum of sgd", low=0.0, high=1.0)
+    type: str = choice("adam", "which optimiser", ("adam", "adamw", "rmsprop", "sgd"))
+    momentum: float = number(0.0, "momentum of sgd and rmsprop", low=0.0, high=1.0)
     weight_decay: float = number(0.0, "pull towards zero, per update", low=0.0, high=math.inf)
-    eps: float = number(1e-8, "of adam and adamw, added to the root", low=0.0, high=math.inf)
+    eps: float = number(1e-8, "added to the root, by all but sgd", low=0.0, high=math.inf)
+    alpha: float = number(0.99, "of rmsprop: what stays of the mean square, per update", low=0.0, high=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,9 +82,21 @@ def _adamw(groups: list[dict[str, Any]], options: OptimizerOptions) -> torch.opt
     return torch.optim.AdamW(groups, lr=0.0, betas=BETAS, eps=options.eps, weight_decay=options.weight_decay)
 
 
+def _rmsprop(groups: list[dict[str, Any]], options: OptimizerOptions) -> torch.optim.Optimizer:
+    return torch.optim.RMSprop(
+        groups,
+        lr=0.0,
+        alpha=options.alpha,
+        eps=options.eps,
+        momentum=options.momentum,
+        weight_decay=options.weight_decay,
+    )
+
+
 _MAKERS: dict[str, Callable[[list[dict[str, Any]], OptimizerOptions], torch.optim.Optimizer]] = {
     "adam": _adam,
     "adamw": _adamw,
+    "rmsprop": _rmsprop,
     "sgd": _sgd,
 }
 

@@ -248,7 +248,7 @@ def test_stock_model_keys():
         ({"conv_filters": [[8, 3]]}, "conv_filters: expected [[filters, kernel, stride], ...], "),
         ({"conv_filters": [[8, [3, 0], 1]]}, "conv_filters: expected [[filters, kernel, stride], ...], "),
         ({"fcnet_hiddens": []}, "fcnet_hiddens: expected a list of at least one entry, got []"),
-        ({"head_fcnet_hiddens": 8}, "head_fcnet_hiddens: expected a list of at least one entry, got 8"),
+        ({"head_fcnet_hiddens": 8}, "head_fcnet_hiddens: expected a list of integers, got 8"),
         ({"max_seq_len": 0, "use_lstm": True}, "max_seq_len: expected an integer >= 1, got 0"),
         (MODEL | {"max_seq_len": "x"}, "max_seq_len: expected an integer >= 1, got 'x'"),
         ({"log_std_clip_param": "x"}, "log_std_clip_param: expected a number >= 0"),

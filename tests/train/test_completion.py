@@ -38,7 +38,7 @@ def completed(typed, monkeypatch):
         ("rllib describe losses p", ["progressive"]),
         ("rllib describe exit-rule n", ["n_plus_k"]),
         ("rllib describe picture cu", ["curves"]),
-        ("rllib describe algorithm Rec", ["RecurrentIMPALA", "RecurrentPPO"]),
+        ("rllib describe algorithm Rec", ["RecurrentA2C", "RecurrentIMPALA", "RecurrentPPO"]),
         ("rllib describe env engram/T", ["engram/TMaze-v0", "engram/TemporalOrder-v0"]),
         ("rllib describe config tmaze_m", ["tmaze_mlp"]),
         ("rllib describe nonsense t", []),

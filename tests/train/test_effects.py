@@ -127,6 +127,8 @@ def test_defaults_are_passed_over(run):
         ("RecurrentPPO", {"num_aggregator_actors_per_learner": 1}, "columns need no aggregators"),
         ("RecurrentPPO", {"output": "/x"}, "its env runners record no episodes"),
         ("RecurrentPPO", {"optimizer": {"type": "sgd"}}, "the optimizer is Adam"),
+        ("RecurrentA2C", {"num_epochs": 2}, "it makes one step on each batch; see RecurrentPPO"),
+        ("RecurrentA2C", {"minibatch_size": 40}, "it makes one step on each batch; see RecurrentPPO"),
         ("RecurrentPPO", {"count_steps_by": "agent_steps"}, "there is one agent"),
         ("PPO", {"use_gae": False}, "always estimates advantages by GAE"),
         ("APPO", {"lambda_": 0.9}, "V-trace has none"),

@@ -27,6 +27,8 @@ from engram.train.runs.record import make_record, write_record
 ROOT = Path(__file__).parent.parent.parent
 OWN = "your_own.md"  # a page whose files and commands `test_your_own.py` runs
 TEXTS = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").glob("*.md") if page.name != OWN)]
+SOURCE = "tmaze_short"  # what examples start from: a network of its full size
+TINY = {"encoder": {"type": "mlp", "hidden": [4]}, "core": {"type": "lstm", "size": 4}}
 SMALL_TASKS = {
     "engram/TMaze-v0": {"level": 0, "limbo_time": 5, "teleport_delay": 2, "timeout_frames": 60},
     "engram/Copying-v0": {"span": 5},
@@ -57,6 +59,7 @@ def light_commands():
 LIGHT = light_commands()
 RUNS = sorted(
     {name for split in LIGHT for name in re.findall(r"~/ray_results/(\w+)(?![\w*])", " ".join(split))}
+    - {"tmaze_transfer"}
 )
 
 
@@ -65,14 +68,27 @@ def home(tmp_path_factory):
     """A user's folder, with a small run under each name that an example speaks of."""
     home = tmp_path_factory.mktemp("home")
     torch.manual_seed(0)
-    for name in RUNS:
+    for name in sorted({*RUNS, SOURCE}):
         make_run(home / "ray_results" / name)
+    make_transfer(home / "ray_results" / "tmaze_transfer")
     return home
+
+
+def make_transfer(folder):
+    """Two trials, one of them from scratch."""
+    for source in (None, "/runs/tmaze_short/trial_00/checkpoint_000001"):
+        config = {"seed": 0, "model": {"init_from": source}}
+        make_trial(folder, env_config={}, config=config, **RETURNS)
+
+
+RETURNS = {"success_rate": [0.4, 0.5, 0.6], "episode_return_mean": [0.1, 0.2, 0.3]}
 
 
 def make_run(folder):
     """Two trials with reports and a checkpoint of an untrained network, for a shipped experiment's task."""
-    env, thinks = "engram/PrefixSums-v0", True
+    env, thinks, model = "engram/PrefixSums-v0", True, TINY
+    if folder.name == SOURCE:
+        model = read_whole_document(SOURCE)[SOURCE]["config"]["model"]
     if folder.name in shipped_configs():
         section = read_whole_document(folder.name)[folder.name]
         env, thinks = section["env"], section["run"] == "Supervised" and "copying" not in folder.name
@@ -83,21 +99,20 @@ def make_run(folder):
             env=env,
             env_config=env_config,
             config={"seed": seed, "model": {}},
-            success_rate=[0.4, 0.5, 0.6],
-            episode_return_mean=[0.1, 0.2, 0.3],
+            **RETURNS,
         )
         record = (trial / "run.json").read_text()
-        module = module_for(env, env_config, SMALL) if thinks else recurrent_module(env, env_config)
+        module = module_for(env, env_config, SMALL) if thinks else recurrent_module(env, env_config, model)
         write_checkpoint(trial, module, env, env_config)
         (trial / "run.json").write_text(record)
 
 
-def recurrent_module(env_id, env_config):
+def recurrent_module(env_id, env_config, model):
     env = make_batched(env_id, 1, env_config)
     return RecurrentModule(
         observation_space=env.single_observation_space,
         action_space=env.single_action_space,
-        model_config={"encoder": {"type": "mlp", "hidden": [4]}, "core": {"type": "lstm", "size": 4}},
+        model_config=model,
     )
 
 

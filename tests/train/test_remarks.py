@@ -24,7 +24,7 @@ def said(run, env, tmp_path, **config):
     return dict(rows(plan)), console.export_text()
 
 
-@pytest.mark.parametrize("run", ["RecurrentPPO", "RecurrentIMPALA", "PPO", "IMPALA", "APPO"])
+@pytest.mark.parametrize("run", ["RecurrentPPO", "RecurrentA2C", "RecurrentIMPALA", "PPO", "IMPALA", "APPO"])
 def test_dropout_is_announced_as_without_effect_under_policy_gradients(run, tmp_path):
     model = {"core": RIMS | {"input_dropout": 0.1, "initial_state": "random"}}
     _, text = said(run, "engram/Copying-v0", tmp_path, model=model)

@@ -61,6 +61,9 @@ def test_shipped_experiments_are_valid(validator, path):
         {"run": "PPO", "config": {"model": {"fcnet_hiddens": [8]}}},
         {"env": "CartPole-v1", "config": {"env_config": {"anything": 3}}},
         {"env": {"grid_search": ["CartPole-v1", "engram/TMaze-v0"]}},
+        {"init_from": {"grid_search": [None, "~/ray_results/a"]}, "init": {"core": False}},
+        {"config": {"init_from": "a", "freeze": ["core"]}},
+        {"config": {"model": MODEL | {"init_from": None, "init": {"encoder": ["image"]}, "freeze": []}}},
         {"stop": {"timesteps_total": 1e6, "evaluation/env_runners/groups/3/success_rate": 0.9}},
     ],
 )
@@ -98,6 +101,10 @@ def test_valid(validator, section):
         ({"chekpoint_config": {}}, "chekpoint_config"),
         ({"checkpoint_config": {"num_to_kep": 3}}, "num_to_kep"),
         ({"run": "PPOO"}, "PPOO"),
+        ({"init_from": 3}, "3"),
+        ({"init_form": "a"}, "init_form"),
+        ({"config": {"freeze": "core"}}, "core"),
+        ({"config": {"model": MODEL | {"freeze": [1]}}}, "1"),
         ({"num_samples": "x"}, "'x'"),
     ],
 )

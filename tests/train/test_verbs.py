@@ -19,6 +19,7 @@ SUBJECTS = {
     "compare-thinking": ("evaluations/one.json", "evaluations/one.json"),
     "extrapolate": ("sums", "--sizes", "bits=1,2", "--episodes", "3"),
     "results": ("runs",),
+    "transfer": ("transferred",),
     "picture": ("exits", "evaluations/one.json", "--options", "{rule: last}"),
     "list": ("configs",),
     "describe": ("core", "low_pass"),
@@ -39,6 +40,9 @@ def made(tmp_path_factory):
     make_evaluation(folder / "evaluations/one.json", [True, False])
     for lr in (float("inf"), 0.1):
         make_trial(folder / "runs", env_config={}, config={"lr": lr}, episode_return_mean=[0.5])
+    for source in (None, "/runs/source/trial/checkpoint_000003"):
+        settings = {"model": {"init_from": source}}
+        make_trial(folder / "transferred", env_config={}, config=settings, episode_return_mean=[1.0, 2.0])
     return folder
 
 

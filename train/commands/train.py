@@ -12,6 +12,7 @@ EXAMPLES = """
 rllib train -f configs/tmaze_concrete.yaml
 rllib train file tmaze_concrete --set config.model.core.type=lstm --seeds 5
 rllib train --run PPO --env CartPole-v1 --config '{lr: 3e-4}' --stop timesteps_total=1e5
+rllib train -f tmaze_delays_lstm --init-from ~/ray_results/tmaze_short
 rllib train -f my.yaml --resume          (go on after Ctrl-C or a crash)
 rllib train -f my.yaml --dry-run         (check everything, start nothing)
 """
@@ -83,6 +84,9 @@ def command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoints.")] = False,
     restore: Annotated[str | None, typer.Option(help="Start a new run from this checkpoint's state.")] = None,
+    init_from: Annotated[
+        str | None, typer.Option(help="Start a new run from this checkpoint's weights; config.model.init.")
+    ] = None,
     ray_address: Annotated[
         str | None,
         typer.Option(envvar="RAY_ADDRESS", help="An existing Ray cluster; default: Ray on this machine."),
@@ -129,6 +133,7 @@ def command(
         "checkpoint_config.checkpoint_score_attribute": checkpoint_score_attr,
         "max_failures": max_failures,
         "restore": restore,
+        "init_from": init_from,
         "run": run,
         "env": env,
     }

@@ -216,6 +216,7 @@ def _nested(name: str) -> list[Section]:
     from engram.agents import ALGORITHMS
     from engram.agents.models.recurrent import HeadOptions, ModelConfig
     from engram.agents.models.thinking import ReadoutOptions, ThinkingConfig
+    from engram.agents.supervised.optimizers import OptimizerOptions
 
     if name not in ALGORITHMS:
         return []
@@ -230,11 +231,13 @@ def _nested(name: str) -> list[Section]:
             Section("config.model, with a network that thinks", rows(ThinkingConfig)),
             Section(f"config.model.readout: {first_line(ReadoutOptions)}", rows(ReadoutOptions)),
         ]
+    if "optimizer" in settings.names(build.defaults(name, {})):
+        found.append(Section(f"config.optimizer: {first_line(OptimizerOptions)}", rows(OptimizerOptions)))
     return [*found, *(_supervised() if name == "Supervised" else [])]
 
 
 def _supervised() -> list[Section]:
-    from engram.agents.supervised.optimizers import EpochOptions, OptimizerOptions
+    from engram.agents.supervised.optimizers import EpochOptions
     from engram.memory.thinking import LOSSES
 
     losses = [
@@ -243,6 +246,5 @@ def _supervised() -> list[Section]:
     ]
     return [
         *losses,
-        Section(f"config.optimizer: {first_line(OptimizerOptions)}", rows(OptimizerOptions)),
         Section(f"config.lr_epochs: {first_line(EpochOptions)}", rows(EpochOptions)),
     ]

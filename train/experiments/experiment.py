@@ -9,8 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
-from engram.train.experiments import metrics, older, swap
-from engram.train.experiments.search import split_env
+from engram.train.experiments import metrics, older, search, swap
 from engram.train.experiments.todays import (
     mapping,
     name_score,
@@ -68,6 +67,8 @@ class Experiment(_Section):
 
 
 KEYS = tuple(key for key in Experiment.model_fields if key != "name")
+START = ("init_from", "init", "freeze")
+"""Keys of `config.model` that may also stand beside `run`, or in `config`: what a new run starts from."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def _read_one(
         return None, []
     section, notices = todays_section(raw, name, errors)
     config, old, said = todays_config(mapping(section, "config", name, errors), "config", errors)
+    section, config = _take_start(section, config, name, errors)
     section, former = section | {"config": config}, swap.types_of(config)
     for path, value in overrides.settings.items():
         with errors.kept():
@@ -158,7 +160,7 @@ def _read_one(
 def _known_keys(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
     for key in section:
         if key not in KEYS:
-            errors.add(unknown_key(name, key, KEYS))
+            errors.add(unknown_key(name, key, (*KEYS, *START)))
     return {key: value for key, value in section.items() if key in KEYS}
 
 
@@ -171,6 +173,23 @@ def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors
         refused = any(f"{name}.{key}: " in line for line in errors.lines)
         if section.get(key) is None and not refused:
             errors.add(ExperimentError(f"{name}.{key}: missing, as is --{key}; see `rllib list {kind}`"))
+
+
+def _take_start(
+    section: Mapping[str, Any], config: Mapping[str, Any], name: str, errors: Errors
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Move what a new run starts from into `config.model`; the section and its `config` without it."""
+    said = {f"{name}.{key}": (key, section[key]) for key in START if key in section}
+    said |= {f"config.{key}": (key, config[key]) for key in START if key in config}
+    rest = [{key: value for key, value in each.items() if key not in START} for each in (section, config)]
+    if said:
+        model = mapping(config, "model", "config", errors)
+        for path, (key, value) in said.items():
+            if key in model or search.kind_of(model):
+                errors.add(ExperimentError(f"{path}: belongs to config.model, which says it too; keep one"))
+            model[key] = value
+        rest[1]["model"] = model
+    return rest[0], rest[1]
 
 
 def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:
@@ -204,6 +223,8 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
         ExperimentError: the path does not start in an experiment, or a value on it is not a mapping.
     """
     first, *rest = path.split(".")
+    if first in START or (first == "config" and rest and rest[0] in START):
+        first, rest = "config", ["model", *path.removeprefix("config.").split(".")]
     above = new_name(older.EXPERIMENT, first).split(".")
     if above[0] not in KEYS:
         raise ExperimentError(
@@ -235,7 +256,7 @@ def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
         errors.add(ExperimentError("storage_path: empty; leave it out for ~/ray_results"))
     if section.get("env") is not None:
         with errors.kept():
-            split_env(section["env"])
+            search.split_env(section["env"])
     try:
         return Experiment.model_validate(section)
     except ValidationError as error:

@@ -58,7 +58,7 @@ _LEARNED = """
     vf_explained_var vf_loss vf_loss_unclipped weights_seq_no
 """
 LEARNED = tuple(_LEARNED.split())
-_NAMED = ("RecurrentPPO", "RecurrentIMPALA", "PPO", "IMPALA", "APPO", "DQN")
+_NAMED = ("RecurrentPPO", "RecurrentA2C", "RecurrentIMPALA", "PPO", "IMPALA", "APPO", "DQN")
 _LEARNER = "learners/default_policy/"
 _ALL_MODULES = (
     "num_env_steps_trained",

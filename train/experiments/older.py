@@ -221,7 +221,7 @@ for _of in ("max", "mean", "min"):
 
 # Algorithms that RLlib dropped, and what comes nearest today; the first takes the most of their settings.
 ALGORITHMS = {
-    "A2C": ("PPO", "RecurrentPPO"),
+    "A2C": ("RecurrentA2C", "PPO"),
     "A3C": ("IMPALA", "RecurrentIMPALA"),
     "R2D2": ("DQN", "RecurrentIMPALA"),
     **dict.fromkeys(("APEX", "ApexDQN", "Rainbow", "SimpleQ"), ("DQN",)),

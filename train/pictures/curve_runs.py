@@ -54,23 +54,23 @@ def collect(runs: Sequence[str], path: str) -> tuple[list[Line], list[str]]:
     notes = []
     for run in runs:
         try:
-            trials |= {trial.folder: trial for trial in _trials(Path(run).expanduser().resolve())}
+            trials |= {trial.folder: trial for trial in trials_of(Path(run).expanduser().resolve())}
         except ExperimentError as error:
             notes.append(f"left out: {error}")
     if not trials:
         raise ExperimentError("; ".join(note.removeprefix("left out: ") for note in notes))
     lines = []
-    for name, group in _grouped(list(trials.values())).items():
+    for name, group in grouped(list(trials.values())).items():
         curves = []
         for trial in group:
-            curve = _curve(trial, path)
+            curve = curve_of(trial, path)
             if curve is None:
                 notes.append(f"left out: {trial.name}: no report with {path}")
             else:
                 curves.append(curve)
         lines += [Line(name, curves)] if curves else []
     if not lines:
-        known = {name for trial in trials.values() for name in _reported(trial)}
+        known = {name for trial in trials.values() for name in reported(trial)}
         if path in known:
             raise ExperimentError(
                 f"--options.metric: {path} was never a number: no episode had ended, it seems"
@@ -79,14 +79,14 @@ def collect(runs: Sequence[str], path: str) -> tuple[list[Line], list[str]]:
     return lines, notes
 
 
-def _trials(folder: Path) -> list[Trial]:
+def trials_of(folder: Path) -> list[Trial]:
     """The trials of an experiment, or the one whose folder it is."""
     if isinstance((read_record(folder) or {}).get("trial_config"), dict):
         return [trial for trial in read_trials(folder.parent) if trial.folder == folder]
     return read_trials(folder)
 
 
-def _grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
+def grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
     """Name of a line -> its trials: those of one experiment that differ in nothing but the seed."""
     folders = list(dict.fromkeys(trial.folder.parent for trial in trials))
     names = short_keys((folder.parts for folder in folders), "/")
@@ -104,7 +104,7 @@ def _grouped(trials: list[Trial]) -> dict[str, list[Trial]]:
     return found
 
 
-def _curve(trial: Trial, path: str) -> Curve | None:
+def curve_of(trial: Trial, path: str) -> Curve | None:
     """The reports of a trial; None where the metric was never a number.
 
     A report that does not have the metric at all, such as one between two evaluations, says nothing; one in
@@ -123,7 +123,7 @@ def _curve(trial: Trial, path: str) -> Curve | None:
     return steps[within], values[within]
 
 
-def _reported(trial: Trial) -> list[str]:
+def reported(trial: Trial) -> list[str]:
     """Paths of the numbers in the newest report of a trial."""
     flat = flatten_dict(trial.reports[-1], delimiter="/") if trial.reports else {}
     return [path for path, value in flat.items() if isinstance(value, int | float)]

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 Effect = Literal["honoured", "refused", "idle"]
 
-COLUMNAR = ("RecurrentPPO", "RecurrentIMPALA", "Supervised")
+COLUMNAR = ("RecurrentPPO", "RecurrentA2C", "RecurrentIMPALA", "Supervised")
 ON_POLICY = ("PPO", "IMPALA", "APPO")
 REPLAY = ("DQN", "SAC", "DreamerV3")
 STOCK = (*ON_POLICY, *REPLAY)
@@ -183,7 +183,7 @@ idle COLUMNAR: add_default_connectors_to_env_to_module_pipeline add_default_conn
     merge_env_runner_states sync_filters_on_rollout_workers_timeout_s | columns pass by episodes and
     connectors
 honoured REPLAY PPO: broadcast_env_runner_states
-idle RecurrentPPO Supervised: broadcast_env_runner_states | there are no connectors
+idle RecurrentPPO RecurrentA2C Supervised: broadcast_env_runner_states | there are no connectors
 refused ASYNCHRONOUS: broadcast_env_runner_states | it would keep new weights from the env runners
 honoured ON_POLICY: shuffle_batch_per_epoch
 idle COLUMNAR: shuffle_batch_per_epoch | minibatches are always drawn anew | true
@@ -208,23 +208,24 @@ honoured ALL but SAC DreamerV3: lr
 refused SAC: lr | each network has its own: actor_lr, critic_lr, alpha_lr
 refused DreamerV3: lr | each network has its own: actor_lr, critic_lr, world_model_lr
 honoured COLUMNAR: on_non_finite
-honoured Supervised: optimizer
-refused ALL but Supervised: optimizer | the optimizer is Adam; see lr and grad_clip
-honoured COLUMNAR ON_POLICY: num_epochs minibatch_size
+honoured RecurrentA2C Supervised: optimizer
+refused ALL but RecurrentA2C Supervised: optimizer | the optimizer is Adam; see lr and grad_clip
+honoured COLUMNAR ON_POLICY but RecurrentA2C: num_epochs minibatch_size
+refused RecurrentA2C: num_epochs minibatch_size | it makes one step on each batch; see RecurrentPPO
 refused DQN SAC: num_epochs minibatch_size | an update is one batch of train_batch_size_per_learner
 refused DreamerV3: num_epochs minibatch_size train_batch_size_per_learner | an update is one batch of
     batch_size_B x batch_length_T
 honoured ALL but DreamerV3: train_batch_size_per_learner
-honoured REPLAY RecurrentPPO Supervised PPO needs num_env_runners: sample_timeout_s
+honoured REPLAY RecurrentPPO RecurrentA2C Supervised PPO needs num_env_runners: sample_timeout_s
 idle ASYNCHRONOUS: sample_timeout_s | it takes what is ready; see timeout_s_sampler_manager
-honoured ASYNCHRONOUS RecurrentPPO PPO: entropy_coeff vf_loss_coeff
+honoured ASYNCHRONOUS RecurrentPPO RecurrentA2C PPO: entropy_coeff vf_loss_coeff
 refused ASYNCHRONOUS: entropy_coeff_schedule | an old name; today: entropy_coeff
 refused PPO: entropy_coeff_schedule | an old name; today: entropy_coeff
 refused ASYNCHRONOUS PPO DQN: lr_schedule | an old name; today: lr
 honoured RecurrentPPO PPO APPO: clip_param
-honoured RecurrentPPO PPO: lambda_
+honoured RecurrentPPO RecurrentA2C PPO: lambda_
 refused APPO: lambda_ | V-trace has none
-honoured RecurrentPPO: normalize_advantages
+honoured RecurrentPPO RecurrentA2C: normalize_advantages
 honoured Supervised: autocast loss lr_epochs throttle truncation
 honoured PPO APPO: use_kl_loss
 honoured PPO APPO needs use_kl_loss: kl_coeff kl_target
@@ -245,8 +246,8 @@ honoured IMPALA APPO needs num_aggregator_actors_per_learner: max_requests_in_fl
 idle ALL but IMPALA APPO: max_requests_in_flight_per_aggregator_actor | aggregators are for IMPALA and APPO
 honoured IMPALA APPO needs num_env_runners: use_env_runner_state_server
 refused RecurrentIMPALA: use_env_runner_state_server | weights are pushed to the env runners
-idle REPLAY RecurrentPPO Supervised PPO: use_env_runner_state_server | the state server is for IMPALA and APPO
-    | false
+idle REPLAY RecurrentPPO RecurrentA2C Supervised PPO: use_env_runner_state_server | the state server is for
+    IMPALA and APPO | false
 honoured IMPALA APPO needs use_env_runner_state_server: env_runner_state_server_max_concurrency
 idle ALL but IMPALA APPO: env_runner_state_server_max_concurrency | the state server is for IMPALA and APPO
 honoured ASYNCHRONOUS: broadcast_interval timeout_s_sampler_manager vtrace_clip_pg_rho_threshold

@@ -9,6 +9,7 @@ from engram.train.experiments.search import split_env
 from engram.train.plans import build, forecast
 from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
 from engram.train.plans.plan import Plan
+from engram.train.plans.starts import worded
 
 MANY_SEEDS = 20  # more are not written out
 
@@ -24,6 +25,8 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("actions", "; ".join(filter(None, [_space(env.action_space), module.acting]))),
         ("core", _core(module)),
         *_thinking(module.thinking),
+        *(("starts from", worded(start)) for start in plan.starts),
+        *_frozen(config),
         ("lanes", _lanes(config)),
         ("fragment", f"{config.get_rollout_fragment_length()} env steps"),
         ("BPTT window", "none (no memory)" if module.window is None else f"{module.window} env steps"),
@@ -131,6 +134,12 @@ def _thinking(facts: ThinkingFacts | None) -> list[tuple[str, str]]:
     depths = [f"{layers} layers in {n} iterations" for n, (layers, _) in facts.depths.items()]
     tables = " and ".join(str(layers) for _, layers in facts.depths.values())
     return [("thinking", steps), ("depth", f"{', '.join(depths)}; {tables} as the paper's tables count")]
+
+
+def _frozen(config: Any) -> list[tuple[str, str]]:
+    """Name the parts of the model that are not trained."""
+    frozen = config.model_config.get("freeze")
+    return [("frozen", f"{', '.join(frozen)}: not trained")] if frozen else []
 
 
 def _precision(config: Any) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, reason
@@ -10,6 +10,9 @@ from engram.train.environments.facts import EnvFacts
 from engram.train.environments.guard import alarm
 from engram.train.environments.ids import written
 from engram.train.plans.build import device, is_columnar, trainable
+from engram.train.plans.starts import Start
+
+SCRATCH: Start = {"from": None, "copied": {}, "new": []}
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class ModuleFacts:
         scaling: What is done to observations before they are encoded, or None where nothing is.
         remarks: What a user should know about the model under this algorithm, one line each.
         acting: How what is drawn becomes an action, or None where it is one.
+        start: What its weights start from, as `run.json` has it.
     """
 
     core: str
@@ -53,6 +57,7 @@ class ModuleFacts:
     scaling: str | None = None
     remarks: tuple[str, ...] = ()
     acting: str | None = None
+    start: Start = field(default_factory=lambda: SCRATCH)
 
 
 def build_module(config: Any, env: EnvFacts) -> Any:
@@ -76,17 +81,23 @@ def _given(config: Any, env: EnvFacts) -> Any:
     return model_inputs(model, env.observation_space, actions, told_mask=env.tells_mask).given
 
 
-def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
+def describe_module(config: Any, env: EnvFacts, starts: bool = True) -> ModuleFacts:
     """Build the model once and count.
 
+    Args:
+        config: From `build_config`.
+        env: The environment of training.
+        starts: Whether it starts anew: then the weights that it starts from are looked at.
+
     Raises:
-        ExperimentError: the model cannot be built for these spaces.
+        ExperimentError: the model cannot be built for these spaces, or does not fit what it starts from.
     """
-    from engram.agents import ColumnarModule, bptt_steps_of
+    from engram.agents import ColumnarModule
     from engram.agents.columns.config import ColumnarConfig
     from engram.agents.models.first_run import check_own_classes
-    from engram.agents.models.thinking import ThinkingModule
+    from engram.agents.models.transfer import start_of
 
+    start = None
     try:
         with alarm("config.model: building it, or its first run,"):
             module = build_module(config, env)
@@ -97,13 +108,29 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
                     "squash: true needs config.normalize_actions: true, by which RLlib scales draws"
                 )
             check_own_classes(module)
+            if starts and isinstance(module, ColumnarModule):
+                start = start_of(module)
     except ExperimentError:
         raise
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
-        separator = "." if text.startswith(("core", "encoder", "readout", "action_mask", "squash")) else ": "
+        separator = "." if text.startswith(_OF_MODEL) else ": "
         whose = f" (env: {written(env.id)})" if " space" in text else ""
         raise ExperimentError(f"config.model{separator}{text}{whose}") from None
+    facts = _describe(module, config)
+    if start is None:
+        return facts
+    return replace(facts, start={"from": start.source, "copied": start.copied, "new": start.new})
+
+
+_OF_MODEL = ("core", "encoder", "readout", "action_mask", "squash", "init", "freeze")
+"""How errors begin that name a key of `model:`."""
+
+
+def _describe(module: Any, config: Any) -> ModuleFacts:
+    from engram.agents import ColumnarModule, bptt_steps_of
+    from engram.agents.models.thinking import ThinkingModule
+
     remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
     if isinstance(module, ThinkingModule):
         return _describe_thinking(module, config.model_config["core"]["type"], remarks)

@@ -19,6 +19,7 @@ from engram.train.plans import build, forecast, settings
 from engram.train.plans.changes import ResumedRun
 from engram.train.plans.network import ModuleFacts, check_plays, describe_module
 from engram.train.plans.restore import check_fits, check_unfinished
+from engram.train.plans.starts import Start, distinct, idle_init, with_checkpoints
 from engram.train.runs import storage
 from engram.train.runs.choice import newest_checkpoint
 
@@ -39,6 +40,7 @@ class Plan:
         resumed: The stored run that goes on; None: a new one.
         notices: What may surprise a reader of the settings.
         others: AlgorithmConfigs of the further variants that were checked.
+        starts: What its trials start from; none where all start from random weights.
     """
 
     experiment: Experiment
@@ -50,6 +52,7 @@ class Plan:
     resumed: ResumedRun | None = None
     notices: tuple[str, ...] = ()
     others: tuple[Any, ...] = ()
+    starts: tuple[Start, ...] = ()
 
     @property
     def storage(self) -> str:
@@ -92,6 +95,7 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     with errors.kept():
         storage.check_writable(experiment.storage_path, experiment.name)
     with errors.kept():
+        experiment = with_checkpoints(experiment, resume)
         plain, domains = search.split(experiment.config, "config", errors)
         names, searched = search.split_env(experiment.env)
         if searched is not None:
@@ -106,7 +110,7 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     for config, env, (name, values) in zip(configs, envs, cases, strict=True):
         if not described or values.get("model") != plain.get("model") or env is not envs[0]:
             with errors.kept(), _naming(name, len(names) > 1):
-                described.append(describe_module(config, env))
+                described.append(describe_module(config, env, starts=not resume))
     with errors.kept():
         forecast.check_metrics(experiment, configs[0])
     with errors.kept():
@@ -118,7 +122,9 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         restore = check_fits(newest_checkpoint(experiment.restore), configs[0], envs[0])
         check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})
-    notices = dict.fromkeys([*idle, *forecast.notices(experiment, configs[0], domains)])
+    notices = dict.fromkeys(
+        [*idle, *idle_init(experiment), *forecast.notices(experiment, configs[0], domains)]
+    )
     return Plan(
         experiment,
         configs[0],
@@ -127,6 +133,7 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         domains,
         notices=tuple(notices),
         others=tuple(configs[1:]),
+        starts=distinct(facts.start for facts in described),
     )
 
 

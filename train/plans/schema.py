@@ -13,7 +13,7 @@ from engram.train.console.files import check_out
 from engram.train.console.screen import quiet
 from engram.train.environments.facts import signature
 from engram.train.experiments import metrics, older, search
-from engram.train.experiments.experiment import Experiment
+from engram.train.experiments.experiment import START, Experiment
 from engram.train.plans import build, effects, settings
 
 Schema = dict[str, Any]
@@ -106,6 +106,7 @@ def _experiment() -> Schema:
         "run": {"enum": algorithms, "description": "the algorithm"},
         "stop": _stop(),
         "config": {"$ref": "#/$defs/config"},
+        **_starts(),
     }
     inner = properties["checkpoint_config"]["properties"]
     for old, new in _renamed(older.EXPERIMENT):
@@ -172,6 +173,7 @@ def _config() -> Schema:
         "env_config": {"type": ["object", "null"]},
         "model": _searched({"$ref": "#/$defs/model"}),
         "loss": _searched({"$ref": "#/$defs/loss"}),
+        **_starts(),
         "evaluation_config": {"$ref": "#/$defs/config", "properties": {"env": False, "model": False}},
     }
     for old, new in _renamed(older.CONFIG):
@@ -180,6 +182,13 @@ def _config() -> Schema:
     properties |= {key: _gone(entry) for key, entry in older.CONFIG.items() if isinstance(entry, older.Gone)}
     properties["framework"] = {"enum": list(older.FRAMEWORKS), "deprecated": True}
     return {"type": ["object", "null"], "properties": properties, **_CLOSED}
+
+
+def _starts() -> Schema:
+    """What a run starts from, which `config.model` holds and which may stand further out."""
+    from engram.agents.models.recurrent import StartOptions
+
+    return {key: schema for key, schema in _options(StartOptions)["properties"].items() if key in START}
 
 
 def _gone(entry: older.Gone) -> Schema:
@@ -220,7 +229,7 @@ def _is_plain(value: Any) -> bool:
 
 def _keys_of(run: str) -> Schema:
     """The keys that `config` may have under one algorithm, under names of today and of older versions."""
-    known = settings.names(build.defaults(run, {})) | {"env", "framework", "on_non_finite"}
+    known = settings.names(build.defaults(run, {})) | {"env", "framework", "on_non_finite", *START}
     old = [key for key, new in older.CONFIG.items() if isinstance(new, older.Gone) or new in known]
     return {"propertyNames": {"enum": sorted({*known, *old})}}
 

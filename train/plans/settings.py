@@ -11,6 +11,7 @@ from typing import Any
 from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
 from engram.train.console.files import as_mapping
 from engram.train.environments.facts import signature
+from engram.train.plans import effects
 
 _SIMPLE = (bool, int, float, str, list, dict)
 _KINDS: dict[Any, str] = {
@@ -157,7 +158,7 @@ def check(
             continue
         with found.kept():
             if key not in known:
-                raise unknown_key(path, key, known)
+                raise _unknown(path, key, defaults)
             if key == "evaluation_config":
                 inner = as_mapping(value, f"{path}.{key}")
                 checked[key] = check(inner, defaults, f"{path}.{key}", found)
@@ -171,6 +172,15 @@ def check(
     if errors is None:
         found.check()
     return checked
+
+
+def _unknown(path: str, key: str, defaults: Any) -> ExperimentError:
+    """Word that an algorithm has no such setting, and which ones have it."""
+    others = [run for (run, name), row in effects.pairs() if name == key and row.effect == "honoured"]
+    if not others:
+        return unknown_key(path, key, names(defaults))
+    run = defaults.algo_class.__name__
+    return ExperimentError(f"{path}.{key}: unknown key under {run}; a setting of {', '.join(others)}")
 
 
 @cache

@@ -12,8 +12,10 @@ from ray.tune.experiment import Trial
 from typing_extensions import override
 
 from engram.train.console.errors import ExperimentError
+from engram.train.console.files import mapping_at
 from engram.train.plans.changes import ResumedRun, allowed_changes
 from engram.train.plans.plan import Plan, resolved
+from engram.train.plans.starts import as_stored, check_still_there
 from engram.train.running.interrupt import SavingScheduler
 from engram.train.running.progress_csv import cut_half_line
 from engram.train.running.saved import newest_checkpoint, trial_folders
@@ -48,20 +50,33 @@ def resumed(plan: Plan) -> Plan | None:
     Raises:
         ExperimentError: what was started there cannot be read, or had other settings.
     """
-    if plan.folder is None or (trials := stored_trials(plan.folder)) is None:
+    folder = plan.folder
+    if folder is None or (trials := stored_trials(folder)) is None:
         return None
-    record = read_record(plan.folder)
+    record = read_record(folder)
     if record is None:
         raise ExperimentError(
-            f"--resume: {plan.folder / RECORD} is missing or broken: what the run was started with is not "
+            f"--resume: {folder / RECORD} is missing or broken: what the run was started with is not "
             "known; start anew or use --restore CHECKPOINT"
         )
-    changed = allowed_changes(record, resolved(plan), plan.folder)
+    plan = _with_stored_starts(plan, record)
+    changed = allowed_changes(record, resolved(plan), folder)
     found = ResumedRun(record, 0, len(trials), changed)
-    over = _finished(plan.folder, found, plan.experiment.stop)
+    over = _finished(folder, found, plan.experiment.stop)
     left = [each.trial_id for each in trials if each.trial_id not in over]
-    found = dataclasses.replace(found, left=len(left), anew=_without_checkpoint(plan.folder, left))
+    found = dataclasses.replace(found, left=len(left), anew=_without_checkpoint(folder, left))
+    if found.anew:
+        check_still_there(plan.starts)
     return dataclasses.replace(plan, resumed=found)
+
+
+def _with_stored_starts(plan: Plan, record: Mapping[str, Any]) -> Plan:
+    """The plan with the checkpoints that the stored run took to start from."""
+    config, stored = plan.experiment.config, mapping_at(record, "experiment", "config")
+    if "model" in config:
+        config = config | {"model": as_stored(config["model"], stored.get("model"))}
+    experiment = plan.experiment.model_copy(update={"config": config})
+    return dataclasses.replace(plan, experiment=experiment, starts=tuple(record.get("starts", ())))
 
 
 def _without_checkpoint(folder: Path, trials: list[str]) -> int:

@@ -143,7 +143,8 @@ def _record(plan: Plan) -> dict[str, Any]:
             "resumed": [*stored.get("resumed", []), command_line()],
         }
     named = {ASKED: plan.asked} if plan.asked else {}
-    return make_record(resolved(plan), plan.seeds) | named
+    starts = {"starts": list(plan.starts)} if plan.starts else {}
+    return make_record(resolved(plan), plan.seeds) | named | starts
 
 
 def _report(results: Any, plan: Plan, console: Console) -> int:

@@ -81,7 +81,18 @@ def shown(value: Any) -> str:
         return "-".join(shown(one) for one in value)[:LONGEST_VALUE]
     if isinstance(value, dict):
         return "-".join(f"{safe(str(key))}={shown(one)}" for key, one in value.items())[:LONGEST_VALUE]
-    return safe(str(value))[:LONGEST_VALUE]
+    return safe(_run_of(str(value)))[:LONGEST_VALUE]
+
+
+def _run_of(text: str) -> str:
+    """Names the run and the number of the trial that a checkpoint is of; any other text stays."""
+    *_, run, trial, last = ("", "", *text.split("/"))
+    number = trial.rpartition("_")[2]
+    return (
+        f"{run[: LONGEST_VALUE - 1 - len(number)]}-{number}"
+        if last.startswith("checkpoint_") and run
+        else text
+    )
 
 
 def safe(text: str) -> str:
