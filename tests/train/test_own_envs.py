@@ -270,8 +270,8 @@ def test_a_batched_form_alone_under_stock_runners():
 @pytest.mark.parametrize(
     ("env", "module", "install"),
     [
-        ("MiniGrid-MemoryS7-v0", "minigrid", "minigrid"),
-        ("BabyAI-GoToObj-v0", "minigrid", "minigrid"),
+        ("MiniGrid-MemoryS7-v0", "minigrid", '"engram[minigrid]"'),
+        ("BabyAI-GoToObj-v0", "minigrid", '"engram[minigrid]"'),
         ("ALE/Pong-v5", "ale_py", "ale-py"),
         ("PongNoFrameskip-v4", "ale_py", "ale-py"),
         ("Breakout-ramDeterministic-v0", "ale_py", "ale-py"),

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
 from engram.train.experiments import metrics, older, swap
-from engram.train.experiments.search import split_env
+from engram.train.experiments.search import LISTS, kind_of, split_env
 from engram.train.experiments.todays import (
     mapping,
     name_score,
@@ -52,12 +52,15 @@ class Experiment(_Section):
         run: The algorithm's name.
         env: The environment's Gymnasium id or class path, or a search space of some.
         stop: Result key -> value; training ends when one is reached.
+        wrappers: Class paths of wrappers around the environment, or mappings of `type` and arguments, the
+            innermost one first; or a search space of such lists.
         config: The algorithm's settings, search spaces included, not yet checked.
     """
 
     name: str
     run: str
     env: str | dict[str, Any]
+    wrappers: list[Any] | dict[str, Any] = []
     stop: dict[str, float] = {}
     config: dict[str, Any] = {}
     checkpoint_config: CheckpointSection = CheckpointSection()
@@ -65,6 +68,21 @@ class Experiment(_Section):
     storage_path: str | None = None
     max_failures: Annotated[Whole, Field(ge=-1)] = 0  # -1: try for ever
     restore: str | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """`config`, with the wrappers in `env_config`, where every runner finds them."""
+        if not self.wrappers:
+            return self.config
+        return {**self.config, "env_config": _with_wrappers(self.config.get("env_config"), self.wrappers)}
+
+
+def _with_wrappers(env_config: Any, wrappers: Any) -> Any:
+    """`env_config`, or each one of a search space of several, with wrappers."""
+    if kind_of(env_config):
+        ((kind, listed),) = env_config.items()
+        return {kind: [_with_wrappers(each, wrappers) for each in listed]}
+    return {**(env_config or {}), "wrappers": wrappers} if isinstance(env_config, dict | None) else env_config
 
 
 KEYS = tuple(key for key in Experiment.model_fields if key != "name")
@@ -144,6 +162,8 @@ def _read_one(
     fixed = [path.removeprefix("config.") for path in overrides.settings]
     config, swapped = swap.fitted(config, former, fixed)
     with errors.kept():
+        _check_wrappers(section)
+    with errors.kept():
         _add_seeds(config, overrides.seeds)
     stop, old_stop = rename(mapping(section, "stop", name, errors), older.METRICS, "stop", errors)
     asked, old_asked = rename(dict(overrides.stop), older.METRICS, "--stop", errors)
@@ -171,6 +191,19 @@ def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors
         refused = any(f"{name}.{key}: " in line for line in errors.lines)
         if section.get(key) is None and not refused:
             errors.add(ExperimentError(f"{name}.{key}: missing, as is --{key}; see `rllib list {kind}`"))
+
+
+def _check_wrappers(section: dict[str, Any]) -> None:
+    """Refuse, and leave out, wrappers that are no list; each is looked up later, where the environment is."""
+    value = section.get("wrappers")
+    if value is None or isinstance(value, list) or kind_of(value) in LISTS:
+        section["wrappers"] = value or []
+        return
+    del section["wrappers"]
+    raise ExperimentError(
+        "wrappers: expected a list of class paths, or of mappings such as "
+        f"{{type: TimeLimit, max_episode_steps: 100}}, got {value!r}"
+    )
 
 
 def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:

@@ -96,7 +96,7 @@ def env_form(run: str, vectorize_mode: Any) -> Form:
         vectorize_mode: `config.gym_env_vectorize_mode`, or None where it is not set.
     """
     if is_columnar(run):
-        return "copies" if vectorize_mode == "async" else "lanes"
+        return "processes" if vectorize_mode == "async" else "lanes"
     return "batched" if vectorize_mode == "vector_entry_point" else "copies"
 
 

@@ -104,6 +104,7 @@ def _experiment() -> Schema:
     properties |= {
         "base": {"type": "string", "description": "a file or shipped config that this experiment builds on"},
         "run": {"enum": algorithms, "description": "the algorithm"},
+        "wrappers": _searched(_wrappers()),
         "stop": _stop(),
         "config": {"$ref": "#/$defs/config"},
     }
@@ -124,6 +125,15 @@ def _experiment() -> Schema:
         "anyOf": named,
         "allOf": [*of_env, *of_run],
     }
+
+
+def _wrappers() -> Schema:
+    """Wrappers around the environment, the innermost one first."""
+    named: Schema = {"type": "string", "description": "a name of gymnasium.wrappers, or package.module:Class"}
+    with_arguments = [
+        {"type": "object", "properties": {key: named}, "required": [key]} for key in ("type", "class")
+    ]
+    return {"type": ["array", "null"], "items": {"anyOf": [named, *with_arguments]}}
 
 
 def _with_bounds(schema: Any) -> Any:
@@ -293,6 +303,7 @@ def _env_config(env: str) -> Schema:
         properties |= _options(_as_options(signature(made).parameters.values()))["properties"]
     for key in ("num_envs", "autoreset_mode"):  # the runner's to say
         del properties[key]
+    properties["wrappers"] = _wrappers()
     return {"type": ["object", "null"], "properties": properties, **_CLOSED}
 
 
