@@ -10,7 +10,7 @@ from engram.agents.algorithms import ALGORITHMS, make_config
 from engram.agents.columns.results import bptt_steps_of
 from engram.agents.models.choice import check_model
 from engram.agents.models.encoders import ENCODERS, Encoder, EncoderOptions, make_encoder
-from engram.agents.models.observations import Reader
+from engram.agents.models.reader import Reader
 from engram.agents.models.recurrent import ColumnarModule, ModelConfig, RecurrentModule
 
 __all__ = [

@@ -6,6 +6,7 @@ T time, B lanes.
 from typing import Any, Self
 
 import torch
+import tree
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.algorithm_config import AlgorithmConfig, NotProvided
 from ray.rllib.core.columns import Columns
@@ -77,7 +78,7 @@ class PPOLearner(ActorCriticLearner):
         if self.config.normalize_advantages:
             advantages = (advantages - advantages.mean()) / advantages.std().clamp(min=1e-4)
         batch[Columns.ADVANTAGES], batch[Columns.VALUE_TARGETS] = advantages, targets
-        batch[Columns.OBS] = batch[Columns.OBS][:-1]
+        batch[Columns.OBS] = tree.map_structure(lambda rows: rows[:-1], batch[Columns.OBS])
         batch[RESETS] = batch[RESETS][:-1]
         return batch
 

@@ -289,7 +289,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         lanes = np.flatnonzero(truncateds)
         observations = tree.map_structure(np.copy, self._observations)
         for lane in lanes.tolist():
-            _put(observations, lane, infos["final_obs"][lane])
+            _put(observations, lane, lane_of(infos["final_obs"], lane))
         values = self._values(self._guard.final(observations), np.zeros(self.num_envs, bool))
         return np.where(truncateds, values, np.float32(0))
 
@@ -307,8 +307,14 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
 
 def _put(nest: Nest, lane: int, values: Nest) -> None:
     """Writes one lane's `values` into a nest of (B, ...) arrays."""
-    for array, value in zip(tree.flatten(nest), tree.flatten(values), strict=True):
+    found = tree.flatten_up_to(nest, values, check_types=False)  # in which a list may stand for an array
+    for array, value in zip(tree.flatten(nest), found, strict=True):
         array[lane] = value
+
+
+def lane_of(observations: Nest, lane: int) -> Nest:
+    """One lane of what a vector environment tells of all: an array of objects, or a nest of (B, ...)."""
+    return tree.map_structure(lambda leaf: leaf[lane], observations)
 
 
 class FragmentBuffer:

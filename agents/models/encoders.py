@@ -1,128 +1,191 @@
-"""Encoders: one observation becomes F features, by the table `ENCODERS`.
+"""Encoders by name: one observation becomes F features, by the table `ENCODERS`.
 
-N stands for any number of observations at once (T * B in training, B when sampling).
+N stands for any number of observations at once.
 """
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import gymnasium as gym
+import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor, nn
+from typing_extensions import override
 
-from engram.agents.models.observations import SCALES, Reader, make_reader
-from engram.memory.options import Options, choice, integer, integers, parse_options
-from engram.memory.registry import build_class, check_output_size, choose_class
-from engram.memory.windows.mlp import relu_layers
+from engram.agents.models.actions import named
+from engram.agents.models.boards import ConvEncoder, GridConvEncoder, MLPEncoder, OneHotEncoder
+from engram.agents.models.encoder import Encoder, EncoderOptions, Modulation
+from engram.agents.models.observations import CODES_SIDE, PartsReader, parts_of
+from engram.agents.models.texts import BagEncoder, GRUEncoder, TextEncoder
+from engram.memory.options import (
+    Options,
+    choice,
+    parse_options,
+    section,
+    unknown_key_message,
+    unknown_message,
+)
+from engram.memory.registry import build_class, choose_class
+
+__all__ = ["ENCODERS", "Encoder", "EncoderOptions", "encoder_options", "make_encoder"]
+
+JOINS = ("concat", "film")
 
 
 @dataclass(frozen=True, kw_only=True)
-class EncoderOptions(Options):
-    """Options common to all encoders."""
+class AutoEncoderOptions(Options):
+    """Options of `auto`: there are none."""
 
-    scale: str = choice(
-        "auto",
-        "numbers as floats. auto: whole ones by the bounds of each element to 0..1 (-1..1 where negative), "
-        "their logarithm where bounds lie more than 1,000 apart, floats as they are; bounds: all by their "
-        "bounds; symlog: sign(x) log(1 + |x|); none: as they are, for codes in a box of bytes",
-        SCALES,
+
+class AutoEncoder(Encoder):
+    """The encoder that suits the space: `mlp` of numbers, `gru` of texts, `dict` of `Dict` and `Tuple`."""
+
+    Options = AutoEncoderOptions
+
+    @classmethod
+    @override
+    def build(cls, space: gym.Space[Any], options: Any, path: str, name: str) -> Any:
+        fitting = part_type(space)
+        whole = fitting in ("dict", "gru")
+        return make_encoder(space, {"type": fitting if whole else "mlp"}, path)
+
+
+def part_type(space: gym.Space[Any]) -> str:
+    """Returns the type of the encoder of a part of an observation, where nothing is said of it."""
+    if isinstance(space, spaces.Dict | spaces.Tuple):
+        return "dict"
+    if hasattr(space, "vocabulary"):
+        return "gru"
+    if not isinstance(space, spaces.Box):
+        return "one_hot"
+    if len(space.shape) != 3:
+        return "mlp"
+    whole = not np.issubdtype(space.dtype, np.floating)
+    board = whole and max(space.shape[:2]) < CODES_SIDE
+    return "grid_conv" if board and min(space.shape[:2]) >= 7 else "conv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DictEncoderOptions(Options):
+    """Options of `dict`."""
+
+    join: str = choice(
+        "concat",
+        "how the parts come together. concat: side by side; film: one part scales and shifts the layers of "
+        "pictures (FiLM, Perez et al. 2018) and is not seen otherwise, the rest is side by side",
+        JOINS,
+    )
+    film: str | None = field(
+        default=None,
+        metadata={"doc": "with join: film, the part that scales and shifts; null: the only text"},
+    )
+    parts: Mapping[str, Any] = section(
+        {},
+        "the encoder of each part by its name (of a Tuple: 0, 1, ...); may be written beside `join`, too: "
+        "{type: dict, image: {type: conv}}. A part of which nothing is said has the encoder that suits it: "
+        "conv or grid_conv for a picture, mlp for a row of numbers, one_hot for symbols, gru for a text, and "
+        "dict for a Dict or Tuple",
     )
 
 
-class Encoder(nn.Module):
-    """Observations (N, *shape) to features (N, output_size), in two steps.
-
-    `prepare` makes floats of observations, see `engram.agents.models.observations`. `forward` encodes what
-    was prepared. Preparing a large board takes as long as encoding it, and encoders of the same space may
-    share it.
+class DictEncoder(Encoder):
+    """An encoder for each part of a `Dict` or `Tuple`; their features side by side, or one modulates others.
 
     Attributes:
-        Options: The dataclass of this encoder's options.
-        reader: Makes floats of observations.
-        output_size: F.
+        parts: The encoders, in the order of the space.
+        names: Their names.
     """
 
-    Options: ClassVar[type[EncoderOptions]]
-    output_size: int
+    Options = DictEncoderOptions
 
-    def __init__(self, reader: Reader, options: Any) -> None:
-        super().__init__()
-        self.reader = reader
-
-    def prepare(self, observations: Tensor) -> Tensor:
-        """Observations as floats, in the dtype of the encoder's weights, (N, *reader.shape)."""
-        prepared: Tensor = self.reader(observations, next(self.parameters()).dtype)
-        return prepared
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConvEncoderOptions(EncoderOptions):
-    """Options of `conv`."""
-
-    channels: tuple[int, ...] = integers(
-        (16,), "output planes of each 3x3 convolution, first to last", unit="planes"
-    )
-    size: int = integer(128, "units of the linear layer behind the convolutions", unit="features")
-
-
-class ConvEncoder(Encoder):
-    """3x3 convolutions with ReLU, then one linear layer with ReLU, for boards and small images.
-
-    Observations are (N, rows, columns, planes), planes last as Gymnasium has them.
-    """
-
-    Options = ConvEncoderOptions
-
-    def __init__(self, reader: Reader, options: ConvEncoderOptions) -> None:
+    def __init__(
+        self, reader: PartsReader, options: DictEncoderOptions, parts: Mapping[str, Encoder]
+    ) -> None:
         super().__init__(reader, options)
-        if len(reader.shape) != 3:
+        self.names, self.parts = tuple(parts), nn.ModuleList(parts.values())
+        self.film: str | None = None
+        if options.join == "film":
+            self._build_modulations(options.film, parts)
+        sizes = [part.output_size for name, part in parts.items() if name != self.film]
+        self.output_size = sum(sizes)
+
+    def _build_modulations(self, film: str | None, parts: Mapping[str, Encoder]) -> None:
+        """One modulation for each layer of each picture.
+
+        Raises:
+            ValueError: It is not clear which part scales and shifts, or there is nothing that it could.
+        """
+        texts = [name for name, part in parts.items() if isinstance(part, TextEncoder)]
+        if film is None and len(texts) != 1:
+            raise ValueError(f"film: expected one of {', '.join(parts)}; it is clear where there is one text")
+        self.film = film or texts[0]
+        if self.film not in parts:
+            raise ValueError(unknown_message("film", self.film, parts))
+        features = parts[self.film].output_size
+        pictures = {
+            name: part.modulated if len(part.reader.shape) == 3 and name != self.film else ()
+            for name, part in parts.items()
+        }
+        if not any(pictures.values()):
             raise ValueError(
-                "encoder.type: 'conv' needs observations of shape (rows, columns, planes), "
-                f"got {reader.shape}; use 'mlp'"
+                "join: 'film' needs a picture, of shape (rows, columns, planes), that is encoded by conv, "
+                "grid_conv or mlp"
             )
-        rows, columns, planes = reader.shape
-        layers: list[nn.Module] = []
-        for channels in options.channels:
-            layers += [nn.Conv2d(planes, channels, kernel_size=3, padding=1), nn.ReLU()]
-            planes = channels
-        self.convolutions = nn.Sequential(*layers)
-        self.linear = nn.Linear(rows * columns * planes, options.size)
-        self.output_size = options.size
+        self.modulations = nn.ModuleList(
+            nn.ModuleList(Modulation(features, planes) for planes in layers) for layers in pictures.values()
+        )
 
-    def forward(self, prepared: Tensor) -> Tensor:
-        """Prepared (N, rows, columns, planes) to (N, size)."""
-        images = prepared.permute(0, 3, 1, 2)
-        return torch.relu(self.linear(self.convolutions(images).flatten(1)))
+    @classmethod
+    @override
+    def build(cls, space: gym.Space[Any], options: DictEncoderOptions, path: str, name: str) -> Self:
+        if not isinstance(space, spaces.Dict | spaces.Tuple):
+            raise ValueError(f"{path}.type: 'dict' is for a Dict or Tuple, got {named(space)}; use 'mlp'")
+        found = parts_of(space)
+        if not found:
+            raise ValueError(f"{path}: there is nothing to encode in {named(space)}")
+        for key in options.parts:
+            if key not in found:
+                raise ValueError(unknown_key_message(path, key, [*found, *_DICT_OPTIONS]))
+        parts = {
+            key: make_encoder(part, options.parts.get(key, {"type": part_type(part)}), f"{path}.{key}")
+            for key, part in found.items()
+        }
+        reader = PartsReader(space, {key: part.reader for key, part in parts.items()})
+        return build_class(cls, path, name, reader, options, parts)
+
+    def forward(self, prepared: Mapping[str, Any]) -> Tensor:
+        """Prepared parts by name, each (N, ...), to (N, output_size)."""
+        if self.film is None:
+            return torch.cat([part(prepared[name]) for name, part in self._rows()], dim=1)
+        by_name = dict(self._rows())
+        conditions = by_name[self.film](prepared[self.film])
+        features = []
+        modulations: Iterable[Any] = self.modulations
+        for (name, part), layers in zip(self._rows(), modulations, strict=True):
+            if name != self.film:
+                how = [layer(conditions) for layer in layers]
+                features.append(part(prepared[name], how) if how else part(prepared[name]))
+        return torch.cat(features, dim=1)
+
+    def _rows(self) -> list[tuple[str, Encoder]]:
+        parts: Iterable[Any] = self.parts
+        return list(zip(self.names, parts, strict=True))
 
 
-@dataclass(frozen=True, kw_only=True)
-class MLPEncoderOptions(EncoderOptions):
-    """Options of `mlp`."""
+_DICT_OPTIONS = tuple(DictEncoderOptions.__dataclass_fields__)
 
-    hidden: tuple[int, ...] = integers(
-        (128,), "units of each layer; the last is the number of features", unit="units"
-    )
-
-
-class MLPEncoder(Encoder):
-    """Linear layers with ReLU over the flattened observation."""
-
-    Options = MLPEncoderOptions
-
-    def __init__(self, reader: Reader, options: MLPEncoderOptions) -> None:
-        super().__init__(reader, options)
-        self.layers = relu_layers(math.prod(reader.shape), options.hidden)
-        self.output_size = options.hidden[-1]
-
-    def forward(self, prepared: Tensor) -> Tensor:
-        """Prepared (N, *shape) to (N, hidden[-1])."""
-        features: Tensor = self.layers(prepared.flatten(1))
-        return features
-
-
-ENCODERS: dict[str, type[Encoder]] = {"conv": ConvEncoder, "mlp": MLPEncoder}
+ENCODERS: dict[str, type[Encoder]] = {
+    "auto": AutoEncoder,
+    "bag": BagEncoder,
+    "conv": ConvEncoder,
+    "dict": DictEncoder,
+    "grid_conv": GridConvEncoder,
+    "gru": GRUEncoder,
+    "mlp": MLPEncoder,
+    "one_hot": OneHotEncoder,
+}
 """Encoder name to class; one row makes an encoder exist."""
 
 
@@ -140,15 +203,23 @@ def make_encoder(space: gym.Space[Any], options: Mapping[str, Any], path: str = 
             its path.
     """
     encoder_class, parsed = encoder_options(options, path)
-    reader = make_reader(space, getattr(parsed, "scale", "auto"), path)
-    encoder = build_class(encoder_class, path, options["type"], reader, parsed)
-    check_output_size(encoder, path, options["type"])
-    return encoder
+    return encoder_class.build(space, parsed, path, options["type"])
 
 
-def encoder_options(
-    options: Mapping[str, Any], path: str = "encoder"
-) -> tuple[type[Encoder], EncoderOptions]:
+def encoder_options(options: Mapping[str, Any], path: str = "encoder") -> tuple[type[Encoder], Options]:
     """Checks the options of an encoder without building it; arguments and errors as in `make_encoder`."""
     encoder_class, values = choose_class(options, path, ENCODERS, Encoder)
-    return encoder_class, parse_options(encoder_class.Options, values, path)
+    if issubclass(encoder_class, DictEncoder):
+        values = with_parts(values)
+    parsed = parse_options(encoder_class.Options, values, path)
+    for key, part in parsed.parts.items() if isinstance(parsed, DictEncoderOptions) else ():
+        encoder_options(part, f"{path}.{key}")
+    return encoder_class, parsed
+
+
+def with_parts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the options of `dict`, its `type` apart, with the parts that are beside them among `parts`."""
+    own = {key: value for key, value in values.items() if key in _DICT_OPTIONS}
+    beside = {key: value for key, value in values.items() if key not in (*_DICT_OPTIONS, "type")}
+    inside = own.get("parts", {})
+    return own | {"parts": {**beside, **inside} if isinstance(inside, Mapping) else inside}

@@ -9,6 +9,8 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+import tree
+from gymnasium.vector.utils import create_empty_array
 from torch import Tensor
 
 from engram.agents.models.encoders import Encoder
@@ -45,9 +47,12 @@ def _is_own(options: Any) -> bool:
     return isinstance(options, Mapping) and ":" in str(options.get("type"))
 
 
-def _seen(space: gym.Space[Any], count: int) -> Tensor:
+def _seen(space: gym.Space[Any], *count: int) -> Any:
     """Returns zeros in the shape and dtype of a batch of observations."""
-    return torch.from_numpy(np.zeros((count, *(space.shape or ())), space.dtype))
+    empty = create_empty_array(space, n=1, fn=np.zeros)
+    return tree.map_structure(
+        lambda leaf: torch.from_numpy(np.zeros((*count, *leaf.shape[1:]), leaf.dtype)), empty
+    )
 
 
 @torch.no_grad()
@@ -71,7 +76,7 @@ def _check_encoder(encoder: Encoder, space: gym.Space[Any]) -> None:
 @torch.no_grad()
 def _check_module(module: ColumnarModule, space: gym.Space[Any]) -> None:
     training = module.training
-    observations = _seen(space, STEPS * LANES).view(STEPS, LANES, *(space.shape or ()))
+    observations = _seen(space, STEPS, LANES)
     try:
         outputs = module.eval().forward_columns(observations, module.initial_state(LANES))
     except Exception as error:

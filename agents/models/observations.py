@@ -4,7 +4,8 @@ Whole numbers are scaled element by element, so that none drowns in the bounds o
 one-hot. N stands for any number of observations at once.
 """
 
-from abc import ABC, abstractmethod
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -16,13 +17,12 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from engram.agents.models.actions import named
+from engram.agents.models.reader import Reader, constant
+from engram.agents.models.symbols import BitsReader, CodeReader, OneHotReader, symbols_of
 
 WIDEST = 1000
 """Where bounds of whole numbers lie further apart, they are those of a counter or of the dtype, and most of
 what occurs is small beside them: it is its logarithm that is scaled."""
-
-MOST_SYMBOLS = 2**16
-"""Columns that a one-hot observation may have."""
 
 CODES_SIDE = 32  # cells; pictures of 0 to 255 that are smaller may as well be boards of codes
 LARGE_FLOATS = 100.0  # bounds of floats that are worth a remark
@@ -32,102 +32,121 @@ TINY = float(np.finfo(np.float64).tiny)
 SCALES = ("auto", "bounds", "symlog", "none")
 
 
-class Reader(nn.Module, ABC):
-    """Observations (N, *shape of the space) to floats (N, *shape).
-
-    Attributes:
-        shape: Of one observation as floats.
-    """
-
-    shape: tuple[int, ...]
-
-    @abstractmethod
-    def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        """The observations as floats of that dtype."""
-
-    @abstractmethod
-    def described(self) -> str | None:
-        """Describes the conversion in a few words; None where there is none."""
-
-    def remark(self) -> str | None:
-        """Returns what a user may want to know about it, or None."""
-        return None
-
-
-def make_reader(space: gym.Space[Any], scale: str, path: str) -> Reader:
+def make_reader(space: gym.Space[Any], scale: str, path: str, cells: str = "raw") -> Reader:
     """Makes the reader of the observations of a space.
 
     Args:
-        space: Of one lane.
+        space: Of one lane. Of a `Dict` or `Tuple` all parts are read, and put side by side.
         scale: `auto`: whole numbers by the bounds of each element to 0..1, or to -1..1 where they may be
             negative; where the bounds lie further apart than `WIDEST`, their `symlog` is, counted from the
             lower bound or, where they may be negative, from 0. Floats stay as they are. `bounds`: all
             elements by their bounds. `symlog`: sign(x) log(1 + |x|) of all elements. `none`: as they are.
         path: Where the encoder's options were written, dotted; only used in messages.
+        cells: `raw`: numbers are numbers, as `scale` says. `one_hot`, `embed`: those of a board are symbols.
 
     Raises:
         ValueError: A space that cannot be read, or not so.
     """
+    if cells != "raw":
+        return _cell_reader(space, scale, path, cells)
+    if isinstance(space, _NESTS):
+        return FlatReader(space, _part_readers(space, scale, path), path)
     if isinstance(space, spaces.Box):
         return BoxReader(space, scale, path)
     if not isinstance(space, spaces.Discrete | spaces.MultiDiscrete | spaces.MultiBinary):
-        known = "Box, Discrete, MultiDiscrete, MultiBinary"
-        raise ValueError(f"{path}: cannot encode the observation space {named(space)}; known: {known}")
+        raise ValueError(f"{path}: cannot encode the observation space {named(space)}; {_known(space)}")
     if scale != "auto":
         raise ValueError(f"{path}.scale: {scale!r} is for a Box; {named(space)} has nothing to scale")
     if isinstance(space, spaces.MultiBinary):
-        return MultiBinaryReader(space)
-    return OneHotReader(space, path)
+        return BitsReader(space)
+    return OneHotReader(symbols_of(space, path))
 
 
-class MultiBinaryReader(Reader):
-    """`MultiBinary`: zeros and ones as they are."""
+_NESTS = (spaces.Dict, spaces.Tuple)
 
-    def __init__(self, space: spaces.MultiBinary) -> None:
+
+def _part_readers(space: spaces.Dict | spaces.Tuple, scale: str, path: str) -> dict[str, Reader]:
+    """Readers of all parts, numbers scaled as asked for."""
+    parts = parts_of(space)
+    if scale != "auto" and not any(isinstance(part, (spaces.Box, *_NESTS)) for part in parts.values()):
+        raise ValueError(f"{path}.scale: {scale!r} is for a Box; {named(space)} has nothing to scale")
+    readers = {}
+    for name, part in parts.items():
+        scaled = isinstance(part, (spaces.Box, *_NESTS))
+        where = path if isinstance(part, spaces.Box) else f"{path}.{name}"
+        readers[name] = make_reader(part, scale if scaled else "auto", where)
+    return readers
+
+
+def _cell_reader(space: gym.Space[Any], scale: str, path: str, cells: str) -> Reader:
+    if scale != "auto":
+        raise ValueError(f"{path}.scale: {scale!r} is for numbers; with cells: {cells} they are symbols")
+    symbols = symbols_of(space, f"{path}.cells", board=True)
+    return OneHotReader(symbols) if cells == "one_hot" else CodeReader(symbols)
+
+
+def _known(space: gym.Space[Any]) -> str:
+    if space.dtype is not None and np.dtype(space.dtype).kind == "U":
+        return (
+            "an encoder reads texts as rows of tokens (MultiDiscrete, 0 behind the end), which a wrapper has "
+            "to make of them"
+        )
+    return "known: Box, Discrete, MultiDiscrete, MultiBinary, Dict and Tuple of these, and texts as tokens"
+
+
+def parts_of(space: spaces.Dict | spaces.Tuple) -> dict[str, gym.Space[Any]]:
+    """Returns the parts of a space by name; those of a `Tuple` are called "0", "1", ..."""
+    parts = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
+    return {str(name): part for name, part in parts}
+
+
+class PartsReader(Reader):
+    """`Dict` and `Tuple`: each part by a reader of its own, a dict of name to what that makes."""
+
+    def __init__(self, space: spaces.Dict | spaces.Tuple, readers: Mapping[str, Reader]) -> None:
         super().__init__()
-        self.shape = tuple(space.shape) or (1,)
+        self.shape = (len(readers),)
+        self._names = tuple(readers)
+        self._keys = tuple(space.spaces) if isinstance(space, spaces.Dict) else tuple(range(len(readers)))
+        self.readers = nn.ModuleList(readers.values())
+
+    def read(self, observations: Any, dtype: torch.dtype) -> dict[str, Any]:
+        """What each part becomes, by name."""
+        rows = zip(self._names, self._keys, self.readers, strict=True)
+        return {name: reader(observations[key], dtype) for name, key, reader in rows}
 
     @override
-    def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        return observations.to(dtype)
+    def forward(self, observations: Any, dtype: torch.dtype) -> Any:
+        return self.read(observations, dtype)
 
     @override
-    def described(self) -> None:
-        return
-
-
-class OneHotReader(Reader):
-    """`Discrete` and `MultiDiscrete`: one column for each value of each element, counted from its `start`.
-
-    What is not in the space, as the zeros with which RLlib pads sequences, is all zeros.
-    """
-
-    element: Tensor  # (columns,), which one a column belongs to
-    value: Tensor  # (columns,), the value that it stands for
-
-    def __init__(self, space: Any, path: str) -> None:
-        super().__init__()
-        several = isinstance(space, spaces.MultiDiscrete)
-        counts = np.atleast_1d(space.nvec if several else space.n).reshape(-1).astype(np.int64)
-        if counts.sum() > MOST_SYMBOLS:
-            raise ValueError(
-                f"{path}: cannot encode {named(space)} as one-hot of {counts.sum():,} columns; "
-                f"at most {MOST_SYMBOLS:,}"
-            )
-        starts = np.atleast_1d(space.start).reshape(-1).astype(np.int64)
-        values = [start + np.arange(count) for start, count in zip(starts, counts, strict=True)]
-        _constant(self, "element", np.repeat(np.arange(len(counts)), counts))
-        _constant(self, "value", np.concatenate(values))
-        self.shape = (int(counts.sum()),)
+    def described(self) -> str | None:
+        return self._joined("; ", [reader.described() for reader in self._each()])
 
     @override
-    def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        elements = observations.reshape(len(observations), -1).to(torch.int64)
-        return (elements[:, self.element] == self.value).to(dtype)
+    def remark(self) -> str | None:
+        return self._joined("; ", [reader.remark() for reader in self._each()])
+
+    def _each(self) -> list[Reader]:
+        return [reader for reader in self.readers if isinstance(reader, Reader)]
+
+    def _joined(self, separator: str, texts: Sequence[str | None]) -> str | None:
+        rows = zip(self._names, texts, strict=True)
+        return separator.join(f"{name}: {text}" for name, text in rows if text is not None) or None
+
+
+class FlatReader(PartsReader):
+    """`Dict` and `Tuple` as one row of floats (N, F), the parts side by side."""
+
+    def __init__(self, space: spaces.Dict | spaces.Tuple, readers: Mapping[str, Reader], path: str) -> None:
+        super().__init__(space, readers)
+        self.shape = (sum(math.prod(reader.shape) for reader in readers.values()),)
+        if not readers:
+            raise ValueError(f"{path}: there is nothing to encode in {named(space)}")
 
     @override
-    def described(self) -> str:
-        return f"one-hot, {self.shape[0]} columns"
+    def forward(self, observations: Any, dtype: torch.dtype) -> Tensor:
+        return torch.cat([part.flatten(1) for part in self.read(observations, dtype).values()], dim=1)
 
 
 class BoxReader(Reader):
@@ -145,7 +164,7 @@ class BoxReader(Reader):
     def __init__(self, space: spaces.Box, scale: str, path: str) -> None:
         super().__init__()
         self.shape = tuple(space.shape) or (1,)
-        self._space, self._scale = space, scale
+        self._space, self._scale, self._path = space, scale, path
         self._whole = not np.issubdtype(space.dtype, np.floating)
         low, span = space.low, self._span()
         by_bounds, compressed = self._rules(span, path)
@@ -165,10 +184,10 @@ class BoxReader(Reader):
             return
         offset = low.astype(np.int64 if self._whole else np.float64)
         self._wraps = self._whole and bool((span >= 2.0**63).any())
-        _constant(self, "low", np.where(moved, offset, 0))
-        _constant(self, "gain", gain)
-        _constant(self, "shift", shift)
-        _constant(self, "compressed", compressed)
+        constant(self, "low", np.where(moved, offset, 0))
+        constant(self, "gain", gain)
+        constant(self, "shift", shift)
+        constant(self, "compressed", compressed)
         self._compresses = bool(compressed.any())
 
     def _span(self) -> NDArray[np.float64]:
@@ -245,7 +264,7 @@ class BoxReader(Reader):
                 return None
             return (
                 f"observations {self.shape} of 0 to 255 are scaled as pixels are; if they are codes of a few "
-                "values, they hardly differ: config.model.encoder.scale: none leaves them as they are"
+                f"values, they hardly differ: config.model.{self._path}.scale: none leaves them as they are"
             )
         bounds = np.abs(np.concatenate([self._space.low.reshape(-1), self._space.high.reshape(-1)]))
         meant = bounds[bounds < UNBOUNDED]
@@ -254,7 +273,7 @@ class BoxReader(Reader):
         ways = "symlog makes" if meant.size < bounds.size else "bounds, or symlog, makes"
         return (
             f"observations are floats of up to {meant.max():g} and reach the network as they are; "
-            f"config.model.encoder.scale: {ways} them small"
+            f"config.model.{self._path}.scale: {ways} them small"
         )
 
 
@@ -264,8 +283,3 @@ def symlog(values: Tensor) -> Tensor:
     Source: Hafner et al., Mastering diverse domains through world models, arXiv 2301.04104, equation 9.
     """
     return values.sign() * values.abs().log1p()
-
-
-def _constant(module: nn.Module, name: str, values: NDArray[Any]) -> None:
-    """A tensor that follows the module to its device and is no part of its weights."""
-    module.register_buffer(name, torch.from_numpy(np.ascontiguousarray(values)), persistent=False)

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from engram.agents.models.actions import action_converter, named
-from engram.agents.models.encoders import Encoder, EncoderOptions, encoder_options
-from engram.agents.models.observations import make_reader
+from engram.agents.models.encoders import Encoder, encoder_options
+from engram.agents.models.nests import flat_steps, leading
 from engram.memory import Core, CoreOptions, core_options
 from engram.memory.core import State
 from engram.memory.modes import chances, normalises_by_batch, without_chance
@@ -51,7 +51,7 @@ class HeadOptions(Options):
 class ModelConfig(Options):
     """The `model:` section of an experiment with a recurrent core."""
 
-    encoder: Mapping[str, Any] = section({"type": "mlp"}, "options of the encoder", typed=True)
+    encoder: Mapping[str, Any] = section({"type": "auto"}, "options of the encoder", typed=True)
     core: Mapping[str, Any] = section({"type": "lstm"}, "options of the recurrent core", typed=True)
     skip: bool = boolean(False, "whether the heads also read the encoder's features, past the core")
     head: Mapping[str, Any] = section(
@@ -72,28 +72,21 @@ class RecurrentParts(NamedTuple):
     """
 
     section: ModelConfig
-    encoder: tuple[type[Encoder], EncoderOptions]
+    encoder: tuple[type[Encoder], Options]
     core: tuple[type[Core], CoreOptions]
     head: HeadOptions
 
     def build_encoder(self, space: gym.Space[Any]) -> Encoder:
         """Builds an encoder of observations in `space`; see `engram.agents.make_encoder`."""
         made, options = self.encoder
-        reader = make_reader(space, getattr(options, "scale", "auto"), "encoder")
-        encoder: Encoder = _build(made, "encoder", self.section.encoder["type"], reader, options)
-        return encoder
+        return made.build(space, options, "encoder", self.section.encoder["type"])
 
     def build_core(self, input_size: int) -> Core:
         """Builds a core of `input_size` features; see `engram.memory.make_core`."""
         made, options = self.core
-        core: Core = _build(made, "core", self.section.core["type"], input_size, options)
+        core: Core = build_class(made, "core", self.section.core["type"], input_size, options)
+        check_output_size(core, "core", self.section.core["type"])
         return core
-
-
-def _build(made: type[Any], path: str, name: str, *arguments: Any) -> Any:
-    built = build_class(made, path, name, *arguments)
-    check_output_size(built, path, name)
-    return built
 
 
 def parse_recurrent_model(model: Mapping[str, Any], path: str = "model") -> RecurrentParts:
@@ -132,11 +125,11 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
         """State of `lanes` lanes at the start of their episodes, name to (B, ...)."""
 
     @abstractmethod
-    def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
+    def forward_columns(self, observations: Any, state: State, resets: Tensor | None = None) -> Outputs:
         """Runs T steps of B lanes.
 
         Args:
-            observations: (T, B, ...).
+            observations: (T, B, ...), or a nest of such.
             state: State before the first step, name to (B, ...).
             resets: True where a step is the first of an episode, (T, B); None: nowhere.
         """
@@ -267,9 +260,9 @@ class RecurrentModule(ColumnarModule):
         return state
 
     @override
-    def forward_columns(self, observations: Tensor, state: State, resets: Tensor | None = None) -> Outputs:
-        time, lanes = observations.shape[:2]
-        prepared = self.encoder.prepare(observations.flatten(0, 1))
+    def forward_columns(self, observations: Any, state: State, resets: Tensor | None = None) -> Outputs:
+        time, lanes = leading(observations)
+        prepared = self.encoder.prepare(flat_steps(observations))
         if self.memory_encoder is None:
             features = self.encoder(prepared).view(time, lanes, -1)
             written = features

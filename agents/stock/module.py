@@ -7,6 +7,7 @@ right, and the state before each sequence; it wants the state after it.
 from typing import Any
 
 import torch
+import tree
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.utils import make_target_network
 from ray.rllib.core.rl_module.apis import (
@@ -17,6 +18,7 @@ from ray.rllib.core.rl_module.apis import (
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engram.agents.models.nests import leading, swapped
 from engram.agents.models.recurrent import Outputs, RecurrentModule
 
 _POLICY_NETWORKS = ("encoder", "core", "policy_head", "shared_head")
@@ -44,9 +46,10 @@ class StockRecurrentModule(RecurrentModule, ValueFunctionAPI, TargetNetworkAPI):
         """Outputs with lanes first, or without a time axis where the core has no state."""
         observations = batch[Columns.OBS]
         if not self.is_stateful():
-            outputs = self.forward_columns(observations[None], self.initial_state(len(observations)))
+            one_step = tree.map_structure(lambda leaf: leaf[None], observations)
+            outputs = self.forward_columns(one_step, self.initial_state(leading(one_step)[1]))
             return Outputs(outputs.action_dist_inputs[0], outputs.values[0], outputs.state)
-        outputs = self.forward_columns(observations.transpose(0, 1), batch[Columns.STATE_IN])
+        outputs = self.forward_columns(swapped(observations), batch[Columns.STATE_IN])
         return Outputs(
             outputs.action_dist_inputs.transpose(0, 1), outputs.values.transpose(0, 1), outputs.state
         )

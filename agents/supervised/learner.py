@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+import tree
 from numpy.typing import NDArray
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from engram.agents.columns.learner import ColumnarLearner, TensorBatch, as_tensors
 from engram.agents.models.choice import thinks
+from engram.agents.models.nests import flat_steps
 from engram.agents.models.recurrent import OBJECTIVE, RESETS, ColumnarModule
 from engram.agents.models.thinking import ThinkingModule
 from engram.agents.supervised.labelled import LabelledFragment
@@ -58,11 +60,11 @@ class LabelledBatch(TensorBatch):
 
     def problems(self) -> LabelledBatch:
         """Every step a problem of its own, (P, ...), P = T * B."""
-        return LabelledBatch({name: column.flatten(0, 1) for name, column in self.items()})
+        return LabelledBatch({name: flat_steps(column) for name, column in self.items()})
 
     def rows(self, rows: Any) -> LabelledBatch:
         """Some rows of the first axis, by a slice or an index."""
-        return LabelledBatch({name: column[rows] for name, column in self.items()})
+        return LabelledBatch(tree.map_structure(lambda column: column[rows], dict(self)))
 
     def __len__(self) -> int:
         return int(self[MASKS].shape[0] if self[RESETS].ndim == 1 else self[RESETS].numel())

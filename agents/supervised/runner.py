@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import tree
 from gymnasium import spaces
 from ray.rllib.env.env_runner import ENV_STEP_FAILURE
 
@@ -54,7 +55,7 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
             self._observations = self._guard.observe(observations)
             self._resets = terminateds | truncateds
         self._count(length * self.num_envs)
-        stacked = {name: np.stack(rows) for name, rows in columns.items()}
+        stacked = {name: tree.map_structure(_stack, *rows) for name, rows in columns.items()}
         streams = np.arange(self.num_envs) + self.num_envs * (self.worker_index or 0)
         if self._guard.bad.any():
             stacked["masks"][:, self._guard.bad] = False
@@ -80,6 +81,10 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
             wrong = answers[np.argmax(outside & masks)]
             raise ValueError(f"env: {self.config.env} says that {wrong} is right, which is not in {space}")
         return np.where(outside, 0, targets)
+
+
+def _stack(*rows: Any) -> Any:
+    return np.stack(rows)
 
 
 def _answers(infos: Mapping[str, Any], env: str) -> tuple[Any, Any]:

@@ -177,11 +177,13 @@ class _Swap:
 
 def _complaint(type_: type[Any], section: Mapping[str, Any]) -> str:
     """Return why a type refuses a section; empty where it accepts it."""
+    from engram.agents.models.encoders import DictEncoder, with_parts
     from engram.memory.options import parse_options
     from engram.memory.registry import expand_preset
 
     try:
         values, _ = split({key: value for key, value in section.items() if key != "type"}, "")
+        values = with_parts(values) if issubclass(type_, DictEncoder) else values
         written_out = expand_preset(getattr(type_, "PRESETS", {}), values, "")
         parse_options(getattr(type_, "Options", type_), written_out, "")
     except (TypeError, ValueError) as error:  # TypeError: options of a user's own that are no dataclass
@@ -234,6 +236,8 @@ def _keys(type_: type[Any], section: Mapping[str, Any]) -> set[str]:
     known = (
         {field.name for field in dataclasses.fields(options)} if dataclasses.is_dataclass(options) else set()
     )
+    if "parts" in known:  # which may be written beside it, too
+        known |= {key for key, value in section.items() if isinstance(value, Mapping)}
     presets, preset = getattr(type_, "PRESETS", {}), section.get("preset")
     return known | {"preset"} if presets and (not isinstance(preset, str) or preset in presets) else known
 

@@ -1,5 +1,6 @@
 """The header of a run: what is printed before it trains."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -108,6 +109,10 @@ def _env(plan: Plan) -> str:
 
 
 def _space(space: Any) -> str:
+    parts = getattr(space, "spaces", None)
+    if parts is not None:
+        keys = parts if isinstance(parts, Mapping) else dict(enumerate(parts))
+        return f"{type(space).__name__}({', '.join(f'{key}: {_space(part)}' for key, part in keys.items())})"
     low, high = getattr(space, "low", None), getattr(space, "high", None)
     if low is None or high is None:
         return str(space).replace("\n", " ")

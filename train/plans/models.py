@@ -28,6 +28,12 @@ def complaints(model: Mapping[str, Any], path: str) -> Iterator[str]:
             yield from _in_part(options, value, f"{path}.{key}") if options else ()
 
 
+def _in_encoders(parts: Any, path: str) -> Iterator[str]:
+    for name, part in parts.items() if isinstance(parts, Mapping) else ():
+        options = _options("encoder", part) if isinstance(part, Mapping) else None
+        yield from _in_part(options, part, f"{path}.{name}") if options else ()
+
+
 def _options(part: str, section: Mapping[str, Any]) -> type[Any] | None:
     """The options of what a part names; None where it names nothing that exists."""
     from engram.agents.models.choice import thinks
@@ -45,8 +51,12 @@ def _options(part: str, section: Mapping[str, Any]) -> type[Any] | None:
 
 
 def _in_part(options: type[Any], section: Mapping[str, Any], path: str) -> Iterator[str]:
+    from engram.agents.models.encoders import DictEncoderOptions, with_parts
     from engram.memory.options import unknown_key_message
 
+    if options is DictEncoderOptions:
+        section = with_parts(section)
+        yield from _in_encoders(section["parts"], path)
     fields = {field.name: field for field in dataclasses.fields(options)}
     for key, value in section.items():
         if key in ("type", "preset"):

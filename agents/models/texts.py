@@ -1,0 +1,98 @@
+"""Encoders of texts: rows of tokens, 0 behind the end of a text.
+
+N stands for any number of observations at once, L for the tokens of the longest text, F features.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import gymnasium as gym
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from engram.agents.models.encoder import Encoder
+from engram.agents.models.reader import Reader
+from engram.agents.models.symbols import PADDING, TokenReader
+from engram.memory.options import Options, integer
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextOptions(Options):
+    """Options common to encoders of texts."""
+
+    embedding: int = integer(32, "size of the vector of a token", unit="features")
+
+
+class TextEncoder(Encoder):
+    """Base of encoders of texts: each text among N is encoded once, however often it occurs.
+
+    Attributes:
+        vectors: That of each token.
+    """
+
+    def __init__(self, reader: TokenReader, options: TextOptions) -> None:
+        super().__init__(reader, options)
+        self.vectors = nn.Embedding(reader.tokens, options.embedding)
+
+    @classmethod
+    @override
+    def read(cls, space: gym.Space[Any], options: Any, path: str) -> Reader:
+        return TokenReader(space, path)
+
+    def forward(self, prepared: Tensor) -> Tensor:
+        """Tokens (N, L) to (N, output_size)."""
+        texts, which = torch.unique(prepared, dim=0, return_inverse=True)
+        return self.encode(texts)[which]
+
+    @abstractmethod
+    def encode(self, texts: Tensor) -> Tensor:
+        """Encodes tokens (N, L) of texts that differ, (N, output_size); an empty text becomes zeros."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GRUEncoderOptions(TextOptions):
+    """Options of `gru`."""
+
+    size: int = integer(128, "units of the GRU", unit="features")
+
+
+class GRUEncoder(TextEncoder):
+    """A GRU over the tokens of a text; its state behind the last one."""
+
+    Options = GRUEncoderOptions
+
+    def __init__(self, reader: TokenReader, options: GRUEncoderOptions) -> None:
+        super().__init__(reader, options)
+        self.gru = nn.GRU(options.embedding, options.size, batch_first=True)
+        self.output_size = options.size
+
+    @override
+    def encode(self, texts: Tensor) -> Tensor:
+        places = torch.arange(1, texts.shape[1] + 1, device=texts.device)
+        lengths = (places * (texts != PADDING)).amax(1)
+        states, _ = self.gru(self.vectors(texts[:, : max(1, int(lengths.max()))]))
+        last: Tensor = states[torch.arange(len(texts)), lengths.clamp(min=1) - 1]
+        return last * (lengths > 0).unsqueeze(1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BagEncoderOptions(TextOptions):
+    """Options of `bag`."""
+
+
+class BagEncoder(TextEncoder):
+    """The mean of the vectors of a text's tokens, whatever their order."""
+
+    Options = BagEncoderOptions
+
+    def __init__(self, reader: TokenReader, options: BagEncoderOptions) -> None:
+        super().__init__(reader, options)
+        self.output_size = options.embedding
+
+    @override
+    def encode(self, texts: Tensor) -> Tensor:
+        there = (texts != PADDING).unsqueeze(2)
+        summed: Tensor = (self.vectors(texts) * there).sum(1)
+        return summed / there.sum(1).clamp(min=1)
