@@ -22,6 +22,7 @@ from engram.memory.registry import load_module, load_object
 _MAPPING_NAMES = ("config", "env_config", "env_context", "context", "cfg")
 _NAME = r"[A-Za-z_]\w*"
 _DOTTED = rf"{_NAME}(\.{_NAME})+"
+_EDGE = "engram.envs.wrappers:at_edge"  # named and not imported: the agents know no environment
 _DOTTED_OR_NOT = rf"{_NAME}(\.{_NAME})*"
 
 
@@ -189,4 +190,10 @@ def make_single(
         settings: Its keyword arguments, and those of `gymnasium.make`.
         wrappings: From `split_settings`.
     """
-    return wrap_single(gym.make(spec, **settings), wrappings)
+    return at_edge(wrap_single(gym.make(spec, **settings), wrappings))
+
+
+def at_edge(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """An environment that gives arrays: texts become tokens."""
+    edge: Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]] = load_object(_EDGE, "env")
+    return edge(env)

@@ -11,7 +11,7 @@ from ray.rllib.algorithms.algorithm_config import AlgorithmConfig
 from ray.rllib.env.env_context import EnvContext
 from ray.tune.registry import ENV_CREATOR, _global_registry
 
-from engram.agents.columns.env_specs import OwnEnv, find_spec, make_single
+from engram.agents.columns.env_specs import OwnEnv, at_edge, find_spec, make_single
 from engram.agents.columns.wrappers import Wrapping, split_settings, wrap_lanes, wrap_single
 
 
@@ -30,7 +30,8 @@ def make_lanes(config: AlgorithmConfig, worker_index: int) -> VectorEnv[Any, Any
     settings, wrappings = split_settings(config.env_config)
     context = EnvContext(settings, worker_index=worker_index)
     copies = SyncVectorEnv(
-        [lambda: wrap_single(creator(context), wrappings)] * lanes, autoreset_mode=AutoresetMode.SAME_STEP
+        [lambda: at_edge(wrap_single(creator(context), wrappings))] * lanes,
+        autoreset_mode=AutoresetMode.SAME_STEP,
     )
     return wrap_lanes(copies, wrappings)
 

@@ -16,9 +16,10 @@ import gymnasium as gym
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode
 
+from engram.envs.wrappers import at_edge
 from engram.train.console.errors import Errors, ExperimentError, quotes_hint, reason, unknown_key
 from engram.train.environments import guard, hints
-from engram.train.environments.first_steps import check_spaces, play_first_steps
+from engram.train.environments.first_steps import check_parts, check_spaces, play_first_steps
 from engram.train.environments.ids import MODULE, NAMESPACE, find_spec, qualified, quiet
 
 if TYPE_CHECKING:
@@ -135,10 +136,11 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
     if form == "batched":
         env = _attempt(lambda: _stock_batched(spec, settings, wrappings), path)
     elif single:
-        env = _attempt(lambda: _make_single(spec, settings, wrappings), path)
+        env = _attempt(lambda: at_edge(_make_single(spec, settings, wrappings)), path)
     else:
         env = _make_lanes(env_id, 2, env_config, path)
     check_spaces(env, subject, batched=not single)
+    check_parts(getattr(env, "single_observation_space", env.observation_space), subject)
     facts = _facts(env_id, env)
     if tried:
         _try_out(env, say, subject)

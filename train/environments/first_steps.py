@@ -13,10 +13,12 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
+from engram.envs.wrappers.texts import parts
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.guard import VARIABLE, Say
 
 STEPS = 10  # at most
+_ARRAYS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 PATIENCE = 2.0  # s after which no further step is begun
 
 
@@ -43,6 +45,25 @@ def check_spaces(env: Any, subject: str, batched: bool = False) -> None:
             raise ExperimentError(
                 f"{subject}: {kind}_space is {whole}, expected single_{kind}_space for {env.num_envs} lanes, "
                 f"{batch_space(single, env.num_envs)}"
+            )
+
+
+def check_parts(space: gym.Space[Any], subject: str) -> None:
+    """Refuse observations with parts that no array holds.
+
+    Args:
+        space: Of one observation, as lanes give it.
+        subject: What to call the environment in an error.
+
+    Raises:
+        ExperimentError: names the part.
+    """
+    for name, part in parts(space):
+        if not isinstance(part, _ARRAYS):
+            kinds = ", ".join(kind.__name__ for kind in (*_ARRAYS, spaces.Text, spaces.Dict, spaces.Tuple))
+            raise ExperimentError(
+                f"{subject}: {name} is a {type(part).__name__}, which no array holds; known: {kinds}; a "
+                "wrapper can make one of these of it"
             )
 
 
