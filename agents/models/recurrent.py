@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from engram.agents.models.actions import action_converter, named
 from engram.agents.models.encoders import Encoder, encoder_options
+from engram.agents.models.moments import NORMALIZATION, Normalization, NormalizationOptions
 from engram.agents.models.nests import flat_steps, leading
 from engram.memory import Core, CoreOptions, core_options
 from engram.memory.core import State
@@ -224,6 +225,10 @@ class RecurrentModule(ColumnarModule):
             )
         actions = action_converter(self.action_space)
         self.action_dist_cls = actions.distribution
+        self.normalization = None
+        if NORMALIZATION in self.model_config:
+            options = NormalizationOptions(*self.model_config[NORMALIZATION])
+            self.normalization = Normalization(self.observation_space, options)
         self.encoder = parts.build_encoder(self.observation_space)
         self.core = parts.build_core(self.encoder.output_size)
         self.core_type = parts.section.core["type"]
@@ -262,6 +267,8 @@ class RecurrentModule(ColumnarModule):
     @override
     def forward_columns(self, observations: Any, state: State, resets: Tensor | None = None) -> Outputs:
         time, lanes = leading(observations)
+        if self.normalization is not None:
+            observations = self.normalization(observations)
         prepared = self.encoder.prepare(flat_steps(observations))
         if self.memory_encoder is None:
             features = self.encoder(prepared).view(time, lanes, -1)

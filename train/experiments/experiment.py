@@ -52,15 +52,12 @@ class Experiment(_Section):
         run: The algorithm's name.
         env: The environment's Gymnasium id or class path, or a search space of some.
         stop: Result key -> value; training ends when one is reached.
-        wrappers: Class paths of wrappers around the environment, or mappings of `type` and arguments, the
-            innermost one first; or a search space of such lists.
         config: The algorithm's settings, search spaces included, not yet checked.
     """
 
     name: str
     run: str
     env: str | dict[str, Any]
-    wrappers: list[Any] | dict[str, Any] = []
     stop: dict[str, float] = {}
     config: dict[str, Any] = {}
     checkpoint_config: CheckpointSection = CheckpointSection()
@@ -69,23 +66,8 @@ class Experiment(_Section):
     max_failures: Annotated[Whole, Field(ge=-1)] = 0  # -1: try for ever
     restore: str | None = None
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        """`config`, with the wrappers in `env_config`, where every runner finds them."""
-        if not self.wrappers:
-            return self.config
-        return {**self.config, "env_config": _with_wrappers(self.config.get("env_config"), self.wrappers)}
 
-
-def _with_wrappers(env_config: Any, wrappers: Any) -> Any:
-    """`env_config`, or each one of a search space of several, with wrappers."""
-    if kind_of(env_config):
-        ((kind, listed),) = env_config.items()
-        return {kind: [_with_wrappers(each, wrappers) for each in listed]}
-    return {**(env_config or {}), "wrappers": wrappers} if isinstance(env_config, dict | None) else env_config
-
-
-KEYS = tuple(key for key in Experiment.model_fields if key != "name")
+KEYS = (*(key for key in Experiment.model_fields if key != "name"), "wrappers")
 
 
 @dataclass(frozen=True)
@@ -162,7 +144,7 @@ def _read_one(
     fixed = [path.removeprefix("config.") for path in overrides.settings]
     config, swapped = swap.fitted(config, former, fixed)
     with errors.kept():
-        _check_wrappers(section)
+        _take_wrappers(section, config)
     with errors.kept():
         _add_seeds(config, overrides.seeds)
     stop, old_stop = rename(mapping(section, "stop", name, errors), older.METRICS, "stop", errors)
@@ -193,17 +175,29 @@ def _take_env(section: dict[str, Any], config: dict[str, Any], name: str, errors
             errors.add(ExperimentError(f"{name}.{key}: missing, as is --{key}; see `rllib list {kind}`"))
 
 
-def _check_wrappers(section: dict[str, Any]) -> None:
-    """Refuse, and leave out, wrappers that are no list; each is looked up later, where the environment is."""
-    value = section.get("wrappers")
-    if value is None or isinstance(value, list) or kind_of(value) in LISTS:
-        section["wrappers"] = value or []
+def _take_wrappers(section: dict[str, Any], config: dict[str, Any]) -> None:
+    """Move `wrappers` to `config.env_config`, which goes wherever the environment is made.
+
+    Each wrapper is looked up later, together with the environment.
+    """
+    value = section.pop("wrappers", None)
+    if not value:
         return
-    del section["wrappers"]
-    raise ExperimentError(
-        "wrappers: expected a list of class paths, or of mappings such as "
-        f"{{type: TimeLimit, max_episode_steps: 100}}, got {value!r}"
-    )
+    if not isinstance(value, list) and kind_of(value) not in LISTS:
+        raise ExperimentError(
+            "wrappers: expected a list of class paths, or of mappings such as "
+            f"{{type: TimeLimit, max_episode_steps: 100}}, got {value!r}"
+        )
+    if config.get("env_config") is None or isinstance(config["env_config"], dict):
+        config["env_config"] = _wrapped(config.get("env_config") or {}, value)
+
+
+def _wrapped(env_config: Any, wrappers: Any) -> Any:
+    """`env_config`, or each one of a search space of several, with wrappers."""
+    if kind_of(env_config) in LISTS:
+        ((kind, listed),) = env_config.items()
+        return {kind: [_wrapped(each, wrappers) for each in listed]}
+    return {**env_config, "wrappers": wrappers} if isinstance(env_config, dict) else env_config
 
 
 def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:

@@ -92,7 +92,7 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     with errors.kept():
         storage.check_writable(experiment.storage_path, experiment.name)
     with errors.kept():
-        plain, domains = search.split(experiment.settings, "config", errors)
+        plain, domains = search.split(experiment.config, "config", errors)
         names, searched = search.split_env(experiment.env)
         if searched is not None:
             ids = tuple(qualified(name) for name in names)

@@ -33,7 +33,13 @@ _BUILDERS = (
     "resources",
     "debugging",
 )
-_NULLABLE = ("autocast", "minibatch_size", "train_batch_size_per_learner")  # null has a meaning of its own
+_NULLABLE = (
+    "autocast",
+    "minibatch_size",
+    "normalization_clip",
+    "train_batch_size_per_learner",
+)  # null has a meaning of its own
+_COLUMNAR = ("normalize_observations", "normalize_rewards", "normalization_clip")
 _SCHEDULES = ("lr", "entropy_coeff")  # also [[env step, value], ...]
 
 # Limits, of time and of clipping, that may be infinite: none.
@@ -74,6 +80,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("gamma", "lambda_"), (0.0, 1.0)),
     # Adam's first step is ten times as large, and then too large for single precision.
     **dict.fromkeys(("lr", "actor_lr", "alpha_lr", "critic_lr", "world_model_lr"), (0.0, 1e37)),
+    "normalization_clip": (0.1, math.inf),
     "seed": (0.0, 2.0**32 - 1),
 }
 
@@ -156,6 +163,11 @@ def check(
                 _check_stops(value, f"{path}.{key}")
             continue
         with found.kept():
+            if key not in known and key in _COLUMNAR:
+                raise ExperimentError(
+                    f"{path}.{key}: is for our own algorithms, RecurrentPPO and RecurrentIMPALA; under any, "
+                    "wrappers of Gymnasium (NormalizeObservation, NormalizeReward) do so, each lane by itself"
+                )
             if key not in known:
                 raise unknown_key(path, key, known)
             if key == "evaluation_config":
