@@ -12,6 +12,25 @@ import numpy as np
 from gymnasium import spaces
 from typing_extensions import override
 
+_AGENT = (">>", "vv", "<<", "^^")  # by direction
+_LETTERS = {
+    "wall": "##",
+    "floor": "..",
+    "goal": "GG",
+    "lava": "~~",
+    "key": "k ",
+    "ball": "o ",
+    "box": "b ",
+}
+_DOOR = {"open": "/ ", "closed": "[]", "locked": "[X"}
+_COLOURS = {
+    "red": (255, 0, 0),
+    "green": (0, 255, 0),
+    "blue": (90, 90, 255),  # lighter than minigrid's, to be read on black
+    "purple": (200, 80, 255),
+    "yellow": (255, 255, 0),
+    "grey": (140, 140, 140),
+}
 _HIGHEST = (10, 5, 2)  # kinds of objects, colours, states of a door
 _HIGHEST_SEEN_WHOLE = (10, 5, 3)  # where the agent is drawn, with its direction as its state
 
@@ -37,6 +56,47 @@ class EncodedGrid(gym.Wrapper[Any, Any, Any, Any]):
     def reset(self, **options: Any) -> Any:
         with contextlib.redirect_stdout(io.StringIO()):
             return super().reset(**options)
+
+
+class GridText(gym.Wrapper[Any, Any, Any, Any]):
+    """A level of minigrid drawn as text: two letters a cell, in the object's colour, the agent marked.
+
+    Below it stand the mission and what is carried.
+
+    Args:
+        env: A single environment.
+    """
+
+    @property
+    @override
+    def render_mode(self) -> str:
+        return "ansi"
+
+    @override
+    def render(self) -> Any:
+        level: Any = self.unwrapped
+        rows = [
+            "".join(self._cell(level, x, y) for x in range(level.grid.width))
+            for y in range(level.grid.height)
+        ]
+        carried = level.carrying
+        held = "nothing" if carried is None else f"the {carried.color} {carried.type}"
+        return "\n".join([*rows, "", level.mission, f"carries {held}"])
+
+    def _cell(self, level: Any, x: int, y: int) -> str:
+        if (x, y) == tuple(level.agent_pos):
+            return f"\x1b[7m{_AGENT[level.agent_dir]}\x1b[0m"
+        thing = level.grid.get(x, y)
+        if thing is None:
+            return "  "
+        red, green, blue = _COLOURS[thing.color]
+        return f"\x1b[38;2;{red};{green};{blue}m{_letters(thing)}\x1b[0m"
+
+
+def _letters(thing: Any) -> str:
+    if thing.type == "door":
+        return _DOOR["open" if thing.is_open else "locked" if thing.is_locked else "closed"]
+    return _LETTERS.get(thing.type, "??")
 
 
 def is_grid(env: gym.Env[Any, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""`minigrid:ANY-ID` trains as it is, on columns and under stock RLlib; its missions are tokens of their space."""
+"""`minigrid:ANY-ID` trains as it is, on columns and under stock RLlib; missions are tokens of their space."""
 
 import re
 

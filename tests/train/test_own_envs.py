@@ -97,11 +97,11 @@ def test_names():
 
 def test_rendered_by_class_path():
     for env_id in ("own_envs:Good", "own_envs.InConfigRendered"):
-        env = make_rendered(env_id, {"size": 4}, "rgb_array", "--gif")
+        env = make_rendered(env_id, {"size": 4}, ("rgb_array",), "--gif")
         assert env.reset()[0].shape == (4,)
         assert env.render().shape == (4, 4, 3)
     with pytest.raises(ExperimentError, match=r"--gif: own_envs:Lanes has a batched form only"):
-        make_rendered("own_envs:Lanes", {}, "rgb_array", "--gif")
+        make_rendered("own_envs:Lanes", {}, ("rgb_array",), "--gif")
 
 
 def test_info_of_a_class_path():

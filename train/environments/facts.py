@@ -405,35 +405,39 @@ def _make_lanes(
 
 
 def make_rendered(
-    env_id: str, env_config: Mapping[str, Any], mode: Literal["rgb_array", "ansi"], wanted_by: str
+    env_id: str, env_config: Mapping[str, Any], modes: Sequence[str], wanted_by: str
 ) -> gym.Env[Any, Any]:
     """A single environment that renders.
 
     Args:
         env_id: Its id.
         env_config: Its keyword arguments.
-        mode: Render mode.
+        modes: Render modes, the first that it has is taken.
         wanted_by: The command or option that needs it, for errors.
 
     Raises:
         ExperimentError: it cannot render so, or as `probe`.
     """
-    make = partial(_make_rendered, mode=mode, wanted_by=wanted_by)
+    make = partial(_make_rendered, modes=modes, wanted_by=wanted_by)
     _guarded(_try, env_id, env_config, make)
     return make(env_id, env_config=env_config)
 
 
+_PICTURES = {"rgb_array": "to pixels", "ansi": "as text"}
+
+
 def _make_rendered(
-    env_id: str, env_config: Mapping[str, Any], mode: Literal["rgb_array", "ansi"], wanted_by: str
+    env_id: str, env_config: Mapping[str, Any], modes: Sequence[str], wanted_by: str
 ) -> gym.Env[Any, Any]:
     spec = find_spec(env_id)
     if spec.entry_point is None:
         raise ExperimentError(f"{wanted_by}: {env_id} has a batched form only; a single one is what renders")
-    modes = list(getattr(_creator(spec.entry_point), "metadata", {}).get("render_modes", []))
-    if mode not in modes:
-        kind = {"rgb_array": "to pixels", "ansi": "as text"}[mode]
+    known = list(getattr(_creator(spec.entry_point), "metadata", {}).get("render_modes", []))
+    mode = next((mode for mode in modes if mode in known), None)
+    if mode is None:
+        kinds = " or ".join(_PICTURES[mode] for mode in modes)
         raise ExperimentError(
-            f"{wanted_by}: {env_id} cannot render {kind}; its render modes: {', '.join(modes) or 'none'}"
+            f"{wanted_by}: {env_id} cannot render {kinds}; its render modes: {', '.join(known) or 'none'}"
         )
     if "render_mode" in env_config:
         raise ExperimentError(f"--env-config.render_mode: {wanted_by} sets it to {mode!r}; leave it out")

@@ -165,4 +165,4 @@ def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
 
 
 def _rendered(agent: TrainedAgent) -> gym.Env[Any, Any]:
-    return at_edge(make_rendered(agent.env_id, agent.env_config, "rgb_array", "--gif"))
+    return at_edge(make_rendered(agent.env_id, agent.env_config, ("rgb_array",), "--gif"))
