@@ -187,11 +187,12 @@ def _argument(value: Any, parameter: inspect.Parameter | None, path: str) -> Any
         return load_object(value, path)
     if hint in (Any, inspect.Parameter.empty) or isinstance(hint, str):
         return value
-    if parameter is not None and type(value) is type(parameter.default):
-        return value
     try:
         return annotated_check(hint)(value)
     except ValueError as error:
+        default = None if parameter is None else parameter.default
+        if type(value) is type(default) and typing.get_origin(hint) is not typing.Literal:
+            return value  # an annotation that its own default does not fit
         raise ValueError(f"{path}: {error}") from error
 
 

@@ -69,7 +69,7 @@ class GridText(gym.Wrapper[Any, Any, Any, Any]):
 
     @property
     @override
-    def render_mode(self) -> str:
+    def render_mode(self) -> str:  # type: ignore[override]
         return "ansi"
 
     @override

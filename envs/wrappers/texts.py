@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,13 +108,20 @@ def _converted(
     if not isinstance(space, spaces.Dict | spaces.Tuple):
         return space, lambda part: part
     inside = {key: _converted(part, f"{name}[{key!r}]", make) for key, part in _inside(space)}
+    encoders = {key: encode for key, (_, encode) in inside.items()}
+    made = {key: part for key, (part, _) in inside.items()}
     if isinstance(space, spaces.Dict):
-        made: gym.Space[Any] = spaces.Dict({key: part for key, (part, _) in inside.items()})
-        return made, lambda whole: {key: encode(whole[key]) for key, (_, encode) in inside.items()}
-    encoders = [encode for _, encode in inside.values()]
-    return spaces.Tuple([part for part, _ in inside.values()]), lambda whole: tuple(
-        encode(part) for encode, part in zip(encoders, whole, strict=True)
-    )
+        return spaces.Dict(made), lambda whole: _each(whole, encoders, name)
+    return spaces.Tuple(list(made.values())), lambda whole: tuple(_each(whole, encoders, name).values())
+
+
+def _each(whole: Any, encoders: Mapping[Any, Encode], name: str) -> dict[Any, Any]:
+    """The parts of an observation by key or place, converted."""
+    try:
+        return {key: encode(whole[key]) for key, encode in encoders.items()}
+    except (KeyError, IndexError, TypeError) as error:
+        found = f"has {', '.join(map(str, whole))}" if isinstance(whole, Mapping) else f"is {shown(whole)}"
+        raise ValueError(f"{name} {found}; its space says {', '.join(map(str, encoders))}") from error
 
 
 def _converted_text(tokens: Tokens, name: str) -> tuple[Tokens, Encode]:

@@ -174,12 +174,13 @@ def _split(env_config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Wrapping
 def _make_single(
     spec: EnvSpec, settings: Mapping[str, Any], wrappings: Sequence[Wrapping]
 ) -> gym.Env[Any, Any]:
+    # What Gymnasium's checker would say inside of wrappers, `play_first_steps` says in one line.
+    env: gym.Env[Any, Any] = gym.make(spec, **{"disable_env_checker": True, **settings})
     if not wrappings:
-        return gym.make(spec, **settings)
+        return env
     from engram.agents.columns.wrappers import wrap_single
 
-    # What Gymnasium's checker would say inside of the wrappers, `play_first_steps` says in one line.
-    return wrap_single(gym.make(spec, **{"disable_env_checker": True, **settings}), wrappings)
+    return wrap_single(env, wrappings)
 
 
 def _named(wrappings: Iterable[Wrapping]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
+from engram.envs.forms.words import UNKNOWN, Tokens
 from engram.envs.wrappers.texts import parts
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.guard import VARIABLE, Say
@@ -178,6 +179,9 @@ def _check_observation(observation: Any, space: gym.Space[Any], said: str) -> No
 
 def misfit(value: Any, space: gym.Space[Any], name: str = "observation") -> str:
     """Return why an observation is not in its space; empty where an array of the space can hold it."""
+    if isinstance(space, Tokens) and space.vocabulary.unit == "characters" and UNKNOWN in value:
+        text = space.vocabulary.decode(value)
+        return f"{name} has characters that its space lacks, shown as ?: {text!r:.60}"
     if isinstance(space, spaces.Dict | spaces.Tuple):
         return _misfit_inside(value, space, name)
     if isinstance(space, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):
