@@ -124,6 +124,12 @@ def choice(default: str, doc: str, names: tuple[str, ...]) -> Any:
     return _option(default, doc, "", {"enum": list(names)})
 
 
+def text(default: str | None, doc: str, legal: str) -> Any:
+    """A field for a text that others check; `legal` says in words what it may be."""
+    made = _option(default, doc, "", {"type": "string"})
+    return dataclasses.field(default=default, metadata={**made.metadata, "legal": legal})
+
+
 def integers(default: tuple[int, ...], doc: str, *, unit: str = "", low: int = 1, high: int = MOST) -> Any:
     """A field for a list of integers, each in [low, high]; empty is legal where the default is."""
     schema = {"type": "array", "items": _integer_schema(low, high), "minItems": 1 if default else 0}
@@ -161,7 +167,8 @@ def _kind_in_words(schema: Schema) -> str:
     """The type of an option, such as `integer` or `list of numbers`."""
     if _kind(schema) == "array":
         return f"list of {_kind(schema['items'])}s"
-    return {"boolean": "true or false", "enum": "text", "object": "mapping"}.get(_kind(schema), _kind(schema))
+    words = {"boolean": "true or false", "enum": "text", "string": "text", "object": "mapping"}
+    return words.get(_kind(schema), _kind(schema))
 
 
 def _legal(schema: Schema) -> str:
@@ -170,7 +177,9 @@ def _legal(schema: Schema) -> str:
     if kind == "array":
         return f"each {_legal(schema['items'])}{'' if schema['minItems'] else '; may be empty'}"
     if kind not in ("integer", "number"):
-        return {"boolean": "true, false", "object": "any"}.get(kind) or ", ".join(schema["enum"])
+        return {"boolean": "true, false", "object": "any", "string": "any"}.get(kind) or ", ".join(
+            schema["enum"]
+        )
     least, above, high = (schema.get(name) for name in ("minimum", "exclusiveMinimum", "maximum"))
     most = "" if high is None or (kind == "integer" and high >= MOST) else f"{high:,.10g}"
     if least is not None and most:
@@ -208,6 +217,10 @@ def _checked(value: Any, schema: Schema, none: bool = False) -> Any:
             if isinstance(value, bool):
                 return value
             expected = "true or false"
+        case "string":
+            if isinstance(value, str):
+                return value
+            expected = "a text"
         case "enum":
             if value in schema["enum"]:
                 return str(value)

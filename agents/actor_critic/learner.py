@@ -144,7 +144,8 @@ class ActorCriticLearner(ColumnarLearner):
         if normalization is not None:
             kept = np.flatnonzero(~self._sampled.dropped)
             rows = tree.map_structure(lambda leaf: leaf[:-1, kept], self._sampled.observations)
-            normalization.observe(as_tensors(rows, self._device))
+            module = self.module[DEFAULT_MODULE_ID].unwrapped()
+            normalization.observe(module.inputs.seen(as_tensors(rows, self._device)))
         super().after_gradient_based_update(timesteps=timesteps)
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ T time, B lanes.
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -22,9 +23,10 @@ from torch import Tensor
 
 from engram.agents.columns.episodes import EpisodeLog
 from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
-from engram.agents.columns.fragment import ColumnSet, Fragment, Nest
+from engram.agents.columns.fragment import ColumnSet, Fragment, Nest, lane_of
+from engram.agents.columns.inputs import add_inputs
 from engram.agents.columns.lanes import make_lanes
-from engram.agents.models.actions import action_converter
+from engram.agents.models.inputs import masked
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.core import State, where_lanes
 
@@ -60,12 +62,12 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         """
         if self.env is not None:
             self.env.close()
-        self.env = make_lanes(self.config, worker_index=self.worker_index or 0)
+        make = partial(make_lanes, self.config, worker_index=self.worker_index or 0)
+        self.env = add_inputs(make(), self.config.model_config, partial(make, lanes=1))
         mode = self.env.metadata.get("autoreset_mode")
         if mode is not AutoresetMode.SAME_STEP:
             raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")
         self.num_envs = self.env.num_envs
-        self._actions = action_converter(self.env.single_action_space)
         self._needs_initial_reset = True
         self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
@@ -165,7 +167,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             buffer.begin(t, self._observations, self._resets)
             self._guard.step = t + 1
             actions, logp, values = self._act(explore, random_actions)
-            results = self._try_env_step(self._actions.to_env(actions))
+            results = self._try_env_step(self.module.actions.to_env(actions))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
                 t = 0
@@ -231,7 +233,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         while self._episodes.wanting():
             self._guard.step += 1
             actions, _, _ = self._act(explore, random_actions)
-            results = self._try_env_step(self._actions.to_env(actions))
+            results = self._try_env_step(self.module.actions.to_env(actions))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
                 self._episodes.limit(episodes)
@@ -273,9 +275,18 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         dist = self._action_dist.from_logits(inputs)
         actions = dist.sample() if explore else dist.to_deterministic().sample()
         if random_actions:
-            drawn = self._actions.from_env(self.env.action_space.sample())
-            actions = torch.from_numpy(drawn).to(self._device)
+            actions = self._random_draws(inputs)
         return actions, dist.logp(actions)
+
+    def _random_draws(self, inputs: Tensor) -> Tensor:
+        """Actions (B, ...) as if nothing were known of them but which are legal."""
+        legal = self.module.legal(self._tensor(self._observations))
+        if legal is not None:
+            uniform = self._action_dist.from_logits(masked(torch.zeros_like(inputs), legal[0]))
+            drawn: Tensor = uniform.sample()
+            return drawn
+        actions = self.module.actions.from_env(self.env.action_space.sample())
+        return torch.from_numpy(actions).to(self._device)
 
     def _values(self, observations: Nest, resets: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Values (B,) of observations that are not acted upon; the state stays as it is."""
@@ -314,11 +325,6 @@ def _put(nest: Nest, lane: int, values: Nest) -> None:
     found = tree.flatten_up_to(nest, values, check_types=False)  # in which a list may stand for an array
     for array, value in zip(tree.flatten(nest), found, strict=True):
         array[lane] = value
-
-
-def lane_of(observations: Nest, lane: int) -> Nest:
-    """One lane of what a vector environment tells of all: an array of objects, or a nest of (B, ...)."""
-    return tree.map_structure(lambda leaf: leaf[lane], observations)
 
 
 class FragmentBuffer:

@@ -17,6 +17,11 @@ Nest = Any
 """An array, or a nest of dicts and tuples of arrays."""
 
 
+def lane_of(nest: Nest, lane: int) -> Nest:
+    """Returns one lane of what is told of all: of an array of objects, or of a nest of (B, ...)."""
+    return tree.map_structure(lambda leaf: leaf[lane], nest)
+
+
 def no_lanes() -> NDArray[np.bool_]:
     """The default of `ColumnSet.dropped`."""
     return np.empty(0, np.bool_)

@@ -15,15 +15,18 @@ from engram.agents.columns.env_specs import OwnEnv, at_edge, find_spec, make_sin
 from engram.agents.columns.wrappers import Wrapping, split_settings, wrap_lanes, wrap_single
 
 
-def make_lanes(config: AlgorithmConfig, worker_index: int) -> VectorEnv[Any, Any, Any]:
-    """Builds `num_envs_per_env_runner` lanes that reset in the step that ends an episode.
+def make_lanes(
+    config: AlgorithmConfig, worker_index: int, lanes: int | None = None
+) -> VectorEnv[Any, Any, Any]:
+    """Builds lanes that reset in the step that ends an episode.
 
     Args:
         config: `env` is an id, a class path, or a name registered with Ray, or a callable that takes an
             `EnvContext`.
         worker_index: Index of the runner, for the `EnvContext`.
+        lanes: How many; None: `num_envs_per_env_runner`.
     """
-    lanes = config.num_envs_per_env_runner
+    lanes = lanes or config.num_envs_per_env_runner
     creator = _registered_creator(config)
     if creator is None:
         return vectorize(config.env, lanes, config.env_config, config.gym_env_vectorize_mode, worker_index)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
-from ray.rllib.core.distribution.torch.torch_distribution import TorchDeterministic, TorchDistribution
+from ray.rllib.core.distribution.torch.torch_distribution import (
+    TorchDeterministic,
+    TorchDiagGaussian,
+    TorchDistribution,
+)
 from torch import Tensor
 from torch.distributions import Bernoulli, kl_divergence
+from torch.nn import functional
 
 
 class TorchBernoulli(TorchDistribution):  # type: ignore[misc]
@@ -56,3 +63,53 @@ class TorchBernoulli(TorchDistribution):  # type: ignore[misc]
     def to_deterministic(self) -> TorchDeterministic:
         """The likeliest action."""
         return TorchDeterministic(loc=(self._logits > 0).to(torch.int8))
+
+
+class TorchTanhGaussian(TorchDiagGaussian):  # type: ignore[misc]
+    """Independent numbers (B, N) in -1 to 1: the hyperbolic tangents of a Gaussian's.
+
+    Densities are those of the tangents: with u = atanh(y), log p(y) = log N(u) - log(1 - y^2).
+
+    Source: Haarnoja et al., Soft actor-critic, arXiv 1801.01290, appendix C, equation 21.
+    """
+
+    def logp(self, value: Tensor, **_: Any) -> Tensor:
+        """Log-density of whole actions (B, N), (B,)."""
+        drawn = torch.atanh(value.clamp(-_NEAREST, _NEAREST))
+        logp: Tensor = super().logp(drawn)
+        return logp - _log_slope(drawn).sum(-1)
+
+    def entropy(self) -> Tensor:
+        """Entropy of whole actions in nats, (B,): the Gaussian's, and the mean logarithm of tanh's slope.
+
+        That mean is an integral over each number's Gaussian (Gauss-Hermite quadrature).
+        """
+        gaussian: Tensor = super().entropy()
+        places, weights = (torch.as_tensor(each, dtype=self.loc.dtype) for each in _QUADRATURE)
+        places, weights = places.to(self.loc.device), weights.to(self.loc.device)
+        slopes = _log_slope(self.loc.unsqueeze(-1) + self._dist.scale.unsqueeze(-1) * places)
+        return gaussian + (slopes * weights).sum(-1).sum(-1)
+
+    def sample(self, *, sample_shape: Any = None, **_: Any) -> Tensor:
+        """Actions (*sample_shape, B, N)."""
+        return torch.tanh(super().sample(sample_shape=sample_shape))
+
+    def rsample(self, *, sample_shape: Any = None, **_: Any) -> Tensor:
+        """Actions (*sample_shape, B, N), through which gradients flow."""
+        return torch.tanh(super().rsample(sample_shape=sample_shape))
+
+    def to_deterministic(self) -> TorchDeterministic:
+        """The tangent of the Gaussian's mean."""
+        return TorchDeterministic(loc=torch.tanh(self.loc))
+
+
+_NEAREST = 1.0 - 1e-6  # to the bounds, where atanh is infinite
+
+_POINTS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
+_QUADRATURE = (_POINTS, _WEIGHTS / _WEIGHTS.sum())
+"""Where a function is taken, in standard deviations, and how much it counts: its mean under a Gaussian."""
+
+
+def _log_slope(values: Tensor) -> Tensor:
+    """log(1 - tanh(x)^2), also where that is 0 in the numbers of a computer."""
+    return 2.0 * (math.log(2.0) - values - functional.softplus(-2.0 * values))

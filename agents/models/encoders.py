@@ -4,7 +4,7 @@ N stands for any number of observations at once.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import gymnasium as gym
@@ -24,6 +24,7 @@ from engram.memory.options import (
     choice,
     parse_options,
     section,
+    text,
     unknown_key_message,
     unknown_message,
 )
@@ -77,9 +78,8 @@ class DictEncoderOptions(Options):
         "pictures (FiLM, Perez et al. 2018) and is not seen otherwise, the rest is side by side",
         JOINS,
     )
-    film: str | None = field(
-        default=None,
-        metadata={"doc": "with join: film, the part that scales and shifts; null: the only text"},
+    film: str | None = text(
+        None, "with join: film, the part that scales and shifts; null: the only text", "a part, or null"
     )
     parts: Mapping[str, Any] = section(
         {},
@@ -91,12 +91,7 @@ class DictEncoderOptions(Options):
 
 
 class DictEncoder(Encoder):
-    """An encoder for each part of a `Dict` or `Tuple`; their features side by side, or one modulates others.
-
-    Attributes:
-        parts: The encoders, in the order of the space.
-        names: Their names.
-    """
+    """An encoder for each part of a `Dict` or `Tuple`; features side by side, or one modulates others."""
 
     Options = DictEncoderOptions
 

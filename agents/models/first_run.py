@@ -21,12 +21,11 @@ from engram.memory.first_run import check_first_run
 STEPS, LANES = 2, 3
 
 
-def check_own_classes(module: Any, space: gym.Space[Any]) -> None:
+def check_own_classes(module: Any) -> None:
     """Runs a model once where its core or encoder is a class of a user's own.
 
     Args:
         module: From `RLModuleSpec.build`; one that is not of this package is left alone.
-        space: The observation space of one lane.
 
     Raises:
         ValueError: The first thing that is not as `Core`, `Encoder` or `Thinker` have it.
@@ -36,11 +35,11 @@ def check_own_classes(module: Any, space: gym.Space[Any]) -> None:
     own = [part for part in ("encoder", "core") if _is_own(module.model_config.get(part))]
     if isinstance(module, RecurrentModule):
         if "encoder" in own:
-            _check_encoder(module.encoder, space)
+            _check_encoder(module.encoder, module.inputs.encoded)
         if "core" in own:
             check_first_run(module.core, "core")
     elif own:
-        _check_module(module, space)
+        _check_module(module, module.observation_space)
 
 
 def _is_own(options: Any) -> bool:

@@ -15,14 +15,15 @@ from ray.rllib.core.rl_module.torch import TorchRLModule
 from torch import Tensor, nn
 from typing_extensions import override
 
-from engram.agents.models.actions import action_converter, named
+from engram.agents.models.actions import ActionConverter, action_converter
 from engram.agents.models.encoders import Encoder, encoder_options
+from engram.agents.models.inputs import masked, model_inputs
 from engram.agents.models.moments import NORMALIZATION, Normalization, NormalizationOptions
 from engram.agents.models.nests import flat_steps, leading
 from engram.memory import Core, CoreOptions, core_options
 from engram.memory.core import State
 from engram.memory.modes import chances, normalises_by_batch, without_chance
-from engram.memory.options import Options, boolean, integers, parse_options, section
+from engram.memory.options import Options, boolean, integers, parse_options, section, text
 from engram.memory.registry import build_class, check_output_size
 from engram.memory.windows.mlp import relu_layers
 
@@ -59,6 +60,24 @@ class ModelConfig(Options):
         {},
         "options of the layers that the heads share; without `hidden` there are none, and what is remembered "
         "and what is seen can only be weighed against each other, not combined",
+    )
+    action_mask: str = text(
+        "auto",
+        "where it is said which actions are legal, of Discrete and MultiDiscrete ones; the others are never "
+        "taken. info: in the environment's info, as action_mask; a name: in that part of a Dict observation, "
+        "which is then no input; auto: in the part action_mask if there is one, else in info if it is told "
+        "there; none: nowhere",
+        "auto, info, none, or a part of the observation",
+    )
+    previous_action: bool = boolean(
+        False, "whether the action before, zeros at an episode's first step, is an input of the core"
+    )
+    previous_reward: bool = boolean(
+        False, "whether the reward before, zero at an episode's first step, is an input of the core"
+    )
+    squash: bool = boolean(
+        False,
+        "whether actions of a Box with bounds are squashed to them by tanh; else what is drawn is cut there",
     )
 
 
@@ -117,9 +136,19 @@ class ColumnarModule(TorchRLModule):  # type: ignore[misc]
 
     Attributes:
         core_type: The core's name.
+        actions: Converts what it draws to actions.
     """
 
     core_type: str
+    actions: ActionConverter
+
+    def legal(self, observations: Any) -> Tensor | None:
+        """Returns which actions are legal, (T, B, A), not 0 where one is; None where all are.
+
+        Args:
+            observations: (T, B, ...), or a nest of such.
+        """
+        return None
 
     @abstractmethod
     def initial_state(self, lanes: int) -> State:
@@ -219,30 +248,29 @@ class RecurrentModule(ColumnarModule):
         parts = parse_recurrent_model(
             {key: value for key, value in self.model_config.items() if key in known}
         )
-        if isinstance(self.action_space, gym.spaces.MultiBinary):
-            raise ValueError(
-                f"cannot act in the action space {named(self.action_space)}; that takes a core that thinks"
-            )
-        actions = action_converter(self.action_space)
-        self.action_dist_cls = actions.distribution
+        self.actions = action_converter(self.action_space, parts.section.squash)
+        self.action_dist_cls = self.actions.distribution
+        self.inputs = model_inputs(self.model_config, self.observation_space, self.actions)
+        encoded = self.inputs.encoded
         self.normalization = None
         if NORMALIZATION in self.model_config:
             options = NormalizationOptions(*self.model_config[NORMALIZATION])
-            self.normalization = Normalization(self.observation_space, options)
-        self.encoder = parts.build_encoder(self.observation_space)
-        self.core = parts.build_core(self.encoder.output_size)
+            self.normalization = Normalization(encoded, options)
+        self.encoder = parts.build_encoder(encoded)
+        self.core = parts.build_core(self.encoder.output_size + self.inputs.features)
         self.core_type = parts.section.core["type"]
         _, self._core_options = parts.core
         self.memory_encoder = None
         if not self.core.train_input:
-            self.memory_encoder = parts.build_encoder(self.observation_space).requires_grad_(False)
+            self.memory_encoder = parts.build_encoder(encoded).requires_grad_(False)
         self.skip = parts.section.skip
         if self.memory_encoder is not None and not self.skip:
             self.encoder.requires_grad_(False)
-        features = self.core.output_size + (self.encoder.output_size if self.skip else 0)
+        seen = self.encoder.output_size + self.inputs.features
+        features = self.core.output_size + (seen if self.skip else 0)
         self.shared_head = relu_layers(features, parts.head.hidden)
         features = (features, *parts.head.hidden)[-1]
-        self.policy_head = nn.Linear(features, actions.size)
+        self.policy_head = nn.Linear(features, self.actions.size)
         self.value_head = nn.Linear(features, 1)
         with torch.no_grad():
             self.policy_head.weight.mul_(POLICY_INIT_SCALE)
@@ -267,17 +295,33 @@ class RecurrentModule(ColumnarModule):
     @override
     def forward_columns(self, observations: Any, state: State, resets: Tensor | None = None) -> Outputs:
         time, lanes = leading(observations)
+        seen = self.inputs.seen(observations)
         if self.normalization is not None:
-            observations = self.normalization(observations)
-        prepared = self.encoder.prepare(flat_steps(observations))
+            seen = self.normalization(seen)
+        prepared = self.encoder.prepare(flat_steps(seen))
+        beside = self.inputs.beside(observations)
+        features = None
+        if self.memory_encoder is None or self.skip:
+            features = self._features(self.encoder, prepared, time, lanes, beside)
         if self.memory_encoder is None:
-            features = self.encoder(prepared).view(time, lanes, -1)
             written = features
         else:
-            features = self.encoder(prepared).view(time, lanes, -1) if self.skip else None
             with torch.no_grad():
-                written = self.memory_encoder(prepared).view(time, lanes, -1)
+                written = self._features(self.memory_encoder, prepared, time, lanes, beside)
         remembered, state = self.core(written, state, resets)
         parts = [remembered, features] if self.skip else [remembered]
         joined = self.shared_head(torch.cat(parts, dim=-1) if len(parts) > 1 else remembered)
-        return Outputs(self.policy_head(joined), self.value_head(joined).squeeze(-1), state)
+        inputs = masked(self.policy_head(joined), self.legal(observations))
+        return Outputs(inputs, self.value_head(joined).squeeze(-1), state)
+
+    def _features(
+        self, encoder: Encoder, prepared: Any, time: int, lanes: int, beside: list[Tensor]
+    ) -> Tensor:
+        """What an encoder makes of what was prepared, (T, B, F), and what is put beside it."""
+        features: Tensor = encoder(prepared).view(time, lanes, -1)
+        return torch.cat([features, *beside], dim=-1) if beside else features
+
+    @override
+    def legal(self, observations: Any) -> Tensor | None:
+        legal: Tensor | None = self.inputs.legal(observations)
+        return legal

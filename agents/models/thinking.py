@@ -97,7 +97,7 @@ class ThinkingModule(ColumnarModule):
         known = ThinkingConfig.__dataclass_fields__
         parts = parse_thinking_model({k: v for k, v in self.model_config.items() if k in known})
         self.readout = parts.readout
-        shape = self.observation_space.shape or ()
+        shape = self._problem_shape()
         answers = answers_of(self.action_space)
         self._check_readout()
         self.core_type = parts.section.core["type"]
@@ -111,8 +111,19 @@ class ThinkingModule(ColumnarModule):
             )
         self.value_head = nn.LazyLinear(1)
         self._measure_value_head(shape)
-        self.action_dist_cls = action_converter(self.action_space).distribution
+        self.actions = action_converter(self.action_space)
+        self.action_dist_cls = self.actions.distribution
         self.train()
+
+    def _problem_shape(self) -> tuple[int, ...]:
+        """The shape of a problem; ValueError: a space that is not one array."""
+        space = self.observation_space
+        if isinstance(space, gym.spaces.Box | gym.spaces.MultiBinary | gym.spaces.MultiDiscrete):
+            return tuple(space.shape)
+        raise ValueError(
+            f"core: one that thinks reads an array, got the observation space {named(space)}; recurrent "
+            "cores read all spaces"
+        )
 
     @override
     def chances(self) -> dict[str, float | str]:

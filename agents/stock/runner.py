@@ -1,5 +1,6 @@
 """StockEnvRunner: RLlib's own runner, with lanes that are guarded and actions that start at any number."""
 
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
@@ -11,20 +12,22 @@ from gymnasium.wrappers.vector import DictInfoToList
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
 from engram.agents.columns.finite import GuardedVectorEnv
+from engram.agents.columns.inputs import add_inputs
+from engram.agents.columns.lanes import make_lanes
 from engram.agents.columns.wrappers import split_settings, wrap_lanes
-from engram.agents.models.actions import ActionConverter, action_converter, counted_from_zero
+from engram.agents.models.actions import ActionConverter, action_converter
 
 
 class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
-    """B lanes whose actions are counted from 0, as RLlib counts those of `Discrete` and `MultiDiscrete`.
+    """B lanes whose actions are counted from 0 and flat, as RLlib draws them.
 
-    The environment gets the dtype of its space, too, which RLlib does not keep.
+    The environment gets the shape and dtype of its space, too, which RLlib does not keep.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], actions: ActionConverter) -> None:
         super().__init__(env)
         self._actions = actions
-        self.single_action_space = counted_from_zero(actions.space)
+        self.single_action_space = actions.draws
         self.action_space = batch_space(self.single_action_space, env.num_envs)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Any]:
@@ -50,8 +53,12 @@ class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             inner: Any = self.env
             self.env = DictInfoToList(wrap_lanes(inner.env, wrappings))
         self._own_actions = self.env.single_action_space
-        space = self.env.single_action_space
-        if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        space: Any = self.env.single_action_space
+        if "core" in self.config.model_config:
+            one = partial(make_lanes, self.config, worker_index=self.worker_index or 0, lanes=1)
+            self.env = add_inputs(self.env, self.config.model_config, one)
+        counted = isinstance(space, spaces.Discrete | spaces.MultiDiscrete)
+        if counted or (isinstance(space, spaces.Box | spaces.MultiBinary) and len(space.shape) != 1):
             self.env = CountsFromZero(self.env, action_converter(space))
         if getattr(self.config.callbacks_class, "guards", False):  # who takes what a guard has found
             self.env = GuardedVectorEnv(self.env, self.worker_index or 0)

@@ -38,7 +38,8 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
             self._guard.step = step + 1
             answers, masks = _answers(self._infos, str(self.config.env))
             targets = self._targets(answers, masks)
-            results = self._try_env_step(self._actions.to_env(targets))
+            masks = np.reshape(masks, targets.shape) if np.size(masks) == targets.size else masks
+            results = self._try_env_step(self.module.actions.to_env(targets))
             if results == ENV_STEP_FAILURE:
                 self._reset_lanes()
                 columns.clear()
@@ -73,7 +74,7 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
         Raises:
             ValueError: An action that counts is not in the environment's space.
         """
-        targets, space = self._actions.from_env(answers), self.env.single_action_space
+        targets, space = self.module.actions.from_env(answers), self.env.single_action_space
         if not isinstance(space, spaces.Discrete):
             return targets
         outside = (targets < 0) | (targets >= space.n)

@@ -55,33 +55,63 @@ class AnySpaces(gym.Env):
     """Episodes of 2 to 6 steps, which end in either way; a step earns what the environment draws.
 
     Right is what the action space's generator draws, in all its parts.
+
+    Args:
+        observation: A row of `OBSERVATIONS`.
+        action: A row of `ACTIONS`.
+        mask: Where it is told which actions are legal, "info", or "legal", a part of the observation, or
+            "nowhere"; others are refused. It is drawn anew in each step.
+        stuck: Whether no action is legal after two steps.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": [], "tells": ("target", "mask")}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": []}
 
-    def __init__(self, observation="vector", action="choice", masked=False):
+    def __init__(self, observation="vector", action="choice", mask="nowhere", stuck=False):
         self.observation_space, self.action_space = OBSERVATIONS[observation], ACTIONS[action]
-        self.masked = masked
+        self.seen, self.mask, self.stuck = self.observation_space, mask, stuck
+        if mask != "nowhere":
+            counts = np.reshape(getattr(self.action_space, "nvec", getattr(self.action_space, "n", 0)), -1)
+            self.counts = counts.astype(int).tolist()
+        if mask not in ("info", "nowhere"):
+            parts = {"seen": self.seen, mask: spaces.MultiBinary(sum(self.counts))}
+            self.observation_space = spaces.Dict(parts)
 
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
         if seed is not None:
-            self.observation_space.seed(seed)
+            self.seen.seed(seed)
             self.action_space.seed(seed)
-        self._left = int(self.np_random.integers(2, 7))
-        return self.observation_space.sample(), self._info()
+        self.step_number, self.length = 0, int(self.np_random.integers(2, 7))
+        return self._look(), self._info()
 
     def step(self, action):
         if not self.action_space.contains(action) or np.asarray(action).dtype != self.action_space.dtype:
             raise AssertionError(f"{action!r} is not in {self.action_space}")
-        self._left -= 1
-        over, cut = self._left == 0, bool(self.np_random.integers(2))
+        if self.mask != "nowhere":
+            choices = np.reshape(action - getattr(self.action_space, "start", 0), -1)
+            places = choices + np.cumsum([0, *self.counts])[:-1]
+            assert self.legal[places].all(), f"{action} is not legal"
+        self.step_number += 1
+        over, cut = self.step_number == self.length, bool(self.np_random.integers(2))
         reward = float(self.np_random.standard_normal())
-        return self.observation_space.sample(), reward, over and not cut, over and cut, self._info()
+        return self._look(), reward, over and not cut, over and cut, self._info()
+
+    def _look(self):
+        if self.mask == "nowhere":
+            return self.seen.sample()
+        rows = [self.np_random.integers(2, size=count) for count in self.counts]
+        for row in rows:
+            row[self.np_random.integers(len(row))] = 1
+        self.legal = np.concatenate(rows).astype(np.int8)
+        if self.stuck and self.step_number == 2:
+            self.legal[: self.counts[0]] = 0
+        seen = self.seen.sample()
+        return seen if self.mask == "info" else {"seen": seen, self.mask: self.legal}
 
     def _info(self):
         target = self.action_space.sample()
-        return {"target": target, "mask": np.ones(np.shape(target), bool)}
+        told = {"action_mask": self.legal} if self.mask == "info" else {}
+        return {"target": target, "mask": np.ones(np.shape(target), bool), **told}
 
 
 gym.register("engram_tests/AnySpaces-v0", AnySpaces)

@@ -49,6 +49,7 @@ class EnvFacts:
         group_by: The info key by which results are split, or None.
         wrappers: Names of the wrappers around it, the innermost one first.
         remarks: What the header says about it.
+        tells_mask: Whether its info tells which actions are legal.
     """
 
     id: str
@@ -58,6 +59,7 @@ class EnvFacts:
     group_by: str | None
     wrappers: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    tells_mask: bool = False
 
 
 def _is_foreign(env_id: str, env_config: Mapping[str, Any]) -> bool:
@@ -144,6 +146,7 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
     facts = _facts(env_id, env)
     if tried:
         _try_out(env, say, subject)
+    facts = replace(facts, tells_mask=_tells_mask(say, env, spec))
     env.close()
     if not single:
         return replace(facts, wrappers=_named(wrappings))
@@ -154,7 +157,7 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
         if batched:
             check_spaces(lanes, subject, batched=True)
             _try_out(lanes, say, subject)
-            facts = _facts(env_id, lanes)
+            facts = replace(_facts(env_id, lanes), tells_mask=facts.tells_mask)
         lanes.close()
     return replace(
         facts, wrappers=_named(wrappings), remarks=(*facts.remarks, *_passed_over(spec, wrappings, form))
@@ -211,6 +214,18 @@ def _passed_over(spec: EnvSpec, wrappings: Iterable[Wrapping], form: Form) -> It
             f"wrappers: {singles[0]} wraps single environments; lanes are copies of these, and the faster "
             "batched form is not used"
         )
+
+
+def _tells_mask(say: guard.Say, env: Any, spec: EnvSpec) -> bool:
+    """Whether an environment tells which actions are legal; ours do not."""
+    from engram.agents.columns.inputs import may_be_masked, tells_mask
+
+    if spec.id.startswith(NAMESPACE) or not may_be_masked(
+        getattr(env, "single_action_space", env.action_space)
+    ):
+        return False
+    say("reset()")
+    return bool(_attempt(lambda: tells_mask(env), f"env: {spec.id}"))
 
 
 def _try_out(env: Any, say: guard.Say, subject: str) -> None:

@@ -77,12 +77,14 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
     while isinstance(env, OrderEnforcing | PassiveEnvChecker | TimeLimit):
         env = env.env  # these would raise errors of their own about what is looked at here
     batched = hasattr(env, "num_envs")
-    _reset(env, say, subject)
+    begun = _reset(env, say, subject)
     env.action_space.seed(0)
     end = time.monotonic() + PATIENCE
     for number in range(1, STEPS + 1):
         said = f"{subject}: step() number {number}"
-        observation, reward, *flags = _step(env, env.action_space.sample(), number, say, subject)
+        action = _legal_action(env.action_space, *begun)
+        observation, reward, *flags, info = _step(env, action, number, say, subject)
+        begun = observation, info
         _check_observation(observation, env.observation_space, said)
         named = list(zip(("terminated", "truncated"), flags[:2], strict=True))
         if batched:
@@ -97,12 +99,24 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
                         f"{said}: {name} is {_in_short(flag)}, expected true or false, a bool"
                     )
             if flags[0] or flags[1]:
-                _reset(env, say, subject)
+                begun = _reset(env, say, subject)
         if time.monotonic() > end:
             return
 
 
-def _reset(env: Any, say: Say, subject: str) -> None:
+def _legal_action(space: gym.Space[Any], observation: Any, info: Mapping[str, Any]) -> Any:
+    """Draw an action, of those that an `action_mask` allows where there is one for a single environment."""
+    parts = observation if isinstance(observation, Mapping) else {}
+    mask = np.ravel(info.get("action_mask", parts.get("action_mask", ())))
+    if isinstance(space, spaces.Discrete) and mask.shape == (space.n,):
+        return space.sample(mask=(mask != 0).astype(np.int8))
+    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and mask.shape == (space.nvec.sum(),):
+        each = np.split((mask != 0).astype(np.int8), np.cumsum(space.nvec)[:-1])
+        return space.sample(mask=tuple(each))
+    return space.sample()
+
+
+def _reset(env: Any, say: Say, subject: str) -> tuple[Any, Any]:
     """Reset an environment and check what it returns."""
     say("reset()")
     said = f"{subject}: reset()"
@@ -118,6 +132,7 @@ def _reset(env: Any, say: Say, subject: str) -> None:
         raise ExperimentError(f"{said} returns {_in_short(result)}, expected a tuple (observation, info)")
     _check_info(result[1], said)
     _check_observation(result[0], env.observation_space, said)
+    return result[0], result[1]
 
 
 def _step(env: Any, action: Any, number: int, say: Say, subject: str) -> tuple[Any, ...]:

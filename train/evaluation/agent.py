@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from gymnasium.vector import VectorEnv
 
+from engram.agents.columns.inputs import refitted
+from engram.agents.models.recurrent import RecurrentModule
 from engram.agents.models.thinking import ThinkingModule
 from engram.train.console.errors import ExperimentError
 from engram.train.console.screen import quiet
@@ -59,13 +61,21 @@ class TrainedAgent:
             ExperimentError: The environment refuses its settings, or the network was made for other spaces.
             ValueError: A network that thinks was made for one size, or for another kind of puzzle.
         """
-        envs = make_batched(self.env_id, lanes, self.env_config)
+        envs = self.tell(make_batched(self.env_id, lanes, self.env_config))
         try:
             self._fit(envs.single_observation_space, envs.single_action_space)
         except ValueError:
             envs.close()
             raise
         return envs
+
+    def tell(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+        """Let environments tell what the network is given beside observations.
+
+        Args:
+            envs: B environments that step as one.
+        """
+        return refitted(envs, self.module.inputs) if isinstance(self.module, RecurrentModule) else envs
 
     def _fit(self, observations: Any, actions: Any) -> None:
         if isinstance(self.module, ThinkingModule):

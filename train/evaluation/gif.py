@@ -156,7 +156,7 @@ def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
     filmed = _Filmed(_rendered(agent), hold)
     _, wrappings = split_settings(agent.env_config)
     envs = wrap_lanes(SyncVectorEnv([lambda: filmed], autoreset_mode=AutoresetMode.DISABLED), wrappings)
-    for step in islice(play_steps(envs, agent.make_policy(1), seed), MAX_FRAMES - 1):
+    for step in islice(play_steps(agent.tell(envs), agent.make_policy(1), seed), MAX_FRAMES - 1):
         if step.ended[0]:
             break
     envs.close()

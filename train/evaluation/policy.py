@@ -15,7 +15,8 @@ from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
 from typing_extensions import override
 
-from engram.agents.models.actions import action_converter, counted_from_zero
+from engram.agents.models.actions import ActionConverter, action_converter, counted_from_zero
+from engram.agents.models.recurrent import ColumnarModule
 from engram.agents.models.thinking import ThinkingModule
 from engram.train.plans.network import speaks_columns
 
@@ -61,7 +62,7 @@ class Policy(abc.ABC):
         """
         if self._distribution is None:
             return None
-        drawn = action_converter(self.module.action_space).from_env(actions)
+        drawn = _converter(self.module).from_env(actions)
         return np.asarray(self._distribution.logp(torch.as_tensor(drawn)))
 
     def _decide(self, inputs: Tensor) -> Array:
@@ -79,7 +80,6 @@ class ColumnPolicy(Policy):
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
         self._state = module.initial_state(lanes)
-        self._actions = action_converter(module.action_space)
 
     @override
     @torch.inference_mode()
@@ -87,7 +87,7 @@ class ColumnPolicy(Policy):
         columns = tree.map_structure(lambda leaf: torch.as_tensor(leaf)[None], observations)
         outputs = self.module.forward_columns(columns, self._state, torch.as_tensor(resets)[None])
         self._state = outputs.state
-        return self._actions.to_env(self._decide(outputs.action_dist_inputs[0]))
+        return _converter(self.module).to_env(self._decide(outputs.action_dist_inputs[0]))
 
 
 class StockPolicy(Policy):
@@ -139,11 +139,17 @@ def make_policy(module: Any, lanes: int, greedy: bool) -> Policy:
     return kind(module, lanes, greedy)
 
 
+def _converter(module: Any) -> ActionConverter:
+    """What converts the actions of a module, ours or one of RLlib's own."""
+    return module.actions if isinstance(module, ColumnarModule) else action_converter(module.action_space)
+
+
 def _to_env(actions: Array, space: gym.Space[Any]) -> Array:
     """Actions in the module's range -> in the environment's, as RLlib's runners do."""
     if isinstance(space, gym.spaces.Box):
-        return np.stack([unsquash_action(action, space) for action in actions])
-    return actions if counted_from_zero(space) is space else action_converter(space).to_env(actions)
+        return np.stack([unsquash_action(action.reshape(space.shape), space) for action in actions])
+    flat = len(space.shape or ()) <= 1
+    return actions if flat and counted_from_zero(space) is space else action_converter(space).to_env(actions)
 
 
 def _repeat(leaf: Any, lanes: int) -> Tensor:

@@ -22,7 +22,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         *([("wrappers", ", ".join(env.wrappers))] if env.wrappers else []),
         ("observation", _space(env.observation_space)),
         *([("scaling", module.scaling)] if module.scaling is not None else []),
-        ("actions", _space(env.action_space)),
+        ("actions", "; ".join(filter(None, [_space(env.action_space), module.acting]))),
         ("core", _core(module)),
         *_thinking(module.thinking),
         ("lanes", _lanes(config)),

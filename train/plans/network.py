@@ -9,7 +9,7 @@ from engram.train.console.errors import ExperimentError, reason
 from engram.train.environments.facts import EnvFacts
 from engram.train.environments.guard import alarm
 from engram.train.environments.ids import written
-from engram.train.plans.build import device, trainable
+from engram.train.plans.build import device, is_columnar, trainable
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class ModuleFacts:
         thinking: Its iterations, or None where it does not think.
         scaling: What is done to observations before they are encoded, or None where nothing is.
         remarks: What a user should know about the model under this algorithm, one line each.
+        acting: How what is drawn becomes an action, or None where it is one.
     """
 
     core: str
@@ -51,14 +52,28 @@ class ModuleFacts:
     thinking: ThinkingFacts | None = None
     scaling: str | None = None
     remarks: tuple[str, ...] = ()
+    acting: str | None = None
 
 
 def build_module(config: Any, env: EnvFacts) -> Any:
     """The RLModule of a config, with fresh weights."""
     from ray.rllib.core import DEFAULT_MODULE_ID
 
-    spaces = {DEFAULT_MODULE_ID: (env.observation_space, env.action_space)}
+    spaces = {DEFAULT_MODULE_ID: (_given(config, env), env.action_space)}
     return copy.copy(config.get_rl_module_spec(spaces=spaces, inference_only=False)).build()
+
+
+def _given(config: Any, env: EnvFacts) -> Any:
+    """The space of what a model of ours is given, which may be more than an observation."""
+    from engram.agents.models.actions import action_converter
+    from engram.agents.models.choice import thinks
+    from engram.agents.models.inputs import model_inputs
+
+    model = config.model_config
+    if ("core" not in model and not is_columnar(trainable(config).__name__)) or thinks(model):
+        return env.observation_space
+    actions = action_converter(env.action_space, bool(model.get("squash")))
+    return model_inputs(model, env.observation_space, actions, told_mask=env.tells_mask).given
 
 
 def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
@@ -77,7 +92,7 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
             module = build_module(config, env)
             if isinstance(config, ColumnarConfig):
                 config.check_module(module)
-            check_own_classes(module, env.observation_space)
+            check_own_classes(module)
     except ExperimentError:
         raise
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
@@ -102,6 +117,7 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         carries_gradient=core.carries_gradient,
         scaling=_scaling(module),
         remarks=remarks,
+        acting=_acting(module),
     )
 
 
@@ -111,6 +127,15 @@ def _scaling(module: Any) -> str | None:
     names = normalization.names if normalization is not None else []
     standardised = f"{', '.join(names)} by running mean and deviation" if names else None
     return "; then ".join(filter(None, (standardised, module.encoder.reader.described()))) or None
+
+
+def _acting(module: Any) -> str | None:
+    """Say how draws become actions, and which may be drawn."""
+    said = [module.actions.described()]
+    if module.inputs.masked:
+        source = f"{module.inputs.mask_key} of the observation" if module.inputs.mask_key else "info"
+        said.append(f"only those that action_mask allows, of {source}")
+    return "; ".join(text for text in said if text) or None
 
 
 def _describe_thinking(module: Any, core: str, remarks: tuple[str, ...]) -> ModuleFacts:
