@@ -138,10 +138,11 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
     if form == "batched":
         env = _attempt(lambda: _stock_batched(spec, settings, wrappings), path)
     elif single:
-        env = _attempt(lambda: at_edge(_make_single(spec, settings, wrappings)), path)
+        env = _attempt(lambda: _make_single(spec, settings, wrappings), path)
     else:
         env = _make_lanes(env_id, 2, env_config, path)
     check_spaces(env, subject, batched=not single)
+    env = at_edge(env) if single else env
     check_parts(getattr(env, "single_observation_space", env.observation_space), subject)
     facts = _facts(env_id, env)
     if tried:

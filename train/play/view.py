@@ -60,7 +60,7 @@ def screen(keyboard: Keyboard, title: str, width: int) -> list[Line]:
 
 def _picture(session: Session, width: int) -> list[Line]:
     if session.pixels is not None:
-        return _mosaic(session.pixels, (width - 1) // 2)
+        return mosaic(session.pixels, (width - 1) // 2)
     rows = session.text.strip("\n").split("\n")
     return [_blocks(row, session.game.look.colours) for row in rows] if session.game else list(_marked(rows))
 
@@ -70,7 +70,7 @@ def _blocks(row: str, colours: Mapping[str, Rgb]) -> Line:
     return [Span(2 * "".join(run), colours.get(char, BLACK)) for char, run in groupby(row)]
 
 
-def _mosaic(pixels: NDArray[np.uint8], columns: int) -> list[Line]:
+def mosaic(pixels: NDArray[np.uint8], columns: int) -> list[Line]:
     """A picture (height, width, 3) as cells, each the mean of its pixels.
 
     There are at most `columns` by `_MOST_ROWS` of them.
