@@ -190,7 +190,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             return_in=self._returns,
         )
         if self.config.normalize_rewards:
-            self._returns = fragment.discounted_returns(self.config.gamma)[-1]
+            self._returns = zeroed(fragment.discounted_returns(self.config.gamma)[-1])
         self._guard.look(
             {
                 "reward": buffer.rewards,

@@ -182,6 +182,26 @@ def test_dropped_lanes_are_not_counted():
     assert int(shell.module.normalization.returns.count) == STEPS
 
 
+def test_a_reward_that_is_not_finite_does_not_stay():
+    shell = Shell(settings(on_non_finite="skip"))
+    runner = shell.runners[0]
+    step, calls = runner.env.step, []
+
+    def broken(actions):
+        observations, rewards, *rest = step(actions)
+        calls.append(rewards)
+        return observations, np.where(np.arange(LANES) < (len(calls) == 2), np.nan, rewards), *rest
+
+    runner.env.step = broken
+    for _ in range(3):
+        shell.turn()
+    assert [each.dropped.tolist() for each in shell.fragments] == [[True] + [False] * 5] + [
+        [False] * LANES
+    ] * 2
+    assert int(shell.module.normalization.returns.count) == (3 * LANES - 1) * STEPS
+    assert all(torch.isfinite(value).all() for value in shell.module.state_dict().values())
+
+
 def test_a_checkpoint_holds_them_to_the_last_bit(tmp_path):
     shell = Shell(settings())
     for _ in range(2):
