@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engram.agents.columns.finite import zeroed
 from engram.agents.columns.fragment import Nest, lane_of
 from engram.agents.models.actions import action_converter
+from engram.agents.models.choice import thinks
 from engram.agents.models.inputs import (
     ACTION_MASK,
     OBSERVATION,
@@ -148,7 +149,7 @@ def add_inputs(
     model: Mapping[str, Any],
     make_one: Callable[[], VectorEnv[Any, Any, Any]],
 ) -> VectorEnv[Any, Any, Any]:
-    """Lets lanes tell what a model is given beside observations; where there is nothing, they stay the same.
+    """Lets lanes tell what a model is given beside observations; where it is nothing, they stay the same.
 
     Args:
         lanes: B lanes.
@@ -158,6 +159,8 @@ def add_inputs(
     Raises:
         ValueError: See `model_inputs`.
     """
+    if thinks(model):
+        return lanes
     actions = action_converter(lanes.single_action_space, bool(model.get("squash")))
     inputs = model_inputs(model, lanes.single_observation_space, actions)
     undecided = model.get("action_mask", "auto") == "auto" and not inputs.masked

@@ -153,18 +153,19 @@ class DictEncoder(Encoder):
     def forward(self, prepared: Mapping[str, Any]) -> Tensor:
         """Prepared parts by name, each (N, ...), to (N, output_size)."""
         if self.film is None:
-            return torch.cat([part(prepared[name]) for name, part in self._rows()], dim=1)
-        by_name = dict(self._rows())
+            return torch.cat([part(prepared[name]) for name, part in self.rows()], dim=1)
+        by_name = dict(self.rows())
         conditions = by_name[self.film](prepared[self.film])
         features = []
         modulations: Iterable[Any] = self.modulations
-        for (name, part), layers in zip(self._rows(), modulations, strict=True):
+        for (name, part), layers in zip(self.rows(), modulations, strict=True):
             if name != self.film:
                 how = [layer(conditions) for layer in layers]
                 features.append(part(prepared[name], how) if how else part(prepared[name]))
         return torch.cat(features, dim=1)
 
-    def _rows(self) -> list[tuple[str, Encoder]]:
+    def rows(self) -> list[tuple[str, Encoder]]:
+        """Returns the name and the encoder of each part, in the order of the space."""
         parts: Iterable[Any] = self.parts
         return list(zip(self.names, parts, strict=True))
 

@@ -13,7 +13,8 @@ import tree
 from gymnasium.vector.utils import create_empty_array
 from torch import Tensor
 
-from engram.agents.models.encoders import Encoder
+from engram.agents.models.encoders import DictEncoder, Encoder
+from engram.agents.models.observations import parts_of
 from engram.agents.models.recurrent import ColumnarModule, RecurrentModule
 from engram.memory.blame import explain
 from engram.memory.first_run import check_first_run
@@ -43,7 +44,10 @@ def check_own_classes(module: Any) -> None:
 
 
 def _is_own(options: Any) -> bool:
-    return isinstance(options, Mapping) and ":" in str(options.get("type"))
+    """Whether a section, or one inside of it, names a class of a user's own."""
+    if not isinstance(options, Mapping):
+        return False
+    return ":" in str(options.get("type")) or any(map(_is_own, options.values()))
 
 
 def _seen(space: gym.Space[Any], *count: int) -> Any:
@@ -55,8 +59,13 @@ def _seen(space: gym.Space[Any], *count: int) -> Any:
 
 
 @torch.no_grad()
-def _check_encoder(encoder: Encoder, space: gym.Space[Any]) -> None:
-    name, training = f"encoder: {type(encoder).__qualname__}", encoder.training
+def _check_encoder(encoder: Encoder, space: Any, path: str = "encoder") -> None:
+    if isinstance(encoder, DictEncoder):
+        spaces = parts_of(space)
+        for part_name, part in encoder.rows():
+            _check_encoder(part, spaces[part_name], f"{path}.{part_name}")
+        return
+    name, training = f"{path}: {type(encoder).__qualname__}", encoder.training
     size: Any = getattr(encoder, "output_size", None)
     try:
         features: Any = encoder.eval()(encoder.prepare(_seen(space, STEPS)))

@@ -263,7 +263,7 @@ class RecurrentModule(ColumnarModule):
         self.memory_encoder = None
         if not self.core.train_input:
             self.memory_encoder = parts.build_encoder(encoded).requires_grad_(False)
-        self.skip = parts.section.skip
+        self.skip, self.squash = parts.section.skip, parts.section.squash
         if self.memory_encoder is not None and not self.skip:
             self.encoder.requires_grad_(False)
         seen = self.encoder.output_size + self.inputs.features

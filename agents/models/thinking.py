@@ -211,6 +211,7 @@ class ThinkingModule(ColumnarModule):
         with torch.no_grad():
             self.thinker.eval().begin(self.thinker.prepare(problem))
         self.observation_space, self.action_space = observation_space, action_space
+        self.actions = action_converter(action_space)
 
 
 def _pooled(thought: Tensor) -> Tensor:

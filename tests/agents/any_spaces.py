@@ -54,13 +54,13 @@ ACTIONS: dict[str, gym.Space[Any]] = {
 class AnySpaces(gym.Env):
     """Episodes of 2 to 6 steps, which end in either way; a step earns what the environment draws.
 
-    Right is what the action space's generator draws, in all its parts.
+    Right is what the action space's generator draws, or the first legal action, in all its parts.
 
     Args:
         observation: A row of `OBSERVATIONS`.
         action: A row of `ACTIONS`.
-        mask: Where it is told which actions are legal, "info", or "legal", a part of the observation, or
-            "nowhere"; others are refused. It is drawn anew in each step.
+        mask: Where it is told which actions are legal: "info", "tuple" (info, with one mask for each choice),
+            "nowhere", or the name of a part of the observation. Others are refused. It is drawn in each step.
         stuck: Whether no action is legal after two steps.
     """
 
@@ -72,7 +72,7 @@ class AnySpaces(gym.Env):
         if mask != "nowhere":
             counts = np.reshape(getattr(self.action_space, "nvec", getattr(self.action_space, "n", 0)), -1)
             self.counts = counts.astype(int).tolist()
-        if mask not in ("info", "nowhere"):
+        if mask not in ("info", "tuple", "nowhere"):
             parts = {"seen": self.seen, mask: spaces.MultiBinary(sum(self.counts))}
             self.observation_space = spaces.Dict(parts)
 
@@ -106,11 +106,19 @@ class AnySpaces(gym.Env):
         if self.stuck and self.step_number == 2:
             self.legal[: self.counts[0]] = 0
         seen = self.seen.sample()
-        return seen if self.mask == "info" else {"seen": seen, self.mask: self.legal}
+        return seen if self.mask in ("info", "tuple") else {"seen": seen, self.mask: self.legal}
+
+    def _first_legal(self):
+        rows = np.split(self.legal, np.cumsum(self.counts)[:-1])
+        first = np.array([np.argmax(row) for row in rows]).reshape(self.action_space.shape)
+        return (first + getattr(self.action_space, "start", 0)).astype(self.action_space.dtype)[()]
 
     def _info(self):
-        target = self.action_space.sample()
-        told = {"action_mask": self.legal} if self.mask == "info" else {}
+        target = self.action_space.sample() if self.mask == "nowhere" else self._first_legal()
+        told = {}
+        if self.mask in ("info", "tuple"):
+            rows = tuple(np.split(self.legal, np.cumsum(self.counts)[:-1]))
+            told["action_mask"] = rows if self.mask == "tuple" else self.legal
         return {"target": target, "mask": np.ones(np.shape(target), bool), **told}
 
 

@@ -6,7 +6,7 @@ import gymnasium as gym
 import pytest
 import torch
 
-from engram.agents.models.distributions import TorchBernoulli
+from engram.agents.models.distributions import TorchBernoulli, TorchTanhGaussian
 
 LOGITS = torch.tensor([[0.0, 1.5, -2.0], [40.0, -3.0, 0.5]])
 OTHERS = torch.tensor([[0.3, -1.0, 2.0], [30.0, 1.0, 0.0]])
@@ -58,3 +58,31 @@ def test_its_space():
     assert TorchBernoulli.required_input_dim(gym.spaces.MultiBinary(5)) == 5
     with pytest.raises(ValueError, match="cannot act in the action space Discrete"):
         TorchBernoulli.required_input_dim(gym.spaces.Discrete(5))
+
+
+@pytest.mark.parametrize("log_scale", [-3.0, -0.5, 0.5])
+def test_a_squashed_gaussian_is_torchs(log_scale):
+    """Densities are those of torch's transformed distribution, entropies those of many of its draws."""
+    torch.manual_seed(0)
+    loc = torch.tensor([[0.0, 1.5], [-0.7, 0.2]], dtype=torch.float64)
+    logits = torch.cat([loc, torch.full_like(loc, log_scale)], -1)
+    ours = TorchTanhGaussian.from_logits(logits)
+    base = torch.distributions.Normal(loc, torch.full_like(loc, log_scale).exp())
+    twin = torch.distributions.TransformedDistribution(base, [torch.distributions.TanhTransform()])
+    drawn = twin.sample((100_000,))
+    assert ours.sample().abs().max() < 1
+    near = drawn.abs().amax(-1) < 1 - 1e-5
+    torch.testing.assert_close(ours.logp(drawn)[near], twin.log_prob(drawn).sum(-1)[near])
+    expected = -twin.log_prob(drawn.clamp(-1 + 1e-15, 1 - 1e-15)).sum(-1).mean(0)
+    torch.testing.assert_close(ours.entropy(), expected, atol=0.02, rtol=0.01)
+    torch.testing.assert_close(ours.to_deterministic().sample(), loc.tanh())
+    gaussian = torch.distributions.kl_divergence(base, torch.distributions.Normal(loc + 1, base.scale)).sum(
+        -1
+    )
+    other = TorchTanhGaussian.from_logits(torch.cat([loc + 1, torch.full_like(loc, log_scale)], -1))
+    torch.testing.assert_close(ours.kl(other), gaussian)
+
+
+def test_the_entropy_of_a_squashed_gaussian_has_a_gradient():
+    logits = torch.tensor([[0.3, -0.4]], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: TorchTanhGaussian.from_logits(x).entropy(), logits)

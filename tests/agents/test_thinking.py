@@ -80,3 +80,15 @@ def test_weights_that_are_missing_are_an_error():
     state.pop(next(name for name in state if name.startswith("thinker.")))
     with pytest.raises(ValueError, match=r"the state lacks 1 weights of this network: thinker\."):
         module.set_state(state)
+
+
+@pytest.mark.parametrize("space", [gym.spaces.Dict(a=gym.spaces.Discrete(3)), gym.spaces.Discrete(3)])
+def test_a_puzzle_is_one_array(space):
+    with pytest.raises(
+        ValueError, match=r"core: one that thinks reads an array, got the observation space D"
+    ):
+        ThinkingModule(
+            observation_space=space,
+            action_space=gym.spaces.Discrete(3),
+            model_config={"core": {"type": "deep_thinking"}},
+        )

@@ -1,8 +1,11 @@
 """Cores and encoders by class path: plain options, and what a dry run finds out about a faulty one."""
 
+import gymnasium as gym
 import pytest
 from test_checks import plan
 
+from engram.agents import RecurrentModule
+from engram.agents.models.first_run import check_own_classes
 from engram.memory import make_core
 from engram.train.console.errors import ExperimentError
 
@@ -152,6 +155,20 @@ def test_a_core_that_hangs_is_ended(monkeypatch, request):
 def test_faults_of_an_encoder(name, message, monkeypatch, request):
     text = said(monkeypatch, request, encoder={"type": f"own_cores:{name}"})
     assert text.startswith(f"config.model.encoder{message}")
+
+
+@pytest.mark.parametrize("name", ["Seen", "SeenWrongly"])
+def test_a_fault_of_a_part_is_said_of_the_part(name):
+    space = gym.spaces.Dict(left=gym.spaces.Box(0, 1, (3,)), right=gym.spaces.Discrete(2))
+    part = {"type": f"own_cores:{name}", "size": 5}
+    model = {"core": {"type": "lstm", "size": 4}, "encoder": {"type": "dict", "left": part}}
+    spaces = {"observation_space": space, "action_space": gym.spaces.Discrete(2)}
+    module = RecurrentModule(**spaces, model_config=model)
+    if name == "Seen":
+        check_own_classes(module)
+        return
+    with pytest.raises(ValueError, match=r"encoder\.left: SeenWrongly gives features \(2, 2\)"):
+        check_own_classes(module)
 
 
 @pytest.mark.parametrize("part", ["core", "encoder"])

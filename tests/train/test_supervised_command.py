@@ -56,7 +56,6 @@ REFUSED = [
         {"model": THINKER | {"readout": {"tops": 2}}},
         "config.model.readout.tops: unknown key; did you mean 'top'",
     ),
-    ({"model": LSTM}, "config.model: cannot act in the action space MultiBinary(32)"),
     ({"env": COPYING}, "config.model.core.type: this network answers per position, not one of 9 labels"),
     ({"env": COPYING, "model": LSTM, "throttle": True}, "config: throttle: expected false, got True"),
     (

@@ -56,10 +56,9 @@ def encoder(name: str) -> Page:
     from engram.agents.models.encoders import ENCODERS, Encoder
 
     cls = find("encoder", name, ENCODERS, Encoder)
-    return _made_of_options("encoder", name, cls, cls.Options, {"prepares": _PREPARES})
-
-
-_PREPARES = "floats of observations (N, *shape), as `scale` says; they are encoded to features (N, F)"
+    scaled = ", as `scale` says" if hasattr(cls.Options, "scale") else ""
+    prepares = f"what its layers take of observations (N, *shape){scaled}; that is encoded to features (N, F)"
+    return _made_of_options("encoder", name, cls, cls.Options, {"prepares": prepares})
 
 
 def loss(name: str) -> Page:

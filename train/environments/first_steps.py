@@ -82,7 +82,7 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
     end = time.monotonic() + PATIENCE
     for number in range(1, STEPS + 1):
         said = f"{subject}: step() number {number}"
-        action = _legal_action(env.action_space, *begun)
+        action = _legal_action(env, *begun, said)
         observation, reward, *flags, info = _step(env, action, number, say, subject)
         begun = observation, info
         _check_observation(observation, env.observation_space, said)
@@ -104,16 +104,22 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
             return
 
 
-def _legal_action(space: gym.Space[Any], observation: Any, info: Mapping[str, Any]) -> Any:
-    """Draw an action, of those that an `action_mask` allows where there is one for a single environment."""
+def _legal_action(env: Any, observation: Any, info: Mapping[str, Any], said: str) -> Any:
+    """Draw an action, of those that an `action_mask` allows where there is one."""
+    space, lanes = getattr(env, "single_action_space", env.action_space), getattr(env, "num_envs", 1)
     parts = observation if isinstance(observation, Mapping) else {}
-    mask = np.ravel(info.get("action_mask", parts.get("action_mask", ())))
-    if isinstance(space, spaces.Discrete) and mask.shape == (space.n,):
-        return space.sample(mask=(mask != 0).astype(np.int8))
-    if isinstance(space, spaces.MultiDiscrete) and space.nvec.ndim == 1 and mask.shape == (space.nvec.sum(),):
-        each = np.split((mask != 0).astype(np.int8), np.cumsum(space.nvec)[:-1])
-        return space.sample(mask=tuple(each))
-    return space.sample()
+    told = info.get("action_mask", parts.get("action_mask", np.zeros(0)))
+    mask = np.concatenate([np.ravel(part) for part in (told if isinstance(told, tuple) else (told,))])
+    counts = np.tile(np.ravel(getattr(space, "nvec", getattr(space, "n", 0))), lanes)
+    fits = isinstance(space, spaces.Discrete | spaces.MultiDiscrete) and mask.shape == (counts.sum(),)
+    if not fits:
+        return env.action_space.sample()
+    choices = [np.flatnonzero(part) for part in np.split(mask, np.cumsum(counts)[:-1])]
+    if not all(map(len, choices)):
+        raise ExperimentError(f"{said}: no action is legal by the action_mask before it")
+    drawn = np.array([env.action_space.np_random.choice(legal) for legal in choices])
+    shape = (lanes, *space.shape) if hasattr(env, "num_envs") else space.shape
+    return (drawn.reshape(shape) + space.start).astype(space.dtype)[()]
 
 
 def _reset(env: Any, say: Say, subject: str) -> tuple[Any, Any]:

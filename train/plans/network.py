@@ -92,6 +92,10 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
             module = build_module(config, env)
             if isinstance(config, ColumnarConfig):
                 config.check_module(module)
+            elif getattr(module, "squash", False) and not config.normalize_actions:
+                raise ValueError(
+                    "squash: true needs config.normalize_actions: true, by which RLlib scales draws"
+                )
             check_own_classes(module)
     except ExperimentError:
         raise
@@ -99,7 +103,7 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         text = reason(error)
         if text.startswith("normalize_"):  # which is no setting of the model
             raise ExperimentError(f"config.{text}") from None
-        separator = "." if text.startswith(("core", "encoder", "readout")) else ": "
+        separator = "." if text.startswith(("core", "encoder", "readout", "action_mask", "squash")) else ": "
         whose = f" (env: {written(env.id)})" if " space" in text else ""
         raise ExperimentError(f"config.model{separator}{text}{whose}") from None
     remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
@@ -117,7 +121,7 @@ def describe_module(config: Any, env: EnvFacts) -> ModuleFacts:
         carries_gradient=core.carries_gradient,
         scaling=_scaling(module),
         remarks=remarks,
-        acting=_acting(module),
+        acting=_acting(module, config),
     )
 
 
@@ -129,9 +133,12 @@ def _scaling(module: Any) -> str | None:
     return "; then ".join(filter(None, (standardised, module.encoder.reader.described()))) or None
 
 
-def _acting(module: Any) -> str | None:
+def _acting(module: Any, config: Any) -> str | None:
     """Say how draws become actions, and which may be drawn."""
-    said = [module.actions.described()]
+    drawn = module.actions.described()
+    if drawn is not None and not speaks_columns(module) and config.normalize_actions and not module.squash:
+        drawn = "draws of a Gaussian, of which RLlib takes -1 to 1 for the bounds, and cuts the rest"
+    said = [drawn]
     if module.inputs.masked:
         source = f"{module.inputs.mask_key} of the observation" if module.inputs.mask_key else "info"
         said.append(f"only those that action_mask allows, of {source}")

@@ -258,18 +258,24 @@ def _sections() -> Schema:
     return {
         "model": {"type": ["object", "null"], "properties": stock | gone | ours, **_CLOSED},
         "core": _typed({**CORES, **THINKERS}),
-        "encoder": _typed(ENCODERS),
+        "encoder": _typed(ENCODERS, with_parts="encoder"),
         "loss": _typed(LOSSES),
     }
 
 
-def _typed(table: Mapping[str, type[Any]]) -> Schema:
-    """A section whose `type` decides about its other keys; a class of a user's own may have any."""
+def _typed(table: Mapping[str, type[Any]], with_parts: str = "") -> Schema:
+    """A section whose `type` decides about its other keys; a class of a user's own may have any.
+
+    Where a type has `parts`, which may stand beside its other keys, these are sections named `with_parts`.
+    """
     named = _searched({"anyOf": [{"enum": sorted(table)}, _OWN_CLASS]})
     rows = []
     for name, row in table.items():
         options = _options(getattr(row, "Options", row))
         options["properties"]["type"] = {}
+        if with_parts and "parts" in options["properties"]:
+            options["additionalProperties"] = part = _searched({"$ref": f"#/$defs/{with_parts}"})
+            options["properties"]["parts"] |= {"additionalProperties": part}
         if presets := getattr(row, "PRESETS", {}):
             options["properties"]["preset"] = _searched({"enum": sorted(presets)})
         rows.append({"if": {"properties": {"type": {"const": name}}, "required": ["type"]}, "then": options})
