@@ -160,7 +160,7 @@ def _checked(wrapper: type[Any], given: Mapping[str, Any], path: str) -> Iterato
     Raises:
         ValueError: an unknown or missing argument, or one of another type than its annotation says.
     """
-    _, *parameters = _parameters(wrapper)
+    parameters = _parameters(wrapper)[1:]  # the first is the environment
     known = {
         each.name: each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
     }

@@ -6,19 +6,19 @@ What is neither ours nor Gymnasium's is tried out in a process of its own (`guar
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec, load_env_creator
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 
 from engram.envs.wrappers import at_edge
-from engram.train.console.errors import Errors, ExperimentError, quotes_hint, reason, unknown_key
+from engram.train.console.errors import ExperimentError
 from engram.train.environments import guard, hints
+from engram.train.environments.arguments import Form, attempt, check_keys, creator
 from engram.train.environments.first_steps import check_parts, check_spaces, play_first_steps
 from engram.train.environments.ids import MODULE, NAMESPACE, find_spec, qualified, quiet
 
@@ -26,17 +26,6 @@ if TYPE_CHECKING:
     from engram.agents.columns.wrappers import Wrapping
 
 WRAPPERS = "wrappers"  # as `engram.agents.columns.wrappers` has it, which imports torch
-_MAKE_KEYS: dict[str, Any] = {  # gymnasium.make's own
-    "max_episode_steps": int | None,
-    "render_mode": str | None,
-    "disable_env_checker": bool | None,
-}
-
-
-# How the runners of an algorithm make an environment: lanes of the columnar path (batched where one fits) or
-# a process for each lane there, copies of the single form under stock RLlib, or the batched form that the
-# user asked it for.
-Form = Literal["lanes", "processes", "copies", "batched"]
 
 
 @dataclass(frozen=True)
@@ -89,20 +78,6 @@ def _guarded(task: Callable[..., Any], env_id: str, env_config: Mapping[str, Any
     return guard.run_guarded(task, (env_id, dict(env_config), *arguments), f"env: {env_id}")
 
 
-def _attempt(make: Callable[[], Any], path: str) -> Any:
-    try:
-        with quiet():
-            return make()
-    except Exception as error:  # an environment may raise anything for a setting it does not like
-        from engram.agents.columns.wrappers import WrapperError  # here, because they import torch
-        from engram.memory.blame import explain
-
-        if isinstance(error, WrapperError):
-            raise ExperimentError(f"{error}{hints.for_import(error)}") from None
-        meant = isinstance(error, ValueError | OSError | ImportError | gym.error.Error)
-        raise ExperimentError(f"{path}: {reason(error) if meant else explain(error)}") from None
-
-
 def probe(
     env_id: str, env_config: Mapping[str, Any], form: Form = "lanes", path: str = "config.env_config"
 ) -> EnvFacts:
@@ -130,15 +105,15 @@ def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: For
     spec, subject, tried = find_spec(env_id), f"env: {env_id}", _is_foreign(env_id, env_config)
     say("its wrappers")
     settings, wrappings = _split(env_config)
-    _check_keys(spec, settings, form, path)
+    check_keys(spec, settings, form, path)
     path = path if settings else subject
     single = form != "batched" and spec.entry_point is not None
     _check_single(spec, wrappings, form, env_id)
     say("its constructor")
     if form == "batched":
-        env = _attempt(lambda: _stock_batched(spec, settings, wrappings), path)
+        env = attempt(lambda: _stock_batched(spec, settings, wrappings), path)
     elif single:
-        env = _attempt(lambda: _make_single(spec, settings, wrappings), path)
+        env = attempt(lambda: _make_single(spec, settings, wrappings), path)
     else:
         env = _make_lanes(env_id, 2, env_config, path)
     check_spaces(env, subject, batched=not single)
@@ -171,7 +146,7 @@ def _split(env_config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Wrapping
         return dict(env_config), []
     from engram.agents.columns.wrappers import split_settings  # here, because it imports torch
 
-    split: tuple[dict[str, Any], list[Wrapping]] = _attempt(lambda: split_settings(env_config), WRAPPERS)
+    split: tuple[dict[str, Any], list[Wrapping]] = attempt(lambda: split_settings(env_config), WRAPPERS)
     return split
 
 
@@ -209,7 +184,7 @@ def _check_single(spec: EnvSpec, wrappings: Iterable[Wrapping], form: Form, env_
 def _passed_over(spec: EnvSpec, wrappings: Iterable[Wrapping], form: Form) -> Iterator[str]:
     """Say that a batched form is there and not used."""
     singles = [wrapping.wrapper.__name__ for wrapping in wrappings if not wrapping.batched]
-    metadata = getattr(_creator(spec.vector_entry_point), "metadata", {})
+    metadata = getattr(creator(spec.vector_entry_point), "metadata", {})
     if form == "lanes" and singles and metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP:
         yield (
             f"wrappers: {singles[0]} wraps single environments; lanes are copies of these, and the faster "
@@ -226,7 +201,7 @@ def _tells_mask(say: guard.Say, env: Any, spec: EnvSpec) -> bool:
     ):
         return False
     say("reset()")
-    return bool(_attempt(lambda: tells_mask(env), f"env: {spec.id}"))
+    return bool(attempt(lambda: tells_mask(env), f"env: {spec.id}"))
 
 
 def _try_out(env: Any, say: guard.Say, subject: str) -> None:
@@ -257,7 +232,7 @@ def _info_keys(say: guard.Say, env_id: str, env_config: Mapping[str, Any]) -> se
         if "tells" in env.metadata:
             return set(env.metadata["tells"])
         say("reset()")
-        return {key for key in _attempt(env.reset, "env")[1] if not key.startswith("_")}
+        return {key for key in attempt(env.reset, "env")[1] if not key.startswith("_")}
     finally:
         env.close()
 
@@ -295,96 +270,6 @@ def _stock_batched(spec: EnvSpec, env_config: Mapping[str, Any], wrappings: Sequ
     return wrap_lanes(env, wrappings)
 
 
-def _check_keys(
-    spec: EnvSpec, env_config: Mapping[str, Any], form: Form, path: str = "config.env_config"
-) -> None:
-    batched = spec.vector_entry_point
-    if form == "batched" and batched is None:
-        raise ExperimentError(
-            "config.gym_env_vectorize_mode: 'vector_entry_point' needs a batched form, "
-            f"{spec.id} has none; legal: sync, async"
-        )
-    parameters = _parameters(batched if form == "batched" else spec.entry_point or batched)
-    errors = Errors()
-    with errors.kept():
-        _check_required(parameters, {*spec.kwargs, *env_config, "num_envs"}, path)
-    if not spec.id.startswith(NAMESPACE):  # ours say more than their types
-        errors.lines += _wrong_types(parameters, env_config, path)
-    if not _takes_any(parameters):
-        known = parameters.keys() - {"self", "num_envs"}
-        extra = _MAKE_KEYS.keys() if form != "batched" else set()
-        if form == "lanes" and batched is not None:
-            taken = _parameters(batched)
-            extra = extra if _takes_any(taken) else extra & taken.keys()
-        for key in env_config:
-            if key not in known | extra:
-                errors.add(unknown_key(path, key, known))
-    errors.check()
-
-
-def _wrong_types(
-    parameters: Mapping[str, inspect.Parameter], env_config: Mapping[str, Any], path: str
-) -> Iterator[str]:
-    """Values that an environment of somebody else's would take for what they are not.
-
-    What counts is the annotation, or a default of true or false; a value of the default's type is taken too.
-    """
-    from engram.memory.annotations import annotated_check  # here, because it imports torch
-
-    for key, value in env_config.items():
-        parameter = parameters.get(key, inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY))
-        if type(value) is type(parameter.default):
-            continue
-        hint = _hint(parameter)
-        try:
-            annotated_check(hint)(value)
-        except ValueError as error:
-            yield f"{path}.{key}: {error}{quotes_hint(value) if hint is str else ''}"
-
-
-def _hint(parameter: inspect.Parameter) -> Any:
-    """Return the annotation of an argument, or a type that follows from its default."""
-    if parameter.annotation is not parameter.empty and not isinstance(parameter.annotation, str):
-        return parameter.annotation
-    return _MAKE_KEYS.get(parameter.name, bool if isinstance(parameter.default, bool) else Any)
-
-
-def signature(function: Callable[..., Any]) -> inspect.Signature:
-    """A signature with its annotations; they stay text where they cannot be resolved.
-
-    Raises:
-        TypeError, ValueError: it has none.
-    """
-    try:
-        return inspect.signature(function, eval_str=True)
-    except Exception:  # names that only a type checker imports, or anything an annotation may raise
-        return inspect.signature(function)
-
-
-def _creator(named: Any) -> Any:
-    """What makes an environment, imported where it is only named."""
-    return _attempt(lambda: load_env_creator(named), "env") if isinstance(named, str) else named
-
-
-def _parameters(named: Any) -> Mapping[str, inspect.Parameter]:
-    """The arguments that make an environment."""
-    try:
-        return signature(_creator(named)).parameters
-    except (TypeError, ValueError):  # of a class that is not written in Python
-        return {"any": inspect.Parameter("any", inspect.Parameter.VAR_KEYWORD)}
-
-
-def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-
-
-def _check_required(parameters: Mapping[str, inspect.Parameter], given: set[str], path: str) -> None:
-    for name, each in parameters.items():
-        variable = each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
-        if each.default is each.empty and not variable and name not in given:
-            raise ExperimentError(f"{path}.{name}: missing; the environment cannot be made without it")
-
-
 def make_batched(
     env_id: str, lanes: int, env_config: Mapping[str, Any], path: str = "env_config"
 ) -> gym.vector.VectorEnv[Any, Any, Any]:
@@ -413,9 +298,9 @@ def _make_lanes(
     """Lanes as an algorithm's runners have them, but in this process."""
     from engram.agents.columns.lanes import vectorize
 
-    _check_keys(find_spec(env_id), _split(env_config)[0], "lanes")
+    check_keys(find_spec(env_id), _split(env_config)[0], "lanes")
     autoreset_mode = AutoresetMode.NEXT_STEP if form == "copies" else AutoresetMode.SAME_STEP
-    env: gym.vector.VectorEnv[Any, Any, Any] = _attempt(
+    env: gym.vector.VectorEnv[Any, Any, Any] = attempt(
         lambda: vectorize(qualified(env_id), lanes, env_config, autoreset_mode=autoreset_mode), path
     )
     return env
@@ -449,7 +334,7 @@ def _make_rendered(
     spec = find_spec(env_id)
     if spec.entry_point is None:
         raise ExperimentError(f"{wanted_by}: {env_id} has a batched form only; a single one is what renders")
-    known = list(getattr(_creator(spec.entry_point), "metadata", {}).get("render_modes", []))
+    known = list(getattr(creator(spec.entry_point), "metadata", {}).get("render_modes", []))
     mode = next((mode for mode in modes if mode in known), None)
     if mode is None:
         kinds = " or ".join(_PICTURES[mode] for mode in modes)
@@ -459,8 +344,8 @@ def _make_rendered(
     if "render_mode" in env_config:
         raise ExperimentError(f"--env-config.render_mode: {wanted_by} sets it to {mode!r}; leave it out")
     settings, wrappings = _split(env_config)
-    _check_keys(spec, settings, "copies", "--env-config")
-    env: gym.Env[Any, Any] = _attempt(
+    check_keys(spec, settings, "copies", "--env-config")
+    env: gym.Env[Any, Any] = attempt(
         lambda: _make_single(spec, {**settings, "render_mode": mode}, wrappings), wanted_by
     )
     return env

@@ -11,7 +11,7 @@ from typing import Any
 from engram.memory.schema import DIALECT, json_schema
 from engram.train.console.files import check_out
 from engram.train.console.screen import quiet
-from engram.train.environments.facts import signature
+from engram.train.environments.arguments import signature
 from engram.train.experiments import metrics, older, search
 from engram.train.experiments.experiment import Experiment
 from engram.train.plans import build, effects, settings

@@ -10,7 +10,7 @@ from typing import Any
 
 from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
 from engram.train.console.files import as_mapping
-from engram.train.environments.facts import signature
+from engram.train.environments.arguments import signature
 
 _SIMPLE = (bool, int, float, str, list, dict)
 _KINDS: dict[Any, str] = {
