@@ -1,6 +1,7 @@
 """`wrappers:` of an experiment, texts as tokens, and what the first steps of such an environment show."""
 
 import json
+import sys
 
 import gymnasium as gym
 import numpy as np
@@ -13,6 +14,7 @@ from engram.agents.columns.lanes import vectorize
 from engram.agents.columns.wrappers import WrapperError, split_settings
 from engram.envs.forms.words import Tokens, Vocabulary
 from engram.train.console.errors import ExperimentError
+from engram.train.environments import hints
 from engram.train.environments.facts import make_batched, make_rendered, probe
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.plans import build, header
@@ -255,6 +257,21 @@ def test_a_wrapper_that_hangs_around_gymnasiums_own(monkeypatch):
         ExperimentError, match=r"step\(\) number 1 has not ended after 3 s \(in .*wrapped_env"
     ):
         probe("CartPole-v1", {"wrappers": [row]})
+
+
+@pytest.mark.parametrize(
+    ("env", "wrappers"),
+    [("minigrid:BabyAI-GoToLocal-v0", []), ("CartPole-v1", ["minigrid.wrappers:ImgObsWrapper"])],
+)
+def test_without_minigrid_one_line_says_what_to_install(env, wrappers, monkeypatch):
+    for name in [each for each in sys.modules if each.split(".")[0] == "minigrid"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "minigrid", None)
+    monkeypatch.setattr(hints, "_installed", lambda name: False)
+    with pytest.raises(ExperimentError) as raised:
+        probe(env, {"wrappers": wrappers})
+    (line,) = raised.value.lines
+    assert line.endswith('; pip install "engram[minigrid]"')
 
 
 def test_what_no_array_holds_is_named():
