@@ -22,6 +22,7 @@ from engram.agents.actor_critic.estimators import Transitions
 from engram.agents.columns.config import count_minibatches
 from engram.agents.columns.fragment import Fragment
 from engram.agents.columns.learner import ColumnarLearner, TensorBatch, as_tensors
+from engram.agents.models.moments import Normalization
 from engram.agents.models.recurrent import RESETS
 
 LANE_MAJOR = frozenset({Columns.STATE_IN, "last_values"})
@@ -106,7 +107,8 @@ class ActorCriticLearner(ColumnarLearner):
     ) -> Iterator[ColumnBatch]:
         """Whole lanes, shuffled anew in each epoch; lanes that were dropped leave the number of batches."""
         minibatches = count_minibatches(columns.lanes, columns.length, minibatch_size)
-        batch = self.prepare_batch(self._kept(columns))
+        self._sampled = columns
+        batch = self.prepare_batch(self._with_normal_rewards(self._kept(columns)))
         for _epoch in range(num_epochs):
             if minibatches == 1:
                 yield batch
@@ -123,6 +125,28 @@ class ActorCriticLearner(ColumnarLearner):
         if columns.dropped.all():
             return batch.first_lane()
         return batch.take(torch.from_numpy(np.flatnonzero(~columns.dropped)).to(self._device))
+
+    def _with_normal_rewards(self, batch: ColumnBatch) -> ColumnBatch:
+        normalization = self._normalization()
+        if normalization is not None and self.config.normalize_rewards:
+            returns = self._sampled.discounted_returns(self.config.gamma)[:, ~self._sampled.dropped]
+            normalization.observe_returns(torch.from_numpy(returns).to(self._device))
+            batch[Columns.REWARDS] = normalization.rewards(batch[Columns.REWARDS])
+        return batch
+
+    def _normalization(self) -> Normalization | None:
+        module = self.module[DEFAULT_MODULE_ID].unwrapped()
+        return getattr(module, "normalization", None)
+
+    def after_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
+        """Lets the statistics of observations see those that were learned from."""
+        normalization = self._normalization()
+        if normalization is not None:
+            kept = np.flatnonzero(~self._sampled.dropped)
+            rows = tree.map_structure(lambda leaf: leaf[:-1, kept], self._sampled.observations)
+            module = self.module[DEFAULT_MODULE_ID].unwrapped()
+            normalization.observe(module.inputs.seen(as_tensors(rows, self._device)))
+        super().after_gradient_based_update(timesteps=timesteps)
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         """Sets the entropy coefficient by its schedule as well."""

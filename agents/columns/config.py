@@ -23,7 +23,8 @@ from engram.agents.columns.env_runner import ColumnarEnvRunner
 from engram.agents.columns.finite import ON_NON_FINITE
 from engram.agents.columns.fragment import ColumnSet, concatenate
 from engram.agents.columns.results import ResultCallbacks
-from engram.agents.models.choice import module_class
+from engram.agents.models.choice import module_class, thinks
+from engram.agents.models.moments import NORMALIZATION, NormalizationOptions
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.options import unknown_message
 
@@ -36,6 +37,12 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
             ends the trial with an error. `skip` goes on: nothing is learned from the fragment of a lane with
             such a reward or observation, nor from a minibatch with such a loss or gradient. A parameter that
             is not finite ends the trial either way, and so does an iteration with nothing left to learn from.
+        normalize_observations: Whether parts of observations that are floats are standardised by the running
+            mean and deviation of all lanes. The statistics are part of the network: they go into checkpoints
+            and stand still in evaluations.
+        normalize_rewards: Whether what is learned from are rewards over the running deviation of the
+            discounted return. Reported returns are those of the environment.
+        normalization_clip: Largest magnitude of what was normalised; None: any.
     """
 
     def set_columnar_defaults(self) -> None:
@@ -47,6 +54,9 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         self.rollout_fragment_length: int | str = 20
         self.minibatch_size: int | None = None
         self.on_non_finite = "stop"
+        self.normalize_observations = False
+        self.normalize_rewards = False
+        self.normalization_clip: float | None = 10.0
         # There is no connector whose state would have to be gathered.
         self.merge_env_runner_states = False
         # Sampling and learning take turns in one process of one thread.
@@ -96,6 +106,17 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         """The module that `rl_module(model_config=...)` asks for by its core."""
         return RLModuleSpec(module_class=module_class(self.model_config))
 
+    @property
+    def _model_config_auto_includes(self) -> dict[str, Any]:
+        """What the algorithm, not the user, tells the module."""
+        known: dict[str, Any] = super()._model_config_auto_includes
+        if not (self.normalize_observations or self.normalize_rewards):
+            return known
+        options = NormalizationOptions(
+            self.normalize_observations, self.normalize_rewards, self.normalization_clip
+        )
+        return {**known, NORMALIZATION: tuple(options)}
+
     def check_module(self, module: ColumnarModule) -> None:
         """Raises ValueError where the algorithm cannot train a module that could be built."""
 
@@ -112,6 +133,9 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         super().validate()
         if self.on_non_finite not in ON_NON_FINITE:
             raise ValueError(unknown_message("on_non_finite", self.on_non_finite, ON_NON_FINITE))
+        for key in ("normalize_observations", "normalize_rewards"):
+            if getattr(self, key) and thinks(self.model_config):
+                raise ValueError(f"{key}: a core that thinks in iterations takes numbers as they are")
         if self.num_learners and self.lanes % self.num_learners:
             raise ValueError(
                 f"num_learners: {self.lanes} lanes (num_env_runners * num_envs_per_env_runner) cannot be "

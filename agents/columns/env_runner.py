@@ -136,6 +136,7 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         self._observations: Nest = self._guard.observe(observations)
         self._resets = np.ones(self.num_envs, bool)
         self._state: State = self.module.initial_state(self.num_envs)
+        self._returns = np.zeros(self.num_envs)
         self._episodes.restart()
         self._action_dist = self.module.get_exploration_action_dist_cls()
         self.module.eval()
@@ -186,7 +187,10 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
             last_values=self._values(self._observations, self._resets),
             state_in=state_in,
             weights_seq_no=self._weights_seq_no,
+            return_in=self._returns,
         )
+        if self.config.normalize_rewards:
+            self._returns = zeroed(fragment.discounted_returns(self.config.gamma)[-1])
         self._guard.look(
             {
                 "reward": buffer.rewards,

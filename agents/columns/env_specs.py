@@ -6,7 +6,7 @@ for itself, so that nothing has to be registered in the workers.
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
@@ -16,11 +16,13 @@ from ray.rllib.env.env_context import EnvContext
 from ray.rllib.env.multi_agent_env import MultiAgentEnv
 from ray.tune.registry import register_env
 
+from engram.agents.columns.wrappers import Wrapping, split_settings, wrap_single
 from engram.memory.registry import load_module, load_object
 
 _MAPPING_NAMES = ("config", "env_config", "env_context", "context", "cfg")
 _NAME = r"[A-Za-z_]\w*"
 _DOTTED = rf"{_NAME}(\.{_NAME})+"
+_EDGE = "engram.envs.wrappers:at_edge"  # named and not imported: the agents know no environment
 _DOTTED_OR_NOT = rf"{_NAME}(\.{_NAME})*"
 
 
@@ -146,10 +148,10 @@ class InOneMapping:
 
 
 class OwnEnv:
-    """What RLlib's own runners call for an environment by class path.
+    """What RLlib's own runners call for an environment.
 
     Args:
-        path: `package.module:MyEnv`.
+        path: An id or a class path, as `find_spec` takes it.
     """
 
     def __init__(self, path: str) -> None:
@@ -162,16 +164,36 @@ class OwnEnv:
             context: Its settings, an `EnvContext` of RLlib's, or one with `num_envs`.
         """
         spec = find_spec(self.path, getattr(context, "worker_index", 0))
-        made: Any = spec.vector_entry_point if "num_envs" in context else spec.entry_point
-        return made(**context)
+        settings, wrappings = split_settings(context)
+        if "num_envs" in settings:
+            return gym.make_vec(spec, vectorization_mode="vector_entry_point", **settings)
+        # RLlib makes it by an id of its own, and Gymnasium's checker watches it there.
+        return make_single(spec, {"disable_env_checker": True, **settings}, wrappings)
 
 
 def register_own(env: str) -> None:
-    """Lets RLlib's own runners make an environment by class path; a Gymnasium id they know how to make.
+    """Lets RLlib's own runners make an environment as ours do.
 
     Args:
         env: As `find_spec` takes it.
     """
-    module, name = split_module(env)
-    if module and re.fullmatch(_DOTTED_OR_NOT, name):
-        register_env(env, OwnEnv(env))
+    register_env(env, OwnEnv(env))
+
+
+def make_single(
+    spec: EnvSpec, settings: Mapping[str, Any], wrappings: Sequence[Wrapping] = ()
+) -> gym.Env[Any, Any]:
+    """One environment in its wrappers, those of all lanes left out.
+
+    Args:
+        spec: From `find_spec`.
+        settings: Its keyword arguments, and those of `gymnasium.make`.
+        wrappings: From `split_settings`.
+    """
+    return at_edge(wrap_single(gym.make(spec, **settings), wrappings))
+
+
+def at_edge(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """An environment that gives arrays: texts become tokens."""
+    edge: Callable[[gym.Env[Any, Any]], gym.Env[Any, Any]] = load_object(_EDGE, "env")
+    return edge(env)

@@ -27,6 +27,11 @@ def no_lanes() -> NDArray[np.bool_]:
     return np.empty(0, np.bool_)
 
 
+def no_returns() -> NDArray[np.float64]:
+    """The default of `Fragment.return_in`."""
+    return np.empty(0)
+
+
 class ColumnSet(ABC):
     """Columns of T steps of B lanes, cut without regard to episodes; a dataclass of arrays.
 
@@ -134,6 +139,7 @@ class Fragment(ColumnSet):
         final_values: Value of the final observation where `truncateds`, (T, B).
         last_values: Value of observation T, (B,).
         state_in: State of the core before row 0, name to (B, ...).
+        return_in: Discounted return of each lane's episode before row 0, (B,); where rewards are normalised.
         weights_seq_no: Number of the weights that sampled it.
         dropped: See `ColumnSet`.
     """
@@ -149,7 +155,7 @@ class Fragment(ColumnSet):
         "values",
         "final_values",
     )
-    LANE_MAJOR: ClassVar[tuple[str, ...]] = ("last_values", "state_in", "dropped")
+    LANE_MAJOR: ClassVar[tuple[str, ...]] = ("last_values", "state_in", "return_in", "dropped")
 
     observations: Nest
     resets: NDArray[np.bool_]
@@ -163,9 +169,23 @@ class Fragment(ColumnSet):
     last_values: NDArray[np.float32]
     state_in: dict[str, NDArray[np.float32]]
     weights_seq_no: int
+    return_in: NDArray[np.float64] = field(default_factory=no_returns)
     dropped: NDArray[np.bool_] = field(default_factory=no_lanes)
+
+    @override
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not len(self.return_in):
+            self.return_in = np.zeros(self.lanes)
 
     @override
     @property
     def length(self) -> int:
         return len(self.rewards)
+
+    def discounted_returns(self, gamma: float) -> NDArray[np.float64]:
+        """The return of each episode so far, (T, B): the reward plus gamma times that of the step before."""
+        returns, now = np.empty(self.rewards.shape), self.return_in
+        for t, (rewards, resets) in enumerate(zip(self.rewards, self.resets[:-1], strict=True)):
+            now = returns[t] = rewards + gamma * np.where(resets, 0.0, now)
+        return returns

@@ -18,6 +18,7 @@ from typing_extensions import override
 from engram.agents.models.actions import ActionConverter, action_converter
 from engram.agents.models.encoders import Encoder, encoder_options
 from engram.agents.models.inputs import masked, model_inputs
+from engram.agents.models.moments import NORMALIZATION, Normalization, NormalizationOptions
 from engram.agents.models.nests import flat_steps, leading
 from engram.agents.models.parts import Parts, freeze, hold_still
 from engram.memory import Core, CoreOptions, core_options
@@ -280,6 +281,10 @@ class RecurrentModule(ColumnarModule):
         self.action_dist_cls = self.actions.distribution
         self.inputs = model_inputs(self.model_config, self.observation_space, self.actions)
         encoded = self.inputs.encoded
+        self.normalization = None
+        if NORMALIZATION in self.model_config:
+            options = NormalizationOptions(*self.model_config[NORMALIZATION])
+            self.normalization = Normalization(encoded, options)
         self.encoder = parts.build_encoder(encoded)
         self.core = parts.build_core(self.encoder.output_size + self.inputs.features)
         self.core_type = parts.section.core["type"]
@@ -331,7 +336,10 @@ class RecurrentModule(ColumnarModule):
     @override
     def forward_columns(self, observations: Any, state: State, resets: Tensor | None = None) -> Outputs:
         time, lanes = leading(observations)
-        prepared = self.encoder.prepare(flat_steps(self.inputs.seen(observations)))
+        seen = self.inputs.seen(observations)
+        if self.normalization is not None:
+            seen = self.normalization(seen)
+        prepared = self.encoder.prepare(flat_steps(seen))
         beside = self.inputs.beside(observations)
         features = None
         if self.memory_encoder is None or self.skip:

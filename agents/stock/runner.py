@@ -8,11 +8,13 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector import VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space
+from gymnasium.wrappers.vector import DictInfoToList
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
 from engram.agents.columns.finite import GuardedVectorEnv
 from engram.agents.columns.inputs import add_inputs
 from engram.agents.columns.lanes import make_lanes
+from engram.agents.columns.wrappers import split_settings, wrap_lanes
 from engram.agents.models.actions import ActionConverter, action_converter
 
 
@@ -46,6 +48,11 @@ class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
     def make_env(self) -> None:
         """Builds the lanes, counted from 0 and guarded."""
         super().make_env()
+        _, wrappings = split_settings(self.config.env_config)
+        if any(wrapping.batched for wrapping in wrappings):  # RLlib's own list of infos comes last
+            inner: Any = self.env
+            self.env = DictInfoToList(wrap_lanes(inner.env, wrappings))
+        self._own_actions = self.env.single_action_space
         space: Any = self.env.single_action_space
         if "core" in self.config.model_config:
             one = partial(make_lanes, self.config, worker_index=self.worker_index or 0, lanes=1)
@@ -76,8 +83,7 @@ class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         counted: dict[str, tuple[gym.Space[Any], gym.Space[Any]]] = super().get_spaces()
         if self.env is None:
             return counted
-        own = self.env.unwrapped.single_action_space
         return {
-            name: (seen, own if done == self.env.single_action_space else done)
+            name: (seen, self._own_actions if done == self.env.single_action_space else done)
             for name, (seen, done) in counted.items()
         }

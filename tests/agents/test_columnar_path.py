@@ -307,6 +307,7 @@ ELSEWHERE = {
 @pytest.mark.parametrize("run", ["RecurrentPPO", "RecurrentA2C", "RecurrentIMPALA"])
 def test_settings_that_the_table_calls_honoured_are_asked_for(ray_cluster, run):
     settings = config(run, min_sample_timesteps_per_iteration=0, evaluation_interval=1, evaluation_duration=2)
+    settings.normalize_observations = settings.normalize_rewards = True
     asked = set()
     parent = type(settings)
 

@@ -107,6 +107,11 @@ def test_ratios_of_the_first_pass_are_one(name):
     assert_ones(Shell(config("RecurrentPPO", CASES[name])))
 
 
+@pytest.mark.parametrize("run", ["RecurrentPPO", "RecurrentIMPALA"])
+def test_ratios_of_the_first_pass_are_one_where_observations_are_normalised(run):
+    assert_ones(Shell(config(run, CASES["lstm"], normalize_observations=True)))
+
+
 @pytest.mark.parametrize("name", ["rims_authors", "rims_dido", "low_pass_running", "ByFunction"])
 def test_ratios_of_vtrace_are_one_with_equal_weights(name):
     assert_ones(Shell(config("RecurrentIMPALA", CASES[name])))

@@ -397,9 +397,9 @@ def test_environments():
     facts = probe("small_envs:small/Cue-v0", {"delay": 4})
     assert (facts.memory_delay, facts.group_by) == (4, "cue")
     assert make_batched("small_envs:small/Cue-v0", 3, {}).metadata["autoreset_mode"].name == "SAME_STEP"
-    assert make_rendered("small_envs:small/Cue-v0", {}, "rgb_array", "--gif").render_mode == "rgb_array"
+    assert make_rendered("small_envs:small/Cue-v0", {}, ("rgb_array",), "--gif").render_mode == "rgb_array"
     with pytest.raises(ExperimentError, match="--gif: small_envs:small/Uneven-v0 cannot render"):
-        make_rendered("small_envs:small/Uneven-v0", {}, "rgb_array", "--gif")
+        make_rendered("small_envs:small/Uneven-v0", {}, ("rgb_array",), "--gif")
 
 
 @pytest.mark.parametrize("path", ["/proc/x", "/etc/passwd", "/etc/passwd/x", "/tmp/\0", "/tmp/" + 300 * "x"])

@@ -19,7 +19,7 @@ from engram.envs.games.oracles import ORACLES
 from engram.train.commands.play import check_terminal, start
 from engram.train.console.errors import ExperimentError
 from engram.train.play.keys import LEAP, has_keys
-from engram.train.play.view import Span, facts, nearest, screen
+from engram.train.play.view import Span, facts, mosaic, nearest, screen
 
 MAZE = "engram/TMaze-v0"
 QUICK = {"level": 0, "teleport_delay": 3, "limbo_time": 20}
@@ -51,7 +51,12 @@ class Dial(gym.Env):
         return f"at {self.last}"
 
 
+class Blind(Dial):
+    metadata = {"render_modes": ["human"]}  # noqa: RUF012
+
+
 gym.register("small/Dial-v0", Dial)
+gym.register("small/Blind-v0", Blind)
 
 
 def keyboard(env_id=MAZE, seed=0, **settings):
@@ -130,6 +135,40 @@ def test_a_board_is_blocks_in_the_games_colours():
     wall, floor = Span("##", colours["#"]), Span("  ", (0, 0, 0))
     middle = row.index(Span("PP", colours["P"]))
     assert row[middle - 2 : middle + 3] == [wall, floor, Span("PP", colours["P"]), floor, wall]
+
+
+def test_a_level_of_minigrid_is_text_in_colours():
+    """The whole grid, two letters a cell; what is carried, and no word of levels that were thrown away."""
+    pytest.importorskip("minigrid")
+    keys = start("minigrid:MiniGrid-DoorKey-5x5-v0", {}, 3)
+    rows = screen(keys, "", 200)
+    assert board_text(keys)[:5] == ["##########", "##  [X  ##", "##>>##  ##", "##k ##GG##", "##########"]
+    told = ["".join(span.text for span in row) for row in rows]
+    assert told[6:8] == ["use the key to open the door and then get to the goal", "carries nothing"]
+    assert Span("k ", ink=(255, 255, 0)) in rows[3]
+    assert Span(">>", marked=True) in rows[2]
+    for key in "13":  # turn down to the key, and pick it up
+        keys.press(key)
+    assert board_text(keys)[2:4] == ["##vv##  ##", "##  ##GG##"]
+    assert [Span("carries the yellow key")] in screen(keys, "", 200)
+
+
+def test_a_level_that_is_rejected_is_not_told(capfd):
+    pytest.importorskip("minigrid")
+    start("minigrid:BabyAI-GoToLocal-v0", {}, 3)
+    assert capfd.readouterr().out == ""
+
+
+def test_pixels_are_cells_of_their_mean_colours():
+    pixels = np.zeros((64, 48, 3), np.uint8)
+    pixels[:32], pixels[32:, :24] = (0, 90, 0), (200, 0, 100)
+    cells = mosaic(pixels, 12)
+    assert len(cells) == 16
+    assert cells[0] == [Span("  " * 12, (0, 90, 0))]
+    assert cells[-1] == [Span("  " * 6, (200, 0, 100)), Span("  " * 6, (0, 0, 0))]
+    uneven = mosaic(pixels[:, :47], 12)
+    assert [sum(len(span.text) for span in row) for row in uneven] == [24] * 16
+    assert len(mosaic(np.zeros((320, 20, 3), np.uint8), 80)) == 32
 
 
 def test_keys_without_a_meaning_do_nothing():
@@ -273,8 +312,8 @@ def test_which_actions_have_keys(space, legal):
         (partial(start, MAZE, {"levl": 1}), "--env-config.levl: unknown key; did you mean 'level'?"),
         (partial(start, MAZE, {"level": 9}), "play: level: "),
         (
-            partial(start, "CartPole-v1"),
-            "play: CartPole-v1 cannot render as text; its render modes: human, rgb_array",
+            partial(start, "small/Blind-v0"),
+            "play: small/Blind-v0 cannot render as text or to pixels; its render modes: human",
         ),
         (
             partial(start, "small/Dial-v0"),

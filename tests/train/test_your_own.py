@@ -11,7 +11,7 @@ import yaml
 from engram.envs.conformance import require_vector_env
 
 PAGE = Path(__file__).parents[2] / "docs" / "your_own.md"
-MODULES = ("my_env", "my_core", "my_encoder")
+MODULES = ("my_env", "my_core", "my_encoder", "my_wrapper")
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +47,12 @@ def test_the_batched_environment_keeps_its_promises(importable):
 
 def test_checks_and_probes(importable, typed, monkeypatch):
     dry = [words for words in commands() if "--dry-run" in words or words[0] == "probe-core"]
-    assert len(dry) == 3
+    assert len(dry) == 4
     for words in dry:
         monkeypatch.chdir(importable)
         code, out, err = typed(*words)
         assert (code, err) == (0, ""), words
-        assert "my_core:Trace" in out or "pass" in out
+        assert "my_core:Trace" in out or "pass" in out or "wrappers     Costly, TimeLimit, " in out
 
 
 @pytest.mark.slow
@@ -65,7 +65,7 @@ def test_training_by_processes_that_import_the_files(files, importable, rllib, t
     (files / "both.yaml").write_text(yaml.safe_dump({"own": own, "stock": stock}))
     done = rllib("train", "-f", "both.yaml", "--local-dir", "results", cwd=files)
     assert done.returncode == 0, done.stdout + done.stderr
-    _, results, evaluate = commands()[3:]
+    _, results, evaluate = commands()[4:]
     (trial,) = (files / "results" / "stock").glob("PPO_Echo_*")
     drawn = ["evaluate", trial, "--episodes", "5", "--gif", "echo.gif"]
     for words, told in ((results, "own"), (evaluate, "my_env:EchoLanes {"), (drawn, "my_env:Echo {")):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 rllib play engram/TMaze-v0
+rllib play minigrid:BabyAI-GoToLocal-v0
 rllib play engram/TMaze-v0 --env-config '{limbo_time: 20}' --fps 5 --show-hidden
 """
 
@@ -23,7 +24,9 @@ def command(
     env_id: Annotated[
         str,
         typer.Argument(
-            metavar="ENV_ID", help="An environment that renders as text.", autocompletion=completion.envs
+            metavar="ENV_ID",
+            help="An environment that renders as text or pixels.",
+            autocompletion=completion.envs,
         ),
     ],
     env_config: Annotated[str | None, typer.Option(help="Environment settings as YAML.")] = None,
@@ -92,7 +95,7 @@ def start(
     from engram.train.play.keys import Keyboard, has_keys
     from engram.train.play.session import Session
 
-    env = make_rendered(env_id, env_config or {}, "ansi", "play")
+    env = _drawn(make_rendered(env_id, env_config or {}, ("ansi", "rgb_array"), "play"))
     if not has_keys(env.action_space):
         raise ExperimentError(f"play: {env_id} takes actions {env.action_space}; keys name 0 to 9 only")
     with one_line(f"play: {env_id}"):
@@ -100,3 +103,10 @@ def start(
     if fps is not None and session.game is None:
         raise ExperimentError(f"--fps: {env_id} has no action that waits, as engram's games have")
     return Keyboard(session, show_hidden)
+
+
+def _drawn(env: Any) -> Any:
+    """An environment whose pictures a terminal can show: a level of minigrid as text."""
+    from engram.envs.wrappers.grids import EncodedGrid, GridText, is_grid
+
+    return GridText(EncodedGrid(env)) if is_grid(env) else env

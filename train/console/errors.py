@@ -110,6 +110,8 @@ def reason(error: BaseException) -> str:
     """
     lines = (line.strip() for line in str(error).splitlines())
     first = next((line for line in lines if line), "")
+    if first.startswith("pygame is not installed"):  # Gymnasium names another package of the same name
+        return 'pygame is not installed; pip install "engram[render]"'
     if (first and isinstance(error, ValueError | OSError | ImportError)) or " " in first:
         return first
     return f"{type(error).__name__} {first}".strip()

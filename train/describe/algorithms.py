@@ -81,6 +81,11 @@ COLUMNAR_MEANINGS = {
     "train_batch_size_per_learner": "size of an update; null: one fragment of every lane",
     "minibatch_size": "part of the batch that one gradient step takes, whole lanes; null: all of it",
     "grad_clip": "bound on the global norm of gradients (see grad_clip_by); null: none",
+    "normalize_observations": "standardise those parts of observations that are floats, by the running mean "
+    "and deviation of all lanes",
+    "normalize_rewards": "divide rewards by the running deviation of the discounted return; what is reported "
+    "stays as it is",
+    "normalization_clip": "largest magnitude of what was normalised; null: any",
     "on_non_finite": "stop: a reward, observation, loss or gradient that is NaN or infinite ends the trial; "
     "skip: nothing is learned from that lane's fragment, or that minibatch, and non_finite_skipped counts. "
     "An iteration with nothing left to learn from, or such a parameter, ends it either way",

@@ -3,32 +3,29 @@
 What is neither ours nor Gymnasium's is tried out in a process of its own (`guard`), its first steps included.
 """
 
+from __future__ import annotations
+
 import importlib
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec, load_env_creator
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 
-from engram.train.console.errors import Errors, ExperimentError, quotes_hint, reason, unknown_key
+from engram.envs.wrappers import at_edge
+from engram.train.console.errors import ExperimentError
 from engram.train.environments import guard, hints
-from engram.train.environments.first_steps import check_spaces, play_first_steps
+from engram.train.environments.arguments import Form, attempt, check_keys, creator
+from engram.train.environments.first_steps import check_parts, check_spaces, play_first_steps
 from engram.train.environments.ids import MODULE, NAMESPACE, find_spec, qualified, quiet
 
-_MAKE_KEYS: dict[str, Any] = {  # gymnasium.make's own
-    "max_episode_steps": int | None,
-    "render_mode": str | None,
-    "disable_env_checker": bool | None,
-}
+if TYPE_CHECKING:
+    from engram.agents.columns.wrappers import Wrapping
 
-
-# How the runners of an algorithm make an environment: lanes of the columnar path (batched where one fits),
-# copies of the single form, or the batched form that the user asked stock RLlib for.
-Form = Literal["lanes", "copies", "batched"]
+WRAPPERS = "wrappers"  # as `engram.agents.columns.wrappers` has it, which imports torch
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ class EnvFacts:
         id: The id with its module, as `gymnasium.make` takes it in every process, or `module:Class`.
         memory_delay: Env steps from the last sight of the cue to the first action that needs it, or None.
         group_by: The info key by which results are split, or None.
+        wrappers: Names of the wrappers around it, the innermost one first.
         remarks: What the header says about it.
         tells_mask: Whether its info tells which actions are legal.
     """
@@ -48,15 +46,23 @@ class EnvFacts:
     action_space: gym.Space[Any]
     memory_delay: int | None
     group_by: str | None
+    wrappers: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     tells_mask: bool = False
 
 
-def _is_foreign(env_id: str) -> bool:
-    """Whether an environment has to be tried out: it is neither ours nor Gymnasium's, nor unknown anyway."""
+def _is_foreign(env_id: str, env_config: Mapping[str, Any]) -> bool:
+    """Whether an environment has to be tried out: it has wrappers, or is neither ours nor Gymnasium's.
+
+    What is unknown anyway is not.
+    """
     importlib.import_module("engram.envs")
     name = qualified(env_id)
-    if name.startswith(MODULE) or guard.seconds() == 0:
+    if guard.seconds() == 0:
+        return False
+    if env_config.get(WRAPPERS):
+        return guard.sees_registrations() or ":" in name or name.startswith(NAMESPACE)
+    if name.startswith(MODULE):
         return False
     if ":" in name:
         return True
@@ -65,22 +71,11 @@ def _is_foreign(env_id: str) -> bool:
     return not ours and guard.sees_registrations()
 
 
-def _guarded(task: Callable[..., Any], env_id: str, *arguments: Any) -> Any:
+def _guarded(task: Callable[..., Any], env_id: str, env_config: Mapping[str, Any], *arguments: Any) -> Any:
     """Run a task about an environment, in a process of its own where the environment is foreign."""
-    if not _is_foreign(env_id):
-        return task(lambda doing: None, env_id, *arguments)
-    return guard.run_guarded(task, (env_id, *arguments), f"env: {env_id}")
-
-
-def _attempt(make: Callable[[], Any], path: str) -> Any:
-    try:
-        with quiet():
-            return make()
-    except Exception as error:  # an environment may raise anything for a setting it does not like
-        from engram.memory.blame import explain  # here, because it imports torch
-
-        meant = isinstance(error, ValueError | OSError | ImportError | gym.error.Error)
-        raise ExperimentError(f"{path}: {reason(error) if meant else explain(error)}") from None
+    if not _is_foreign(env_id, env_config):
+        return task(lambda doing: None, env_id, dict(env_config), *arguments)
+    return guard.run_guarded(task, (env_id, dict(env_config), *arguments), f"env: {env_id}")
 
 
 def probe(
@@ -102,41 +97,99 @@ def probe(
             f"{path}.render_mode: 'human' is a window, which training would wait for at each step; see an "
             "agent with `rllib evaluate --gif FILE`, or play with `rllib play`"
         )
-    facts: EnvFacts = _guarded(_probe, env_id, dict(env_config), form, path)
+    facts: EnvFacts = _guarded(_probe, env_id, env_config, form, path)
     return facts
 
 
 def _probe(say: guard.Say, env_id: str, env_config: Mapping[str, Any], form: Form, path: str) -> EnvFacts:
-    spec, subject, tried = find_spec(env_id), f"env: {env_id}", _is_foreign(env_id)
-    _check_keys(spec, env_config, form, path)
-    path = path if env_config else subject
+    spec, subject, tried = find_spec(env_id), f"env: {env_id}", _is_foreign(env_id, env_config)
+    say("its wrappers")
+    settings, wrappings = _split(env_config)
+    check_keys(spec, settings, form, path)
+    path = path if settings else subject
     single = form != "batched" and spec.entry_point is not None
+    _check_single(spec, wrappings, form, env_id)
     say("its constructor")
-    if form == "copies" and not single:
-        raise ExperimentError(
-            f"{subject} has a batched form only; set config.gym_env_vectorize_mode: vector_entry_point, or "
-            "run an algorithm on columns (`rllib list algorithms`) without that key"
-        )
     if form == "batched":
-        env = _attempt(lambda: _stock_batched(spec, env_config), path)
+        env = attempt(lambda: _stock_batched(spec, settings, wrappings), path)
     elif single:
-        env = _attempt(lambda: gym.make(spec, **env_config), path)
+        env = attempt(lambda: _make_single(spec, settings, wrappings), path)
     else:
         env = _make_lanes(env_id, 2, env_config, path)
     check_spaces(env, subject, batched=not single)
+    env = at_edge(env) if single else env
+    check_parts(getattr(env, "single_observation_space", env.observation_space), subject)
     facts = _facts(env_id, env)
     if tried:
         _try_out(env, say, subject)
     facts = replace(facts, tells_mask=_tells_mask(say, env, spec))
     env.close()
-    if form == "lanes" and single:
-        batched = tried and spec.vector_entry_point is not None
-        lanes = _make_lanes(env_id, 2 if batched else 1, env_config, path)
+    if not single:
+        return replace(facts, wrappers=_named(wrappings))
+    many = any(wrapping.batched for wrapping in wrappings)
+    if many or form == "lanes":
+        batched = tried and (spec.vector_entry_point is not None or many)
+        lanes = _make_lanes(env_id, 2 if batched else 1, env_config, path, form)
         if batched:
             check_spaces(lanes, subject, batched=True)
             _try_out(lanes, say, subject)
+            facts = replace(_facts(env_id, lanes), tells_mask=facts.tells_mask)
         lanes.close()
-    return facts
+    return replace(
+        facts, wrappers=_named(wrappings), remarks=(*facts.remarks, *_passed_over(spec, wrappings, form))
+    )
+
+
+def _split(env_config: Mapping[str, Any]) -> tuple[dict[str, Any], list[Wrapping]]:
+    """The environment's own arguments and its wrappers, see `engram.agents.columns.wrappers`."""
+    if WRAPPERS not in env_config:
+        return dict(env_config), []
+    from engram.agents.columns.wrappers import split_settings  # here, because it imports torch
+
+    split: tuple[dict[str, Any], list[Wrapping]] = attempt(lambda: split_settings(env_config), WRAPPERS)
+    return split
+
+
+def _make_single(
+    spec: EnvSpec, settings: Mapping[str, Any], wrappings: Sequence[Wrapping]
+) -> gym.Env[Any, Any]:
+    # What Gymnasium's checker would say inside of wrappers, `play_first_steps` says in one line.
+    env: gym.Env[Any, Any] = gym.make(spec, **{"disable_env_checker": True, **settings})
+    if not wrappings:
+        return env
+    from engram.agents.columns.wrappers import wrap_single
+
+    return wrap_single(env, wrappings)
+
+
+def _named(wrappings: Iterable[Wrapping]) -> tuple[str, ...]:
+    return tuple(wrapping.wrapper.__name__ for wrapping in wrappings)
+
+
+def _check_single(spec: EnvSpec, wrappings: Iterable[Wrapping], form: Form, env_id: str) -> None:
+    """Refuse copies, or wrappers of single environments, where there is a batched form only."""
+    singles = [wrapping for wrapping in wrappings if not wrapping.batched]
+    if singles and (form == "batched" or spec.entry_point is None):
+        raise ExperimentError(
+            f"{singles[0].path}: {singles[0].wrapper.__name__} wraps a single environment, and {env_id} is "
+            "made in its batched form; legal there: wrappers of gymnasium.vector.VectorWrapper"
+        )
+    if form in ("copies", "processes") and spec.entry_point is None:
+        raise ExperimentError(
+            f"env: {env_id} has a batched form only; set config.gym_env_vectorize_mode: vector_entry_point, "
+            "or run an algorithm on columns (`rllib list algorithms`) without that key"
+        )
+
+
+def _passed_over(spec: EnvSpec, wrappings: Iterable[Wrapping], form: Form) -> Iterator[str]:
+    """Say that a batched form is there and not used."""
+    singles = [wrapping.wrapper.__name__ for wrapping in wrappings if not wrapping.batched]
+    metadata = getattr(creator(spec.vector_entry_point), "metadata", {})
+    if form == "lanes" and singles and metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP:
+        yield (
+            f"wrappers: {singles[0]} wraps single environments; lanes are copies of these, and the faster "
+            "batched form is not used"
+        )
 
 
 def _tells_mask(say: guard.Say, env: Any, spec: EnvSpec) -> bool:
@@ -148,7 +201,7 @@ def _tells_mask(say: guard.Say, env: Any, spec: EnvSpec) -> bool:
     ):
         return False
     say("reset()")
-    return bool(_attempt(lambda: tells_mask(env), f"env: {spec.id}"))
+    return bool(attempt(lambda: tells_mask(env), f"env: {spec.id}"))
 
 
 def _try_out(env: Any, say: guard.Say, subject: str) -> None:
@@ -168,7 +221,7 @@ def info_keys(env_id: str, env_config: Mapping[str, Any]) -> set[str]:
     Raises:
         ExperimentError: it cannot be reset.
     """
-    keys: set[str] = _guarded(_info_keys, env_id, dict(env_config))
+    keys: set[str] = _guarded(_info_keys, env_id, env_config)
     return keys
 
 
@@ -179,7 +232,7 @@ def _info_keys(say: guard.Say, env_id: str, env_config: Mapping[str, Any]) -> se
         if "tells" in env.metadata:
             return set(env.metadata["tells"])
         say("reset()")
-        return {key for key in _attempt(env.reset, "env")[1] if not key.startswith("_")}
+        return {key for key in attempt(env.reset, "env")[1] if not key.startswith("_")}
     finally:
         env.close()
 
@@ -205,104 +258,16 @@ def with_autoreset(env_config: Mapping[str, Any]) -> dict[str, Any]:
     return {**env_config, "autoreset_mode": str(mode).upper()} if named else dict(env_config)
 
 
-def _stock_batched(spec: EnvSpec, env_config: Mapping[str, Any]) -> Any:
+def _stock_batched(spec: EnvSpec, env_config: Mapping[str, Any], wrappings: Sequence[Wrapping]) -> Any:
     env = gym.make_vec(
         spec, num_envs=1, vectorization_mode="vector_entry_point", **with_autoreset(env_config)
     )
     if env.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP:
         env.close()
         raise ValueError("autoreset_mode: RLlib's own runners need next_step from a batched environment")
-    return env
+    from engram.agents.columns.wrappers import wrap_lanes
 
-
-def _check_keys(
-    spec: EnvSpec, env_config: Mapping[str, Any], form: Form, path: str = "config.env_config"
-) -> None:
-    batched = spec.vector_entry_point
-    if form == "batched" and batched is None:
-        raise ExperimentError(
-            "config.gym_env_vectorize_mode: 'vector_entry_point' needs a batched form, "
-            f"{spec.id} has none; legal: sync, async"
-        )
-    parameters = _parameters(batched if form == "batched" else spec.entry_point or batched)
-    errors = Errors()
-    with errors.kept():
-        _check_required(parameters, {*spec.kwargs, *env_config, "num_envs"}, path)
-    if not spec.id.startswith(NAMESPACE):  # ours say more than their types
-        errors.lines += _wrong_types(parameters, env_config, path)
-    if not _takes_any(parameters):
-        known = parameters.keys() - {"self", "num_envs"}
-        extra = _MAKE_KEYS.keys() if form != "batched" else set()
-        if form == "lanes" and batched is not None:
-            taken = _parameters(batched)
-            extra = extra if _takes_any(taken) else extra & taken.keys()
-        for key in env_config:
-            if key not in known | extra:
-                errors.add(unknown_key(path, key, known))
-    errors.check()
-
-
-def _wrong_types(
-    parameters: Mapping[str, inspect.Parameter], env_config: Mapping[str, Any], path: str
-) -> Iterator[str]:
-    """Values that an environment of somebody else's would take for what they are not.
-
-    What counts is the annotation, or a default of true or false; a value of the default's type is taken too.
-    """
-    from engram.memory.annotations import annotated_check  # here, because it imports torch
-
-    for key, value in env_config.items():
-        parameter = parameters.get(key, inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY))
-        if type(value) is type(parameter.default):
-            continue
-        hint = _hint(parameter)
-        try:
-            annotated_check(hint)(value)
-        except ValueError as error:
-            yield f"{path}.{key}: {error}{quotes_hint(value) if hint is str else ''}"
-
-
-def _hint(parameter: inspect.Parameter) -> Any:
-    """Return the annotation of an argument, or a type that follows from its default."""
-    if parameter.annotation is not parameter.empty and not isinstance(parameter.annotation, str):
-        return parameter.annotation
-    return _MAKE_KEYS.get(parameter.name, bool if isinstance(parameter.default, bool) else Any)
-
-
-def signature(function: Callable[..., Any]) -> inspect.Signature:
-    """A signature with its annotations; they stay text where they cannot be resolved.
-
-    Raises:
-        TypeError, ValueError: it has none.
-    """
-    try:
-        return inspect.signature(function, eval_str=True)
-    except Exception:  # names that only a type checker imports, or anything an annotation may raise
-        return inspect.signature(function)
-
-
-def _creator(named: Any) -> Any:
-    """What makes an environment, imported where it is only named."""
-    return _attempt(lambda: load_env_creator(named), "env") if isinstance(named, str) else named
-
-
-def _parameters(named: Any) -> Mapping[str, inspect.Parameter]:
-    """The arguments that make an environment."""
-    try:
-        return signature(_creator(named)).parameters
-    except (TypeError, ValueError):  # of a class that is not written in Python
-        return {"any": inspect.Parameter("any", inspect.Parameter.VAR_KEYWORD)}
-
-
-def _takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-
-
-def _check_required(parameters: Mapping[str, inspect.Parameter], given: set[str], path: str) -> None:
-    for name, each in parameters.items():
-        variable = each.kind in (each.VAR_KEYWORD, each.VAR_POSITIONAL)
-        if each.default is each.empty and not variable and name not in given:
-            raise ExperimentError(f"{path}.{name}: missing; the environment cannot be made without it")
+    return wrap_lanes(env, wrappings)
 
 
 def make_batched(
@@ -313,65 +278,74 @@ def make_batched(
     Raises:
         ExperimentError: as `probe`.
     """
-    make = partial(_make_lanes, env_config=dict(env_config), path=path)
-    _guarded(_try, env_id, partial(make, lanes=1))
-    return make(env_id, lanes=lanes)
+    make = partial(_make_lanes, path=path)
+    _guarded(_try, env_id, env_config, partial(make, lanes=1))
+    return make(env_id, lanes=lanes, env_config=env_config)
 
 
-def _try(say: guard.Say, env_id: str, make: Callable[[str], Any]) -> None:
+def _try(say: guard.Say, env_id: str, env_config: Mapping[str, Any], make: Callable[..., Any]) -> None:
     """Make an environment, reset and step it, where it has to be tried out."""
-    if _is_foreign(env_id):
+    if _is_foreign(env_id, env_config):
         say("its constructor")
-        env = make(env_id)
+        env = make(env_id, env_config=env_config)
         _try_out(env, say, f"env: {env_id}")
         env.close()
 
 
 def _make_lanes(
-    env_id: str, lanes: int, env_config: Mapping[str, Any], path: str
+    env_id: str, lanes: int, env_config: Mapping[str, Any], path: str, form: Form = "lanes"
 ) -> gym.vector.VectorEnv[Any, Any, Any]:
+    """Lanes as an algorithm's runners have them, but in this process."""
     from engram.agents.columns.lanes import vectorize
 
-    _check_keys(find_spec(env_id), env_config, "lanes")
-    env: gym.vector.VectorEnv[Any, Any, Any] = _attempt(
-        lambda: vectorize(qualified(env_id), lanes, env_config), path
+    check_keys(find_spec(env_id), _split(env_config)[0], "lanes")
+    autoreset_mode = AutoresetMode.NEXT_STEP if form == "copies" else AutoresetMode.SAME_STEP
+    env: gym.vector.VectorEnv[Any, Any, Any] = attempt(
+        lambda: vectorize(qualified(env_id), lanes, env_config, autoreset_mode=autoreset_mode), path
     )
     return env
 
 
 def make_rendered(
-    env_id: str, env_config: Mapping[str, Any], mode: Literal["rgb_array", "ansi"], wanted_by: str
+    env_id: str, env_config: Mapping[str, Any], modes: Sequence[str], wanted_by: str
 ) -> gym.Env[Any, Any]:
     """A single environment that renders.
 
     Args:
         env_id: Its id.
         env_config: Its keyword arguments.
-        mode: Render mode.
+        modes: Render modes, the first that it has is taken.
         wanted_by: The command or option that needs it, for errors.
 
     Raises:
         ExperimentError: it cannot render so, or as `probe`.
     """
-    make = partial(_make_rendered, env_config=dict(env_config), mode=mode, wanted_by=wanted_by)
-    _guarded(_try, env_id, make)
-    return make(env_id)
+    make = partial(_make_rendered, modes=modes, wanted_by=wanted_by)
+    _guarded(_try, env_id, env_config, make)
+    return make(env_id, env_config=env_config)
+
+
+_PICTURES = {"rgb_array": "to pixels", "ansi": "as text"}
 
 
 def _make_rendered(
-    env_id: str, env_config: Mapping[str, Any], mode: Literal["rgb_array", "ansi"], wanted_by: str
+    env_id: str, env_config: Mapping[str, Any], modes: Sequence[str], wanted_by: str
 ) -> gym.Env[Any, Any]:
     spec = find_spec(env_id)
     if spec.entry_point is None:
         raise ExperimentError(f"{wanted_by}: {env_id} has a batched form only; a single one is what renders")
-    modes = list(getattr(_creator(spec.entry_point), "metadata", {}).get("render_modes", []))
-    if mode not in modes:
-        kind = {"rgb_array": "to pixels", "ansi": "as text"}[mode]
+    known = list(getattr(creator(spec.entry_point), "metadata", {}).get("render_modes", []))
+    mode = next((mode for mode in modes if mode in known), None)
+    if mode is None:
+        kinds = " or ".join(_PICTURES[mode] for mode in modes)
         raise ExperimentError(
-            f"{wanted_by}: {env_id} cannot render {kind}; its render modes: {', '.join(modes) or 'none'}"
+            f"{wanted_by}: {env_id} cannot render {kinds}; its render modes: {', '.join(known) or 'none'}"
         )
     if "render_mode" in env_config:
         raise ExperimentError(f"--env-config.render_mode: {wanted_by} sets it to {mode!r}; leave it out")
-    _check_keys(spec, env_config, "copies", "--env-config")
-    env: gym.Env[Any, Any] = _attempt(lambda: gym.make(spec, render_mode=mode, **env_config), wanted_by)
+    settings, wrappings = _split(env_config)
+    check_keys(spec, settings, "copies", "--env-config")
+    env: gym.Env[Any, Any] = attempt(
+        lambda: _make_single(spec, {**settings, "render_mode": mode}, wrappings), wanted_by
+    )
     return env

@@ -13,10 +13,13 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
 
+from engram.envs.forms.words import UNKNOWN, Tokens
+from engram.envs.wrappers.texts import parts
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.guard import VARIABLE, Say
 
 STEPS = 10  # at most
+_ARRAYS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 PATIENCE = 2.0  # s after which no further step is begun
 
 
@@ -43,6 +46,25 @@ def check_spaces(env: Any, subject: str, batched: bool = False) -> None:
             raise ExperimentError(
                 f"{subject}: {kind}_space is {whole}, expected single_{kind}_space for {env.num_envs} lanes, "
                 f"{batch_space(single, env.num_envs)}"
+            )
+
+
+def check_parts(space: gym.Space[Any], subject: str) -> None:
+    """Refuse observations with parts that no array holds.
+
+    Args:
+        space: Of one observation, as lanes give it.
+        subject: What to call the environment in an error.
+
+    Raises:
+        ExperimentError: names the part.
+    """
+    for name, part in parts(space):
+        if not isinstance(part, _ARRAYS):
+            kinds = ", ".join(kind.__name__ for kind in (*_ARRAYS, spaces.Text, spaces.Dict, spaces.Tuple))
+            raise ExperimentError(
+                f"{subject}: {name} is a {type(part).__name__}, which no array holds; known: {kinds}; a "
+                "wrapper can make one of these of it"
             )
 
 
@@ -178,6 +200,9 @@ def _check_observation(observation: Any, space: gym.Space[Any], said: str) -> No
 
 def misfit(value: Any, space: gym.Space[Any], name: str = "observation") -> str:
     """Return why an observation is not in its space; empty where an array of the space can hold it."""
+    if isinstance(space, Tokens) and space.vocabulary.unit == "characters" and UNKNOWN in value:
+        text = space.vocabulary.decode(value)
+        return f"{name} has characters that its space lacks, shown as ?: {text!r:.60}"
     if isinstance(space, spaces.Dict | spaces.Tuple):
         return _misfit_inside(value, space, name)
     if isinstance(space, spaces.Box | spaces.MultiDiscrete | spaces.MultiBinary):

@@ -35,7 +35,7 @@ _ATARI = (
 )
 
 PACKAGES = (
-    Package("minigrid", "minigrid", r"(MiniGrid|BabyAI)-.*"),
+    Package("minigrid", "engram[minigrid]", r"(MiniGrid|BabyAI)-.*"),
     Package("ale_py", "ale-py", rf"ALE/.*|({_ATARI})(-ram)?(NoFrameskip|Deterministic)?-v\d"),
     Package(
         "gymnasium_robotics",
@@ -111,6 +111,15 @@ def how_to_install(module: str) -> str | None:
     """`pip install ale-py` for `ale_py`; None where the module is of no package known here, or is there."""
     found = next((each for each in PACKAGES if _top(each.module) == _top(module)), None)
     return None if found is None or _installed(found.module) else f"pip install {_quoted(found.install)}"
+
+
+def for_import(error: BaseException) -> str:
+    """`; pip install ale-py` where an error comes from a known package that is not there; else empty."""
+    cause = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    install = how_to_install(cause.name or "") if isinstance(cause, ModuleNotFoundError) else None
+    return f"; {install}" if install else ""
 
 
 def _owners(env_id: str) -> list[Package]:

@@ -12,6 +12,8 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from typing_extensions import override
 
+from engram.agents.columns.wrappers import split_settings, wrap_lanes
+from engram.envs.wrappers import at_edge
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import check_out, naming
 from engram.train.environments.facts import make_rendered
@@ -152,7 +154,8 @@ def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
         ExperimentError: the environment does not render, or the file cannot be written.
     """
     filmed = _Filmed(_rendered(agent), hold)
-    envs = SyncVectorEnv([lambda: filmed], autoreset_mode=AutoresetMode.DISABLED)
+    _, wrappings = split_settings(agent.env_config)
+    envs = wrap_lanes(SyncVectorEnv([lambda: filmed], autoreset_mode=AutoresetMode.DISABLED), wrappings)
     for step in islice(play_steps(agent.tell(envs), agent.make_policy(1), seed), MAX_FRAMES - 1):
         if step.ended[0]:
             break
@@ -162,4 +165,4 @@ def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
 
 
 def _rendered(agent: TrainedAgent) -> gym.Env[Any, Any]:
-    return make_rendered(agent.env_id, agent.env_config, "rgb_array", "--gif")
+    return at_edge(make_rendered(agent.env_id, agent.env_config, ("rgb_array",), "--gif"))

@@ -66,7 +66,7 @@ class Experiment(_Section):
     restore: str | None = None
 
 
-KEYS = tuple(key for key in Experiment.model_fields if key != "name")
+KEYS = (*(key for key in Experiment.model_fields if key != "name"), "wrappers")
 START = ("init_from", "init", "freeze")
 """Keys of `config.model` that may also stand beside `run`, or in `config`: what a new run starts from."""
 
@@ -146,6 +146,8 @@ def _read_one(
     fixed = [path.removeprefix("config.") for path in overrides.settings]
     config, swapped = swap.fitted(config, former, fixed)
     with errors.kept():
+        _take_wrappers(section, config)
+    with errors.kept():
         _add_seeds(config, overrides.seeds)
     stop, old_stop = rename(mapping(section, "stop", name, errors), older.METRICS, "stop", errors)
     asked, old_asked = rename(dict(overrides.stop), older.METRICS, "--stop", errors)
@@ -190,6 +192,31 @@ def _take_start(
             model[key] = value
         rest[1]["model"] = model
     return rest[0], rest[1]
+
+
+def _take_wrappers(section: dict[str, Any], config: dict[str, Any]) -> None:
+    """Move `wrappers` to `config.env_config`, which goes wherever the environment is made.
+
+    Each wrapper is looked up later, together with the environment.
+    """
+    value = section.pop("wrappers", None)
+    if not value:
+        return
+    if not isinstance(value, list) and search.kind_of(value) not in search.LISTS:
+        raise ExperimentError(
+            "wrappers: expected a list of class paths, or of mappings such as "
+            f"{{type: TimeLimit, max_episode_steps: 100}}, got {value!r}"
+        )
+    if config.get("env_config") is None or isinstance(config["env_config"], dict):
+        config["env_config"] = _wrapped(config.get("env_config") or {}, value)
+
+
+def _wrapped(env_config: Any, wrappers: Any) -> Any:
+    """`env_config`, or each one of a search space of several, with wrappers."""
+    if search.kind_of(env_config) in search.LISTS:
+        ((kind, listed),) = env_config.items()
+        return {kind: [_wrapped(each, wrappers) for each in listed]}
+    return {**env_config, "wrappers": wrappers} if isinstance(env_config, dict) else env_config
 
 
 def _add_seeds(config: dict[str, Any], seeds: int | None) -> None:

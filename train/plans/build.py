@@ -7,7 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 from engram.train.console.errors import Errors, ExperimentError, reason, unknown
 from engram.train.console.files import as_mapping
-from engram.train.environments.facts import EnvFacts, Form, with_autoreset
+from engram.train.environments.arguments import Form
+from engram.train.environments.facts import EnvFacts, with_autoreset
 from engram.train.environments.guard import alarm
 from engram.train.environments.ids import written
 from engram.train.experiments import older
@@ -96,7 +97,7 @@ def env_form(run: str, vectorize_mode: Any) -> Form:
         vectorize_mode: `config.gym_env_vectorize_mode`, or None where it is not set.
     """
     if is_columnar(run):
-        return "copies" if vectorize_mode == "async" else "lanes"
+        return "processes" if vectorize_mode == "async" else "lanes"
     return "batched" if vectorize_mode == "vector_entry_point" else "copies"
 
 

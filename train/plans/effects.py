@@ -112,10 +112,10 @@ honoured ALL needs torch_compile_learner: torch_compile_learner_dynamo_backend
 honoured ALL needs torch_compile_learner_what_to_compile=complete_update: torch_compile_learner
 
 # Whatever the algorithm.
-refused ALL: observation_filter | RLlib's new API stack has no filters; let the environment standardise its
-    observations (gymnasium.wrappers.NormalizeObservation)
-refused ALL: clip_rewards | nothing in RLlib's new API stack clips rewards; let the environment do it
-    (gymnasium.wrappers.ClipReward) | false
+refused ALL: observation_filter | RLlib's new API stack has no filters; see normalize_observations of our own
+    algorithms, or put gymnasium.wrappers.NormalizeObservation into wrappers
+refused ALL: clip_rewards | nothing in RLlib's new API stack clips rewards; put
+    gymnasium.wrappers.ClipReward into wrappers | false
 refused ALL: exploration_config | actions are drawn from the module's own distribution; see explore, and DQN's
     epsilon
 refused ALL: algorithm_config_overrides_per_module | there is one module; set it in config itself
@@ -208,6 +208,11 @@ honoured ALL but SAC DreamerV3: lr
 refused SAC: lr | each network has its own: actor_lr, critic_lr, alpha_lr
 refused DreamerV3: lr | each network has its own: actor_lr, critic_lr, world_model_lr
 honoured COLUMNAR: on_non_finite
+honoured COLUMNAR but Supervised: normalize_observations normalize_rewards
+honoured COLUMNAR but Supervised needs normalize_observations or normalize_rewards: normalization_clip
+refused Supervised: normalize_observations normalize_rewards | it learns from no rewards, and from
+    observations as they are
+idle Supervised: normalization_clip | nothing is normalised
 honoured RecurrentA2C Supervised: optimizer
 refused ALL but RecurrentA2C Supervised: optimizer | the optimizer is Adam; see lr and grad_clip
 honoured COLUMNAR ON_POLICY but RecurrentA2C: num_epochs minibatch_size

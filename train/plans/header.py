@@ -20,6 +20,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
     lines = [
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
         ("environment", _env(plan)),
+        *([("wrappers", ", ".join(env.wrappers))] if env.wrappers else []),
         ("observation", _space(env.observation_space)),
         *([("scaling", module.scaling)] if module.scaling is not None else []),
         ("actions", "; ".join(filter(None, [_space(env.action_space), module.acting]))),

@@ -114,6 +114,8 @@ def describe_module(config: Any, env: EnvFacts, starts: bool = True) -> ModuleFa
         raise
     except Exception as error:  # torch and RLlib raise many classes for a model that does not fit
         text = reason(error)
+        if text.startswith("normalize_"):  # which is no setting of the model
+            raise ExperimentError(f"config.{text}") from None
         separator = "." if text.startswith(_OF_MODEL) else ": "
         whose = f" (env: {written(env.id)})" if " space" in text else ""
         raise ExperimentError(f"config.model{separator}{text}{whose}") from None
@@ -144,10 +146,18 @@ def _describe(module: Any, config: Any) -> ModuleFacts:
         core_parameters=_count(core),
         window=bptt_steps_of(config) if core.initial_state(1) else None,
         carries_gradient=core.carries_gradient,
-        scaling=module.encoder.reader.described(),
+        scaling=_scaling(module),
         remarks=remarks,
         acting=_acting(module, config),
     )
+
+
+def _scaling(module: Any) -> str | None:
+    """What is done to observations before they are encoded."""
+    normalization = getattr(module, "normalization", None)
+    names = normalization.names if normalization is not None else []
+    standardised = f"{', '.join(names)} by running mean and deviation" if names else None
+    return "; then ".join(filter(None, (standardised, module.encoder.reader.described()))) or None
 
 
 def _acting(module: Any, config: Any) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any
 from engram.memory.schema import DIALECT, json_schema
 from engram.train.console.files import check_out
 from engram.train.console.screen import quiet
-from engram.train.environments.facts import signature
+from engram.train.environments.arguments import signature
 from engram.train.experiments import metrics, older, search
 from engram.train.experiments.experiment import START, Experiment
 from engram.train.plans import build, effects, settings
@@ -104,6 +104,7 @@ def _experiment() -> Schema:
     properties |= {
         "base": {"type": "string", "description": "a file or shipped config that this experiment builds on"},
         "run": {"enum": algorithms, "description": "the algorithm"},
+        "wrappers": _searched(_wrappers()),
         "stop": _stop(),
         "config": {"$ref": "#/$defs/config"},
         **_starts(),
@@ -125,6 +126,15 @@ def _experiment() -> Schema:
         "anyOf": named,
         "allOf": [*of_env, *of_run],
     }
+
+
+def _wrappers() -> Schema:
+    """Wrappers around the environment, the innermost one first."""
+    named: Schema = {"type": "string", "description": "a name of gymnasium.wrappers, or package.module:Class"}
+    with_arguments = [
+        {"type": "object", "properties": {key: named}, "required": [key]} for key in ("type", "class")
+    ]
+    return {"type": ["array", "null"], "items": {"anyOf": [named, *with_arguments]}}
 
 
 def _with_bounds(schema: Any) -> Any:
@@ -308,6 +318,7 @@ def _env_config(env: str) -> Schema:
         properties |= _options(_as_options(signature(made).parameters.values()))["properties"]
     for key in ("num_envs", "autoreset_mode"):  # the runner's to say
         del properties[key]
+    properties["wrappers"] = _wrappers()
     return {"type": ["object", "null"], "properties": properties, **_CLOSED}
 
 

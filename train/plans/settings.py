@@ -10,7 +10,7 @@ from typing import Any
 
 from engram.train.console.errors import Errors, ExperimentError, quotes_hint, unknown, unknown_key
 from engram.train.console.files import as_mapping
-from engram.train.environments.facts import signature
+from engram.train.environments.arguments import signature
 from engram.train.plans import effects
 
 _SIMPLE = (bool, int, float, str, list, dict)
@@ -34,7 +34,13 @@ _BUILDERS = (
     "resources",
     "debugging",
 )
-_NULLABLE = ("autocast", "minibatch_size", "train_batch_size_per_learner")  # null has a meaning of its own
+_NULLABLE = (
+    "autocast",
+    "minibatch_size",
+    "normalization_clip",
+    "train_batch_size_per_learner",
+)  # null has a meaning of its own
+_COLUMNAR = ("normalize_observations", "normalize_rewards", "normalization_clip")
 _SCHEDULES = ("lr", "entropy_coeff")  # also [[env step, value], ...]
 
 # Limits, of time and of clipping, that may be infinite: none.
@@ -75,6 +81,7 @@ RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(("gamma", "lambda_"), (0.0, 1.0)),
     # Adam's first step is ten times as large, and then too large for single precision.
     **dict.fromkeys(("lr", "actor_lr", "alpha_lr", "critic_lr", "world_model_lr"), (0.0, 1e37)),
+    "normalization_clip": (0.1, math.inf),
     "seed": (0.0, 2.0**32 - 1),
 }
 
@@ -157,6 +164,11 @@ def check(
                 _check_stops(value, f"{path}.{key}")
             continue
         with found.kept():
+            if key not in known and key in _COLUMNAR:
+                raise ExperimentError(
+                    f"{path}.{key}: is for our own actor-critics, whose names begin with Recurrent; under any "
+                    "algorithm, wrappers of Gymnasium (NormalizeObservation, NormalizeReward) do so, each lane by itself"
+                )
             if key not in known:
                 raise _unknown(path, key, defaults)
             if key == "evaluation_config":

@@ -5,8 +5,9 @@ import curses
 import locale
 
 from engram.train.play.keys import Keyboard
-from engram.train.play.view import Line, Rgb, nearest, screen
+from engram.train.play.view import Line, Span, nearest, screen
 
+_OWN = -1  # curses' number of the terminal's own background
 _REDRAW = "\x0c"  # Ctrl-L
 _ESCAPE_WAIT = 25  # ms after Esc, in which the rest of an arrow key's code would come
 
@@ -59,7 +60,7 @@ def _draw(window: curses.window, lines: list[Line], ink: "_Ink") -> None:
         column = 0
         for span in line:
             text = span.text[: max(width - 1 - column, 0)]
-            attribute = curses.A_REVERSE if span.marked else ink.attribute(span.colour)
+            attribute = curses.A_REVERSE if span.marked else ink.attribute(span)
             window.addstr(row, column, text, attribute)
             column += len(text)
     window.refresh()
@@ -69,14 +70,16 @@ class _Ink:
     """Curses' pairs of colours, made as they are needed."""
 
     def __init__(self) -> None:
-        self._pairs: dict[Rgb, int] = {}
+        self._pairs: dict[tuple[int, int], int] = {}
 
-    def attribute(self, colour: Rgb | None) -> int:
-        """How to write in a colour on itself; plain without one."""
+    def attribute(self, span: Span) -> int:
+        """How to write a span: in a colour on itself, in one on the terminal's own, or plain."""
+        colour = span.colour or span.ink
         if colour is None or not curses.has_colors():
             return curses.A_NORMAL
-        if colour not in self._pairs:
-            number = nearest(colour, curses.COLORS)
-            self._pairs[colour] = len(self._pairs) + 1
-            curses.init_pair(self._pairs[colour], number, number)
-        return curses.color_pair(self._pairs[colour])
+        number = nearest(colour, curses.COLORS)
+        pair = (number, number if span.colour else _OWN)
+        if pair not in self._pairs:
+            self._pairs[pair] = len(self._pairs) + 1
+            curses.init_pair(self._pairs[pair], *pair)
+        return curses.color_pair(self._pairs[pair])

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
 
 from engram.envs.forms.actions import STAY
 from engram.envs.forms.pycolab_game import PycolabGame
@@ -16,7 +18,8 @@ class Session:
     """Episodes of one environment, one after the other.
 
     Args:
-        env: A single environment with `Discrete` actions, which renders as text.
+        env: A single environment with `Discrete` actions, which renders as text or, in the mode `rgb_array`,
+            to pixels.
         seed: Of the first episode; None: a random one.
 
     Attributes:
@@ -71,6 +74,11 @@ class Session:
     def text(self) -> str:
         """The present frame, rendered as text."""
         return str(self.env.render())
+
+    @property
+    def pixels(self) -> NDArray[np.uint8] | None:
+        """The present frame (height, width, 3); None where the environment renders as text."""
+        return np.asarray(self.env.render(), np.uint8) if self.env.render_mode == "rgb_array" else None
 
     @property
     def hidden(self) -> Mapping[str, Any]:

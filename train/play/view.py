@@ -1,5 +1,6 @@
 """The view of a session: lines of coloured text, without a screen."""
 
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,8 @@ from engram.train.play.session import Session
 Rgb = tuple[int, int, int]
 
 _ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
+_TRUE_COLOUR = re.compile(r"38;2;(\d+);(\d+);(\d+)")
+_MOST_ROWS = 32  # of a picture made of cells
 _LONGEST_LIST = 16  # entries
 _CUBE = (0, 95, 135, 175, 215, 255)  # steps of a channel in xterm's 6 x 6 x 6 colours, numbers 16 to 231
 _CUBE_FROM, _GRAYS_FROM, _XTERM = 16, 232, 256
@@ -29,11 +32,13 @@ class Span(NamedTuple):
         text: One line or a part of it.
         colour: Of text and background, so that a terminal without colours shows the text; None: plain.
         marked: Stands out, in a way the terminal chooses.
+        ink: Of the text alone; None: plain.
     """
 
     text: str
     colour: Rgb | None = None
     marked: bool = False
+    ink: Rgb | None = None
 
 
 Line = list[Span]
@@ -47,13 +52,15 @@ def screen(keyboard: Keyboard, title: str, width: int) -> list[Line]:
         title: The environment's id.
         width: Of the terminal, in characters; longer text is wrapped.
     """
-    lines = [*_picture(keyboard.session), []]
+    lines = [*_picture(keyboard.session, width), []]
     for text in _report(keyboard, title):
         lines += [[Span(part)] for part in textwrap.wrap(text, max(width - 1, 1)) or [""]]
     return lines
 
 
-def _picture(session: Session) -> list[Line]:
+def _picture(session: Session, width: int) -> list[Line]:
+    if session.pixels is not None:
+        return mosaic(session.pixels, (width - 1) // 2)
     rows = session.text.strip("\n").split("\n")
     return [_blocks(row, session.game.look.colours) for row in rows] if session.game else list(_marked(rows))
 
@@ -63,17 +70,39 @@ def _blocks(row: str, colours: Mapping[str, Rgb]) -> Line:
     return [Span(2 * "".join(run), colours.get(char, BLACK)) for char, run in groupby(row)]
 
 
+def mosaic(pixels: NDArray[np.uint8], columns: int) -> list[Line]:
+    """A picture (height, width, 3) as cells, each the mean of its pixels.
+
+    There are at most `columns` by `_MOST_ROWS` of them.
+    """
+    height, width = pixels.shape[:2]
+    side = max(1, math.ceil(width / max(1, columns)), math.ceil(height / _MOST_ROWS))
+    padded = np.pad(pixels, ((0, -height % side), (0, -width % side), (0, 0)), mode="edge").astype(float)
+    cells = padded.reshape(padded.shape[0] // side, side, padded.shape[1] // side, side, 3).mean((1, 3))
+    rows = [[tuple(cell) for cell in row] for row in cells.round().astype(int).tolist()]
+    return [[Span("  " * len(list(run)), colour) for colour, run in groupby(row)] for row in rows]
+
+
 def _marked(rows: list[str]) -> Iterator[Line]:
-    """Rows that mark what matters by colour codes, as Gymnasium's own text environments do."""
-    marked = False
+    """Rows in which colour codes mark what matters, as in Gymnasium's own text environments, or colour it."""
+    style = Span("")
     for row in rows:
         line: Line = []
         for index, part in enumerate(_ESCAPE.split(row)):
             if index % 2:  # what the pattern's group caught
-                marked = part not in ("", "0")
+                style = _style(part)
             elif part:
-                line.append(Span(part, marked=marked))
+                line.append(style._replace(text=part))
         yield line
+
+
+def _style(code: str) -> Span:
+    """What an escape code makes of the text behind it."""
+    colour = _TRUE_COLOUR.fullmatch(code)
+    if colour:
+        red, green, blue = map(int, colour.groups())
+        return Span("", ink=(red, green, blue))
+    return Span("", marked=code not in ("", "0"))
 
 
 def _report(keyboard: Keyboard, title: str) -> Iterator[str]:
