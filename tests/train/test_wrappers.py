@@ -282,9 +282,7 @@ def test_what_no_array_holds_is_named():
 @pytest.mark.parametrize("key", ["normalize_observations", "normalize_rewards", "normalization_clip"])
 def test_normalisation_is_for_our_own_algorithms(key):
     value = 5.0 if key.endswith("clip") else True
-    with pytest.raises(
-        ExperimentError, match=f"config.{key}: is for our own algorithms, RecurrentPPO and Re"
-    ):
+    with pytest.raises(ExperimentError, match=f"config.{key}: is for our own actor-critics, whose names be"):
         build.check_settings("PPO", {key: value})
     with pytest.raises(ExperimentError, match=f"config.evaluation_config.{key}: is for our own"):
         build.check_settings("PPO", {"evaluation_config": {key: value}})

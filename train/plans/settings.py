@@ -166,8 +166,9 @@ def check(
         with found.kept():
             if key not in known and key in _COLUMNAR:
                 raise ExperimentError(
-                    f"{path}.{key}: is for our own actor-critics, whose names begin with Recurrent; under any "
-                    "algorithm, wrappers of Gymnasium (NormalizeObservation, NormalizeReward) do so, each lane by itself"
+                    f"{path}.{key}: is for our own actor-critics, whose names begin with Recurrent; under "
+                    "any, wrappers of Gymnasium (NormalizeObservation, NormalizeReward) do so, each lane by "
+                    "itself"
                 )
             if key not in known:
                 raise _unknown(path, key, defaults)
