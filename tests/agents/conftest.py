@@ -12,7 +12,7 @@ sys.path.insert(0, HERE)
 
 @pytest.fixture(scope="module")
 def ray_cluster(shared_ray):
-    """Connected to the shared one; not any more when the tests of a file are done: other files assert that no Ray is started."""
+    """Connected, until the tests of a file are done: other files assert that no Ray is started."""
     ray.init(address=shared_ray, log_to_driver=False, logging_level="ERROR")
     yield ray
     ray.shutdown()

@@ -263,9 +263,7 @@ toll:
 """
 
 
-def test_only_finished_episodes_stop_a_trial_and_a_reward_that_is_no_number_ends_it(
-    tmp_path, trained, capsys
-):
+def test_only_finished_episodes_stop_a_trial_and_a_reward_of_nan_ends_it(tmp_path, trained, capsys):
     """An episode earns -60: at -10, after one fragment, -30 is not reached. The second one earns NaN."""
     (tmp_path / "toll.yaml").write_text(TOLL)
     done = trained("-f", tmp_path / "toll.yaml", "--local-dir", tmp_path)
