@@ -4,15 +4,21 @@ import gc
 import inspect
 import os
 import secrets
+import subprocess
 import sys
+import time
+from pathlib import Path
 from types import SimpleNamespace
 
 # Ray reads these when it is imported.
 os.environ["RAY_AUTH_MODE"] = "token"
-os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+if "PYTEST_XDIST_WORKER" not in os.environ:  # processes that share the tests share Ray
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import pytest
 import torch
+from filelock import FileLock
 
 if not torch.cuda.is_available():
     # Without a GPU, `torch.manual_seed` notes the stack of its caller three times for later, which takes
@@ -55,3 +61,25 @@ def two_frames():
     """The first two entries of `inspect.stack()`, without the sources."""
     here = sys._getframe(1)
     return [SimpleNamespace(frame=here), SimpleNamespace(frame=here.f_back)]
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory):
+    """A folder of this run of the tests, whichever process runs them."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def shared_ray(base_folder):
+    """The address of one Ray that all tests share which do not ask for one of their own."""
+    address = base_folder / "shared_ray"
+    with FileLock(f"{address}.lock"):
+        if not address.exists():
+            whole = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+            script = Path(__file__).with_name("shared_ray.py")
+            holder = subprocess.Popen([sys.executable, script, address, str(whole)], start_new_session=True)
+            while not address.exists():
+                assert holder.poll() is None, "Ray does not start"
+                time.sleep(0.1)
+    return address.read_text()

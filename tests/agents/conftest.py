@@ -1,4 +1,4 @@
-"""One small Ray for the tests that need runners and learners of their own."""
+"""A connection to Ray for the tests that need runners and learners of their own."""
 
 import sys
 from pathlib import Path
@@ -11,14 +11,8 @@ sys.path.insert(0, HERE)
 
 
 @pytest.fixture(scope="module")
-def ray_cluster():
-    """Gone again when the tests of a file are done: other files assert that no Ray is started."""
-    ray.init(
-        num_cpus=4,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="ERROR",
-        runtime_env={"env_vars": {"PYTHONPATH": HERE}},
-    )
+def ray_cluster(shared_ray):
+    """Connected, until the tests of a file are done: other files assert that no Ray is started."""
+    ray.init(address=shared_ray, log_to_driver=False, logging_level="ERROR")
     yield ray
     ray.shutdown()

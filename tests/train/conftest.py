@@ -1,6 +1,5 @@
 """Stand-in environments that Ray's workers can import, and one finished run that several tests look at."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -36,6 +35,12 @@ def rllib():
 
 
 @pytest.fixture(scope="session")
+def trained(rllib, shared_ray):
+    """Trains, on the Ray that tests share; `CompletedProcess` with text."""
+    return lambda *arguments, cwd=None: rllib("train", *arguments, "--ray-address", shared_ray, cwd=cwd)
+
+
+@pytest.fixture(scope="session")
 def experiment_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("experiment") / "cue.yaml"
     path.write_text(EXPERIMENT)
@@ -43,17 +48,16 @@ def experiment_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def finished_run(rllib, tmp_path_factory):
+def finished_run(trained, base_folder):
     """A short run that has ended, with two checkpoints: (experiment file, folder); copy it to change it."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    folder = base_folder / "finished"
     file = folder / "short.yaml"
     with FileLock(f"{folder}.lock"):  # of processes that share the tests, the first one makes it for all
         if not file.exists():
             folder.mkdir()
             text = EXPERIMENT.replace("14_400", "480").replace("frequency: 4", "frequency: 2")
             (folder / "new.yaml").write_text(text)
-            done = rllib("train", "-f", folder / "new.yaml", "--local-dir", folder)
+            done = trained("-f", folder / "new.yaml", "--local-dir", folder)
             assert done.returncode == 0, done.stderr
             (folder / "new.yaml").rename(file)
     return file, folder / "cue"

@@ -203,15 +203,15 @@ def test_a_state_of_another_version_is_named_before_ray_starts(typed, moved):
     assert f"; this is {now}, in which classes have other places: --restore CHECKPOINT starts" in err
 
 
-def test_a_finished_run_goes_further(rllib, moved):
+def test_a_finished_run_goes_further(trained, moved):
     """Elsewhere than it was made, with a report and a row that a killed process had begun to write."""
     file, results = moved
     (trial,) = (results / "cue").glob("RecurrentPPO_*")
     for name in ("result.json", "progress.csv"):
         with (trial / name).open("a") as stream:
             stream.write('{"ha')
-    done = rllib(
-        "train", "-f", file, "--local-dir", results, "--resume", "--stop", "timesteps_total=960",
+    done = trained(
+        "-f", file, "--local-dir", results, "--resume", "--stop", "timesteps_total=960",
         "--checkpoint-freq", 3,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

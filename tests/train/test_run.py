@@ -71,10 +71,10 @@ def interrupted(experiment_file, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def resumed(interrupted, experiment_file, rllib):
+def resumed(interrupted, experiment_file, trained):
     folder, *_ = interrupted
     before = results(only_trial(folder))[-1]
-    done = rllib("train", "-f", experiment_file, "--local-dir", folder, "--resume")
+    done = trained("-f", experiment_file, "--local-dir", folder, "--resume")
     assert done.returncode == 0, done.stderr
     return only_trial(folder), before, done
 
@@ -231,11 +231,11 @@ def test_a_killed_run_leaves_no_process(experiment_file, tmp_path):
     assert left_after(process.pid, patience=120) == []  # Ray's agents notice after a minute
 
 
-def test_kill_and_resume(experiment_file, tmp_path, rllib):
+def test_kill_and_resume(experiment_file, tmp_path, trained):
     arguments = ("-f", experiment_file, "--local-dir", tmp_path, "--stop", "timesteps_total=4800")
     killed(*arguments)
     newest = max(only_trial(tmp_path).glob("checkpoint_*"))
-    done = rllib("train", *arguments, "--resume")
+    done = trained(*arguments, "--resume")
     assert done.returncode == 0, done.stderr
     rows = results(only_trial(tmp_path))
     resumed = next(
@@ -263,10 +263,10 @@ toll:
 """
 
 
-def test_only_finished_episodes_stop_a_trial_and_a_reward_that_is_no_number_ends_it(tmp_path, rllib, capsys):
+def test_only_finished_episodes_stop_a_trial_and_a_reward_of_nan_ends_it(tmp_path, trained, capsys):
     """An episode earns -60: at -10, after one fragment, -30 is not reached. The second one earns NaN."""
     (tmp_path / "toll.yaml").write_text(TOLL)
-    done = rllib("train", "-f", tmp_path / "toll.yaml", "--local-dir", tmp_path)
+    done = trained("-f", tmp_path / "toll.yaml", "--local-dir", tmp_path)
     assert done.returncode == 1
     assert "0: return - (episodes at step 10), success -, env steps 40, " in done.stdout
     last, kept_line, results_line = done.stdout.splitlines()[-3:]

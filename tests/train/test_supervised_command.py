@@ -158,11 +158,11 @@ sums:
 
 
 @pytest.fixture(scope="module")
-def run(rllib, tmp_path_factory):
+def run(trained, tmp_path_factory):
     """A finished run: its folder, its trial's folder, what it printed."""
     folder = tmp_path_factory.mktemp("supervised")
     (folder / "sums.yaml").write_text(EXPERIMENT)
-    done = rllib("train", "-f", folder / "sums.yaml", "--local-dir", folder)
+    done = trained("-f", folder / "sums.yaml", "--local-dir", folder)
     assert done.returncode == 0, done.stdout + done.stderr
     (trial,) = (folder / "sums").glob("Supervised_*")
     return folder, trial, done.stdout

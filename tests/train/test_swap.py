@@ -307,7 +307,7 @@ def test_types_are_found_in_search_spaces_too():
 
 
 @pytest.mark.slow
-def test_trials_train_with_what_their_core_knows(rllib, tmp_path):
+def test_trials_train_with_what_their_core_knows(trained, tmp_path):
     """For real, through Ray Tune: the module, and what is recorded of the trial."""
     section = {
         "env": "small_envs:small/Cue-v0",
@@ -323,7 +323,7 @@ def test_trials_train_with_what_their_core_knows(rllib, tmp_path):
         },
     }
     (tmp_path / "both.yaml").write_text(yaml.safe_dump({"both": section}))
-    done = rllib("train", "-f", "both.yaml", "--local-dir", tmp_path, cwd=tmp_path)
+    done = trained("-f", "both.yaml", "--local-dir", tmp_path, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     cores = [
         json.loads(file.read_text())["trial_config"]["model"]["core"]
