@@ -181,6 +181,12 @@ def test_sizes_and_numbers_of_rooms_are_drawn():
         ("Memory", {"random_length": 1}, "random_length: 1 is not a boolean"),
         ("Memory", {"max_steps": 0}, "max_steps: 0 is too small; legal: >= 1 env steps, or none; nearest: 1"),
         ("MultiRoom", {"rooms": 0}, "rooms: 0 is too small; .*nearest: 1"),
+        ("MultiRoom", {"rooms": 12}, "rooms: 12 is too large; .* at most 11; nearest: 11"),
+        (
+            "MultiRoom",
+            {"rooms": [2, 21], "room_size": 4},
+            "rooms: 21 is too large; .* at most 20; nearest: 20",
+        ),
         ("MultiRoom", {"room_size": 3}, "room_size: 3 is too small; .*nearest: 4"),
         ("PickupDist", {"distractors": 30}, "distractors: 30 is too large; .*nearest: 11"),
         (
@@ -220,6 +226,7 @@ def test_sizes_and_numbers_of_rooms_are_drawn():
         ("Fetch", {"size": 4, "distractors": 3}, "distractors: 3 is too large; .*nearest: 2"),
         ("FindObj", {"size": 3}, "size: 3 is too small; .*nearest: 4"),
         ("Pickup", {"distractors": -1}, "distractors: -1 is too small; .*nearest: 0"),
+        ("Pickup", {"distractors": 54}, "distractors: 54 is too large; .*nearest: 53"),
         ("UnlockPickup", {"distractors": 17}, "distractors: 17 is too large; .*nearest: 16"),
     ],
 )
@@ -242,6 +249,12 @@ def test_the_fullest_rooms_can_be_drawn():
             envs = make(env_id, 10, size=size, distractors=most)
             envs.reset(seed=0)
             assert {len(things) for things in things_of(envs)} == {most + 1}
+
+
+@pytest.mark.parametrize(("rooms", "room_size"), [(20, 4), (11, 10), (5, 24)])
+def test_the_most_rooms_can_be_drawn(rooms, room_size):
+    _, info = make("engram/MultiRoom-v0", 2, rooms=rooms, room_size=room_size).reset(seed=0)
+    assert info["rooms"].tolist() == [rooms] * 2
 
 
 def test_a_state_holds_the_draws_to_come():
