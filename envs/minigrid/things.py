@@ -22,6 +22,7 @@ Thing = tuple[str, str]
 """Kind and colour."""
 
 DRAWN = "drawn"
+_CELLS_A_THING, _MOST_THINGS = 3, 64
 KNOWN, NOVEL = "known", "novel"
 
 
@@ -47,9 +48,7 @@ class ThingsLevel(GridLevel):
     def __post_init__(self) -> None:
         legal = f">= {LEAST_ROOM} cells"
         check_at_least("size", self.size, LEAST_ROOM, legal, MOST_CELLS)
-        free = (self.size - 2) ** 2
-        most = min(free // 2, free - 3) - 1
-        check_at_least("distractors", self.distractors, 0, ">= 0 things", most)
+        check_at_least("distractors", self.distractors, 0, ">= 0 things", most_things(self.size) - 1)
         steps_or(self.max_steps, 1)
         self._check_novel()
         for name, colors in (("distractor_colors", self.colors), ("novel_colors", self.strange_colors)):
@@ -141,6 +140,11 @@ class ThingsLevel(GridLevel):
     def _describe(self, draws: Draws, thing: Thing) -> tuple[str | None, str | None]:
         """Return the kind and the colour by which a drawn target is named."""
         return thing
+
+
+def most_things(size: int) -> int:
+    """Return how many things a room of a size may hold: with more, few draws leave all of them in reach."""
+    return min((size - 2) ** 2 // _CELLS_A_THING, _MOST_THINGS)
 
 
 def check_names(name: str, value: Any, known: Sequence[str]) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ class GoToLocalLevel(ThingsLevel):
 
     Args:
         size: cells along a side of the room, its walls included (default 8), at least 4.
-        distractors: number of things beside the target (default 7), at least 0.
+        distractors: number of things beside the target (default 7), at least 0; a room holds a thing for
+            every three cells at most, and 64 in all.
         distractor_colors: their colours, none (default) for all six: red, green, blue, purple, yellow, grey.
         distractor_types: their kinds, none (default) for all three: key, ball, box.
         target: "drawn" (default): one of the things, as in minigrid, of which two may be alike; or a thing by

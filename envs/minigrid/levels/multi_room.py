@@ -23,7 +23,7 @@ SIDE = 25
 """Cells along a side of the grid."""
 
 _LEAST = 4  # cells along a side of a room
-_MOST_ROOMS = 30
+_FULL = 80  # rooms times their mean side, beyond which it takes too long to find a place for all of them
 _TRIES = 8  # ways out of a room, before the rooms so far are all
 _RIGHT, _DOWN, _LEFT, _UP = range(DIRECTIONS)
 
@@ -54,8 +54,9 @@ class MultiRoomLevel(GridLevel):
     """Parameters of MultiRoom, checked, and how its episodes are drawn.
 
     Args:
-        rooms: number of rooms (default 6), at least 1: a number, a list to draw from in each episode, or a
-            range `{low: 2, high: 6}`, both ends included.
+        rooms: number of rooms (default 6), at least 1 and at most what finds a place in 25x25 cells, 11 with
+            the default `room_size`, 20 with 4: a number, a list to draw from in each episode, or a range
+            `{low: 2, high: 6}`, both ends included.
         room_size: cells along a side of the largest room, its walls included (default 10), at least 4.
         max_steps: env steps after which an episode is cut short, at least 1; none (default): 20 for each
             of the most `rooms`.
@@ -72,14 +73,14 @@ class MultiRoomLevel(GridLevel):
     max_steps: int | None = None
 
     def __post_init__(self) -> None:
-        self.counts  # noqa: B018 (checks)
         check_at_least("room_size", self.room_size, _LEAST, f">= {_LEAST} cells", SIDE - 1)
+        self.counts  # noqa: B018 (checks)
         steps_or(self.max_steps, 1)
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
         """Numbers of rooms to draw from."""
-        return check_drawn("rooms", self.rooms, 1, "rooms", _MOST_ROOMS)
+        return check_drawn("rooms", self.rooms, 1, "rooms", 2 * _FULL // (_LEAST + self.room_size))
 
     @property
     @override

@@ -21,6 +21,8 @@ from engram.envs.minigrid.single import SingleGrid
 ROOMS = 3
 """Rooms along a side."""
 
+_CELLS_A_THING, _MOST_THINGS = 6, 100  # where there are more, few draws leave all of them in reach
+
 
 @dataclass(frozen=True)
 class PickupLevel(GridLevel):
@@ -28,7 +30,8 @@ class PickupLevel(GridLevel):
 
     Args:
         size: cells along a side of a room, its walls included (default 8), at least 4.
-        distractors: number of things beside the target (default 17), at least 0; they may be like it.
+        distractors: number of things beside the target (default 17), at least 0 and at most what leaves most
+            rooms open, 53 with the default `size`; they may be like it.
         max_steps: env steps after which an episode is cut short, at least 1; none (default): 9 `size`^2.
 
     Raises:
@@ -41,7 +44,7 @@ class PickupLevel(GridLevel):
 
     def __post_init__(self) -> None:
         check_at_least("size", self.size, LEAST_ROOM, f">= {LEAST_ROOM} cells", MOST_ROOM)
-        most = ROOMS**2 * (self.size - 2) ** 2 // 4 - 1  # so that most draws leave all things in reach
+        most = min(ROOMS**2 * (self.size - 2) ** 2 // _CELLS_A_THING, _MOST_THINGS) - 1
         check_at_least("distractors", self.distractors, 0, ">= 0 things", most)
         self.limit  # noqa: B018 (checks)
 

@@ -26,7 +26,8 @@ class PickupDistLevel(ThingsLevel):
 
     Args:
         size: cells along a side of the room, its walls included (default 7), at least 4.
-        distractors: number of things beside the target (default 4), at least 0.
+        distractors: number of things beside the target (default 4), at least 0; a room holds a thing for
+            every three cells at most, and 64 in all.
         distractor_colors: their colours, none (default) for all six: red, green, blue, purple, yellow, grey.
         distractor_types: their kinds, none (default) for all three: key, ball, box.
         target: "drawn" (default): one of the things, named by its kind, its colour, or both, as in minigrid;

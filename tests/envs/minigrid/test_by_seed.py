@@ -113,7 +113,20 @@ def test_many_episodes_are_minigrids(family):
         met = play(*case, episodes=LONG, seed=seed)
         assert met.keys() >= ACTIONS
         happened |= {name for name, times in met.items() if times}
-    assert happened >= HAPPENS[family] | {"successes", "out of time", "both flags"}
+    assert happened >= HAPPENS[family] | {"successes", "out of time"}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_success_at_the_limit_sets_both_flags_as_minigrid_does(family):
+    """One episode that succeeds, played again with just as many steps."""
+    our_id, ours, their_id, theirs = FAMILIES[family][0]
+    for seed in range(9):
+        free = play(our_id, ours, their_id, theirs, episodes=1, lanes=1, seed=seed, guided=1.0)
+        if free["successes"]:
+            break
+    limit = {"max_steps": sum(free[action] for action in ACTIONS)}
+    met = play(our_id, ours | limit, their_id, theirs | limit, episodes=1, lanes=1, seed=seed, guided=1.0)
+    assert (met["successes"], met["both flags"]) == (1, 1)
 
 
 def test_it_goes_on_as_minigrid_does_after_a_reset_without_a_seed():

@@ -8,6 +8,7 @@ from engram.envs.minigrid.cells import CELLS, KINDS, THINGS
 from engram.envs.minigrid.levels.memory import MemoryLevel
 from engram.envs.minigrid.levels.pickup_dist import PickupDistLevel
 from engram.envs.minigrid.oracles import ORACLES
+from engram.envs.minigrid.things import most_things
 from engram.envs.minigrid.view import VIEW
 
 KNOWN, NOVEL = ["red", "green", "blue", "purple"], ["yellow", "grey"]
@@ -181,8 +182,14 @@ def test_sizes_and_numbers_of_rooms_are_drawn():
         ("Memory", {"random_length": 1}, "random_length: 1 is not a boolean"),
         ("Memory", {"max_steps": 0}, "max_steps: 0 is too small; legal: >= 1 env steps, or none; nearest: 1"),
         ("MultiRoom", {"rooms": 0}, "rooms: 0 is too small; .*nearest: 1"),
+        ("MultiRoom", {"rooms": 12}, "rooms: 12 is too large; .* at most 11; nearest: 11"),
+        (
+            "MultiRoom",
+            {"rooms": [2, 21], "room_size": 4},
+            "rooms: 21 is too large; .* at most 20; nearest: 20",
+        ),
         ("MultiRoom", {"room_size": 3}, "room_size: 3 is too small; .*nearest: 4"),
-        ("PickupDist", {"distractors": 30}, "distractors: 30 is too large; .*nearest: 11"),
+        ("PickupDist", {"distractors": 30}, "distractors: 30 is too large; .*nearest: 7"),
         (
             "PickupDist",
             {"distractor_colors": "red"},
@@ -220,6 +227,7 @@ def test_sizes_and_numbers_of_rooms_are_drawn():
         ("Fetch", {"size": 4, "distractors": 3}, "distractors: 3 is too large; .*nearest: 2"),
         ("FindObj", {"size": 3}, "size: 3 is too small; .*nearest: 4"),
         ("Pickup", {"distractors": -1}, "distractors: -1 is too small; .*nearest: 0"),
+        ("Pickup", {"distractors": 54}, "distractors: 54 is too large; .*nearest: 53"),
         ("UnlockPickup", {"distractors": 17}, "distractors: 17 is too large; .*nearest: 16"),
     ],
 )
@@ -235,13 +243,20 @@ def test_an_unknown_argument_names_the_nearest():
 
 
 def test_the_fullest_rooms_can_be_drawn():
-    for size in (4, 5, 6, 7):
-        free = (size - 2) ** 2
-        most = min(free // 2, free - 3) - 1
-        for env_id in ("engram/PickupDist-v0", "engram/GoToLocal-v0"):
+    for size in (4, 5, 6, 7, 9):
+        most = most_things(size) - 1
+        for env_id in ("engram/GoToLocal-v0", "engram/PickupDist-v0"):
+            if env_id == "engram/PickupDist-v0":
+                most = min(most, 17)  # no two of its things are alike
             envs = make(env_id, 10, size=size, distractors=most)
             envs.reset(seed=0)
             assert {len(things) for things in things_of(envs)} == {most + 1}
+
+
+@pytest.mark.parametrize(("rooms", "room_size"), [(20, 4), (11, 10), (5, 24)])
+def test_the_most_rooms_can_be_drawn(rooms, room_size):
+    _, info = make("engram/MultiRoom-v0", 2, rooms=rooms, room_size=room_size).reset(seed=0)
+    assert info["rooms"].tolist() == [rooms] * 2
 
 
 def test_a_state_holds_the_draws_to_come():
