@@ -194,7 +194,8 @@ def _tells(lanes: VectorEnv[Any, Any, Any], make_one: Callable[[], VectorEnv[Any
         return tells_mask(one)
     finally:
         one.close()
-        lanes.metadata[_MODE] = mode  # Gymnasium's copies of an environment write it to one dict
+        if mode is not None:  # Gymnasium's copies of an environment all write it to one dict
+            lanes.metadata[_MODE] = mode
 
 
 def _autoreset_mode(env: VectorEnv[Any, Any, Any]) -> Any:
