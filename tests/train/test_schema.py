@@ -14,6 +14,12 @@ from engram.train.plans.schema import experiment_schema
 
 CONFIGS = sorted((Path(__file__).parent.parent.parent / "configs").glob("*.yaml"))
 OLD = sorted((Path(__file__).parent / "old_experiments").glob("*.yaml"))
+PARTS = {
+    "type": "dict",
+    "image": {"type": "conv", "channels": [8]},
+    "mission": {"type": "gru"},
+    "join": "film",
+}
 MODEL = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "size": 8}}
 
 
@@ -48,6 +54,9 @@ def test_shipped_experiments_are_valid(validator, path):
         {"config": {"model": {"grid_search": [MODEL, {"core": {"type": "rims", "preset": "authors"}}]}}},
         {"config": {"model": {"core": {"type": "my.cores:Mine", "anything": [1]}}}},
         {"config": {"env_config": {"level": {"grid_search": [0, 1]}}}},
+        {"config": {"model": MODEL | {"encoder": PARTS}}},
+        {"config": {"model": MODEL | {"encoder": {"type": "dict", "parts": {"join": {"type": "mlp"}}}}}},
+        {"config": {"model": MODEL | {"squash": True, "action_mask": "legal", "previous_action": True}}},
         {"config": {"num_workers": 2, "lambda": 0.9}, "checkpoint_freq": 3},
         {"run": "PPO", "config": {"model": {"fcnet_hiddens": [8]}}},
         {"env": "CartPole-v1", "config": {"env_config": {"anything": 3}}},
@@ -71,6 +80,15 @@ def test_valid(validator, section):
         ({"config": {"model": MODEL | {"encoder": {"type": "mlp", "hiden": [3]}}}}, "hiden"),
         ({"config": {"model": MODEL | {"core": {"grid_search": [{"type": "lstm", "sise": 3}]}}}}, "sise"),
         ({"config": {"model": MODEL | {"cor": {}}}}, "cor"),
+        ({"config": {"model": MODEL | {"encoder": PARTS | {"join": "flim"}}}}, "flim"),
+        (
+            {"config": {"model": MODEL | {"encoder": PARTS | {"left": {"type": "mlp", "hiden": [3]}}}}},
+            "hiden",
+        ),
+        (
+            {"config": {"model": MODEL | {"encoder": {"type": "dict", "parts": {"a": {"type": "mlpp"}}}}}},
+            "mlpp",
+        ),
         ({"config": {"env_config": {"levle": 3}}}, "levle"),
         ({"config": {"env_config": {"level": "four"}}}, "four"),
         ({"config": {"env_config": {"num_envs": 3}}}, "num_envs"),

@@ -161,6 +161,12 @@ def test_a_wrong_value_is_an_error(changes):
             "encoder mlp: drops channels, size (of conv)",
         ),
         (
+            {"encoder": {"type": "mlp", "image": {"type": "conv"}, "join": "film", "hidden": [4]}},
+            {"encoder": {"type": "mlp", "hidden": [4]}},
+            "encoder mlp: takes hidden [4] (kept); drops image, join (of dict)",
+        ),
+        ({"encoder": {"type": "dict", "image": {"type": "conv"}, "join": "film"}}, None, None),
+        (
             {
                 "core": {"type": "deep_thinking", "width": 8},
                 "encoder": {"type": "mlp"},
