@@ -297,6 +297,9 @@ def test_a_batched_form_alone_under_stock_runners():
     ],
 )
 def test_ids_of_packages(env, module, install, monkeypatch):
+    monkeypatch.delitem(gym.registry, env, raising=False)  # another test may have imported the package
+    for other in [each for each in gym.registry if each.startswith(("MiniGrid-", "BabyAI-"))]:
+        monkeypatch.delitem(gym.registry, other)
     monkeypatch.setattr(hints, "_installed", lambda name: True)
     assert hints.hint(env).startswith(f"import it: {module}:{env}")
     monkeypatch.setattr(hints, "_installed", lambda name: False)

@@ -288,6 +288,15 @@ def test_normalisation_is_for_our_own_algorithms(key):
         build.check_settings("PPO", {"evaluation_config": {key: value}})
 
 
+@pytest.mark.parametrize("value", [True, False])
+def test_evaluations_play_what_is_trained(value):
+    config = {"normalize_observations": not value, "evaluation_config": {"normalize_observations": value}}
+    with pytest.raises(
+        ExperimentError, match=r"^config.evaluation_config.normalize_observations: .* the netw"
+    ):
+        build.check_settings("RecurrentPPO", config)
+
+
 def test_what_is_normalised_is_said():
     made = plan({"normalize_observations": True}, env="CartPole-v1")
     assert dict(header.rows(made))["scaling"].startswith("observation by running mean and deviation")

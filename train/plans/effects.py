@@ -367,6 +367,10 @@ _IN_EVALUATION = {
     "rollout_fragment_length": Row("idle", "", why="see evaluation_duration", fact=_NO_FACT),
     "batch_mode": Row("idle", "", why="see evaluation_duration", fact=_NO_FACT),
     "model": Row("refused", "", why="evaluations play the network that is trained"),
+    **dict.fromkeys(
+        ("normalize_observations", "normalize_rewards", "normalization_clip"),
+        Row("refused", "", why="evaluations play the network that is trained", fact=_NO_FACT),
+    ),
 }
 _TRAINING_ONLY = Row("idle", "", why="evaluations do not read it")
 
