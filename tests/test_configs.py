@@ -8,6 +8,7 @@ import pytest
 
 from engram.agents.columns.results import bptt_steps_of
 from engram.agents.supervised.optimizers import epoch_options, optimizer_options
+from engram.memory import CORES
 from engram.memory.thinking import make_loss, thinker_options
 from engram.train.console.errors import ExperimentError
 from engram.train.experiments.experiment import Overrides, read_experiments
@@ -22,7 +23,14 @@ WITH_FILES_OF_THE_USERS = {
     "chess_progressive_paper": LICHESS,
     "cifar10_paper": "cifar-10-batches-bin; legal: the folder that holds CIFAR-10",
 }
-SEVERAL = {"cifar10_paper": 8, "mazes_by_depth_paper": 45, "tmaze_delays": 15}
+SEVERAL = {
+    "cifar10_paper": 8,
+    "grid_memory": 15,
+    "mazes_by_depth_paper": 45,
+    "multi_room": 2,
+    "pickup": 6,
+    "tmaze_delays": 15,
+}
 """Files of several experiments, and how many."""
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -48,8 +56,8 @@ def test_experiment_is_accepted(path, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_number_has_a_comment(path):
-    """A line with a number says its unit or its source; what a run is called and counted by needs none."""
-    plain = re.compile(r"^\s*(seed|checkpoint_at_end)\b")
+    """A line with a number says its unit or its source; what a run is called, counted and trained by needs none."""
+    plain = re.compile(r"^\s*(seed|checkpoint_at_end|run)\b")
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         value = re.sub(r"[&*]\w+", "", line.partition("#")[0].partition(":")[2])  # anchors are names
         if re.search(r"\d", value) and "engram/" not in value and not plain.match(line):
@@ -66,11 +74,13 @@ def test_the_three_tmaze_experiments_differ_in_the_core_alone():
     assert sections["concrete"] == sections["lstm"] == sections["mlp"]
 
 
-def test_the_tmaze_delays_differ_in_the_core_alone():
-    sections = read_whole_document("tmaze_delays")
+@pytest.mark.parametrize("file", ["grid_memory", "tmaze_delays"])
+def test_experiments_of_every_core_differ_in_it_alone(file):
+    sections = read_whole_document(file)
+    assert len(sections) == len(CORES)
     for name, section in sections.items():
-        assert f"tmaze_delays_{section['config']['model'].pop('core')['type']}" == name
-        assert section == sections["tmaze_delays_low_pass"]
+        assert f"{file}_{section['config']['model'].pop('core')['type']}" == name
+        assert section == sections[f"{file}_low_pass"]
 
 
 def test_an_experiment_of_a_file_is_found_by_its_name():

@@ -11,7 +11,7 @@ from engram.train.console.errors import ExperimentError
 from engram.train.describe.docstrings import arguments, document, parts, sentence, tidy
 from engram.train.describe.options import type_name
 from engram.train.describe.page import Option, Page, Section, plain
-from engram.train.environments.facts import info_keys, probe
+from engram.train.environments.facts import info_keys, probe, space_in_short
 from engram.train.environments.ids import NAMESPACE, find_spec
 
 _SHOWN_APART = ("Arguments", "Args", "Source")
@@ -75,8 +75,8 @@ def _facts(env_id: str, creator: Any, spec: Any) -> dict[str, Any]:
     try:
         made = probe(env_id, {}, "copies")
         facts |= {
-            "observation": str(made.observation_space),
-            "action": str(made.action_space),
+            "observation": space_in_short(made.observation_space),
+            "action": space_in_short(made.action_space),
             "memory delay": None
             if made.memory_delay is None
             else f"{made.memory_delay:,} env steps from cue to choice, with the defaults",

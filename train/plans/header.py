@@ -1,10 +1,10 @@
 """The header of a run: what is printed before it trains."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 
+from engram.train.environments.facts import space_in_short
 from engram.train.experiments.search import split_env
 from engram.train.plans import build, forecast
 from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
@@ -21,9 +21,9 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
         ("environment", _env(plan)),
         *([("wrappers", ", ".join(env.wrappers))] if env.wrappers else []),
-        ("observation", _space(env.observation_space)),
+        ("observation", space_in_short(env.observation_space)),
         *([("scaling", module.scaling)] if module.scaling is not None else []),
-        ("actions", "; ".join(filter(None, [_space(env.action_space), module.acting]))),
+        ("actions", "; ".join(filter(None, [space_in_short(env.action_space), module.acting]))),
         ("core", _core(module)),
         *_thinking(module.thinking),
         *(("starts from", worded(start)) for start in plan.starts),
@@ -109,17 +109,6 @@ def print_header(plan: Plan, console: Console) -> None:
 def _env(plan: Plan) -> str:
     names, searched = split_env(plan.experiment.env)
     return names[0] if searched is None else f"{searched.kind} of {', '.join(names)}; shown is the first"
-
-
-def _space(space: Any) -> str:
-    parts = getattr(space, "spaces", None)
-    if parts is not None:
-        keys = parts if isinstance(parts, Mapping) else dict(enumerate(parts))
-        return f"{type(space).__name__}({', '.join(f'{key}: {_space(part)}' for key, part in keys.items())})"
-    low, high = getattr(space, "low", None), getattr(space, "high", None)
-    if low is None or high is None:
-        return str(space).replace("\n", " ")
-    return f"Box{space.shape} {space.dtype}, {low.min():g} to {high.max():g}"
 
 
 def _core(module: ModuleFacts) -> str:
