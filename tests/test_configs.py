@@ -56,7 +56,7 @@ def test_experiment_is_accepted(path, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_number_has_a_comment(path):
-    """A line with a number says its unit or its source; what a run is called, counted and trained by needs none."""
+    """A line with a number says its unit or its source; names and counts of runs need none."""
     plain = re.compile(r"^\s*(seed|checkpoint_at_end|run)\b")
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         value = re.sub(r"[&*]\w+", "", line.partition("#")[0].partition(":")[2])  # anchors are names

@@ -222,9 +222,9 @@ def test_learner_and_runner_start_from_these_weights(ray_cluster, tmp_path, run,
     still = {name for name in taken if np.array_equal(trained[name], source[name])}
     assert still >= {name for name in taken if parts.part_of(name) == frozen}
     assert set(taken) - still or run == "APPO"
-    algorithm.save_to_path(tmp_path / "own")  # IMPALA's learner may have gone on since `trained`
+    algorithm.save_to_path(tmp_path / "own")
     algorithm.stop()
-    saved = RLModule.from_checkpoint(tmp_path / "own" / MODULE).state_dict()
+    saved = saved_weights(tmp_path / "own")
     (tmp_path / "source" / transfer.STATE).unlink()
     restored = Algorithm.from_checkpoint(str(tmp_path / "own"))
     again, _ = weights_of(restored)
@@ -237,10 +237,15 @@ def build_source(run, model, env, folder):
     """Weights of a network that was trained a little with other settings, and lies in a checkpoint."""
     algorithm = config(run, model, env, seed=11).build_algo()
     algorithm.train()
-    weights, _ = weights_of(algorithm)
     algorithm.save_to_path(folder)
     algorithm.stop()
-    return weights
+    return saved_weights(folder)
+
+
+def saved_weights(folder):
+    """Weights in a checkpoint; those of a learner may have gone on, for IMPALA's does not wait."""
+    state = RLModule.from_checkpoint(folder / MODULE).state_dict()
+    return {name: value.numpy() for name, value in state.items()}
 
 
 def test_a_source_that_is_gone_is_an_error_for_a_new_run(ray_cluster, tmp_path):

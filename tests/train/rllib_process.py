@@ -1,14 +1,11 @@
 """The command in processes of their own, with the stand-in environments importable."""
 
-import atexit
-import contextlib
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 HERE = str(Path(__file__).parent)
@@ -31,72 +28,39 @@ def heed_ctrl_c():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-class Forked:
-    """The `rllib` command, forked from a process that has done its imports, in a session of its own.
+def run_forked(*arguments, cwd=None, timeout=240):
+    """Runs the command to its end, forked from a process that has done its imports.
 
     Args:
         arguments: What is typed behind `rllib`.
-        merged: Whether stderr is read with stdout.
         cwd: Where it runs; None: here.
+        timeout: Seconds until it is ended by force.
+
+    Returns:
+        `CompletedProcess` with text.
     """
-
-    def __init__(self, *arguments, merged=False, cwd=None):
-        self._folder = tempfile.TemporaryDirectory(prefix="forked_")
-        self.stdout = Path(self._folder.name, "stdout")
-        self.stderr = self.stdout if merged else Path(self._folder.name, "stderr")
-        place = os.fspath(cwd or Path.cwd())
+    with tempfile.TemporaryDirectory(prefix="forked_") as folder:
+        printed = [Path(folder, name) for name in ("stdout", "stderr")]
         typed = [str(each) for each in arguments]
-        self._process = FORKS.Process(
-            target=_run, args=(typed, place, self.stdout, self.stderr, environment())
-        )
-        atexit.register(self.kill)  # before multiprocessing waits for it
-        self._process.start()
-        self.pid = self._process.pid
-
-    def lines(self):
-        """What is printed to stdout, line by line, until the process ends."""
-        end = time.monotonic() + 240
-        while not self.stdout.exists():
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        with self.stdout.open() as file:
-            line = ""
-            while True:
-                running = self._process.is_alive()
-                line += file.readline()
-                if line.endswith("\n"):
-                    yield line
-                    line = ""
-                elif running:
-                    time.sleep(0.05)
-                else:
-                    return
-
-    def end(self, timeout=240):
-        """Waits for its end; `CompletedProcess` with text."""
-        self._process.join(timeout)
-        if self._process.exitcode is None:
-            self.kill()
-            raise TimeoutError(self.stdout.read_text() + self.stderr.read_text())
-        printed = self.stdout.read_text(), self.stderr.read_text()
-        atexit.unregister(self.kill)
-        self._folder.cleanup()
-        return subprocess.CompletedProcess([], self._process.exitcode, *printed)
-
-    def kill(self):
-        """Ends it as `kill -9` does."""
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+        place = os.fspath(cwd or Path.cwd())
+        process = FORKS.Process(target=_run, args=(typed, place, printed, environment()))
+        process.start()
+        process.join(timeout)
+        if process.exitcode is None:
+            process.kill()
+            process.join()
+        texts = [path.read_text() for path in printed]
+        return subprocess.CompletedProcess(typed, process.exitcode, *texts)
 
 
-def _run(arguments, cwd, stdout, stderr, environ):
+def _run(arguments, cwd, printed, environ):
     os.setsid()
     heed_ctrl_c()
     os.environ.clear()
     os.environ.update(environ)
     os.chdir(cwd)
     sys.path[:0] = [cwd, HERE]
-    for number, path in ((1, stdout), (2, stderr)):
+    for number, path in enumerate(printed, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
     sys.stdin, sys.stdout, sys.stderr = open(os.devnull), open(1, "w"), open(2, "w")  # noqa: SIM115
     sys.argv = ["rllib", *arguments]

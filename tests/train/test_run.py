@@ -5,12 +5,13 @@ import json
 import math
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 import torch
-from rllib_process import Forked
+from rllib_process import command, environment, heed_ctrl_c
 
 from engram.train.runs import checkpoints
 from engram.train.runs.results import read_trials
@@ -31,11 +32,24 @@ def processes(session):
     return found
 
 
+def started(*arguments):
+    """Training in a session of its own, which heeds Ctrl-C."""
+    return subprocess.Popen(
+        command("train", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(),
+        start_new_session=True,
+        preexec_fn=heed_ctrl_c,
+    )
+
+
 def train_until(iteration, *arguments):
     """Start training; returns the process once a trial has reached an iteration."""
-    process = Forked("train", *arguments, merged=True)
+    process = started(*arguments)
     lines = []
-    for line in process.lines():
+    for line in process.stdout:
         lines.append(line)
         if "iteration " in line and int(line.rpartition("iteration ")[2]) >= iteration:
             return process
@@ -63,11 +77,12 @@ def only_trial(results_folder):
 
 @pytest.fixture(scope="module")
 def interrupted(experiment_file, tmp_path_factory):
-    """A run that Ctrl-C ended in the middle: (results folder, process id, how it ended)."""
+    """A run that Ctrl-C ended in the middle: (results folder, process, its last words)."""
     folder = tmp_path_factory.mktemp("results")
     process = train_until(1, "-f", experiment_file, "--local-dir", folder)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
-    return folder, process.pid, process.end()
+    words = process.communicate(timeout=120)[0]
+    return folder, process, words
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +95,8 @@ def resumed(interrupted, experiment_file, trained):
 
 
 def test_ctrl_c_saves_and_says_how_to_resume(interrupted, experiment_file):
-    folder, _, ended = interrupted
-    words = ended.stdout
-    assert ended.returncode == 130
+    folder, process, words = interrupted
+    assert process.returncode == 130
     assert f"resume with: rllib train -f {experiment_file} --local-dir {folder} --resume" in words
     assert "Traceback" not in words
     checkpoint = max(only_trial(folder).glob("checkpoint_*"))
@@ -105,13 +119,13 @@ def test_a_signal_before_the_first_report_ends_soon_and_says_that_nothing_is_sav
     text = experiment_file.read_text().replace("fragment_length: 6", "fragment_length: 600_000")
     file.write_text(text)
     arguments = ("-f", file, "--local-dir", tmp_path)
-    process = Forked("train", *arguments, merged=True)
+    process = started(*arguments)
     wait_for(lambda: list(tmp_path.glob("cue/RecurrentPPO_*/run.json")))  # its first iteration runs
     for _ in range(2):  # as `timeout` does: its child, then the child's group
         os.killpg(process.pid, signal.SIGTERM)
-    ended = process.end()
-    assert ended.returncode == 143
-    said = ended.stdout.partition("Stopping: ")[2].splitlines()
+    words = process.communicate(timeout=240)[0]
+    assert process.returncode == 143
+    said = words.partition("Stopping: ")[2].splitlines()
     assert said[0] == "no running trial has ended an iteration, so nothing new is to be saved."
     assert said[1:3] == [
         "nothing was saved yet: no iteration had ended",
@@ -128,12 +142,12 @@ def test_a_signal_before_the_first_report_ends_soon_and_says_that_nothing_is_sav
 def test_sigterm_for_the_whole_group_saves(experiment_file, tmp_path):
     process = train_until(1, "-f", experiment_file, "--local-dir", tmp_path)
     os.killpg(process.pid, signal.SIGTERM)
-    ended = process.end()
-    assert ended.returncode == 143
+    words = process.communicate(timeout=120)[0]
+    assert process.returncode == 143
     checkpoint = max(only_trial(tmp_path).glob("checkpoint_*"))
     last = results(only_trial(tmp_path))[-1]
     far = f"iteration {last['training_iteration']:,}, {last['timesteps_total']:,} env steps"
-    assert f"checkpoint: {checkpoint} ({far})\n" in ended.stdout
+    assert f"checkpoint: {checkpoint} ({far})\n" in words
 
 
 def left_after(session, patience=20):
@@ -145,8 +159,8 @@ def left_after(session, patience=20):
 
 
 def test_ctrl_c_leaves_no_process(interrupted):
-    _, session, _ = interrupted
-    assert left_after(session) == []
+    _, process, _ = interrupted
+    assert left_after(process.pid) == []
 
 
 def test_resume_goes_on_where_it_stopped(resumed):
@@ -221,7 +235,7 @@ def killed(*arguments):
     """A run that `kill -9` ended after some checkpoints."""
     process = train_until(20, *arguments)
     process.kill()
-    process.end()
+    process.communicate(timeout=60)
     return process
 
 
