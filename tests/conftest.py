@@ -28,6 +28,10 @@ if not torch.cuda.is_available():
 LONG = (
     "agents/test_columnar_path",
     "train/test_run",
+    "train/test_own_envs",
+    "envs/test_vector_checks",
+    "train/test_wrappers",
+    "train/test_fuzz",
     "train/test_supervised_command",
     "agents/test_supervised_path",
     "train/test_your_own",
@@ -38,7 +42,7 @@ LONG = (
     "memory/test_conformance",
     "train/test_examples",
 )
-"""Files that take longest: they start Ray, or have many tests."""
+"""Files that take longest, for they start Ray or have many tests, and files that fork while processes are small."""
 
 
 def pytest_collection_modifyitems(items):
