@@ -42,7 +42,7 @@ LONG = (
     "memory/test_conformance",
     "train/test_examples",
 )
-"""Files that take longest, for they start Ray or have many tests; and that fork, while processes are small."""
+"""Files that take longest, and files that fork, which is quick while processes are small."""
 
 
 def pytest_collection_modifyitems(items):
