@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from engram.envs.arguments import MOST_STEPS, check_at_least, shown
 from engram.envs.arrays import Ints
@@ -25,11 +26,21 @@ class GridLevel(ABC):
         facts: what infos tell of an episode beside `success`, by name, with a value of each one's type.
         group_by: the info key by which results are split, if any.
         through_walls: whether the agent sees through walls.
+        max_steps: env steps after which an episode is cut short; none: as many as the level usually has.
     """
 
     facts: ClassVar[Mapping[str, Any]] = {}
     group_by: ClassVar[str | None] = None
     through_walls: ClassVar[bool] = False
+    max_steps: int | None
+
+    def __post_init__(self) -> None:
+        if self.max_steps is not None:
+            check_at_least("max_steps", self.max_steps, 1, ">= 1 env steps, or none", MOST_STEPS)
+
+    def limit(self, usual: int) -> int:
+        """Return the time limit of an episode: `max_steps`, or the usual one where that is None."""
+        return usual if self.max_steps is None else int(self.max_steps)
 
     def draw(self, draws: Draws) -> Layout:
         """Draw an episode, again and again until it is a legal one."""
@@ -71,15 +82,19 @@ class GridLevel(ABC):
         return None
 
 
-def steps_or(max_steps: int | None, default: int) -> int:
-    """Return the time limit of an episode: `max_steps`, or the level's own where that is None.
+class SquareLevel(GridLevel):
+    """A level of as many rows as columns.
 
-    Raises:
-        ValueError: it is no number of env steps.
+    Attributes:
+        size: cells along a side of the grid.
     """
-    if max_steps is None:
-        return default
-    return check_at_least("max_steps", max_steps, 1, ">= 1 env steps, or none", MOST_STEPS)
+
+    size: int
+
+    @property
+    @override
+    def shape(self) -> tuple[int, int]:
+        return self.size, self.size
 
 
 def check_share(name: str, value: Any) -> float:

@@ -176,10 +176,15 @@ class RoomSheet(Sheet):
             raise DrawnAgainError
 
 
+def cells_along(size: int, rooms: int) -> int:
+    """Return the cells along a row of rooms, which share their walls."""
+    return (size - 1) * rooms + 1
+
+
 @functools.lru_cache(maxsize=256)
 def _roomy(size: int, room_rows: int, room_cols: int) -> bytes:
     """Return a grid of empty rooms."""
-    rows, cols = ((size - 1) * count + 1 for count in (room_rows, room_cols))
+    rows, cols = cells_along(size, room_rows), cells_along(size, room_cols)
     grid: Bytes = np.full((rows, cols), EMPTY, np.uint8)
     grid[:: size - 1], grid[:, :: size - 1] = WALL, WALL
     return grid.tobytes()

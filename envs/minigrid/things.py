@@ -14,7 +14,7 @@ from engram.envs.arguments import check_at_least, check_known, listed, shown
 from engram.envs.minigrid.cells import SORTED_COLORS, THINGS
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout
-from engram.envs.minigrid.level import MOST_CELLS, GridLevel, check_share, steps_or
+from engram.envs.minigrid.level import MOST_CELLS, SquareLevel, check_share
 from engram.envs.minigrid.mission import named
 from engram.envs.minigrid.rooms import LEAST_ROOM, RoomSheet
 
@@ -27,7 +27,7 @@ KNOWN, NOVEL = "known", "novel"
 
 
 @dataclass(frozen=True)
-class ThingsLevel(GridLevel):
+class ThingsLevel(SquareLevel):
     """Parameters of a room with things in it, checked; see its levels."""
 
     facts: ClassVar[Mapping[str, Any]] = {"distractors": KNOWN}
@@ -49,7 +49,7 @@ class ThingsLevel(GridLevel):
         legal = f">= {LEAST_ROOM} cells"
         check_at_least("size", self.size, LEAST_ROOM, legal, MOST_CELLS)
         check_at_least("distractors", self.distractors, 0, ">= 0 things", most_things(self.size) - 1)
-        steps_or(self.max_steps, 1)
+        super().__post_init__()
         self._check_novel()
         for name, colors in (("distractor_colors", self.colors), ("novel_colors", self.strange_colors)):
             self._check_enough(name, colors)
@@ -96,11 +96,6 @@ class ThingsLevel(GridLevel):
         """Things to draw the target from; None where it is one of the things that were drawn."""
         return None if isinstance(self.target, str) and self.target == DRAWN else check_targets(self.target)
 
-    @property
-    @override
-    def shape(self) -> tuple[int, int]:
-        return self.size, self.size
-
     @override
     def _draw(self, draws: Draws) -> Layout:
         sheet = RoomSheet(draws, self.size)
@@ -115,9 +110,7 @@ class ThingsLevel(GridLevel):
         alike = sum(kind in (None, each[0]) and color in (None, each[1]) for each in things)
         one = alike == 1 and (kind, color) != (None, "grey")  # walls are grey objects
         text = f"{self.verb} {'the' if one else 'a'} {named(kind, color)}"
-        return sheet.finish(
-            text, steps_or(self.max_steps, self.size**2), distractors=NOVEL if novel else KNOWN
-        )
+        return sheet.finish(text, self.limit(self.size**2), distractors=NOVEL if novel else KNOWN)
 
     @abstractmethod
     def _fill(self, sheet: RoomSheet, target: Thing | None, colors: Sequence[str]) -> list[Thing]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from typing_extensions import override
 
@@ -13,7 +12,7 @@ from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.cells import code_of
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout, Sheet
-from engram.envs.minigrid.level import MOST_CELLS, GridLevel, steps_or
+from engram.envs.minigrid.level import MOST_CELLS, SquareLevel
 from engram.envs.minigrid.single import SingleGrid
 
 MISSION = "use the key to open the door and then get to the goal"
@@ -24,7 +23,7 @@ _KEY = code_of("key", "yellow")
 
 
 @dataclass(frozen=True)
-class DoorKeyLevel(GridLevel):
+class DoorKeyLevel(SquareLevel):
     """Parameters of DoorKey, checked, and how its episodes are drawn.
 
     Args:
@@ -40,17 +39,7 @@ class DoorKeyLevel(GridLevel):
 
     def __post_init__(self) -> None:
         check_at_least("size", self.size, _LEAST, f">= {_LEAST} cells", MOST_CELLS)
-        self.limit  # noqa: B018 (checks)
-
-    @cached_property
-    def limit(self) -> int:
-        """Env steps after which an episode is cut short."""
-        return steps_or(self.max_steps, 10 * self.size**2)
-
-    @property
-    @override
-    def shape(self) -> tuple[int, int]:
-        return self.size, self.size
+        super().__post_init__()
 
     @override
     def _draw(self, draws: Draws) -> Layout:
@@ -61,7 +50,7 @@ class DoorKeyLevel(GridLevel):
         sheet.place_agent(size=(wall, size))
         sheet.put(wall, draws.between(1, size - 2), _DOOR)
         sheet.place(_KEY, size=(wall, size))
-        return sheet.finish(MISSION, self.limit)
+        return sheet.finish(MISSION, self.limit(10 * self.size**2))
 
 
 class BatchedDoorKey(Parametrized, BatchedGrid[DoorKeyLevel], task=DoorKeyLevel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from typing_extensions import override
 
@@ -13,7 +12,7 @@ from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.cells import SORTED_COLORS
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout, Sheet
-from engram.envs.minigrid.level import MOST_CELLS, GridLevel, steps_or
+from engram.envs.minigrid.level import MOST_CELLS, SquareLevel
 from engram.envs.minigrid.mission import named
 from engram.envs.minigrid.objectives import Objective, PickUpNoOther
 from engram.envs.minigrid.rooms import CODE_OF_THING
@@ -25,7 +24,7 @@ _LEAST = 4  # cells of the smallest grid
 
 
 @dataclass(frozen=True)
-class FetchLevel(GridLevel):
+class FetchLevel(SquareLevel):
     """Parameters of Fetch, checked, and how its episodes are drawn.
 
     Args:
@@ -47,17 +46,7 @@ class FetchLevel(GridLevel):
         check_at_least("size", self.size, _LEAST, f">= {_LEAST} cells", MOST_CELLS)
         most = (self.size - 2) ** 2 - 2  # the target and the agent need a cell each
         check_at_least("distractors", self.distractors, 0, ">= 0 things", most)
-        self.limit  # noqa: B018 (checks)
-
-    @cached_property
-    def limit(self) -> int:
-        """Env steps after which an episode is cut short."""
-        return steps_or(self.max_steps, 5 * self.size**2)
-
-    @property
-    @override
-    def shape(self) -> tuple[int, int]:
-        return self.size, self.size
+        super().__post_init__()
 
     @property
     @override
@@ -72,7 +61,7 @@ class FetchLevel(GridLevel):
             sheet.place(CODE_OF_THING[things[-1]])
         sheet.place_agent()
         target = draws.choose(things)
-        return sheet.finish(f"{draws.choose(_ORDERS)} {named(*target)}", self.limit)
+        return sheet.finish(f"{draws.choose(_ORDERS)} {named(*target)}", self.limit(5 * self.size**2))
 
 
 class BatchedFetch(Parametrized, BatchedGrid[FetchLevel], task=FetchLevel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from typing_extensions import override
 
@@ -12,7 +11,7 @@ from engram.envs.forms.parameters import Parametrized
 from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout
-from engram.envs.minigrid.level import MOST_CELLS, GridLevel, steps_or
+from engram.envs.minigrid.level import MOST_CELLS, SquareLevel
 from engram.envs.minigrid.mission import named
 from engram.envs.minigrid.objectives import GoTo, Objective
 from engram.envs.minigrid.rooms import LEAST_ROOM, RoomSheet
@@ -20,7 +19,7 @@ from engram.envs.minigrid.single import SingleGrid
 
 
 @dataclass(frozen=True)
-class GoToObjLevel(GridLevel):
+class GoToObjLevel(SquareLevel):
     """Parameters of GoToObj, checked, and how its episodes are drawn.
 
     Args:
@@ -36,17 +35,7 @@ class GoToObjLevel(GridLevel):
 
     def __post_init__(self) -> None:
         check_at_least("size", self.size, LEAST_ROOM, f">= {LEAST_ROOM} cells", MOST_CELLS)
-        self.limit  # noqa: B018 (checks)
-
-    @cached_property
-    def limit(self) -> int:
-        """Env steps after which an episode is cut short."""
-        return steps_or(self.max_steps, self.size**2)
-
-    @property
-    @override
-    def shape(self) -> tuple[int, int]:
-        return self.size, self.size
+        super().__post_init__()
 
     @property
     @override
@@ -58,7 +47,7 @@ class GoToObjLevel(GridLevel):
         sheet = RoomSheet(draws, self.size)
         sheet.enter()
         (thing,) = sheet.add_distractors(1)
-        return sheet.finish(f"go to the {named(*thing)}", self.limit)
+        return sheet.finish(f"go to the {named(*thing)}", self.limit(self.size**2))
 
 
 class BatchedGoToObj(Parametrized, BatchedGrid[GoToObjLevel], task=GoToObjLevel):

@@ -17,7 +17,7 @@ from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.cells import EMPTY, WALL, code_of
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout, Sheet
-from engram.envs.minigrid.level import MOST_CELLS, GridLevel, check_share, steps_or
+from engram.envs.minigrid.level import MOST_CELLS, GridLevel, check_share
 from engram.envs.minigrid.objectives import GoToMatch, Objective
 from engram.envs.minigrid.rules import ACTIONS, PICKUP, TOGGLE
 from engram.envs.minigrid.single import SingleGrid
@@ -69,7 +69,7 @@ class MemoryLevel(GridLevel):
             raise ValueError(
                 f"cue_share: {self.cue_share} has no effect with start: {self.start}; legal: start: mixed"
             )
-        steps_or(self.max_steps, 1)
+        super().__post_init__()
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -120,7 +120,7 @@ class MemoryLevel(GridLevel):
         sheet.put(1, middle - 1, _THINGS[cue])
         sheet.put(end + 1, middle - 2, _THINGS[upper])
         sheet.put(end + 1, middle + 2, _THINGS[1 - upper])
-        limit = steps_or(self.max_steps, 5 * size**2)
+        limit = self.limit(5 * size**2)
         return sheet.finish(MISSION, limit, size=size, start="cue" if at_cue else "any", delay=_delay(end))
 
 

@@ -15,7 +15,7 @@ from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.cells import EMPTY, SORTED_COLORS, code_of
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import DIRECTIONS, Layout, Sheet
-from engram.envs.minigrid.level import GridLevel, steps_or
+from engram.envs.minigrid.level import GridLevel
 from engram.envs.minigrid.single import SingleGrid
 
 MISSION = "traverse the rooms to get to the goal"
@@ -75,7 +75,7 @@ class MultiRoomLevel(GridLevel):
     def __post_init__(self) -> None:
         check_at_least("room_size", self.room_size, _LEAST, f">= {_LEAST} cells", SIDE - 1)
         self.counts  # noqa: B018 (checks)
-        steps_or(self.max_steps, 1)
+        super().__post_init__()
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
@@ -102,7 +102,7 @@ class MultiRoomLevel(GridLevel):
         first, last = rooms[0], rooms[-1]
         sheet.place_agent((first.left, first.top), (first.width, first.height))
         sheet.place(_GOAL, (last.left, last.top), (last.width, last.height))
-        return sheet.finish(MISSION, steps_or(self.max_steps, 20 * max(self.counts)), rooms=count)
+        return sheet.finish(MISSION, self.limit(20 * max(self.counts)), rooms=count)
 
     def _add_rooms(
         self, draws: Draws, left_over: int, rooms: list[Room], entry: int, door: tuple[int, int]

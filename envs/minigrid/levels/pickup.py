@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from typing_extensions import override
 
@@ -12,10 +11,10 @@ from engram.envs.forms.parameters import Parametrized
 from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout
-from engram.envs.minigrid.level import GridLevel, steps_or
+from engram.envs.minigrid.level import GridLevel
 from engram.envs.minigrid.mission import named
 from engram.envs.minigrid.objectives import Objective, PickUp
-from engram.envs.minigrid.rooms import LEAST_ROOM, MOST_ROOM, RoomSheet
+from engram.envs.minigrid.rooms import LEAST_ROOM, MOST_ROOM, RoomSheet, cells_along
 from engram.envs.minigrid.single import SingleGrid
 
 ROOMS = 3
@@ -46,17 +45,12 @@ class PickupLevel(GridLevel):
         check_at_least("size", self.size, LEAST_ROOM, f">= {LEAST_ROOM} cells", MOST_ROOM)
         most = min(ROOMS**2 * (self.size - 2) ** 2 // _CELLS_A_THING, _MOST_THINGS) - 1
         check_at_least("distractors", self.distractors, 0, ">= 0 things", most)
-        self.limit  # noqa: B018 (checks)
-
-    @cached_property
-    def limit(self) -> int:
-        """Env steps after which an episode is cut short."""
-        return steps_or(self.max_steps, ROOMS**2 * self.size**2)
+        super().__post_init__()
 
     @property
     @override
     def shape(self) -> tuple[int, int]:
-        side = (self.size - 1) * ROOMS + 1
+        side = cells_along(self.size, ROOMS)
         return side, side
 
     @property
@@ -73,7 +67,7 @@ class PickupLevel(GridLevel):
         sheet.check_reachable()
         target = draws.choose(things)
         article = "the" if things.count(target) == 1 else "a"
-        return sheet.finish(f"pick up {article} {named(*target)}", self.limit)
+        return sheet.finish(f"pick up {article} {named(*target)}", self.limit(ROOMS**2 * self.size**2))
 
 
 class BatchedPickup(Parametrized, BatchedGrid[PickupLevel], task=PickupLevel):

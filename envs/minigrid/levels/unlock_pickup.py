@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from typing_extensions import override
 
@@ -13,10 +12,10 @@ from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.cells import SORTED_COLORS, THINGS
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout
-from engram.envs.minigrid.level import GridLevel, steps_or
+from engram.envs.minigrid.level import GridLevel
 from engram.envs.minigrid.mission import named
 from engram.envs.minigrid.objectives import Objective, PickUp
-from engram.envs.minigrid.rooms import RoomSheet
+from engram.envs.minigrid.rooms import RoomSheet, cells_along
 from engram.envs.minigrid.single import SingleGrid
 
 SIZE, ROOMS = 6, 2
@@ -43,17 +42,12 @@ class UnlockPickupLevel(GridLevel):
 
     def __post_init__(self) -> None:
         check_at_least("distractors", self.distractors, 0, ">= 0 things", _MOST)
-        self.limit  # noqa: B018 (checks)
-
-    @cached_property
-    def limit(self) -> int:
-        """Env steps after which an episode is cut short."""
-        return steps_or(self.max_steps, ROOMS * SIZE**2)
+        super().__post_init__()
 
     @property
     @override
     def shape(self) -> tuple[int, int]:
-        return SIZE, (SIZE - 1) * ROOMS + 1
+        return SIZE, cells_along(SIZE, ROOMS)
 
     @property
     @override
@@ -69,7 +63,7 @@ class UnlockPickupLevel(GridLevel):
         key = sheet.add(0, 0, "key", color)
         sheet.add_distractors(self.distractors, (box, key))
         sheet.enter(0, 0)
-        return sheet.finish(f"pick up the {named(*box)}", self.limit)
+        return sheet.finish(f"pick up the {named(*box)}", self.limit(ROOMS * SIZE**2))
 
 
 class BatchedUnlockPickup(Parametrized, BatchedGrid[UnlockPickupLevel], task=UnlockPickupLevel):
