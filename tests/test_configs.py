@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import pytest
 
+from engram.agents.columns.optimizers import epoch_options, optimizer_options
 from engram.agents.columns.results import bptt_steps_of
-from engram.agents.supervised.optimizers import epoch_options, optimizer_options
 from engram.memory import CORES
 from engram.memory.thinking import make_loss, thinker_options
 from engram.train.console.errors import ExperimentError

@@ -14,7 +14,7 @@ from torch import Tensor
 from engram.agents.actor_critic.advantages import AdvantageConfig, AdvantageLearner
 from engram.agents.actor_critic.learner import ColumnBatch
 from engram.agents.columns.config import ColumnarState, SynchronousTraining
-from engram.agents.supervised.optimizers import make_optimizer, optimizer_options
+from engram.agents.columns.optimizers import make_optimizer, optimizer_options
 
 RMSPROP = {"type": "rmsprop", "alpha": 0.99, "eps": 1e-5}
 """The usual optimiser of A2C."""
@@ -24,7 +24,7 @@ class RecurrentA2CConfig(AdvantageConfig):
     """Settings of `RecurrentA2C`; everything else as in any `AlgorithmConfig`.
 
     Attributes:
-        optimizer: See `engram.agents.supervised.optimizers.OptimizerOptions`.
+        optimizer: See `engram.agents.columns.optimizers.OptimizerOptions`.
     """
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:

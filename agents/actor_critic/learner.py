@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 import tree
-from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.rllib.utils.schedules.scheduler import Scheduler
@@ -135,8 +134,7 @@ class ActorCriticLearner(ColumnarLearner):
         return batch
 
     def _normalization(self) -> Normalization | None:
-        module = self.module[DEFAULT_MODULE_ID].unwrapped()
-        return getattr(module, "normalization", None)
+        return getattr(self.network, "normalization", None)
 
     def after_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         """Lets the statistics of observations see those that were learned from."""
@@ -144,7 +142,7 @@ class ActorCriticLearner(ColumnarLearner):
         if normalization is not None:
             kept = np.flatnonzero(~self._sampled.dropped)
             rows = tree.map_structure(lambda leaf: leaf[:-1, kept], self._sampled.observations)
-            module = self.module[DEFAULT_MODULE_ID].unwrapped()
+            module: Any = self.network  # of a kind that normalises, which has `inputs`
             normalization.observe(module.inputs.seen(as_tensors(rows, self._device)))
         super().after_gradient_based_update(timesteps=timesteps)
 
@@ -189,7 +187,6 @@ class ActorCriticLearner(ColumnarLearner):
         self, batch: ColumnBatch, action_dist_inputs: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Log-probabilities of the actions, their log-ratios to the behaviour's, (T, B), and the entropy."""
-        module = self.module[DEFAULT_MODULE_ID].unwrapped()
-        dist = module.get_train_action_dist_cls().from_logits(action_dist_inputs)
+        dist = self.network.get_train_action_dist_cls().from_logits(action_dist_inputs)
         logp = dist.logp(batch[Columns.ACTIONS])
         return logp, logp - batch[Columns.ACTION_LOGP], dist.entropy().mean()

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from engram.agents.columns.finite import NON_FINITE, all_finite, shown
 from engram.agents.columns.fragment import concatenate
+from engram.agents.models.recurrent import ColumnarModule
 
 STEPS_TAKEN = "steps_taken"
 """Metric key: how many minibatches made a step, of those since the last report."""
@@ -72,6 +73,12 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
     _counts = True
     _step_taken = True
 
+    @property
+    def network(self) -> ColumnarModule:
+        """The module that is trained, without what synchronises several learners around it."""
+        module: ColumnarModule = self.module[DEFAULT_MODULE_ID].unwrapped()
+        return module
+
     @abstractmethod
     def batches(self, columns: Any, num_epochs: int, minibatch_size: int | None) -> Iterator[TensorBatch]:
         """Yields the batches of an update.
@@ -112,7 +119,7 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         """
         super().after_gradient_based_update(timesteps=timesteps)
         if self.config.num_learners > 1:
-            for buffer in self.module[DEFAULT_MODULE_ID].unwrapped().buffers():
+            for buffer in self.network.buffers():
                 torch.distributed.broadcast(buffer, src=0)
         state = {f"parameter {name}": x for name, x in self._named_state() if x.is_floating_point()}
         if not all_finite(state.values()):
@@ -165,8 +172,7 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
 
     def _named_state(self) -> Iterator[tuple[str, Tensor]]:
         """Parameters and running statistics by name."""
-        module = self.module[DEFAULT_MODULE_ID].unwrapped()
-        return itertools.chain(module.named_parameters(), module.named_buffers())
+        return itertools.chain(self.network.named_parameters(), self.network.named_buffers())
 
     def _worded(self, what: str, value: float) -> str:
         """Words what is not finite, and since when."""

@@ -10,12 +10,12 @@ from ray.rllib.core.learner.learner import Learner
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
 
 from engram.agents.columns.config import ColumnarConfig, ColumnarState, SynchronousTraining
+from engram.agents.columns.optimizers import epoch_options, optimizer_options
 from engram.agents.columns.results import ResultCallbacks
 from engram.agents.models.choice import answers_at_once
 from engram.agents.models.recurrent import TAKES_CHANCES, ColumnarModule
 from engram.agents.supervised.learner import JUDGED, SOLVED, SupervisedLearner
 from engram.agents.supervised.objectives import check_sequence_loss, make_objective
-from engram.agents.supervised.optimizers import epoch_options, optimizer_options
 from engram.agents.supervised.precision import check_precision
 from engram.agents.supervised.runner import NEEDED_INFO, SupervisedEnvRunner
 from engram.memory.thinking import make_loss
@@ -26,7 +26,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
 
     Attributes:
         loss: Which one, `{"type": ...}`; see `engram.memory.thinking.losses`.
-        optimizer: See `engram.agents.supervised.optimizers.OptimizerOptions`.
+        optimizer: See `engram.agents.columns.optimizers.OptimizerOptions`.
         lr_epochs: Warm-up and decay by epochs on top of `lr`; see `EpochOptions` there.
         throttle: Whether the step size of a thinker's recurrent parameters is divided by the iterations.
         autocast: Precision of the network's products: `bfloat16`; None, or `none`, for that of its weights;

@@ -12,24 +12,23 @@ import numpy as np
 import torch
 import tree
 from numpy.typing import NDArray
-from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from torch import Tensor
 
 from engram.agents.columns.learner import ColumnarLearner, TensorBatch, as_tensors
+from engram.agents.columns.optimizers import (
+    epoch_options,
+    lr_factor,
+    make_optimizer,
+    optimizer_options,
+)
 from engram.agents.models.choice import thinks
 from engram.agents.models.nests import flat_steps
 from engram.agents.models.recurrent import OBJECTIVE, RESETS, ColumnarModule
 from engram.agents.models.thinking import ThinkingModule
 from engram.agents.supervised.labelled import LabelledFragment
 from engram.agents.supervised.objectives import MASKS, TARGETS, Objective, make_objective
-from engram.agents.supervised.optimizers import (
-    epoch_options,
-    lr_factor,
-    make_optimizer,
-    optimizer_options,
-)
 from engram.agents.supervised.precision import precision
 from engram.memory.core import State
 from engram.memory.thinking import make_loss
@@ -84,7 +83,7 @@ class SupervisedLearner(ColumnarLearner):
     def build(self) -> None:
         """Builds the module, its optimiser and what is minimised."""
         super().build()
-        module: ColumnarModule = self.module[DEFAULT_MODULE_ID].unwrapped()
+        module = self.network
         self._thinks = isinstance(module, ThinkingModule) and not module.carry
         self._epochs = epoch_options(self.config.lr_epochs)
         self._objective = self._with_precision(make_objective(module, self.config.loss))
@@ -148,11 +147,10 @@ class SupervisedLearner(ColumnarLearner):
 
     def _stretches(self, fragment: LabelledBatch, length: int) -> Iterator[LabelledBatch]:
         bptt_steps = self.config.truncation or length
-        module = self.module[DEFAULT_MODULE_ID].unwrapped()
         lanes = fragment[RESETS].shape[1]
         for start in range(0, length, bptt_steps):
             batch = fragment.rows(slice(start, start + bptt_steps))
-            batch[Columns.STATE_IN] = self._state or module.initial_state(lanes)
+            batch[Columns.STATE_IN] = self._state or self.network.initial_state(lanes)
             yield batch
 
     def compute_loss_for_module(

@@ -12,8 +12,8 @@ from test_ratios import Shell, config
 
 from engram.agents import make_config
 from engram.agents.actor_critic.learner import ColumnBatch
+from engram.agents.columns.optimizers import make_optimizer, optimizer_options
 from engram.agents.models.recurrent import RESETS
-from engram.agents.supervised.optimizers import make_optimizer, optimizer_options
 
 CORES = {
     "lstm": {"type": "lstm", "size": 8},

@@ -16,16 +16,16 @@ from torch.nn import functional
 import engram.envs  # noqa: F401  registers the tasks
 from engram.agents import RecurrentModule, check_model, make_config
 from engram.agents.columns.fragment import concatenate
-from engram.agents.columns.results import bptt_steps_of
-from engram.agents.models.thinking import ThinkingModule
-from engram.agents.supervised.labelled import LabelledFragment
-from engram.agents.supervised.objectives import TARGETS
-from engram.agents.supervised.optimizers import (
+from engram.agents.columns.optimizers import (
     epoch_options,
     lr_factor,
     make_optimizer,
     optimizer_options,
 )
+from engram.agents.columns.results import bptt_steps_of
+from engram.agents.models.thinking import ThinkingModule
+from engram.agents.supervised.labelled import LabelledFragment
+from engram.agents.supervised.objectives import TARGETS
 from engram.memory.thinking.deep_thinking import DeepThinking
 
 PREFIX_SUMS = "engram.envs:engram/PrefixSums-v0"

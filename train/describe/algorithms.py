@@ -219,9 +219,9 @@ def _legal(key: str) -> str:
 def _nested(name: str) -> list[Section]:
     """Sections inside `config` that algorithms of ours take, and stock ones that are given a core."""
     from engram.agents import ALGORITHMS
+    from engram.agents.columns.optimizers import OptimizerOptions
     from engram.agents.models.recurrent import HeadOptions, ModelConfig
     from engram.agents.models.thinking import ReadoutOptions, ThinkingConfig
-    from engram.agents.supervised.optimizers import OptimizerOptions
 
     if name not in ALGORITHMS:
         return []
@@ -242,7 +242,7 @@ def _nested(name: str) -> list[Section]:
 
 
 def _supervised() -> list[Section]:
-    from engram.agents.supervised.optimizers import EpochOptions
+    from engram.agents.columns.optimizers import EpochOptions
     from engram.memory.thinking import LOSSES
 
     losses = [

@@ -1,4 +1,4 @@
-"""Optimisers and step sizes as the papers have them, over the epochs of a data set."""
+"""Optimisers and step sizes as the papers have them, of all algorithms that take `optimizer:`."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
