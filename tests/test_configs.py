@@ -18,16 +18,20 @@ from engram.train.plans.plan import make_plan
 
 LICHESS = "there is no lichess_db_puzzle.csv"
 WITH_FILES_OF_THE_USERS = {
+    "grid_transfer": "config.model.init_from: ~/ray_results/multi_room_(lstm|rims): no such folder",
     "tmaze_transfer": "config.model.init_from: ~/ray_results/tmaze_short: no such folder",
     "chess_delta_paper": LICHESS,
     "chess_progressive_paper": LICHESS,
     "cifar10_paper": "cifar-10-batches-bin; legal: the folder that holds CIFAR-10",
 }
 SEVERAL = {
+    "babyai_paper": 2,
     "cifar10_paper": 8,
     "grid_memory": 15,
+    "grid_transfer": 6,
     "mazes_by_depth_paper": 45,
     "multi_room": 2,
+    "multiroom_paper": 2,
     "pickup": 6,
     "tmaze_delays": 15,
 }

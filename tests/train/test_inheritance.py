@@ -39,6 +39,17 @@ def test_a_child_says_only_what_differs(folder):
     }
 
 
+def test_settings_of_one_environment_mean_nothing_to_another(folder):
+    evaluation = "evaluation_config: {env_config: {x: 2}, explore: true}"
+    (folder / "parent.yaml").write_text(
+        f"parent: {{env: A, config: {{lr: 1, env_config: {{x: 1}}, {evaluation}}}}}"
+    )
+    other = read(folder, "child: {base: parent.yaml, env: B, config: {env_config: {y: 3}}}")["child"]
+    assert other["config"] == {"lr": 1, "env_config": {"y": 3}, "evaluation_config": {"explore": True}}
+    same = read(folder, "child: {base: parent.yaml, env: A, config: {env_config: {y: 3}}}")["child"]
+    assert same["config"]["env_config"] == {"x": 1, "y": 3}
+
+
 def test_grandchildren_and_several_experiments(folder):
     (folder / "middle.yaml").write_text("middle: {base: parent.yaml, config: {gamma: 0.5}}")
     document = read(folder, "a: {base: middle.yaml}\nb: {env: X, run: PPO}")

@@ -17,7 +17,7 @@ def read_whole_document(name: str, errors: Errors | None = None) -> Any:
     A base is another experiment of the same file, or a file of one experiment, named relative to this one, or
     a shipped config, or an experiment in one. Sections are merged key by key; a section that names another
     `type` than the base's replaces it, because the options of one type mean nothing to another, and so does a
-    search space.
+    search space. An experiment with another `env` than its base's takes over no `env_config`.
 
     Args:
         name: A path or a shipped config's name.
@@ -51,7 +51,18 @@ def _fill(name: str, document: dict[str, Any], folder: Path | None, depth: int) 
     else:
         inherited = _read_base(name, base, folder, depth + 1)
     own = {key: value for key, value in section.items() if key != "base"}
-    return merged(inherited, own) if isinstance(inherited, dict) else own
+    if not isinstance(inherited, dict):
+        return own
+    if own.get("env", inherited.get("env")) != inherited.get("env"):
+        inherited = _without_env_config(inherited)
+    return merged(inherited, own)
+
+
+def _without_env_config(section: dict[str, Any]) -> dict[str, Any]:
+    """An experiment, or a `config` in it, without settings of its environment, for evaluations neither."""
+    kept = {key: value for key, value in section.items() if key != "env_config"}
+    inner = {key: kept[key] for key in ("config", "evaluation_config") if isinstance(kept.get(key), dict)}
+    return kept | {key: _without_env_config(value) for key, value in inner.items()}
 
 
 def _read_base(name: str, base: str, folder: Path | None, depth: int) -> Any:
