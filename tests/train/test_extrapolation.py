@@ -8,6 +8,7 @@ from made_up_thinkers import SUMS, make_checkpoint
 
 from engram.train.commands.extrapolate import parse_budgets, parse_sizes
 from engram.train.console.errors import ExperimentError
+from engram.train.evaluation.seeds import over_seeds
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,7 @@ def test_every_run_at_every_size_as_evaluate_finds_it(sums, typed, tmp_path):
     shares = [cell["measures"]["last"] for cell in cells]
     assert len(set(shares)) > 2, "this test cannot tell sizes apart"
     table = printed.splitlines()[printed.splitlines().index("solved, exit rule last:") + 1 :][:3]
+    assert "interquartile" not in printed, "these differ in more than the seed"
     assert [line.split() for line in table] == [
         ["run", "trained", "at", "1", "2", "3"],
         ["three", "3", *(f"{share:.4f}" for share in shares[:3])],
@@ -82,6 +84,33 @@ def test_runs_are_told_apart_and_count_once(sums, typed, tmp_path):
         f"{Path(sums[0]).parent.name}/three",
         "other/three",
     ]
+
+
+def test_runs_that_differ_in_the_seed_alone_are_summed_up(typed, tmp_path):
+    """Untrained networks of the same weights: all have the same score."""
+    runs = [make_checkpoint(tmp_path / "sums" / f"trial_{seed}", SUMS, {"bits": 3}) for seed in range(3)]
+    for seed, run in enumerate(runs):
+        record = json.loads(Path(run, "run.json").read_text())
+        record["experiment"]["name"] = "sums"
+        record["trial_config"]["seed"] = seed
+        Path(run, "run.json").write_text(json.dumps(record))
+    cells, printed = typed_json(typed, "extrapolate", *runs, "--sizes", "bits=2,3", "--episodes", "64")
+    assert {cell["experiment"] for cell in cells} == {"sums"}
+    lines = printed.splitlines()
+    title = "success_rate, interquartile mean over seeds (95 % interval):"
+    scores = [cell["measures"]["success_rate"] for cell in cells[:2]]
+    assert lines[lines.index(title) + 2].split() == [
+        "sums", "3", *(part for x in scores for part in (f"{x:.4f}", f"({x:.4f}", "to", f"{x:.4f})"))
+    ]  # fmt: skip
+
+
+def test_the_interquartile_mean_is_that_of_the_middle_half():
+    """Of 8 scores the outer two at each end do not count."""
+    found = over_seeds([0.0, 0.1, 0.4, 0.5, 0.6, 0.7, 0.9, 8.0])
+    assert found.trials == 8
+    assert found.mean == pytest.approx((0.4 + 0.5 + 0.6 + 0.7) / 4)
+    assert 0.1 < found.low < found.mean < found.high < 8
+    assert over_seeds([0.25, 0.25]) == (2, 0.25, 0.25, 0.25)
 
 
 @pytest.mark.parametrize(

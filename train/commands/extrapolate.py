@@ -1,6 +1,7 @@
 """`rllib extrapolate`: runs against sizes: how far does what was learned carry?"""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -17,6 +18,7 @@ EXAMPLES = """
 rllib extrapolate ~/ray_results/copying_rims ~/ray_results/copying_lstm --sizes span=10,20,40,100
 rllib extrapolate ~/ray_results/mazes_* --sizes positions=9,11,13 --thinking-steps 60,80,100
 rllib extrapolate RUN --sizes bits=32,128,512 --thinking-steps 300 --exit-rule confidence --out grid.json
+rllib extrapolate ~/ray_results/multi_room_*/*/ --sizes rooms=2,4,6 --episodes 1000
 """
 
 PLAYED = ("return_mean", "success_rate")
@@ -27,6 +29,7 @@ class Cell(NamedTuple):
 
     Attributes:
         run: The run, as the user named it.
+        experiment: Its experiment and the settings that tell it from other runs, but for the seed.
         checkpoint: Its checkpoint.
         trained: The size it was trained at; None where its settings leave that to the environment.
         size: The size it was tested at.
@@ -35,6 +38,7 @@ class Cell(NamedTuple):
     """
 
     run: str
+    experiment: str
     checkpoint: str
     trained: Any
     size: Any
@@ -80,7 +84,7 @@ def command(
     finally:  # what was measured before something went wrong, or the user had enough, is not lost
         for name in dict.fromkeys(name for cell in cells for name in cell.measures):
             title = f"{name}, by {setting}:" if thinking_steps is None else f"solved, exit rule {name}:"
-            show(title, _table(values, cells, name))
+            show(title, _table(values, cells, name), *_over_seeds(values, cells, name))
     show(*([] if out is None else [f"written: {out}"]), result=summary if as_json else None)
 
 
@@ -138,6 +142,7 @@ def _measure(
     """Measure each run at each size, run by run."""
     from engram.train.evaluation import load_agent
 
+    experiments = _experiments(runs)
     for run in dict.fromkeys(runs):
         trained = load_agent(run)
         for change, budget in zip(changes, budgets, strict=True):
@@ -148,7 +153,23 @@ def _measure(
                 else:
                     measures = _think(agent, episodes, budget, rules, seed)
             trained_at = trained.env_config.get(setting)
-            yield Cell(run, str(agent.checkpoint), trained_at, change[setting], budget, measures)
+            found = experiments.get(run, ""), str(agent.checkpoint)
+            yield Cell(run, *found, trained_at, change[setting], budget, measures)
+
+
+def _experiments(runs: Sequence[str]) -> dict[str, str]:
+    """Run -> its experiment and the settings that tell it from others; without runs that have no record."""
+    from engram.train.console.files import typed_path
+    from engram.train.pictures.curve_runs import grouped
+    from engram.train.runs.results import read_trials
+
+    trials = {}
+    for run in runs:
+        with suppress(ExperimentError):
+            trials[run] = read_trials(typed_path(run))
+    named = grouped([trial for each in trials.values() for trial in each])
+    names = {trial.folder: name for name, group in named.items() for trial in group}
+    return {run: names[each[0].folder] for run, each in trials.items() if len(each) == 1}
 
 
 def _play(agent: "TrainedAgent", episodes: int, seed: int) -> dict[str, float]:
@@ -183,3 +204,19 @@ def _table(sizes: Sequence[Any], cells: Sequence[Cell], measure: str) -> "Table"
             [labels[parts[run]], trained, *("-" if value is None else f"{value:.4f}" for value in values)]
         )
     return make_table(("run", "trained at", *map(str, sizes)), rows)
+
+
+def _over_seeds(sizes: Sequence[Any], cells: Sequence[Cell], measure: str) -> list[Any]:
+    """A title and a table of the runs that differ in nothing but the seed; nothing where there are none."""
+    from engram.train.console.screen import make_table
+    from engram.train.evaluation.seeds import over_seeds
+
+    rows = []
+    for experiment in dict.fromkeys(cell.experiment for cell in cells if cell.experiment):
+        own = [cell for cell in cells if cell.experiment == experiment and measure in cell.measures]
+        scores = [[cell.measures[measure] for cell in own if cell.size == size] for size in sizes]
+        if min(map(len, scores)) > 1:
+            found = [over_seeds(each) for each in scores]
+            rows.append([experiment, str(found[0].trials), *map(str, found)])
+    title = f"{measure}, interquartile mean over seeds (95 % interval):"
+    return [title, make_table(("experiment", "trials", *map(str, sizes)), rows)] if rows else []
