@@ -1,7 +1,7 @@
 """Scores over seeds: the interquartile mean, which one lucky or failed seed moves little."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class OverSeeds(NamedTuple):
@@ -35,11 +35,15 @@ def over_seeds(scores: Sequence[float]) -> OverSeeds:
     import numpy as np
     from scipy import stats
 
-    def middle(values: object, axis: int = -1) -> object:
-        return stats.trim_mean(values, 0.25, axis=axis)
+    def interquartile_mean(values: Any, axis: int = -1) -> Any:
+        return stats.trim_mean(values, proportiontocut=0.25, axis=axis)
 
-    found = stats.bootstrap(
-        (np.asarray(scores),), middle, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)
+    found: Any = stats.bootstrap(
+        (np.asarray(scores, float),),
+        interquartile_mean,
+        n_resamples=10_000,
+        method="percentile",
+        rng=np.random.default_rng(0),
     )
     ends = found.confidence_interval
-    return OverSeeds(len(scores), float(stats.trim_mean(scores, 0.25)), float(ends.low), float(ends.high))
+    return OverSeeds(len(scores), float(interquartile_mean(scores)), float(ends.low), float(ends.high))
