@@ -3,7 +3,7 @@
 T time, B lanes, N rows of what is measured.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
@@ -22,7 +22,7 @@ EPSILON = 1e-8  # of a variance, so that what never changes stays 0; Gymnasium's
 
 
 class RunningMoments(nn.Module):
-    """Mean and variance of everything seen, element by element.
+    """Mean and variance of everything seen in training mode, element by element.
 
     They are merged batch by batch, as if all had been seen at once. A row is seen in full precision, and the
     result kept in single precision, which is what RLlib's weights travel in.
@@ -49,6 +49,8 @@ class RunningMoments(nn.Module):
     @torch.no_grad()
     def observe(self, rows: Tensor) -> None:
         """Adds rows (N, *shape), and where there are several learners those of all of them."""
+        if not self.training:
+            return
         rows = rows.to(torch.float64)
         count = torch.tensor(float(len(rows)), dtype=torch.float64, device=rows.device)
         total = _over_learners(count)
@@ -74,6 +76,16 @@ def _over_learners(value: Tensor) -> Tensor:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.all_reduce(value)
     return value
+
+
+def normalized_by(weights: Iterable[str]) -> dict[str, bool]:
+    """Returns the settings of an algorithm that its network tells of, by the names of its weights."""
+    names = list(weights)
+    kinds = {"normalize_observations": "parts", "normalize_rewards": "returns"}
+    return {
+        setting: any(name.startswith(f"normalization.{kind}.") for name in names)
+        for setting, kind in kinds.items()
+    }
 
 
 class NormalizationOptions(NamedTuple):

@@ -310,14 +310,15 @@ class RecurrentModule(ColumnarModule):
 
     @override
     def parts(self) -> Parts:
-        return Parts(
-            {
-                "encoder": ("encoder", "memory_encoder"),
-                "core": ("core",),
-                "heads": ("shared_head", "policy_head", "value_head"),
-            },
-            heads=("heads",),
-        )
+        # What divides rewards is the task's, as the heads are; what standardises observations is not.
+        prefixes: dict[str, tuple[str, ...]] = {
+            "encoder": ("encoder", "memory_encoder"),
+            "core": ("core",),
+            "heads": ("shared_head", "policy_head", "value_head", "normalization.returns"),
+        }
+        if self.normalization is not None and self.normalization.parts:
+            prefixes["normalization"] = ("normalization.parts",)
+        return Parts(prefixes, heads=("heads",))
 
     def remarks(self, algorithm: str) -> list[str]:
         """What may be wrong with the numbers that are seen."""

@@ -18,6 +18,7 @@ from ray.rllib.core import (
     DEFAULT_MODULE_ID,
 )
 
+from engram.agents.models.moments import normalized_by
 from engram.agents.models.parts import Parts
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.options import unknown_key_message, unknown_message
@@ -59,7 +60,11 @@ def start_of(module: ColumnarModule) -> Start | None:
     source = module.model_config.get("init_from")
     if source is None:
         return None
-    stored = read_state(source)
+    try:
+        stored = read_state(source)
+    except ValueError as error:
+        raise ValueError(f"init_from: {error}") from None
+    _check_normalization(own, stored, source, wanted)
     for name in dict.fromkeys([*own, *stored]):
         if _is_wanted(name, parts, wanted):
             _check_fits(name, own, stored, source, parts)
@@ -82,7 +87,7 @@ def read_state(source: str) -> State:
         state = pickle.loads(file.read_bytes())
         return {name: np.asarray(value) for name, value in state.items()}
     except Exception as error:  # a broken pickle raises anything
-        raise ValueError(f"init_from: {file} cannot be read: {type(error).__name__}: {error}") from None
+        raise ValueError(f"{file} cannot be read: {type(error).__name__}: {error}") from None
 
 
 def _wanted(init: Mapping[str, Any], parts: Parts, own: Iterable[str]) -> Wanted:
@@ -107,6 +112,22 @@ def _is_wanted(name: str, parts: Parts, wanted: Wanted) -> bool:
         return False
     asked = wanted[part]
     return asked if isinstance(asked, bool) else not set(asked).isdisjoint(parts.members(name))
+
+
+def _check_normalization(own: Iterable[str], stored: Iterable[str], source: str, wanted: Wanted) -> None:
+    """Raises ValueError where what is taken over would see other numbers than it learned from."""
+    here, there = normalized_by(own), normalized_by(stored)
+    needed = {
+        "normalize_observations": "normalization" if here["normalize_observations"] else "encoder",
+        "normalize_rewards": "heads",
+    }
+    for setting, part in needed.items():
+        if here[setting] != there[setting] and wanted.get(part):
+            raise ValueError(
+                f"init_from: {source} was trained with {setting}: {str(there[setting]).lower()}, here it is "
+                f"{str(here[setting]).lower()}; say the same, or leave that part out by init: "
+                f"{{{part}: false}}"
+            )
 
 
 def _check_fits(

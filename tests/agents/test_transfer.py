@@ -15,6 +15,7 @@ import engram.envs  # noqa: F401  registers the tasks
 from engram.agents import make_config
 from engram.agents.models import transfer
 from engram.agents.models.choice import module_class
+from engram.agents.models.moments import NORMALIZATION
 from engram.train.runs.wholeness import MODULE
 
 RECALL = "recall:engram_tests/CueRecall-v0"
@@ -102,6 +103,57 @@ def test_members_of_a_part(tmp_path):
         "encoder.layers.2.bias",
     }
     assert found.new == ["encoder", "heads"]
+
+
+def normalising(observations=False, rewards=False):
+    """LSTM, under an algorithm that normalises."""
+    return LSTM | {NORMALIZATION: (observations, rewards, None)}
+
+
+def test_statistics_of_observations_go_with_the_encoder_and_those_of_returns_with_the_heads(tmp_path):
+    model = normalising(observations=True, rewards=True)
+    source = build(model)
+    source.normalization.observe(torch.rand(3, 2, 4))
+    source.normalization.observe_returns(torch.rand(3, 2))
+    path = saved(source, tmp_path)
+    found = start(model, path)
+    assert found.copied == {"encoder": 2, "core": 4, "normalization": 3}
+    assert found.new == ["heads"]
+    assert int(found.state["normalization.parts.0.count"]) == 6
+    assert not [name for name in found.state if "returns" in name]
+    assert start(model, path, heads=True).copied == found.copied | {"heads": 4 + 3}
+    assert start(model, path, normalization=False).new == ["normalization", "heads"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "init", "line"),
+    [
+        ({"observations": True}, {}, {}, "observations: true, here it is false; {encoder: false}"),
+        ({"observations": True}, {}, {"encoder": False}, None),
+        ({}, {"observations": True}, {}, "observations: false, here it is true; {normalization: false}"),
+        ({}, {"observations": True}, {"normalization": False}, None),
+        ({"rewards": True}, {}, {"heads": True}, "rewards: true, here it is false; {heads: false}"),
+        ({}, {"rewards": True}, {"heads": True}, "rewards: false, here it is true; {heads: false}"),
+        ({"rewards": True}, {}, {}, None),
+    ],
+)
+def test_statistics_that_are_in_one_place_alone(tmp_path, before, now, init, line):
+    source = saved(build(normalising(**before)), tmp_path)
+    if line is None:
+        assert start(normalising(**now), source, **init).copied["core"] == 4
+        return
+    setting, _, part = line.partition("; ")
+    with pytest.raises(
+        ValueError, match=f"{re.escape(f'{source} was trained with normalize_{setting}; say')}.*{part}"
+    ):
+        start(normalising(**now), source, **init)
+
+
+def test_frozen_statistics_stay():
+    for freeze, count in (([], 6), (["encoder"], 6), (["normalization"], 0)):
+        module = build(normalising(observations=True) | {"freeze": freeze})
+        module.normalization.observe(torch.rand(3, 2, 4))
+        assert int(module.normalization.parts["0"].count) == count
 
 
 @pytest.mark.parametrize(
