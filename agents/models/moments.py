@@ -106,7 +106,8 @@ class Normalization(nn.Module):
     """Observations less their mean, over their deviation; rewards over the deviation of the return.
 
     Observations are those parts of `Dict` and `Tuple` spaces that are a `Box` of floats; all others stay as
-    they are. Statistics stand still within an update: the policy that learns is the one that acted.
+    they are. Statistics stand still within an update: the policy that learns is the one that acted. A run's
+    first observations are met by no statistics, and only clipped; see `unseen`.
 
     Attributes:
         names: Of the parts of an observation that are normalised, such as `observation['position']`.
@@ -129,6 +130,11 @@ class Normalization(nn.Module):
         )
         self.returns = RunningMoments(()) if options.rewards else None
         self._clip = options.clip
+
+    @property
+    def unseen(self) -> bool:
+        """Whether observations are to be normalised of which nothing has been seen yet."""
+        return any(moments.training and not moments.count for _, moments in self._placed())
 
     def forward(self, observations: Any) -> Any:
         """Normalises observations, a nest of (T, B, ...)."""
