@@ -189,6 +189,15 @@ class DictEncoder(Encoder):
                 features.append(part(prepared[name], how) if how else part(prepared[name]))
         return torch.cat(features, dim=1)
 
+    @override
+    def named_parts(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for number, (name, part) in enumerate(self.rows()):
+            here, said = f"parts.{number}", f"parts.{name}"
+            found |= {here: said, f"modulations.{number}": f"modulations.{name}"}
+            found |= {f"{here}.{key}": f"{said}.{value}" for key, value in part.named_parts().items()}
+        return found
+
     def rows(self) -> list[tuple[str, Encoder]]:
         """Returns the name and the encoder of each part, in the order of the space."""
         parts: Iterable[Any] = self.parts

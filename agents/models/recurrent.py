@@ -318,7 +318,12 @@ class RecurrentModule(ColumnarModule):
         }
         if self.normalization is not None and self.normalization.parts:
             prefixes["normalization"] = ("normalization.parts",)
-        return Parts(prefixes, heads=("heads",))
+        names = {
+            f"{encoder}.{number}": f"{encoder}.{name}"
+            for encoder in prefixes["encoder"]
+            for number, name in self.encoder.named_parts().items()
+        }
+        return Parts(prefixes, heads=("heads",), names=names)
 
     def remarks(self, algorithm: str) -> list[str]:
         """What may be wrong with the numbers that are seen."""

@@ -105,6 +105,63 @@ def test_members_of_a_part(tmp_path):
     assert found.new == ["encoder", "heads"]
 
 
+DICT = LSTM | {"encoder": {"type": "dict", "mission": {"type": "bag"}}}
+PICKUP, ROOMS = (
+    gym.make_vec(f"engram/{name}-v0", num_envs=1).single_observation_space
+    for name in ("PickupDist", "MultiRoom")
+)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "members"),
+    [
+        (True, {"image", "direction", "mission"}),
+        (["image"], {"image"}),
+        (["mission", "image"], {"image", "mission"}),
+        (["parts.mission.vectors"], {"mission"}),
+    ],
+)
+def test_parts_of_an_observation_are_taken_over_by_name(tmp_path, encoder, members):
+    """From one grid level to another, with heads for another number of actions."""
+    source = build(DICT, gym.spaces.Discrete(7), PICKUP)
+    found = start(DICT, saved(source, tmp_path), FIVE, ROOMS, encoder=encoder)
+    numbers = {name: f"encoder.parts.{number}." for number, name in enumerate(source.encoder.names)}
+    taken = {name for name, begin in numbers.items() if any(key.startswith(begin) for key in found.state)}
+    assert taken == members - {"direction"}  # which has no weights
+    whole = {name for name in source.state_dict() if name.startswith(tuple(numbers[one] for one in members))}
+    assert {name for name in found.state if name.startswith("encoder.")} == whole
+    assert found.new == ["heads"] if members >= {"image", "mission"} else ["encoder", "heads"]
+
+
+def test_parts_of_a_network_that_cannot_be_built_any_more_are_numbered_as_here(tmp_path):
+    source = saved(build(DICT, FIVE, PICKUP), tmp_path)
+    (tmp_path / MODULE / "class_and_ctor_args.pkl").unlink()
+    assert start(DICT, source, FIVE, PICKUP, encoder=["mission"]).copied == {"encoder": 1, "core": 4}
+
+
+def test_parts_of_an_observation_keep_their_names_where_their_numbers_change(tmp_path):
+    """Two parts stand before them here, and one is left out."""
+    source = build(DICT, FIVE, PICKUP)
+    more = gym.spaces.Dict({"a": BOX, "b": BOX, **PICKUP.spaces})
+    model = DICT | {"encoder": {"type": "dict", "direction": {"type": "none"}, "mission": {"type": "gru"}}}
+    init = {"encoder": ["image"], "core": False}
+    found = start(model, saved(source, tmp_path), FIVE, more, **init)
+    mine, theirs = build(model, FIVE, more).encoder.names, source.encoder.names
+    before, after = (f"encoder.parts.{names.index('image')}." for names in (theirs, mine))
+    assert before != after
+    state = source.state_dict()
+    expected = {
+        name.replace(before, after): value for name, value in state.items() if name.startswith(before)
+    }
+    assert found.state.keys() == expected.keys()
+    assert all(np.array_equal(found.state[name], value) for name, value in expected.items())
+    line = "init_from: encoder.parts.a.layers.0.weight is missing in"
+    with pytest.raises(ValueError, match=re.escape(line)):
+        start(model, str(tmp_path), FIVE, more, core=False)
+    with pytest.raises(ValueError, match=r"init\.encoder: unknown 'imag'; did you mean 'image'\?"):
+        start(model, str(tmp_path), FIVE, more, encoder=["imag"])
+
+
 def normalising(observations=False, rewards=False):
     """LSTM, under an algorithm that normalises."""
     return LSTM | {NORMALIZATION: (observations, rewards, None)}
