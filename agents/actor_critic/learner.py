@@ -104,10 +104,16 @@ class ActorCriticLearner(ColumnarLearner):
     def batches(
         self, columns: Fragment, num_epochs: int, minibatch_size: int | None
     ) -> Iterator[ColumnBatch]:
-        """Whole lanes, shuffled anew in each epoch; lanes that were dropped leave the number of batches."""
+        """Whole lanes, shuffled anew in each epoch; lanes that were dropped leave the number of batches.
+
+        Where observations are normalised, nothing is learned from the first ones but their statistics.
+        """
         minibatches = count_minibatches(columns.lanes, columns.length, minibatch_size)
         self._sampled = columns
         batch = self.prepare_batch(self._with_normal_rewards(self._kept(columns)))
+        normalization = self._normalization()
+        if normalization is not None and normalization.unseen:
+            batch = batch.first_lane()
         for _epoch in range(num_epochs):
             if minibatches == 1:
                 yield batch

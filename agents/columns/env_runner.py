@@ -22,6 +22,7 @@ from ray.rllib.utils.metrics import SAMPLE_TIMER, WEIGHTS_SEQ_NO
 from torch import Tensor
 
 from engram.agents.columns.episodes import EpisodeLog
+from engram.agents.columns.failures import TellsFailure
 from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.columns.fragment import ColumnSet, Fragment, Nest, lane_of
 from engram.agents.columns.inputs import add_inputs
@@ -45,7 +46,7 @@ class EvaluationSteps:
     __len__ = env_steps
 
 
-class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
+class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[misc]
     """RLlib's runner with arrays in place of episode objects and connectors.
 
     The recurrent state is carried from fragment to fragment and zeroed where an episode begins.
@@ -63,7 +64,8 @@ class ColumnarEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         if self.env is not None:
             self.env.close()
         make = partial(make_lanes, self.config, worker_index=self.worker_index or 0)
-        self.env = add_inputs(make(), self.config.model_config, partial(make, lanes=1))
+        one = partial(make, lanes=1)
+        self.env = add_inputs(make(), self.config.model_config, one, str(self.config.env))
         mode = self.env.metadata.get("autoreset_mode")
         if mode is not AutoresetMode.SAME_STEP:
             raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")

@@ -31,6 +31,10 @@ TELLS = "tells"
 """Key of an environment's metadata: the keys of its info, where it takes long to find them out by a reset."""
 
 
+class NoLegalActionError(ValueError):
+    """A lane whose episode goes on, or begins, leaves nothing to do."""
+
+
 class InputLanes(VectorWrapper):
     """B lanes whose observations hold what a model is given beside them.
 
@@ -38,9 +42,17 @@ class InputLanes(VectorWrapper):
     legal, everything is.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], inputs: Inputs) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], inputs: Inputs, name: str) -> None:
+        """Wraps.
+
+        Args:
+            env: B lanes.
+            inputs: What a model is given.
+            name: The environment's, for errors.
+        """
         super().__init__(env)
-        self._inputs, self._actions = inputs, inputs.actions
+        self._inputs, self._actions, self._name = inputs, inputs.actions, name
+        self._steps = np.zeros(env.num_envs, np.int64)
         self._same_step = _autoreset_mode(env) is AutoresetMode.SAME_STEP
         self._ended = np.zeros(env.num_envs, np.bool_)
         self._first_choices = np.cumsum([0, *self._actions.choices])[:-1]
@@ -71,6 +83,7 @@ class InputLanes(VectorWrapper):
         self, observations: Nest, infos: Any, actions: Any, rewards: NDArray[Any], begun: NDArray[np.bool_]
     ) -> Nest:
         """All that a model is given, (B, ...); `begun` are lanes whose episode begins."""
+        self._steps = np.where(begun, 0, self._steps + 1)
         beside = self._beside(actions, rewards)
         for values in beside.values():
             values[begun] = 0
@@ -127,13 +140,14 @@ class InputLanes(VectorWrapper):
         return flat
 
     def _check_legal(self, legal: NDArray[np.bool_]) -> None:
-        """Raises ValueError where a lane whose episode goes on, or begins, leaves nothing to do."""
+        """Raises NoLegalActionError where a lane whose episode goes on, or begins, leaves nothing to do."""
         possible = np.logical_or.reduceat(legal, self._first_choices, axis=1).all(1)
         stuck = ~possible if self._same_step else ~possible & ~self._ended
         if stuck.any():
-            raise ValueError(
-                f"action_mask: no action is legal in lane {int(np.argmax(stuck))}; of each choice, one "
-                "number at least is not to be 0"
+            lane = int(np.argmax(stuck))
+            raise NoLegalActionError(
+                f"action_mask: {self._name} leaves no action legal {self._steps[lane]} steps into an episode "
+                f"(lane {lane}); of each choice, one number at least is not to be 0"
             )
 
 
@@ -148,6 +162,7 @@ def add_inputs(
     lanes: VectorEnv[Any, Any, Any],
     model: Mapping[str, Any],
     make_one: Callable[[], VectorEnv[Any, Any, Any]],
+    name: str,
 ) -> VectorEnv[Any, Any, Any]:
     """Lets lanes tell what a model is given beside observations; where it is nothing, they stay the same.
 
@@ -155,6 +170,7 @@ def add_inputs(
         lanes: B lanes.
         model: The `model:` section.
         make_one: Makes one more lane, which is asked whether it tells of legal actions.
+        name: The environment's, for errors.
 
     Raises:
         ValueError: See `model_inputs`.
@@ -166,16 +182,16 @@ def add_inputs(
     undecided = model.get("action_mask", "auto") == "auto" and not inputs.masked
     if undecided and actions.choices and _tells(lanes, make_one):
         inputs = model_inputs(model, lanes.single_observation_space, actions, told_mask=True)
-    return with_inputs(lanes, inputs)
+    return with_inputs(lanes, inputs, name)
 
 
-def with_inputs(lanes: VectorEnv[Any, Any, Any], inputs: Inputs) -> VectorEnv[Any, Any, Any]:
+def with_inputs(lanes: VectorEnv[Any, Any, Any], inputs: Inputs, name: str) -> VectorEnv[Any, Any, Any]:
     """Lets lanes tell what a model is given beside observations."""
     wanted = inputs.masked or inputs.action or inputs.reward
-    return InputLanes(lanes, inputs) if wanted else lanes
+    return InputLanes(lanes, inputs, name) if wanted else lanes
 
 
-def refitted(lanes: VectorEnv[Any, Any, Any], inputs: Inputs) -> VectorEnv[Any, Any, Any]:
+def refitted(lanes: VectorEnv[Any, Any, Any], inputs: Inputs, name: str) -> VectorEnv[Any, Any, Any]:
     """Lets other lanes than those of training tell what a model was given there.
 
     Lanes with other spaces stay as they are.
@@ -183,7 +199,7 @@ def refitted(lanes: VectorEnv[Any, Any, Any], inputs: Inputs) -> VectorEnv[Any, 
     fits = (
         lanes.single_observation_space == inputs.space and lanes.single_action_space == inputs.actions.space
     )
-    return with_inputs(lanes, inputs) if fits else lanes
+    return with_inputs(lanes, inputs, name) if fits else lanes
 
 
 def _tells(lanes: VectorEnv[Any, Any, Any], make_one: Callable[[], VectorEnv[Any, Any, Any]]) -> bool:

@@ -188,6 +188,23 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         newest = max(self._weights_seq_no, state.get(WEIGHTS_SEQ_NO, 0)) + 1
         super().set_state({**state, WEIGHTS_SEQ_NO: newest})
 
+    def _set_optimizer_state(self, state: dict[str, Any]) -> None:
+        """Loads what optimizers remember; how they step stays as configured.
+
+        Torch takes over the other's settings, such as a weight decay, as well.
+        """
+        own = {
+            name: [
+                {key: group[key] for key in group if key not in ("params", "lr")}
+                for group in each.param_groups
+            ]
+            for name, each in self._named_optimizers.items()
+        }
+        super()._set_optimizer_state(state)
+        for name, settings in own.items():
+            for group, configured in zip(self._named_optimizers[name].param_groups, settings, strict=True):
+                group.update(configured)
+
     def get_parameters(self, module: torch.nn.Module) -> Sequence[torch.nn.Parameter]:
         """The parameters that are trained; those of a frozen encoder are not."""
         return [parameter for parameter in module.parameters() if parameter.requires_grad]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Self
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.callbacks.callbacks import RLlibCallback
 from ray.rllib.core import DEFAULT_MODULE_ID
+from ray.rllib.env.env_runner_group import EnvRunnerGroup
 from ray.rllib.env.single_agent_episode import SingleAgentEpisode
 from ray.rllib.utils.metrics import (
     ENV_RUNNER_RESULTS,
@@ -30,6 +31,7 @@ from engram.agents.columns.episodes import (
     Unfinished,
     as_records,
 )
+from engram.agents.columns.failures import check_failures
 from engram.agents.columns.finite import NON_FINITE, NonFinite, shown
 from engram.agents.columns.learner import STEPS_TAKEN
 from engram.agents.columns.starting import start_from_checkpoint
@@ -71,6 +73,16 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         """Sizes the window as configured; lets a new run start from another one's weights."""
         self._window = EpisodeWindow(algorithm.config.metrics_num_episodes_for_smoothing)
         self._no_start = start_from_checkpoint(algorithm)
+
+    def on_env_runners_recreated(
+        self, *, env_runner_group: EnvRunnerGroup, env_runner_indices: list[int], **_: Any
+    ) -> None:
+        """Ends the trial where a remote runner has failed for good.
+
+        Raises:
+            NoLegalActionError: It has, and why.
+        """
+        check_failures(env_runner_group, env_runner_indices)
 
     def on_episode_end(
         self,

@@ -76,6 +76,10 @@ class Encoder(nn.Module):
         """Makes the reader of a space; arguments and errors as in `build`."""
         return make_reader(space, getattr(options, "scale", "auto"), path, getattr(options, "cells", "raw"))
 
+    def named_parts(self) -> dict[str, str]:
+        """Returns how the weights of its parts begin: as they are numbered, to the same by name."""
+        return {}
+
     def prepare(self, observations: Any) -> Any:
         """Observations as floats, in the dtype of the encoder's weights, (N, *reader.shape).
 

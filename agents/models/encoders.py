@@ -53,6 +53,27 @@ class AutoEncoder(Encoder):
         return make_encoder(space, {"type": fitting if whole else "mlp"}, path)
 
 
+@dataclass(frozen=True, kw_only=True)
+class NoneEncoderOptions(Options):
+    """Options of `none`: there are none."""
+
+
+class NoneEncoder(Encoder):
+    """Leaves a part of a `Dict` or `Tuple` out: no layer, no features.
+
+    Such as a mission that is the same in every episode.
+    """
+
+    Options = NoneEncoderOptions
+
+    @classmethod
+    @override
+    def build(cls, space: gym.Space[Any], options: Any, path: str, name: str) -> Self:
+        raise ValueError(
+            f"{path}.type: {name!r} leaves out a part of what 'dict' encodes; here nothing would be left"
+        )
+
+
 def part_type(space: gym.Space[Any]) -> str:
     """Returns the type of the encoder of a part of an observation, where nothing is said of it."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
@@ -86,7 +107,7 @@ class DictEncoderOptions(Options):
         "the encoder of each part by its name (of a Tuple: 0, 1, ...); may be written beside `join`, too: "
         "{type: dict, image: {type: conv}}. A part of which nothing is said has the encoder that suits it: "
         "conv or grid_conv for a picture, mlp for a row of numbers, one_hot for symbols, gru for a text, and "
-        "dict for a Dict or Tuple",
+        "dict for a Dict or Tuple. none leaves a part out",
     )
 
 
@@ -143,10 +164,14 @@ class DictEncoder(Encoder):
         for key in options.parts:
             if key not in found:
                 raise ValueError(unknown_key_message(path, key, [*found, *_DICT_OPTIONS]))
+        chosen = {key: options.parts.get(key, {"type": part_type(part)}) for key, part in found.items()}
         parts = {
-            key: make_encoder(part, options.parts.get(key, {"type": part_type(part)}), f"{path}.{key}")
-            for key, part in found.items()
+            key: make_encoder(found[key], part, f"{path}.{key}")
+            for key, part in chosen.items()
+            if part["type"] != "none"
         }
+        if not parts:
+            raise ValueError(f"{path}: all parts of {named(space)} are left out; one has to be encoded")
         reader = PartsReader(space, {key: part.reader for key, part in parts.items()})
         return build_class(cls, path, name, reader, options, parts)
 
@@ -164,6 +189,15 @@ class DictEncoder(Encoder):
                 features.append(part(prepared[name], how) if how else part(prepared[name]))
         return torch.cat(features, dim=1)
 
+    @override
+    def named_parts(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for number, (name, part) in enumerate(self.rows()):
+            here, said = f"parts.{number}", f"parts.{name}"
+            found |= {here: said, f"modulations.{number}": f"modulations.{name}"}
+            found |= {f"{here}.{key}": f"{said}.{value}" for key, value in part.named_parts().items()}
+        return found
+
     def rows(self) -> list[tuple[str, Encoder]]:
         """Returns the name and the encoder of each part, in the order of the space."""
         parts: Iterable[Any] = self.parts
@@ -180,6 +214,7 @@ ENCODERS: dict[str, type[Encoder]] = {
     "grid_conv": GridConvEncoder,
     "gru": GRUEncoder,
     "mlp": MLPEncoder,
+    "none": NoneEncoder,
     "one_hot": OneHotEncoder,
 }
 """Encoder name to class; one row makes an encoder exist."""

@@ -3,7 +3,7 @@
 T time, B lanes, N rows of what is measured.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
 import gymnasium as gym
@@ -22,7 +22,7 @@ EPSILON = 1e-8  # of a variance, so that what never changes stays 0; Gymnasium's
 
 
 class RunningMoments(nn.Module):
-    """Mean and variance of everything seen, element by element.
+    """Mean and variance of everything seen in training mode, element by element.
 
     They are merged batch by batch, as if all had been seen at once. A row is seen in full precision, and the
     result kept in single precision, which is what RLlib's weights travel in.
@@ -49,6 +49,8 @@ class RunningMoments(nn.Module):
     @torch.no_grad()
     def observe(self, rows: Tensor) -> None:
         """Adds rows (N, *shape), and where there are several learners those of all of them."""
+        if not self.training:
+            return
         rows = rows.to(torch.float64)
         count = torch.tensor(float(len(rows)), dtype=torch.float64, device=rows.device)
         total = _over_learners(count)
@@ -76,6 +78,16 @@ def _over_learners(value: Tensor) -> Tensor:
     return value
 
 
+def normalized_by(weights: Iterable[str]) -> dict[str, bool]:
+    """Returns the settings of an algorithm that its network tells of, by the names of its weights."""
+    names = list(weights)
+    kinds = {"normalize_observations": "parts", "normalize_rewards": "returns"}
+    return {
+        setting: any(name.startswith(f"normalization.{kind}.") for name in names)
+        for setting, kind in kinds.items()
+    }
+
+
 class NormalizationOptions(NamedTuple):
     """What is normalised.
 
@@ -94,7 +106,8 @@ class Normalization(nn.Module):
     """Observations less their mean, over their deviation; rewards over the deviation of the return.
 
     Observations are those parts of `Dict` and `Tuple` spaces that are a `Box` of floats; all others stay as
-    they are. Statistics stand still within an update: the policy that learns is the one that acted.
+    they are. Statistics stand still within an update: the policy that learns is the one that acted. A run's
+    first observations are met by no statistics, and only clipped; see `unseen`.
 
     Attributes:
         names: Of the parts of an observation that are normalised, such as `observation['position']`.
@@ -117,6 +130,11 @@ class Normalization(nn.Module):
         )
         self.returns = RunningMoments(()) if options.rewards else None
         self._clip = options.clip
+
+    @property
+    def unseen(self) -> bool:
+        """Whether observations are to be normalised of which nothing has been seen yet."""
+        return any(moments.training and not moments.count for _, moments in self._placed())
 
     def forward(self, observations: Any) -> Any:
         """Normalises observations, a nest of (T, B, ...)."""

@@ -101,13 +101,17 @@ def parts_of(space: spaces.Dict | spaces.Tuple) -> dict[str, gym.Space[Any]]:
 
 
 class PartsReader(Reader):
-    """`Dict` and `Tuple`: each part by a reader of its own, a dict of name to what that makes."""
+    """`Dict` and `Tuple`: each part by a reader of its own, a dict of name to what that makes.
+
+    A part without a reader is not read.
+    """
 
     def __init__(self, space: spaces.Dict | spaces.Tuple, readers: Mapping[str, Reader]) -> None:
         super().__init__()
         self.shape = (len(readers),)
         self._names = tuple(readers)
-        self._keys = tuple(space.spaces) if isinstance(space, spaces.Dict) else tuple(range(len(readers)))
+        keys = space.spaces if isinstance(space, spaces.Dict) else range(len(space.spaces))
+        self._keys = tuple(key for key in keys if str(key) in readers)
         self.readers = nn.ModuleList(readers.values())
 
     def read(self, observations: Any, dtype: torch.dtype) -> dict[str, Any]:

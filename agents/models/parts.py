@@ -14,23 +14,32 @@ class Parts(NamedTuple):
     Attributes:
         prefixes: Part to what the names of its weights begin with, up to a dot.
         heads: Those parts among them that belong to one task: a network for another one starts with new ones.
+        names: What the names of weights begin with that are numbered, to the same with names that stay the
+            same from one network to another.
     """
 
     prefixes: Mapping[str, tuple[str, ...]]
     heads: tuple[str, ...]
+    names: Mapping[str, str] = {}
+
+    def named(self, weight: str) -> str:
+        """Returns the name of a weight without numbers of what has a name."""
+        begins = [prefix for prefix in self.names if weight.startswith(f"{prefix}.")]
+        longest = max(begins, key=len, default="")
+        return self.names[longest] + weight[len(longest) :] if longest else weight
 
     def part_of(self, weight: str) -> str | None:
         """Returns the part that a weight belongs to; None where it is in none, as a target network's."""
         found = (part for part, prefixes in self.prefixes.items() if _begins(weight, prefixes))
         return next(found, None)
 
-    def members(self, weight: str) -> tuple[str, ...]:
-        """Returns the names of the modules inside its part that a weight lies in, the outermost first."""
+    def members(self, weight: str) -> str:
+        """Returns where inside its part a weight lies: names of modules, dotted, the outermost first."""
         part = self.part_of(weight)
         for prefix in () if part is None else self.prefixes[part]:
             if weight.startswith(f"{prefix}."):
-                return tuple(weight[len(prefix) + 1 :].split(".")[:-1])
-        return ()
+                return weight[len(prefix) + 1 :].rpartition(".")[0]
+        return ""
 
 
 def freeze(module: nn.Module, parts: Parts, names: Sequence[str]) -> tuple[str, ...]:

@@ -310,14 +310,20 @@ class RecurrentModule(ColumnarModule):
 
     @override
     def parts(self) -> Parts:
-        return Parts(
-            {
-                "encoder": ("encoder", "memory_encoder"),
-                "core": ("core",),
-                "heads": ("shared_head", "policy_head", "value_head"),
-            },
-            heads=("heads",),
-        )
+        # What divides rewards is the task's, as the heads are; what standardises observations is not.
+        prefixes: dict[str, tuple[str, ...]] = {
+            "encoder": ("encoder", "memory_encoder"),
+            "core": ("core",),
+            "heads": ("shared_head", "policy_head", "value_head", "normalization.returns"),
+        }
+        if self.normalization is not None and self.normalization.parts:
+            prefixes["normalization"] = ("normalization.parts",)
+        names = {
+            f"{encoder}.{number}": f"{encoder}.{name}"
+            for encoder in prefixes["encoder"]
+            for number, name in self.encoder.named_parts().items()
+        }
+        return Parts(prefixes, heads=("heads",), names=names)
 
     def remarks(self, algorithm: str) -> list[str]:
         """What may be wrong with the numbers that are seen."""

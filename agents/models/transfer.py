@@ -17,7 +17,9 @@ from ray.rllib.core import (
     COMPONENT_RL_MODULE,
     DEFAULT_MODULE_ID,
 )
+from ray.rllib.core.rl_module.rl_module import RLModule
 
+from engram.agents.models.moments import normalized_by
 from engram.agents.models.parts import Parts
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.options import unknown_key_message, unknown_message
@@ -54,21 +56,50 @@ def start_of(module: ColumnarModule) -> Start | None:
     Raises:
         ValueError: No such checkpoint, no such part, or a weight that does not fit.
     """
-    parts, own = module.parts(), {name: tuple(value.shape) for name, value in module.state_dict().items()}
+    parts = module.parts()
+    weights = {parts.named(name): name for name in module.state_dict()}
+    own = {name: tuple(module.state_dict()[weight].shape) for name, weight in weights.items()}
     wanted = _wanted(module.model_config.get("init", {}), parts, own)
     source = module.model_config.get("init_from")
     if source is None:
         return None
-    stored = read_state(source)
+    stored = _named_state(source, parts)
+    _check_normalization(own, stored, source, wanted)
     for name in dict.fromkeys([*own, *stored]):
         if _is_wanted(name, parts, wanted):
             _check_fits(name, own, stored, source, parts)
-    copied = {name: stored[name] for name in own if _is_wanted(name, parts, wanted)}
+    copied = {weights[name]: stored[name] for name in own if _is_wanted(name, parts, wanted)}
     if not copied:
         raise ValueError(f"init: takes nothing over from {source}; leave init_from out")
     counts = Counter(str(parts.part_of(name)) for name in copied)
-    new = dict.fromkeys(part for name in own if name not in copied and (part := parts.part_of(name)))
+    rest = [name for name in module.state_dict() if name not in copied]
+    new = dict.fromkeys(part for name in rest if (part := parts.part_of(name)))
     return Start(source, dict(counts), list(new), copied)
+
+
+def _named_state(source: str, parts: Parts) -> State:
+    """Reads the state from a checkpoint, by the names that weights have in its own network.
+
+    Raises:
+        ValueError: There is none that can be read.
+    """
+    try:
+        stored = read_state(source)
+    except ValueError as error:
+        raise ValueError(f"init_from: {error}") from None
+    if parts.names:  # numbers are those of the source's own space
+        parts = _parts_of(source, parts)
+    return {parts.named(name): value for name, value in stored.items()}
+
+
+def _parts_of(source: str, alike: Parts) -> Parts:
+    """The parts of a checkpoint's network; where that cannot be built any more, `alike`."""
+    try:
+        module = RLModule.from_checkpoint(str((Path(source).expanduser() / STATE).parent))
+        parts: Parts = module.parts()
+    except Exception:  # another version's class may be elsewhere, or anything
+        return alike
+    return parts
 
 
 def read_state(source: str) -> State:
@@ -82,7 +113,7 @@ def read_state(source: str) -> State:
         state = pickle.loads(file.read_bytes())
         return {name: np.asarray(value) for name, value in state.items()}
     except Exception as error:  # a broken pickle raises anything
-        raise ValueError(f"init_from: {file} cannot be read: {type(error).__name__}: {error}") from None
+        raise ValueError(f"{file} cannot be read: {type(error).__name__}: {error}") from None
 
 
 def _wanted(init: Mapping[str, Any], parts: Parts, own: Iterable[str]) -> Wanted:
@@ -94,9 +125,10 @@ def _wanted(init: Mapping[str, Any], parts: Parts, own: Iterable[str]) -> Wanted
         if not isinstance(value, bool | list | tuple) or value in ([], ()):
             raise ValueError(f"init.{part}: expected true, false or a list of its members, got {value!r}")
         wanted[part] = value if isinstance(value, bool) else tuple(value)
-        members = {one for name in own if parts.part_of(name) == part for one in parts.members(name)}
+        paths = {parts.members(name) for name in own if parts.part_of(name) == part}
         for member in () if isinstance(value, bool) else value:
-            if member not in members:
+            if not any(_lies_in(path, member) for path in paths):
+                members = {one for path in paths for one in path.split(".") if one}
                 raise ValueError(unknown_message(f"init.{part}", member, members))
     return wanted
 
@@ -106,7 +138,28 @@ def _is_wanted(name: str, parts: Parts, wanted: Wanted) -> bool:
     if part is None:
         return False
     asked = wanted[part]
-    return asked if isinstance(asked, bool) else not set(asked).isdisjoint(parts.members(name))
+    return asked if isinstance(asked, bool) else any(_lies_in(parts.members(name), one) for one in asked)
+
+
+def _lies_in(path: str, member: str) -> bool:
+    """Whether a dotted path leads through a member, named by one or more of its names in a row."""
+    return f".{member}." in f".{path}."
+
+
+def _check_normalization(own: Iterable[str], stored: Iterable[str], source: str, wanted: Wanted) -> None:
+    """Raises ValueError where what is taken over would see other numbers than it learned from."""
+    here, there = normalized_by(own), normalized_by(stored)
+    needed = {
+        "normalize_observations": "normalization" if here["normalize_observations"] else "encoder",
+        "normalize_rewards": "heads",
+    }
+    for setting, part in needed.items():
+        if here[setting] != there[setting] and wanted.get(part):
+            raise ValueError(
+                f"init_from: {source} was trained with {setting}: {str(there[setting]).lower()}, here it is "
+                f"{str(here[setting]).lower()}; say the same, or leave that part out by init: "
+                f"{{{part}: false}}"
+            )
 
 
 def _check_fits(

@@ -11,6 +11,7 @@ from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers.vector import DictInfoToList
 from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 
+from engram.agents.columns.failures import TellsFailure
 from engram.agents.columns.finite import GuardedVectorEnv
 from engram.agents.columns.inputs import add_inputs
 from engram.agents.columns.lanes import make_lanes
@@ -35,7 +36,7 @@ class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
         return self.env.step(self._actions.to_env(np.asarray(actions)))
 
 
-class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
+class StockEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[misc]
     """RLlib's runner; modules are built for the environment's own spaces and draw from 0.
 
     What lanes see and earn is guarded, as by our own runner, where the callbacks ask for it.
@@ -56,7 +57,7 @@ class StockEnvRunner(SingleAgentEnvRunner):  # type: ignore[misc]
         space: Any = self.env.single_action_space
         if "core" in self.config.model_config:
             one = partial(make_lanes, self.config, worker_index=self.worker_index or 0, lanes=1)
-            self.env = add_inputs(self.env, self.config.model_config, one)
+            self.env = add_inputs(self.env, self.config.model_config, one, str(self.config.env))
         counted = isinstance(space, spaces.Discrete | spaces.MultiDiscrete)
         if counted or (isinstance(space, spaces.Box | spaces.MultiBinary) and len(space.shape) != 1):
             self.env = CountsFromZero(self.env, action_converter(space))

@@ -24,13 +24,11 @@ class GridLevel(ABC):
 
     Attributes:
         facts: what infos tell of an episode beside `success`, by name, with a value of each one's type.
-        group_by: the info key by which results are split, if any.
         through_walls: whether the agent sees through walls.
         max_steps: env steps after which an episode is cut short; none: as many as the level usually has.
     """
 
     facts: ClassVar[Mapping[str, Any]] = {}
-    group_by: ClassVar[str | None] = None
     through_walls: ClassVar[bool] = False
     max_steps: int | None
 
@@ -62,6 +60,11 @@ class GridLevel(ABC):
     @abstractmethod
     def shape(self) -> tuple[int, int]:
         """Height and width of the grid, (R, C)."""
+
+    @property
+    def group_by(self) -> str | None:
+        """The info key by which results are split, if any."""
+        return None
 
     @property
     def objective(self) -> type[Objective]:

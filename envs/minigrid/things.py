@@ -31,7 +31,6 @@ class ThingsLevel(SquareLevel):
     """Parameters of a room with things in it, checked; see its levels."""
 
     facts: ClassVar[Mapping[str, Any]] = {"distractors": KNOWN}
-    group_by: ClassVar[str | None] = "distractors"
     verb: ClassVar[str]
     unique: ClassVar[bool] = True
     """Whether no two things are alike."""
@@ -95,6 +94,12 @@ class ThingsLevel(SquareLevel):
     def targets(self) -> tuple[Thing, ...] | None:
         """Things to draw the target from; None where it is one of the things that were drawn."""
         return None if isinstance(self.target, str) and self.target == DRAWN else check_targets(self.target)
+
+    @property
+    @override
+    def group_by(self) -> str | None:
+        """Nothing where no distractors are novel."""
+        return None if self.novel_colors is None else "distractors"
 
     @override
     def _draw(self, draws: Draws) -> Layout:

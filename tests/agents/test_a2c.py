@@ -106,6 +106,20 @@ def test_options_of_rmsprop():
     assert asked == {key: group[key] for key in asked}
 
 
+def test_a_restored_optimizer_keeps_its_memory_and_takes_on_todays_settings():
+    donor, heir = (
+        Shell(config("RecurrentA2C", CORES["lstm"], optimizer={"type": "rmsprop", "alpha": alpha}))
+        for alpha in (0.9, 0.5)
+    )
+    donor.update(donor.runner.sample()[0])
+    heir.learner.set_state(donor.learner.get_state())
+    (before,), (after,) = (list(each.learner._named_optimizers.values()) for each in (donor, heir))
+    assert [group["alpha"] for group in after.param_groups] == [0.5]
+    squares = [next(iter(each.state.values()))["square_avg"] for each in (before, after)]
+    assert squares[0].any()
+    assert torch.equal(*squares)
+
+
 @pytest.mark.parametrize(
     ("settings", "line"),
     [

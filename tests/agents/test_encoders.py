@@ -58,6 +58,7 @@ def parameters(encoder):
         (BOARD, {"type": "mlp", "cells": "one_hot", "hidden": [8]}, 49 * 20 * 8 + 8, 8),
         (BOARD, {"type": "conv", "cells": "embed", "size": 8}, 320 + 16 * (16 * 9 + 1) + 49 * 16 * 8 + 8, 8),
         (GRID, {"type": "dict"}, 10_544 + 7 * 32 + 62_208, 64 + 4 + 128),
+        (GRID, {"type": "dict", "mission": {"type": "none"}}, 10_544, 64 + 4),
         (GRID, {"type": "mlp", "hidden": [8]}, 8 * (147 + 4 + 6 * 7) + 8, 8),
         (
             GRID,
@@ -196,6 +197,28 @@ def test_parts_of_a_tuple_have_numbers_and_parts_of_parts_their_names():
         make_encoder(space, unknown)
 
 
+@pytest.mark.parametrize(
+    ("space", "left_out"),
+    [
+        (GRID, ["mission"]),
+        (GRID, ["direction", "image"]),
+        (any_spaces.OBSERVATIONS["hand"], ["1"]),
+        (spaces.Dict(a=spaces.Box(-1, 1, (2,)), b=spaces.Text(5)), ["b"]),
+    ],
+)
+def test_a_part_may_be_left_out(space, left_out):
+    """The others are read from their own places; what is left out may be anything."""
+    encoder = make_encoder(space, {"type": "dict"} | {key: {"type": "none"} for key in left_out})
+    keys = space.spaces if isinstance(space, spaces.Dict) else range(len(space.spaces))
+    there = {str(key): key for key in keys if str(key) not in left_out}
+    assert encoder.names == tuple(there)
+    read = {key: seen(space[key]) for key in there.values()}
+    observations = {key: read.get(key) for key in keys}
+    parts = dict(zip(encoder.names, encoder.parts, strict=True))
+    expected = [encode(parts[name], observations[key]) for name, key in there.items()]
+    assert torch.equal(encode(encoder, observations), torch.cat(expected, 1))
+
+
 def test_parts_may_be_written_apart_from_the_options():
     """A part that is named as an option is can be written no other way."""
     space = spaces.Dict(join=spaces.Box(-1, 1, (3,)), type=spaces.Discrete(2))
@@ -288,6 +311,21 @@ def test_any_part_may_scale_and_shift():
         (GRID, {"type": "conv"}, r"encoder\.type: 'conv' needs .*, got several parts; use 'dict'"),
         (GRID, {"type": "gru"}, r"encoder: a text is a row of tokens"),
         (spaces.Discrete(3), {"type": "dict"}, r"encoder\.type: 'dict' is for a Dict or Tuple, got Discrete"),
+        (
+            GRID,
+            {"type": "none"},
+            r"encoder\.type: 'none' leaves out a part of what 'dict' encodes",
+        ),
+        (
+            spaces.Dict(a=spaces.Discrete(3), b=spaces.Dict(c=TEXT)),
+            {"type": "dict", "b": {"type": "dict", "c": {"type": "none"}}},
+            r"encoder\.b: all parts of Dict\('c': .*\) are left out; one has to be encoded",
+        ),
+        (
+            GRID,
+            {"type": "dict", "join": "film", "film": "mission", "mission": {"type": "none"}},
+            r"encoder\.film: unknown 'mission'; known: direction, image",
+        ),
         (spaces.Dict(), {"type": "auto"}, r"encoder: there is nothing to encode in Dict\(\)"),
         (
             spaces.Dict(a=spaces.Text(5)),
@@ -333,4 +371,4 @@ def test_parts_may_have_any_name(name):
 
 
 def test_every_encoder_is_met_here():
-    assert set(ENCODERS) == {"auto", "bag", "conv", "dict", "grid_conv", "gru", "mlp", "one_hot"}
+    assert set(ENCODERS) == {"auto", "bag", "conv", "dict", "grid_conv", "gru", "mlp", "none", "one_hot"}

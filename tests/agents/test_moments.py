@@ -156,6 +156,18 @@ def test_statistics_are_those_of_all_lanes_of_all_runners(run, runners):
     assert int(found.returns.count) == int(found.parts["0"].count) == 3 * STEPS * runners * LANES
 
 
+@pytest.mark.parametrize("run", ["RecurrentPPO", "RecurrentIMPALA"])
+@pytest.mark.parametrize("observations", [True, False])
+def test_of_the_first_observations_statistics_alone_are_learned(run, observations):
+    """They were met as they are, whatever their size."""
+    shell = Shell(settings(run, normalize_observations=observations))
+    for learned in (not observations, True):
+        before = {name: value.clone() for name, value in shell.module.named_parameters()}
+        shell.turn()
+        changed = [not torch.equal(value, before[name]) for name, value in shell.module.named_parameters()]
+        assert any(changed) is learned
+
+
 def test_rewards_are_divided_where_they_are_learned_from_and_nowhere_else():
     shell = Shell(settings(normalization_clip=None))
     shell.turn()

@@ -13,6 +13,7 @@ from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import make_config
 from engram.agents.actor_critic.learner import ColumnBatch
+from engram.agents.columns.results import ResultCallbacks
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import probe
 from engram.train.evaluation.agent import TrainedAgent
@@ -182,9 +183,38 @@ def test_a_mask_without_a_legal_action_is_refused(mask):
     runner = Pair(config("RecurrentPPO", env_config | {"stuck": True}, **model)).runner
     with pytest.raises(RuntimeError) as raised:
         runner.sample(num_timesteps=30 * LANES)
-    assert re.match(
-        r"action_mask: no action is legal in lane \d; of each choice,", str(raised.value.__cause__)
-    )
+    assert re.match(STUCK, str(raised.value.__cause__))
+
+
+STUCK = (
+    r"action_mask: any_spaces:engram_tests/AnySpaces-v0 leaves no action legal 2 steps into an episode "
+    r"\(lane \d\); of each choice, one number at least is not to be 0$"
+)
+
+
+class OneRunner:
+    """A group of one remote runner, whose process has come back."""
+
+    def __init__(self, runner):
+        self.runner = runner
+
+    def foreach_env_runner(self, func, **_):
+        return [self.runner.apply(func)]
+
+
+@pytest.mark.parametrize("run", ["RecurrentPPO", "PPO"])
+def test_a_remote_runner_without_a_legal_action_ends_the_trial(run, monkeypatch):
+    """RLlib would start it again, and forget why; of other errors it still does."""
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    runner = Pair(config(run, {"mask": "info", "stuck": True})).runner
+    restarted = {"env_runner_group": OneRunner(runner), "env_runner_indices": [1]}
+    with pytest.raises(SystemExit):
+        runner.apply(lambda runner: runner.no_such_thing)
+    ResultCallbacks().on_env_runners_recreated(**restarted)
+    with pytest.raises(ValueError, match=STUCK):
+        runner.apply(lambda runner: runner.sample(num_timesteps=30 * LANES))
+    with pytest.raises(ValueError, match=STUCK):
+        ResultCallbacks().on_env_runners_recreated(**restarted)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import engram.envs  # noqa: F401  registers the tasks
 from engram.agents import make_config
 from engram.agents.models import transfer
 from engram.agents.models.choice import module_class
+from engram.agents.models.moments import NORMALIZATION
 from engram.train.runs.wholeness import MODULE
 
 RECALL = "recall:engram_tests/CueRecall-v0"
@@ -102,6 +103,114 @@ def test_members_of_a_part(tmp_path):
         "encoder.layers.2.bias",
     }
     assert found.new == ["encoder", "heads"]
+
+
+DICT = LSTM | {"encoder": {"type": "dict", "mission": {"type": "bag"}}}
+PICKUP, ROOMS = (
+    gym.make_vec(f"engram/{name}-v0", num_envs=1).single_observation_space
+    for name in ("PickupDist", "MultiRoom")
+)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "members"),
+    [
+        (True, {"image", "direction", "mission"}),
+        (["image"], {"image"}),
+        (["mission", "image"], {"image", "mission"}),
+        (["parts.mission.vectors"], {"mission"}),
+    ],
+)
+def test_parts_of_an_observation_are_taken_over_by_name(tmp_path, encoder, members):
+    """From one grid level to another, with heads for another number of actions."""
+    source = build(DICT, gym.spaces.Discrete(7), PICKUP)
+    found = start(DICT, saved(source, tmp_path), FIVE, ROOMS, encoder=encoder)
+    numbers = {name: f"encoder.parts.{number}." for number, name in enumerate(source.encoder.names)}
+    taken = {name for name, begin in numbers.items() if any(key.startswith(begin) for key in found.state)}
+    assert taken == members - {"direction"}  # which has no weights
+    whole = {name for name in source.state_dict() if name.startswith(tuple(numbers[one] for one in members))}
+    assert {name for name in found.state if name.startswith("encoder.")} == whole
+    assert found.new == ["heads"] if members >= {"image", "mission"} else ["encoder", "heads"]
+
+
+def test_parts_of_a_network_that_cannot_be_built_any_more_are_numbered_as_here(tmp_path):
+    source = saved(build(DICT, FIVE, PICKUP), tmp_path)
+    (tmp_path / MODULE / "class_and_ctor_args.pkl").unlink()
+    assert start(DICT, source, FIVE, PICKUP, encoder=["mission"]).copied == {"encoder": 1, "core": 4}
+
+
+def test_parts_of_an_observation_keep_their_names_where_their_numbers_change(tmp_path):
+    """Two parts stand before them here, and one is left out."""
+    source = build(DICT, FIVE, PICKUP)
+    more = gym.spaces.Dict({"a": BOX, "b": BOX, **PICKUP.spaces})
+    model = DICT | {"encoder": {"type": "dict", "direction": {"type": "none"}, "mission": {"type": "gru"}}}
+    init = {"encoder": ["image"], "core": False}
+    found = start(model, saved(source, tmp_path), FIVE, more, **init)
+    mine, theirs = build(model, FIVE, more).encoder.names, source.encoder.names
+    before, after = (f"encoder.parts.{names.index('image')}." for names in (theirs, mine))
+    assert before != after
+    state = source.state_dict()
+    expected = {
+        name.replace(before, after): value for name, value in state.items() if name.startswith(before)
+    }
+    assert found.state.keys() == expected.keys()
+    assert all(np.array_equal(found.state[name], value) for name, value in expected.items())
+    line = "init_from: encoder.parts.a.layers.0.weight is missing in"
+    with pytest.raises(ValueError, match=re.escape(line)):
+        start(model, str(tmp_path), FIVE, more, core=False)
+    with pytest.raises(ValueError, match=r"init\.encoder: unknown 'imag'; did you mean 'image'\?"):
+        start(model, str(tmp_path), FIVE, more, encoder=["imag"])
+
+
+def normalising(observations=False, rewards=False):
+    """LSTM, under an algorithm that normalises."""
+    return LSTM | {NORMALIZATION: (observations, rewards, None)}
+
+
+def test_statistics_of_observations_go_with_the_encoder_and_those_of_returns_with_the_heads(tmp_path):
+    model = normalising(observations=True, rewards=True)
+    source = build(model)
+    source.normalization.observe(torch.rand(3, 2, 4))
+    source.normalization.observe_returns(torch.rand(3, 2))
+    path = saved(source, tmp_path)
+    found = start(model, path)
+    assert found.copied == {"encoder": 2, "core": 4, "normalization": 3}
+    assert found.new == ["heads"]
+    assert int(found.state["normalization.parts.0.count"]) == 6
+    assert not [name for name in found.state if "returns" in name]
+    assert start(model, path, heads=True).copied == found.copied | {"heads": 4 + 3}
+    assert start(model, path, normalization=False).new == ["normalization", "heads"]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "init", "line"),
+    [
+        ({"observations": True}, {}, {}, "observations: true, here it is false; {encoder: false}"),
+        ({"observations": True}, {}, {"encoder": False}, None),
+        ({}, {"observations": True}, {}, "observations: false, here it is true; {normalization: false}"),
+        ({}, {"observations": True}, {"normalization": False}, None),
+        ({"rewards": True}, {}, {"heads": True}, "rewards: true, here it is false; {heads: false}"),
+        ({}, {"rewards": True}, {"heads": True}, "rewards: false, here it is true; {heads: false}"),
+        ({"rewards": True}, {}, {}, None),
+    ],
+)
+def test_statistics_that_are_in_one_place_alone(tmp_path, before, now, init, line):
+    source = saved(build(normalising(**before)), tmp_path)
+    if line is None:
+        assert start(normalising(**now), source, **init).copied["core"] == 4
+        return
+    setting, _, part = line.partition("; ")
+    with pytest.raises(
+        ValueError, match=f"{re.escape(f'{source} was trained with normalize_{setting}; say')}.*{part}"
+    ):
+        start(normalising(**now), source, **init)
+
+
+def test_frozen_statistics_stay():
+    for freeze, count in (([], 6), (["encoder"], 6), (["normalization"], 0)):
+        module = build(normalising(observations=True) | {"freeze": freeze})
+        module.normalization.observe(torch.rand(3, 2, 4))
+        assert int(module.normalization.parts["0"].count) == count
 
 
 @pytest.mark.parametrize(

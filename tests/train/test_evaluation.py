@@ -16,7 +16,7 @@ from engram.train.evaluation import TrainedAgent, load_agent
 from engram.train.evaluation.gif import Reel, check_gif, write_gif
 from engram.train.evaluation.policy import ColumnPolicy, Policy, StockPolicy, make_policy
 from engram.train.evaluation.rollout import play_episodes
-from engram.train.evaluation.summary import summarise
+from engram.train.evaluation.summary import summarise, summary_parts
 from engram.train.plans import build, network
 from engram.train.runs.checkpoints import TrainedOn
 
@@ -132,6 +132,16 @@ def test_interval_is_students_t():
 def test_groups_sort_as_numbers():
     episodes = [Episode(1.0, 1, True, group) for group in ("10", "9", "2", "x")]
     assert list(summarise(episodes)["groups"]) == ["2", "9", "10", "x"]
+
+
+@pytest.mark.parametrize(
+    ("groups", "rows"),
+    [("aaa", ["all"]), ("aba", ["all", "a", "b"]), ((None, "a", "a"), ["all", "a"]), ((None,) * 3, ["all"])],
+)
+def test_a_group_of_all_episodes_is_no_row(groups, rows):
+    summary = summarise([Episode(1.0, 1, True, group) for group in groups])
+    (table,) = summary_parts(summary)
+    assert list(table.columns[0].cells) == rows
 
 
 @pytest.mark.parametrize(

@@ -176,18 +176,30 @@ def test_a_broken_record_is_named(typed, moved, name):
     assert f"--resume: {file} is " in err
 
 
-def test_a_state_that_tune_cannot_read_is_named_before_ray_starts(typed, moved):
+RESUME = ("--resume", "--stop", "timesteps_total=960")
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_state_that_tune_cannot_read_is_named_before_ray_starts(typed, moved, dry):
     """Tune would start all over, in the same folder."""
     (searcher,) = (moved[1] / "cue").glob("basic-variant-state-*.json")
     searcher.write_bytes(searcher.read_bytes()[:-1])
-    code, _, err = typed(
-        "train", "-f", moved[0], "--local-dir", moved[1], "--resume", "--stop", "timesteps_total=960"
-    )
+    code, _, err = typed("train", "-f", moved[0], "--local-dir", moved[1], *RESUME, *dry)
     assert code == 2
     assert err.startswith(f"error: --resume: {searcher} is broken: ")
 
 
-def test_a_state_of_another_version_is_named_before_ray_starts(typed, moved):
+def test_a_dry_run_reads_the_copy_of_a_broken_state_and_leaves_it_broken(typed, moved):
+    (state,) = (moved[1] / "cue").glob("experiment_state-*.json")
+    state.write_text("{")
+    code, out, _ = resume(typed, moved, "--stop", "timesteps_total=960")
+    assert code == 0
+    assert "1 of 1 trials, with its stored settings" in out
+    assert state.read_text() == "{"
+
+
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_state_of_another_version_is_named_before_ray_starts(typed, moved, dry):
     (searcher,) = (moved[1] / "cue").glob("basic-variant-state-*.json")
     content = searcher.read_bytes()
     searcher.write_bytes(content.replace(b"engram.train.running.trials", b"engram.train.runningtrials_"))
@@ -195,9 +207,7 @@ def test_a_state_of_another_version_is_named_before_ray_starts(typed, moved):
     record = moved[1] / "cue" / "run.json"
     now = json.loads(record.read_text())["versions"]["engram"]
     record.write_text(record.read_text().replace(f'"engram": "{now}"', '"engram": "0.1.0"'))
-    code, _, err = typed(
-        "train", "-f", moved[0], "--local-dir", moved[1], "--resume", "--stop", "timesteps_total=960"
-    )
+    code, _, err = typed("train", "-f", moved[0], "--local-dir", moved[1], *RESUME, *dry)
     assert code == 2
     assert err.startswith(f"error: --resume: {moved[1] / 'cue'}: saved by engram 0.1.0")
     assert f"; this is {now}, in which classes have other places: --restore CHECKPOINT starts" in err

@@ -138,9 +138,12 @@ def one_line(what: str) -> Iterator[None]:
 def last_words(traceback: str) -> str:
     """What went wrong, in one line: the last exception of a traceback that says more than its class.
 
+    A class is called by its own name, without its module's.
+
     Args:
         traceback: As Ray reports it from a worker, chained exceptions included.
     """
     lines = [line.strip() for line in traceback.strip().splitlines()]
-    said = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Died)\b.*: \S", line)]
+    exception = re.compile(r"(?:[A-Za-z_]\w*\.)*(\w*(Error|Exception|Died)\b.*: \S.*)")
+    said = [found[1] for found in map(exception.match, lines) if found]
     return (said or lines or ["no message"])[-1]

@@ -75,7 +75,9 @@ class TrainedAgent:
         Args:
             envs: B environments that step as one.
         """
-        return refitted(envs, self.module.inputs) if isinstance(self.module, RecurrentModule) else envs
+        if not isinstance(self.module, RecurrentModule):
+            return envs
+        return refitted(envs, self.module.inputs, self.env_id)
 
     def _fit(self, observations: Any, actions: Any) -> None:
         if isinstance(self.module, ThinkingModule):

@@ -59,10 +59,15 @@ def _interval(returns: list[float]) -> list[float] | None:
 def summary_parts(summary: Mapping[str, Any]) -> Iterator[Part]:
     """Yield what to show of a summary: a table, and a line for each cross-entropy.
 
+    A group of all episodes is no row: it says what the first one says.
+
     Args:
         summary: From `Played.summary`.
     """
-    rows = {"all": summary, **summary["groups"]}
+    groups = summary["groups"].items()
+    rows = {"all": summary} | {
+        name: group for name, group in groups if group["episodes"] < summary["episodes"]
+    }
     header = ("", "episodes", "return", "95 % interval", "success", "length")
     yield make_table(header, [_row(name, measures) for name, measures in rows.items()])
     for name, where in CROSS_ENTROPIES.items():

@@ -119,7 +119,9 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         _check_evaluations(configs, envs, probes)
     errors.check()
     if experiment.restore is not None and not resume:
-        restore = check_fits(newest_checkpoint(experiment.restore), configs[0], envs[0])
+        restore = newest_checkpoint(experiment.restore)
+        for config, env in zip(configs, envs, strict=True):
+            check_fits(restore, config, env)
         check_unfinished(restore, experiment.stop)
         experiment = experiment.model_copy(update={"restore": str(restore)})
     notices = dict.fromkeys(

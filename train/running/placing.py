@@ -67,7 +67,7 @@ def _going_on(plans: list[Plan], exact: bool, locks: FolderLocks | None) -> list
         found.append(resumed(_named(plan, folder.name)))
     _check_any_left(plans, found)
     for stored in found:
-        if locks is not None and stored is not None and stored.folder is not None:
+        if stored is not None and stored.folder is not None:
             check_restorable(stored.folder)
     return found
 

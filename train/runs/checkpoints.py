@@ -165,6 +165,13 @@ def counts_reached(checkpoint: Path) -> dict[str, float]:
     }
 
 
+def optimizer_groups(checkpoint: Path) -> list[dict[str, Any]]:
+    """The settings of a checkpoint's optimizers, `params` among them; empty: it does not say."""
+    stored = mapping_at(_outline(checkpoint / MODULE.parents[1] / "state.pkl"), "optimizer")
+    groups = [mapping_at(each, "state").get("param_groups", []) for each in stored.values()]
+    return [group for each in groups for group in each]
+
+
 def source(checkpoint: Path) -> TrainedOn:
     """The environment a checkpoint was trained on, from `run.json` beside it or from its own configuration.
 

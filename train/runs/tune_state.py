@@ -69,11 +69,16 @@ def unfinished_trials(folder: Path) -> int | None:
 def check_restorable(folder: Path) -> None:
     """Load Tune's record of an experiment as Tune will; it starts all over, without a word, where it cannot.
 
+    Where the record is broken it is the last whole copy that Tune will find in its place.
+
     Raises:
         ExperimentError: a file of it is broken.
     """
     searcher = max(folder.glob("basic-variant-state-*.json"), default=None)  # a pickle, for all its name
-    for file, load in ((newest_state(folder), _load_trials), (searcher, cloudpickle.loads)):
+    state = newest_state(folder)
+    if state is not None and _trials(state) is None:
+        state = folder / KEPT
+    for file, load in ((state, _load_trials), (searcher, cloudpickle.loads)):
         try:
             _ = file is not None and load(read_bytes(file))
         except Exception as error:  # a broken file raises anything

@@ -6,23 +6,17 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from engram.envs.arguments import check_at_least
 from engram.envs.forms.parameters import Parametrized
 from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout
-from engram.envs.minigrid.level import GridLevel
 from engram.envs.minigrid.mission import named
-from engram.envs.minigrid.objectives import Objective, PickUp
-from engram.envs.minigrid.rooms import LEAST_ROOM, MOST_ROOM, RoomSheet, cells_along
+from engram.envs.minigrid.nine_rooms import SIDE, NineRoomsLevel
 from engram.envs.minigrid.single import SingleGrid
-
-ROOMS = 3
-"""Rooms along a side."""
 
 
 @dataclass(frozen=True)
-class FindObjLevel(GridLevel):
+class FindObjLevel(NineRoomsLevel):
     """Parameters of FindObj, checked, and how its episodes are drawn.
 
     Args:
@@ -36,25 +30,10 @@ class FindObjLevel(GridLevel):
     size: int = 5
     max_steps: int | None = None
 
-    def __post_init__(self) -> None:
-        check_at_least("size", self.size, LEAST_ROOM, f">= {LEAST_ROOM} cells", MOST_ROOM)
-        super().__post_init__()
-
-    @property
-    @override
-    def shape(self) -> tuple[int, int]:
-        side = cells_along(self.size, ROOMS)
-        return side, side
-
-    @property
-    @override
-    def objective(self) -> type[Objective]:
-        return PickUp
-
     @override
     def _draw(self, draws: Draws) -> Layout:
-        sheet = RoomSheet(draws, self.size, ROOMS, ROOMS)
-        kind, _ = sheet.add(draws.below(ROOMS), draws.below(ROOMS))
+        sheet = self._rooms(draws)
+        kind, _ = sheet.add(draws.below(SIDE), draws.below(SIDE))
         sheet.enter(1, 1)
         sheet.connect()
         return sheet.finish(f"pick up the {named(kind, None)}", self.limit(20 * self.size**2))

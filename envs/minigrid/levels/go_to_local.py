@@ -82,7 +82,8 @@ class GoToLocal(SingleGrid[BatchedGoToLocal], of=BatchedGoToLocal):
         Before it, a termination; after `max_steps` steps, a truncation. Both can be true.
 
     Info:
-        `success` (bool) and `distractors` ("known" or "novel"), by which results are split.
+        `success` (bool) and `distractors` ("known" or "novel"), by which results are split where some are
+        novel.
 
     Source:
         MiniGrid 3.2.0, `BabyAI-GoToLocal-v0` and `BabyAI-GoToLocalS{size}N{distractors + 1}-v0`: by default

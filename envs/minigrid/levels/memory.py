@@ -52,7 +52,7 @@ class MemoryLevel(GridLevel):
     """
 
     facts: ClassVar[Mapping[str, Any]] = {"size": 0, "start": "any", "delay": 0}
-    group_by: ClassVar[str] = "size"
+    group_by = "size"
 
     size: int | Sequence[int] | Mapping[str, int] = 13
     random_length: bool = False

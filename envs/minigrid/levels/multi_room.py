@@ -66,7 +66,7 @@ class MultiRoomLevel(GridLevel):
     """
 
     facts: ClassVar[Mapping[str, Any]] = {"rooms": 0}
-    group_by: ClassVar[str] = "rooms"
+    group_by = "rooms"
 
     rooms: int | Sequence[int] | Mapping[str, int] = 6
     room_size: int = 10

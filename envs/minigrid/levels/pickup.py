@@ -11,20 +11,15 @@ from engram.envs.forms.parameters import Parametrized
 from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.draws import Draws
 from engram.envs.minigrid.layout import Layout
-from engram.envs.minigrid.level import GridLevel
 from engram.envs.minigrid.mission import named
-from engram.envs.minigrid.objectives import Objective, PickUp
-from engram.envs.minigrid.rooms import LEAST_ROOM, MOST_ROOM, RoomSheet, cells_along
+from engram.envs.minigrid.nine_rooms import ROOMS, NineRoomsLevel
 from engram.envs.minigrid.single import SingleGrid
-
-ROOMS = 3
-"""Rooms along a side."""
 
 _CELLS_A_THING, _MOST_THINGS = 6, 100  # where there are more, few draws leave all of them in reach
 
 
 @dataclass(frozen=True)
-class PickupLevel(GridLevel):
+class PickupLevel(NineRoomsLevel):
     """Parameters of Pickup, checked, and how its episodes are drawn.
 
     Args:
@@ -41,33 +36,22 @@ class PickupLevel(GridLevel):
     distractors: int = 17
     max_steps: int | None = None
 
+    @override
     def __post_init__(self) -> None:
-        check_at_least("size", self.size, LEAST_ROOM, f">= {LEAST_ROOM} cells", MOST_ROOM)
-        most = min(ROOMS**2 * (self.size - 2) ** 2 // _CELLS_A_THING, _MOST_THINGS) - 1
-        check_at_least("distractors", self.distractors, 0, ">= 0 things", most)
         super().__post_init__()
-
-    @property
-    @override
-    def shape(self) -> tuple[int, int]:
-        side = cells_along(self.size, ROOMS)
-        return side, side
-
-    @property
-    @override
-    def objective(self) -> type[Objective]:
-        return PickUp
+        most = min(ROOMS * (self.size - 2) ** 2 // _CELLS_A_THING, _MOST_THINGS) - 1
+        check_at_least("distractors", self.distractors, 0, ">= 0 things", most)
 
     @override
     def _draw(self, draws: Draws) -> Layout:
-        sheet = RoomSheet(draws, self.size, ROOMS, ROOMS)
+        sheet = self._rooms(draws)
         sheet.enter()
         sheet.connect()
         things = sheet.add_distractors(self.distractors + 1)
         sheet.check_reachable()
         target = draws.choose(things)
         article = "the" if things.count(target) == 1 else "a"
-        return sheet.finish(f"pick up {article} {named(*target)}", self.limit(ROOMS**2 * self.size**2))
+        return sheet.finish(f"pick up {article} {named(*target)}", self.limit(ROOMS * self.size**2))
 
 
 class BatchedPickup(Parametrized, BatchedGrid[PickupLevel], task=PickupLevel):

@@ -98,7 +98,8 @@ class PickupDist(SingleGrid[BatchedPickupDist], of=BatchedPickupDist):
         a truncation. Both can be true.
 
     Info:
-        `success` (bool) and `distractors` ("known" or "novel"), by which results are split.
+        `success` (bool) and `distractors` ("known" or "novel"), by which results are split where some are
+        novel.
 
     Source:
         MiniGrid 3.2.0, `BabyAI-PickupDist-v0`, and `...Debug-v0` with `wrong_pickup_ends`: by default the

@@ -57,6 +57,13 @@ def test_shares_of_all_and_none(share, told):
     assert set(info["distractors"]) == told
 
 
+def test_results_are_split_where_something_is_held_out_alone():
+    envs = make("engram/PickupDist-v0")
+    _, info = envs.reset(seed=0)
+    assert envs.metadata["group_by"] is None
+    assert set(info["distractors"]) == {"known"}
+
+
 def test_targets_are_drawn_from_a_list():
     targets = [f"{color} {kind}" for color in KNOWN for kind in ("key", "ball", "box")]
     for env_id, verb in (("engram/PickupDist-v0", "pick up"), ("engram/GoToLocal-v0", "go to")):
