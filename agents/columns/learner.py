@@ -70,6 +70,7 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
     A loss or gradient that is not finite makes no step; see `ColumnarConfig.on_non_finite`.
     """
 
+    config: Any
     _env_steps = 0
     _finding: str | None = None
     _counts = True

@@ -143,8 +143,8 @@ class PBTRule(Rule):
 
     def _mutated(self, space: Any, value: float | None, generator: np.random.Generator) -> float:
         if value is None or generator.random() < self.options.resample:
-            return drawn(space, generator)
-        return clamped(space, perturbed(space, value, self.options.factors, generator))
+            return float(drawn(space, generator))
+        return float(clamped(space, perturbed(space, value, self.options.factors, generator)))
 
 
 def ranking(standings: Sequence[Standing]) -> list[Standing]:

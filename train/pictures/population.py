@@ -25,8 +25,8 @@ class PopulationOptions(Options):
 
     As in figure 5 of the LP-RNN's paper (arXiv 1805.04955): in each population the best members at each step
     are averaged, the curve is smoothed, and the band is one over populations. Runs of one experiment that
-    differ in seeds only make up a line. After a copy a member has no return for a while; its curve is straight
-    there.
+    differ in seeds only make up a line. After a copy a member has no return for a while: there its curve is
+    straight.
     """
 
     runs: tuple[str, ...] = texts("folders of experiments with a population")
@@ -53,7 +53,7 @@ def populations(options: PopulationOptions) -> curves.Curves:
         *(f"note: {line.name} is one population: no band" for line in lines if len(line.curves) == 1),
     ]
     return curves.Curves(
-        path, options.band, [curves.average(l, options.points, options.band) for l in lines], notes
+        path, options.band, [curves.average(line, options.points, options.band) for line in lines], notes
     )
 
 
@@ -80,8 +80,8 @@ def best_of(lineage: Lineage, path: str, options: PopulationOptions) -> Curve:
     known = [curve for trial in lineage.trials.values() if (curve := curve_of(trial, path)) is not None]
     if len(known) < options.top:
         raise ExperimentError(
-            f"{lineage.folder}: {len(known)} members have a number at {path}, the best {options.top} are to be "
-            "averaged"
+            f"{lineage.folder}: {len(known)} members have a number at {path}, of which the best "
+            f"{options.top} are averaged"
         )
     first = sorted(steps[0] for steps, _ in known)[options.top - 1]
     last = max(first, min(steps[-1] for steps, _ in known))

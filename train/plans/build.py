@@ -275,7 +275,7 @@ def share_resources(config: Any, resources: ResourcesSection | None) -> None:
     evaluators = int(config.evaluation_num_env_runners) if config.evaluation_interval else 0
     processes = 1 + int(config.num_env_runners) + int(config.num_learners) + evaluators
     if resources.cpus_per_trial is not None:
-        share = math.floor(resources.cpus_per_trial / processes * GRAIN) / GRAIN
+        share = math.floor(resources.cpus_per_trial / processes * GRAIN + 1e-6) / GRAIN
         for key in ("num_cpus_for_main_process", "num_cpus_per_env_runner", "num_cpus_per_learner"):
             setattr(config, key, share)
     if resources.gpus_per_trial is not None:

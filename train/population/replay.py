@@ -80,7 +80,7 @@ def _values(lineage: Lineage, stretch: Stretch) -> Iterator[tuple[int, Mapping[s
 
 
 def _last_of_each_step(points: Points) -> Points:
-    return [[step, value] for step, value in dict(map(tuple, points)).items()]
+    return [[step, value] for step, value in {point[0]: point[1] for point in points}.items()]
 
 
 def experiment(lineage: Lineage, replay: Replay) -> dict[str, Any]:
