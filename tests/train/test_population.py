@@ -337,6 +337,8 @@ def test_a_population_trains(trained, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     lineage = read_lineage(tmp_path / "forced")
     assert list(lineage.trials) == [0, 1, 2]
+    names = [trial.folder.name for trial in lineage.trials.values()]
+    assert all(f"_member={n}_seed={n + 1}_" in name for n, name in enumerate(names)), names
     assert lineage.copies, "returns of nine tries of a coin are seldom equal"
     assert done.stdout.count("takes the weights of member") == len(lineage.copies)
     for member, trial in lineage.trials.items():
