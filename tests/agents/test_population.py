@@ -11,6 +11,7 @@ from scipy import stats
 
 from engram.agents import make_config
 from engram.agents.columns.live import current, set_live
+from engram.agents.columns.results import ResultCallbacks
 from engram.agents.population.board import Standing, board_class
 from engram.agents.population.copying import learned, take_over
 from engram.agents.population.member import AnsweringMember, Member, Membership
@@ -287,6 +288,37 @@ def test_hyperparameters_hold_on_the_very_next_update(pair, monkeypatch, run):
     assert learner.config.gamma == heir.env_runner.config.gamma == heir.config.gamma
     assert result["hyperparameters"].items() >= SETTINGS[run].items()
     assert current(heir.config, 10**9)["lr"] == 2e-3
+
+
+def test_a_schedule_of_any_live_setting(ray_cluster):
+    """Each value holds from the iteration behind its step on; a checkpoint goes on where the schedule is."""
+    settings = config("RecurrentPPO", 0, schedules={"gamma": [[0, 0.5], [48, 0.6], [1000, 0.7]]})
+    settings.callbacks(ResultCallbacks)
+    algorithm = settings.build_algo()
+    try:
+        seen = [algorithm.learner_group._learner.config.gamma]
+        for _ in range(2):  # of 48 env steps each
+            algorithm.train()
+            seen.append(algorithm.learner_group._learner.config.gamma)
+        assert seen == [0.5, 0.6, 0.6]
+        assert algorithm.env_runner.config.gamma == 0.6
+    finally:
+        algorithm.stop()
+
+
+@pytest.mark.parametrize(
+    ("schedules", "said"),
+    [
+        ({"lr": [[0, 1], [5, 2]]}, "schedules.lr: written where it stands, config.lr"),
+        ({"gama": [[0, 1]]}, "schedules.gama: unknown key; did you mean 'gamma'"),
+        ({"gamma": [[5, 1]]}, r"schedules.gamma: expected \[\[0, value\]"),
+        ({"gamma": [[0, 1], [0, 2]]}, "with rising steps"),
+        ({"gamma": 3}, "got 3"),
+    ],
+)
+def test_what_is_no_schedule(schedules, said):
+    with pytest.raises(ValueError, match=said):
+        config("RecurrentPPO", 0, schedules=schedules).validate()
 
 
 def test_a_member_copies_a_better_one_and_begins_anew(pair):

@@ -91,6 +91,7 @@ FAILS = {
         "config.callbacks: not used; a file holds no code, and the results need none",
         "config.multiagent: not used; an environment has one agent here",
         "config.input: not used; offline data are not read",
+        "scheduler.mutate: missing; it has no default",
     ],
     "tmaze_lstm_2023": [
         "config.model.use_lstm: not used; beside a core: core: {type: lstm}",

@@ -10,7 +10,6 @@ from engram.train.plans import build, forecast
 from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
 from engram.train.plans.plan import Plan
 from engram.train.plans.starts import worded
-from engram.train.population.schedulers import DEFAULT, parse
 
 MANY_SEEDS = 20  # more are not written out
 
@@ -111,6 +110,8 @@ def print_header(plan: Plan, console: Console) -> None:
 def _scheduler(plan: Plan) -> list[tuple[str, str]]:
     if plan.population is not None:
         return [("population", str(plan.population)), ("", _share(plan.config))]
+    from engram.train.population.schedulers import DEFAULT, parse
+
     named = (plan.experiment.scheduler or {}).get("type", DEFAULT)
     return [] if named == DEFAULT else [("scheduler", str(parse(plan.experiment.scheduler)))]
 

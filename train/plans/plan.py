@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engram.train.console.errors import Errors, ExperimentError
 from engram.train.console.files import as_mapping, mapping_at
@@ -20,9 +20,11 @@ from engram.train.plans.changes import ResumedRun
 from engram.train.plans.network import ModuleFacts, check_plays, describe_module
 from engram.train.plans.restore import check_fits, check_unfinished
 from engram.train.plans.starts import Start, distinct, idle_init, with_checkpoints
-from engram.train.population.members import Population, join, populate
 from engram.train.runs import storage
 from engram.train.runs.choice import newest_checkpoint
+
+if TYPE_CHECKING:
+    from engram.train.population.members import Population
 
 MANY = 500  # variants; to check more takes long enough to say so
 
@@ -55,7 +57,7 @@ class Plan:
     notices: tuple[str, ...] = ()
     others: tuple[Any, ...] = ()
     starts: tuple[Start, ...] = ()
-    population: Population | None = None
+    population: "Population | None" = None
 
     @property
     def storage(self) -> str:
@@ -99,6 +101,8 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     Raises:
         ExperimentError: all that is wrong, as far as one check does not need another's result.
     """
+    from engram.train.population.members import join, populate
+
     errors, probes = Errors(), _Probes(experiment.run)
     with errors.kept():
         storage.check_writable(experiment.storage_path, experiment.name)

@@ -33,9 +33,7 @@ class TrialNames:
 
     def _of_member(self, trial: Trial) -> Mapping[str, Any]:
         """A trial's settings; Tune names the folder before it has put in those of a member."""
-        if not self._by_member:
-            return trial.config
-        config = copy.deepcopy(trial.config)
+        config: dict[str, Any] = copy.deepcopy(trial.config) if self._by_member else trial.config
         for place, domain in self._by_member.items():
             put(config, space_path(place), domain.arguments[config["population"]["member"]])
         return config
