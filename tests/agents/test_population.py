@@ -257,6 +257,30 @@ def test_a_copy_is_the_donor_bit_for_bit(pair, run, optimizer):
     assert all(torch.equal(a, b) for a, b in zip(moments(donor.learner_group._learner), before, strict=True))
 
 
+@pytest.mark.slow
+def test_nothing_is_learned_from_what_older_weights_sampled(ray_cluster):
+    """A remote runner of IMPALA is sampling while weights are copied."""
+    heir = config("RecurrentIMPALA", 1, num_env_runners=1, normalize_observations=False)
+    heir.callbacks(ResultCallbacks)
+    heir = heir.build_algo()
+    try:
+        heir.train(), heir.train()
+        learner = heir.learner_group._learner
+        take_over(heir, learned(heir), optimizer=False)
+        copied, seen, batches = learner._weights_seq_no, [], learner.batches
+
+        def watched(columns, *others):
+            seen.append(columns.weights_seq_no)
+            return batches(columns, *others)
+
+        learner.batches = watched
+        while len(seen) < 3:
+            heir.train()
+        assert min(seen) >= copied
+    finally:
+        heir.stop()
+
+
 @pytest.mark.parametrize("run", SETTINGS)
 def test_hyperparameters_hold_on_the_very_next_update(pair, monkeypatch, run):
     """What the learner's optimiser and loss use in it, and the schedules end."""
