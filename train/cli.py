@@ -23,6 +23,7 @@ VERBS = (
     "extrapolate",
     "results",
     "transfer",
+    "schedule",
     "picture",
     "list",
     "describe",

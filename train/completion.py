@@ -58,6 +58,10 @@ _CORES = ("engram.memory", "__init__.py", "CORES")
 cores = _table(_CORES)
 exit_rules = _table(("engram.memory", "thinking/exits.py", "EXIT_RULES"))
 pictures = _table(("engram.train", "pictures/kinds.py", "KINDS"))
+schedulers = _table(
+    ("engram.train", "population/schedulers.py", "SCHEDULERS"),
+    ("engram.agents", "population/options.py", "POPULATIONS"),
+)
 listed = _table(("engram.train", "describe/catalog.py", "KINDS"))
 
 _OF_KIND: dict[str, Completer] = {
@@ -69,6 +73,7 @@ _OF_KIND: dict[str, Completer] = {
     "exit-rule": exit_rules,
     "loss": _table(("engram.memory", "thinking/losses.py", "LOSSES")),
     "picture": pictures,
+    "scheduler": schedulers,
 }
 
 

@@ -3,6 +3,7 @@
 T time, B lanes.
 """
 
+import time
 from typing import Any
 
 import torch
@@ -85,6 +86,13 @@ class IMPALALearner(ActorCriticLearner):
 
 class RecurrentIMPALA(ColumnarState, IMPALA):  # type: ignore[misc]
     """IMPALA with a swappable recurrent core, on columns; RLlib's own asynchronous training step."""
+
+    def forget_samples(self) -> None:
+        """Throws away what was sampled, or is being sampled, and has not been learned from."""
+        self._episode_packs_being_built.clear()
+        runners, until = self.env_runner_group, time.monotonic() + self.config.sample_timeout_s
+        while runners.num_in_flight_async_reqs() and time.monotonic() < until:
+            runners.fetch_ready_async_reqs(timeout_seconds=1.0, return_obj_refs=True)
 
     @classmethod
     def get_default_config(cls) -> RecurrentIMPALAConfig:

@@ -6,7 +6,7 @@ T time, B lanes.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -95,7 +95,16 @@ class ActorCriticLearner(ColumnarLearner):
         """Builds the module, the optimizers and the entropy coefficient's schedule."""
         super().build()
         self._terms: dict[str, Tensor] = {}
+        self._schedule_entropy()
+
+    def _schedule_entropy(self) -> None:
         self._entropy_coeff = Scheduler(self.config.entropy_coeff, framework="torch", device=self._device)
+
+    def set_hyperparameters(self, values: Mapping[str, float]) -> None:
+        """Goes on with other values; see `ColumnarLearner`."""
+        super().set_hyperparameters(values)
+        if "entropy_coeff" in values:
+            self._schedule_entropy()
 
     @abstractmethod
     def prepare_batch(self, batch: ColumnBatch) -> ColumnBatch:

@@ -22,6 +22,7 @@ from ray.rllib.utils.metrics import (
 from engram.agents.columns.env_runner import ColumnarEnvRunner
 from engram.agents.columns.finite import ON_NON_FINITE
 from engram.agents.columns.fragment import ColumnSet, concatenate
+from engram.agents.columns.live import check_schedules
 from engram.agents.columns.results import ResultCallbacks
 from engram.agents.models.choice import module_class, thinks
 from engram.agents.models.moments import NORMALIZATION, NormalizationOptions
@@ -43,6 +44,9 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         normalize_rewards: Whether what is learned from are rewards over the running deviation of the
             discounted return. Reported returns are those of the environment.
         normalization_clip: Largest magnitude of what was normalised; None: any.
+        schedules: Live setting -> `[[env step, value], ...]`, each value until the next step, from the first
+            update of an iteration on; lr and entropy_coeff have schedules of their own.
+        population: A member's place in its population, see `engram.agents.population`; None: it is in none.
     """
 
     def set_columnar_defaults(self) -> None:
@@ -57,6 +61,8 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         self.normalize_observations = False
         self.normalize_rewards = False
         self.normalization_clip: float | None = 10.0
+        self.population: dict[str, Any] | None = None
+        self.schedules: dict[str, Any] = {}
         # There is no connector whose state would have to be gathered.
         self.merge_env_runner_states = False
         # Sampling and learning take turns in one process of one thread.
@@ -133,6 +139,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         super().validate()
         if self.on_non_finite not in ON_NON_FINITE:
             raise ValueError(unknown_message("on_non_finite", self.on_non_finite, ON_NON_FINITE))
+        check_schedules(self.schedules, self)
         for key in ("normalize_observations", "normalize_rewards"):
             if getattr(self, key) and thinks(self.model_config):
                 raise ValueError(f"{key}: a core that thinks in iterations takes numbers as they are")

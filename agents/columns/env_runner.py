@@ -126,6 +126,13 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
                 length = max(1, math.ceil(num_timesteps / self.num_envs))
             return [self._sample_fragment(length, explore, random_actions)]
 
+    def begin_anew(self) -> None:
+        """Starts every lane's episode over; those under way, or ended since the last report, do not count."""
+        if self.env is None or self._needs_initial_reset:
+            return
+        self._reset_lanes()
+        self._episodes.forget()
+
     def get_metrics(self) -> Any:
         """Step counts and the episodes that ended since the last call."""
         self._episodes.report(self.metrics)

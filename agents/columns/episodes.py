@@ -78,6 +78,10 @@ class EpisodeLog:
         """
         share, rest = divmod(episodes, len(self._returns))
         self._quota = share + (np.arange(len(self._returns)) < rest)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forgets episodes that have ended and were not reported."""
         self._finished, self._uncounted = [], 0
 
     def wanting(self) -> bool:

@@ -16,10 +16,12 @@ from ray.rllib.core import COMPONENT_RL_MODULE, DEFAULT_MODULE_ID
 from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from ray.rllib.core.learner.training_data import TrainingData
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME, WEIGHTS_SEQ_NO
+from ray.rllib.utils.schedules.scheduler import Scheduler
 from torch import Tensor
 
 from engram.agents.columns.finite import NON_FINITE, all_finite, shown
 from engram.agents.columns.fragment import concatenate
+from engram.agents.columns.live import changed
 from engram.agents.models.recurrent import ColumnarModule
 
 STEPS_TAKEN = "steps_taken"
@@ -68,6 +70,7 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
     A loss or gradient that is not finite makes no step; see `ColumnarConfig.on_non_finite`.
     """
 
+    config: Any
     _env_steps = 0
     _finding: str | None = None
     _counts = True
@@ -204,6 +207,17 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         for name, settings in own.items():
             for group, configured in zip(self._named_optimizers[name].param_groups, settings, strict=True):
                 group.update(configured)
+
+    def set_hyperparameters(self, values: Mapping[str, float]) -> None:
+        """Goes on with other values from the next update on; schedules of such settings end.
+
+        Args:
+            values: Setting -> value.
+        """
+        self.config = changed(self.config, values)
+        if "lr" in values:
+            for optimizer in self._optimizer_lr_schedules:
+                self._optimizer_lr_schedules[optimizer] = Scheduler(values["lr"], framework="torch")
 
     def get_parameters(self, module: torch.nn.Module) -> Sequence[torch.nn.Parameter]:
         """The parameters that are trained; those of a frozen encoder are not."""

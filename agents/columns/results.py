@@ -34,6 +34,7 @@ from engram.agents.columns.episodes import (
 from engram.agents.columns.failures import check_failures
 from engram.agents.columns.finite import NON_FINITE, NonFinite, shown
 from engram.agents.columns.learner import STEPS_TAKEN
+from engram.agents.columns.live import scheduled, set_live
 from engram.agents.columns.starting import start_from_checkpoint
 
 
@@ -69,10 +70,25 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         self._evaluated = state.get("evaluated", {})  # older checkpoints have none
         self._skipped = state.get("skipped", 0)
 
+    def forget_episodes(self) -> None:
+        """Empties the window: what its episodes were played with is gone."""
+        self._window.episodes.clear()
+
     def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
         """Sizes the window as configured; lets a new run start from another one's weights."""
         self._window = EpisodeWindow(algorithm.config.metrics_num_episodes_for_smoothing)
         self._no_start = start_from_checkpoint(algorithm)
+        self._follow_schedules(algorithm, 0)
+
+    def on_checkpoint_loaded(self, *, algorithm: Algorithm, **_: Any) -> None:
+        """Goes on where schedules are by then."""
+        steps = algorithm.metrics.peek((ENV_RUNNER_RESULTS, NUM_ENV_STEPS_SAMPLED_LIFETIME), default=0)
+        self._follow_schedules(algorithm, int(steps))
+
+    def _follow_schedules(self, algorithm: Algorithm, env_steps: int) -> None:
+        """Sets what the `schedules:` setting has after some env steps."""
+        wanted = scheduled(getattr(algorithm.config, "schedules", {}), env_steps)
+        set_live(algorithm, {k: v for k, v in wanted.items() if getattr(algorithm.config, k) != v})
 
     def on_env_runners_recreated(
         self, *, env_runner_group: EnvRunnerGroup, env_runner_indices: list[int], **_: Any
@@ -140,6 +156,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         steps = float(runners.get(NUM_ENV_STEPS_SAMPLED, 0))
         result["steps_per_second"] = steps / max(result.get("time_this_iter_s", 0.0), 1e-9)
         result["bptt_steps"] = bptt_steps_of(algorithm.config)
+        self._follow_schedules(algorithm, result["timesteps_total"])
         if EVALUATION_RESULTS in result:
             self._summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
 

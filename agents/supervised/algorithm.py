@@ -160,6 +160,11 @@ class SupervisedCallbacks(ResultCallbacks):
         super().set_state(state)
         self._share = state.get("share", math.nan)  # older checkpoints have none
 
+    def forget_episodes(self) -> None:
+        """The last share, too."""
+        super().forget_episodes()
+        self._share = math.nan
+
     def on_train_result(self, *, algorithm: Algorithm, result: dict[str, Any], **others: Any) -> None:
         """Completes the result in place."""
         super().on_train_result(algorithm=algorithm, result=result, **others)

@@ -26,6 +26,7 @@ PLACEHOLDERS = {
     "NAME_2": "tmaze_concrete_2",
     "CORE": "lstm",
     "ENV_ID": "engram/TMaze-v0",
+    "FIRST_NODE": "head",
     "SEED": "3",
     "S": "3",
     "N": "3",
@@ -70,6 +71,9 @@ SUBJECTS = {
     "thinking": "prefix_sums_delta",
     "filters": "mazes_delta_small",
     "thoughts": "mazes_delta_small",
+    "lineage": "tmaze_short_pbt",
+    "schedule": "tmaze_short_pbt",
+    "population": "tmaze_concrete_paper_pbt",
 }
 """A word in a command -> the experiment whose run a placeholder then means; else the T-maze's."""
 

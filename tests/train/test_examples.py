@@ -11,7 +11,7 @@ import examples
 import pytest
 import ray
 import torch
-from made_up_runs import make_trial
+from made_up_runs import make_population, make_trial
 from made_up_thinkers import SMALL, make_evaluation, module_for, write_checkpoint
 
 from engram.agents.models.recurrent import RecurrentModule
@@ -22,6 +22,8 @@ from engram.train.experiments.inheritance import read_whole_document
 from engram.train.experiments.loading import shipped_configs
 from engram.train.pictures.rim_activation import RIMS
 from engram.train.plans.plan import make_plan, resolved
+from engram.train.population.lineage import read_lineage
+from engram.train.population.replay import as_yaml, replay_of
 from engram.train.runs.record import make_record, write_record
 
 ROOT = Path(__file__).parent.parent.parent
@@ -86,6 +88,9 @@ RETURNS = {"success_rate": [0.4, 0.5, 0.6], "episode_return_mean": [0.1, 0.2, 0.
 
 def make_run(folder):
     """Two trials with reports and a checkpoint of an untrained network, for a shipped experiment's task."""
+    if folder.name.endswith("_pbt"):
+        make_population(folder)
+        return
     env, thinks, model = "engram/PrefixSums-v0", True, TINY
     if folder.name == SOURCE:
         model = read_whole_document(SOURCE)[SOURCE]["config"]["model"]
@@ -126,6 +131,8 @@ def desk(home, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("delta", "progressive"):
         make_evaluation(tmp_path / f"{name}.json", [True, False], exits={"confidence": [1, 0, 1, 0]})
+    lineage = read_lineage(home / "ray_results" / "tmaze_short_pbt")
+    (tmp_path / "replay.yaml").write_text(as_yaml(lineage, replay_of(lineage, 2)))
     torch.save(make_core(10, RIMS).state_dict(), tmp_path / "core.pt")
     return tmp_path
 

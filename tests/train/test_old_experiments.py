@@ -25,7 +25,6 @@ RUNS = {
         "collect_metrics_timeout -> metrics_episode_collection_timeout_s, "
         "episodes_total -> env_runners/num_episodes_lifetime",
         "cartpole-grid.queue_trials has no effect: trials always wait until there is room",
-        "cartpole-grid.scheduler has no effect: trials run to their ends, ",
         "cartpole-grid.resources_per_trial has no effect: a trial's CPUs and GPUs follow ",
         "cartpole-grid.sync_on_checkpoint has no effect: checkpoints are written to storage_path at once",
         "config.entropy_coeff has no effect: entropy_coeff_schedule has the last word",
@@ -87,12 +86,12 @@ FAILS = {
         "config.zero_init_states: unknown key",
     ],
     "shared_policy_2021": [
-        "shared-policy.scheduler: not used; trials run to their ends, first come, first served (FIFO)",
         "config.horizon: not used; today: env_config: {max_episode_steps: N}",
         "config.soft_horizon: not used; an episode ends where its environment says so",
         "config.callbacks: not used; a file holds no code, and the results need none",
         "config.multiagent: not used; an environment has one agent here",
         "config.input: not used; offline data are not read",
+        "scheduler.mutate: missing; it has no default",
     ],
     "tmaze_lstm_2023": [
         "config.model.use_lstm: not used; beside a core: core: {type: lstm}",
@@ -181,10 +180,7 @@ def test_schedules_had_the_last_word(typed):
         (["--no-ray-ui"], ["--ray-ui has no effect: Ray's dashboard does not start"]),
         (["--queue-trials"], ["--queue-trials has no effect: trials always wait"]),
         (["--resources-per-trial", '{"cpu": 1}'], ["--resources-per-trial has no effect: a trial's CPUs"]),
-        (
-            ["--scheduler", "FIFO", "--scheduler-config", "{}"],
-            ["--scheduler has no", "--scheduler-config has no"],
-        ),
+        (["--scheduler", "FIFO", "--scheduler-config", "{}"], []),
         (["--ray-object-store-memory", 100], ["--ray-object-store-memory has no effect: Ray measures"]),
     ],
 )
@@ -198,10 +194,7 @@ def test_options_of_old_without_effect(typed, options, notices):
 @pytest.mark.parametrize(
     ("options", "errors"),
     [
-        (
-            ["--scheduler", "pbt", "--ray-nodes", 2],
-            ["--ray-nodes: not used; a cluster is", "--scheduler: not used"],
-        ),
+        (["--ray-nodes", 2], ["--ray-nodes: not used; a cluster is"]),
         (["--framework", "keras"], ["--framework: not used; PyTorch is used"]),
         (["--upload-dir", "a", "--local-dir", "b"], ["--upload-dir: the same setting as --local-dir"]),
     ],

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from made_up_runs import make_trial
+from made_up_runs import make_population, make_trial
 from made_up_thinkers import SUMS, make_checkpoint, make_evaluation
 
 from engram.memory import make_core
@@ -23,7 +23,9 @@ SMALL = {
     "exits": {"files": ["evaluations/delta.json"]},
     "filters": {"checkpoint": "sums", "problems": 3},
     "impulse-responses": {"pools": 4, "steps": 60},
+    "lineage": {"runs": ["population"]},
     "pool-contents": {"pools": 3, "size": 5, "steps": 40, "first": "abc", "second": "bcd", "anagram": "cab"},
+    "population": {"runs": ["population"]},
     "rim-activation": {"core": {"type": "rims", "num_rims": 4, "num_active": 2, "rim_size": 4}, "span": 6},
     "thoughts": {"checkpoint": "sums", "iterations": 2},
 }
@@ -46,6 +48,7 @@ def runs(tmp_path_factory, monkeypatch, sums):
     make_evaluation(
         folder / "evaluations/delta.json", [True, False, True, True], exits={"confidence": [0, 2, 1, 1]}
     )
+    make_population(folder / "population")
     shutil.copytree(sums, folder / "sums")
     monkeypatch.chdir(folder)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import typer
-from made_up_runs import make_trial
+from made_up_runs import make_population, make_trial
 from made_up_thinkers import SUMS, make_checkpoint, make_evaluation
 
 from engram.train import cli
@@ -20,6 +20,7 @@ SUBJECTS = {
     "extrapolate": ("sums", "--sizes", "bits=1,2", "--episodes", "3"),
     "results": ("runs",),
     "transfer": ("transferred",),
+    "schedule": ("population",),
     "picture": ("exits", "evaluations/one.json", "--options", "{rule: last}"),
     "list": ("configs",),
     "describe": ("core", "low_pass"),
@@ -40,6 +41,7 @@ def made(tmp_path_factory):
     make_evaluation(folder / "evaluations/one.json", [True, False])
     for lr in (float("inf"), 0.1):
         make_trial(folder / "runs", env_config={}, config={"lr": lr}, episode_return_mean=[0.5])
+    make_population(folder / "population")
     for source in (None, "/runs/source/trial/checkpoint_000003"):
         settings = {"model": {"init_from": source}}
         make_trial(folder / "transferred", env_config={}, config=settings, episode_return_mean=[1.0, 2.0])

@@ -13,6 +13,8 @@ rllib picture pool-contents --out contents.pdf
 rllib picture rim-activation --options '{weights: core.pt, span: 200}'
 rllib picture curves ~/ray_results/tmaze_concrete ~/ray_results/tmaze_lstm
 rllib picture curves ~/ray_results/tmaze_* --options '{metric: success, band: ci95}' --out success.pdf
+rllib picture lineage ~/ray_results/tmaze_short_pbt
+rllib picture population ~/ray_results/tmaze_concrete_paper_pbt*
 rllib picture delays ~/ray_results/appendix_f_tmaze --options '{chance: 0.5}'
 rllib picture thoughts ~/ray_results/mazes_delta_small --options '{iterations: 64}'
 rllib picture filters CHECKPOINT --options '{problems: 1000}'
@@ -26,8 +28,8 @@ def command(
         str,
         typer.Argument(
             metavar="KIND",
-            help="accuracy-curves, curves, delays, exits, filters, impulse-responses, pool-contents, "
-            "rim-activation, thoughts.",
+            help="accuracy-curves, curves, delays, exits, filters, impulse-responses, lineage, "
+            "pool-contents, population, rim-activation, thoughts.",
             autocompletion=completion.pictures,
         ),
     ],

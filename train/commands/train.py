@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from engram.train import completion
+from engram.train.commands.options import mapping
 from engram.train.console.errors import ExperimentError
 
 EXAMPLES = """
@@ -96,6 +97,16 @@ def command(
     verbose: Annotated[
         int, typer.Option("-v", count=True, help="Also what Ray's workers print; -vv: Tune's status too.")
     ] = 0,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            help="What trials do with each other: asha, fifo, paper_pbt, pbt.",
+            autocompletion=completion.schedulers,
+        ),
+    ] = None,
+    scheduler_config: Annotated[
+        str | None, typer.Option(help="Options of the scheduler as YAML, merged over the file's.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and show everything, start nothing.")
     ] = False,
@@ -111,8 +122,6 @@ def command(
     ray_object_store_memory: OldNumber = None,
     ray_ui: Annotated[bool | None, typer.Option("--ray-ui/--no-ray-ui", hidden=True)] = None,
     resources_per_trial: OldText = None,
-    scheduler: OldText = None,
-    scheduler_config: OldText = None,
     torch: OldFlag = False,
     trace: OldFlag = False,
 ) -> None:
@@ -136,7 +145,10 @@ def command(
         "init_from": init_from,
         "run": run,
         "env": env,
+        "scheduler": None if scheduler is None else {"type": scheduler},
     }
+    for key, value in mapping(scheduler_config, "--scheduler-config").items():
+        overrides[f"scheduler.{key}"] = value
     request = TrainRequest(
         file=file_name(words or [], config_file),
         only=only or [],

@@ -15,6 +15,7 @@ KINDS = {
     "exit-rule": "exit-rules",
     "loss": "losses",
     "picture": "pictures",
+    "scheduler": "schedulers",
 }
 """Kind -> its plural; both are understood."""
 

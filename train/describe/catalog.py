@@ -77,6 +77,7 @@ KINDS: dict[str, Callable[[], Groups]] = {
     "losses": lambda: {"": _table("engram.memory.thinking", "LOSSES")},
     "exit-rules": lambda: {"": _table("engram.memory.thinking", "EXIT_RULES")},
     "pictures": _pictures,
+    "schedulers": lambda: {"": _table("engram.train.population.schedulers", "SCHEDULERS")},
 }
 
 

@@ -1,4 +1,4 @@
-"""Recurrent cores, networks that think, encoders, losses, exit rules and pictures: things made of options."""
+"""Cores, networks that think, encoders, losses, exit rules, pictures, schedulers: things made of options."""
 
 import sys
 from collections.abc import Mapping
@@ -89,6 +89,16 @@ def picture(name: str) -> Page:
     return Page("picture", name, first_line(module), text, sections=[Section("--options", rows(section))])
 
 
+def scheduler(name: str) -> Page:
+    """Describe what trials may do with each other; arguments and errors as in `core`."""
+    from engram.train.population.schedulers import SCHEDULERS
+
+    if name not in SCHEDULERS:
+        raise unknown("describe scheduler", name, SCHEDULERS)
+    section = SCHEDULERS[name]
+    return _made_of_options("scheduler", name, section, section)
+
+
 def find(kind: str, name: str, table: Mapping[str, type[Any]], base: type[Any]) -> Any:
     """Find the class of a name; for `package.module:Class`, one derived from `base`.
 
@@ -115,6 +125,7 @@ _WRITTEN = {
     "encoder": "config.model.encoder",
     "loss": "config.loss",
     "exit-rule": "--exit-rule",
+    "scheduler": "scheduler",
 }
 
 

@@ -16,6 +16,7 @@ from engram.train.experiments.todays import (
     new_name,
     rename,
     todays_config,
+    todays_scheduler,
     todays_section,
     without_gone,
 )
@@ -43,6 +44,13 @@ class CheckpointSection(_Section):
     checkpoint_score_order: Literal["max", "min"] = "max"
 
 
+class ResourcesSection(_Section):
+    """`resources`: what a trial asks Ray for, shared out among its processes; fractions are legal."""
+
+    cpus_per_trial: Annotated[float, Field(gt=0)] | None = None
+    gpus_per_trial: Annotated[float, Field(ge=0)] | None = None
+
+
 class Experiment(_Section):
     """One experiment of a file.
 
@@ -52,6 +60,7 @@ class Experiment(_Section):
         env: The environment's Gymnasium id or class path, or a search space of some.
         stop: Result key -> value; training ends when one is reached.
         config: The algorithm's settings, search spaces included, not yet checked.
+        scheduler: What trials do with each other, with its `type`, not yet checked; None: nothing.
     """
 
     name: str
@@ -64,9 +73,13 @@ class Experiment(_Section):
     storage_path: str | None = None
     max_failures: Annotated[Whole, Field(ge=-1)] = 0  # -1: try for ever
     restore: str | None = None
+    scheduler: dict[str, Any] | None = None
+    resources: ResourcesSection | None = None
 
 
 KEYS = (*(key for key in Experiment.model_fields if key != "name"), "wrappers")
+TRIES_OF_MEMBERS = 3
+"""`max_failures` of a population, where a file does not say it: the others wait for nobody."""
 START = ("init_from", "init", "freeze")
 """Keys of `config.model` that may also stand beside `run`, or in `config`: what a new run starts from."""
 
@@ -131,13 +144,14 @@ def _read_one(
         errors.add(ExperimentError(f"{name}: expected {{env: ..., run: ..., config: ...}}, got {raw!r}"))
         return None, []
     section, notices = todays_section(raw, name, errors)
+    section = todays_scheduler(section, name, errors)
     config, old, said = todays_config(mapping(section, "config", name, errors), "config", errors)
     section, config = _take_start(section, config, name, errors)
     section, former = section | {"config": config}, swap.types_of(config)
     for path, value in overrides.settings.items():
         with errors.kept():
             set_dotted(section, path, value)
-    section = _known_keys(section, name, errors)
+    section = _known_keys(todays_scheduler(section, name, errors), name, errors)
     checkpoint = mapping(section, "checkpoint_config", name, errors)
     name_score(checkpoint)
     config = mapping(section, "config", name, errors)
@@ -272,18 +286,20 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
 
 def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
     """Validate a section without its wrong keys; None where it lacks an algorithm or an environment."""
-    checkpoint = section["checkpoint_config"]
-    for key in checkpoint:
-        if key not in CheckpointSection.model_fields:
-            errors.add(unknown_key("checkpoint_config", key, CheckpointSection.model_fields))
-    section["checkpoint_config"] = {
-        key: value for key, value in checkpoint.items() if key in CheckpointSection.model_fields
-    }
+    for name, kind in (("checkpoint_config", CheckpointSection), ("resources", ResourcesSection)):
+        inner = section.get(name)
+        if isinstance(inner, dict):
+            for key in inner:
+                if key not in kind.model_fields:
+                    errors.add(unknown_key(name, key, kind.model_fields))
+            section[name] = {key: value for key, value in inner.items() if key in kind.model_fields}
     if not str(section.get("storage_path", "x")).strip():
         errors.add(ExperimentError("storage_path: empty; leave it out for ~/ray_results"))
     if section.get("env") is not None:
         with errors.kept():
             search.split_env(section["env"])
+    if (section.get("scheduler") or {}).get("type") in older.POPULATIONS:
+        section.setdefault("max_failures", TRIES_OF_MEMBERS)
     try:
         return Experiment.model_validate(section)
     except ValidationError as error:
@@ -304,6 +320,7 @@ _EXPECTED = {
     "float_type": "a number",
     "int_from_float": "a whole number",
     "int_type": "a whole number",
+    "model_type": "a mapping",
     "string_type": "text",
 }
 
@@ -315,6 +332,8 @@ def _in_our_words(found: Any) -> ExperimentError:
         return unknown(
             path, value, typing.get_args(CheckpointSection.model_fields[found["loc"][-1]].annotation)
         )
+    if found["type"] == "greater_than":
+        return ExperimentError(f"{path}: {value!r} is out of range; legal: more than {found['ctx']['gt']:g}")
     if found["type"] == "greater_than_equal":
         return ExperimentError(f"{path}: {value!r} is out of range; legal: {found['ctx']['ge']} or more")
     expected = _EXPECTED.get(found["type"], found["type"])

@@ -33,7 +33,6 @@ _RESOURCES = (
     "a trial's CPUs and GPUs follow from num_env_runners, num_cpus_per_env_runner, num_gpus_per_learner"
 )
 _NO_CODE = "a file holds no code, and the results need none"
-_SCHEDULER = "trials run to their ends, first come, first served (FIFO)"
 _REPLAY = (
     "today: replay_buffer_config: {type: PrioritizedEpisodeReplayBuffer, capacity: N, alpha: A, beta: B}"
 )
@@ -58,15 +57,48 @@ EXPERIMENT: Table = {
     "mode": Gone("see checkpoint_config.checkpoint_score_order", None),
     "pass_criteria": Gone("what ends a run stands in stop", None),
     "queue_trials": Gone("trials always wait until there is room", None),
-    "resources": Gone(_RESOURCES, None),
     "resources_per_trial": Gone(_RESOURCES, None),
-    "scheduler": Gone(_SCHEDULER, (None, "FIFO", "fifo")),
-    "scheduler_config": Gone(_SCHEDULER, _NONE),
-    "search_alg": Gone(f"search spaces are grids and random draws; {_SCHEDULER}", _NONE),
+    "search_alg": Gone("search spaces are grids and random draws", _NONE),
     "sync_config": Gone("storage_path may be a folder, or the URI of a store", _NONE),
     "sync_on_checkpoint": Gone("checkpoints are written to storage_path at once", None),
     "trial_resources": Gone(_RESOURCES, None),
     "verbose": Gone("see rllib train -v", None),
+}
+
+# Inside `resources`, where they did not reach RLlib's processes.
+RESOURCES: Table = {key: Gone(_RESOURCES, None) for key in ("cpu", "gpu", "extra_cpu", "extra_gpu", "memory")}
+
+# `scheduler`, by the names of Ray's classes and of its own short forms.
+SCHEDULERS: Mapping[str, str] = {
+    "ASHAScheduler": "asha",
+    "AsyncHyperBandScheduler": "asha",
+    "AsyncHyperBand": "asha",
+    "async_hyperband": "asha",
+    "FIFO": "fifo",
+    "FIFOScheduler": "fifo",
+    "PBT": "pbt",
+    "PopulationBasedTraining": "pbt",
+}
+POPULATIONS = ("paper_pbt", "pbt")
+"""Those in which trials copy from each other."""
+
+# Inside `scheduler`, and `scheduler_config` before.
+SCHEDULER: Table = {
+    "perturbation_interval": "interval_timesteps",
+    "hyperparam_mutations": "mutate",
+    "quantile_fraction": "quantile",
+    "resample_probability": "resample",
+    "perturbation_factors": "factors",
+    "burn_in_period": "burn_in",
+    "time_attr": Gone("time is counted in env steps", ("timesteps_total", None)),
+    "metric": Gone(
+        "trials are compared by their mean return",
+        ("episode_reward_mean", "env_runners/episode_return_mean", "env_runners/episode_reward_mean", None),
+    ),
+    "reward_attr": Gone("trials are compared by their mean return", ("episode_reward_mean", None)),
+    "mode": Gone("the larger return is the better", ("max", None)),
+    "log_config": Gone("see population.jsonl", None),
+    "synch": Gone("no trial waits for another", (False, None)),
 }
 
 # Options of `train`.
@@ -79,8 +111,6 @@ OPTIONS: Table = {
     "--ray-object-store-memory": Gone("Ray measures its object store itself", None),
     "--ray-ui": Gone("Ray's dashboard does not start; see tensorboard", None),
     "--resources-per-trial": EXPERIMENT["resources_per_trial"],
-    "--scheduler": EXPERIMENT["scheduler"],
-    "--scheduler-config": Gone(_SCHEDULER, ("{}", "null", "")),
     "--torch": Gone(_TORCH, None),
     "--trace": Gone(_TORCH, None),
 }

@@ -13,6 +13,7 @@ Path = tuple[str, ...]
 LISTS = ("grid_search", "choice")
 RANGES = {"uniform": 2, "loguniform": 2, "quniform": 3, "randint": 2}  # name -> number of arguments
 KINDS = (*LISTS, *RANGES)
+BY_MEMBER = "by_member"  # of a population: a value for each; not for files
 BETWEEN = 0.6180339887  # of a range: a place that is hardly ever a whole number
 
 
@@ -21,7 +22,7 @@ class Domain:
     """One searched setting.
 
     Attributes:
-        kind: One of `KINDS`.
+        kind: One of `KINDS`, or `BY_MEMBER`.
         arguments: The listed values, mappings among them with search spaces of their own, or lower bound,
             upper bound (and step).
     """
@@ -34,7 +35,7 @@ class Domain:
 
         A setting that takes whole numbers alone may take both ends, and no other of a continuous range.
         """
-        if self.kind in LISTS:
+        if self.kind in (*LISTS, BY_MEMBER):
             return tuple(example for value in self.arguments for example in _examples(value))
         low, high = self.arguments[:2]
         if self.kind == "randint":
@@ -46,6 +47,8 @@ class Domain:
         """The same space as an object of Ray Tune."""
         from ray import tune
 
+        if self.kind == BY_MEMBER:
+            return tune.sample_from(_OfMember(self.arguments))
         if self.kind in LISTS:
             return getattr(tune, self.kind)([_tuned(value) for value in self.arguments])
         return getattr(tune, self.kind)(*self.arguments)
@@ -53,6 +56,17 @@ class Domain:
     def points(self) -> int:
         """How many trials a grid makes of it; what is drawn makes one."""
         return sum(_points(value) for value in self.arguments) if self.kind == "grid_search" else 1
+
+
+class _OfMember:
+    """Picks a member's value, for Ray Tune."""
+
+    def __init__(self, values: tuple[Any, ...]) -> None:
+        self.values = values
+
+    def __call__(self, spec: Any) -> Any:
+        """The value of the trial whose settings are being made."""
+        return copy.deepcopy(self.values[spec.config["population"]["member"]])
 
 
 def kind_of(value: Any) -> str:

@@ -104,11 +104,39 @@ def todays_section(raw: dict[str, Any], name: str, errors: Errors) -> tuple[dict
     plain = {old: new for old, new in older.EXPERIMENT.items() if old not in inside}
     section, _ = rename(raw, plain, name, errors)
     section, notices = take_out(section, older.EXPERIMENT, name, errors)
+    if isinstance(section.get("resources"), dict):
+        section["resources"], said = take_out(
+            section["resources"], older.RESOURCES, f"{name}.resources", errors
+        )
+        notices += said
     checkpoint = mapping(section, "checkpoint_config", name, errors)
     for old, new in inside.items():
         if old in section:
             checkpoint.setdefault(new.split(".")[1], section.pop(old))
     return section | {"checkpoint_config": checkpoint}, notices
+
+
+def todays_scheduler(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
+    """Return the keys beside `run` with a `scheduler` that is a mapping under today's names, if there is any.
+
+    Args:
+        section: With today's or older names; `scheduler` may be a text, and have a `scheduler_config`.
+        name: The experiment's.
+        errors: Receives what is wrong.
+    """
+    rest = {key: value for key, value in section.items() if key not in ("scheduler", "scheduler_config")}
+    value, more = section.get("scheduler"), mapping(section, "scheduler_config", name, errors)
+    if value is None and not more:
+        return rest
+    if not isinstance(value, str | dict | None):
+        errors.add(ExperimentError(f"scheduler: expected a name, or {{type: NAME, ...}}, got {value!r}"))
+        return rest
+    options = {**({"type": value} if isinstance(value, str) else value or {}), **more}
+    options, _ = rename(options, older.SCHEDULER, "scheduler", errors)
+    options, _ = take_out(options, older.SCHEDULER, "scheduler", errors)
+    if isinstance(options.get("type"), str):
+        options["type"] = older.SCHEDULERS.get(options["type"], options["type"])
+    return {**rest, "scheduler": options}
 
 
 def todays_config(

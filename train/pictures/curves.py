@@ -117,7 +117,7 @@ def curves(options: CurveOptions) -> Curves:
     """Read the reports of runs."""
     path = METRICS.get(options.metric, options.metric)
     lines, notes = collect(options.runs, path)
-    means = [_average(line, options.points, options.band) for line in lines]
+    means = [average(line, options.points, options.band) for line in lines]
     short = [
         f"note: {line.name} ends at {mean.steps[-1]:,.0f} env steps, as its shortest trial; the longest has "
         f"{max(steps[-1] for steps, _ in line.curves):,.0f}"
@@ -127,7 +127,7 @@ def curves(options: CurveOptions) -> Curves:
     return Curves(path, options.band, means, [*notes, *short])
 
 
-def _average(line: Line, points: int, band: str) -> Mean:
+def average(line: Line, points: int, band: str) -> Mean:
     """The mean over trials, over the env steps that all of them have reports of."""
     first = max(steps[0] for steps, _ in line.curves)
     last = min(steps[-1] for steps, _ in line.curves)

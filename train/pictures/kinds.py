@@ -18,7 +18,9 @@ from engram.train.pictures import (
     exits,
     filters,
     impulse_responses,
+    lineage,
     pool_contents,
+    population,
     rim_activation,
     thoughts,
 )
@@ -56,7 +58,9 @@ KINDS: dict[str, Kind] = {
     "exits": Kind(exits.ExitOptions, exits.draw, exits.exits),
     "filters": Kind(filters.FilterOptions, filters.draw, filters.measure),
     "impulse-responses": Kind(impulse_responses.ImpulseOptions, impulse_responses.draw),
+    "lineage": Kind(lineage.LineageOptions, lineage.draw, lineage.descent),
     "pool-contents": Kind(pool_contents.ContentsOptions, pool_contents.draw),
+    "population": Kind(population.PopulationOptions, population.draw, population.populations),
     "rim-activation": Kind(rim_activation.ActivationOptions, rim_activation.draw),
     "thoughts": Kind(thoughts.ThoughtOptions, thoughts.draw, thoughts.think),
 }

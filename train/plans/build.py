@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +13,7 @@ from engram.train.environments.facts import EnvFacts, with_autoreset
 from engram.train.environments.guard import alarm
 from engram.train.environments.ids import written
 from engram.train.experiments import older
+from engram.train.experiments.experiment import ResourcesSection
 from engram.train.experiments.search import Domain, Path, put
 from engram.train.plans import effects, settings
 from engram.train.plans.models import complaints
@@ -240,6 +242,10 @@ def space_path(place: Path) -> Path:
     return (_SPACE_KEYS.get(place[0], place[0]), *place[1:])
 
 
+GRAIN = 10_000
+"""Ray counts CPUs in parts of so many."""
+
+
 def device(config: Any) -> str:
     """Where a trial learns: `cuda` or `cpu`."""
     asked = config.num_gpus_per_learner
@@ -255,6 +261,25 @@ def lanes(config: Any) -> int:
 def per_trial(config: Any, resource: Literal["CPU", "GPU"]) -> float:
     """How much of a resource one trial asks Ray for."""
     return requested(config).get(resource, 0.0)
+
+
+def share_resources(config: Any, resources: ResourcesSection | None) -> None:
+    """Share out what a trial asks Ray for among its processes.
+
+    Args:
+        config: An AlgorithmConfig; changed in place.
+        resources: The experiment's; None: as its `config` says.
+    """
+    if resources is None:
+        return
+    evaluators = int(config.evaluation_num_env_runners) if config.evaluation_interval else 0
+    processes = 1 + int(config.num_env_runners) + int(config.num_learners) + evaluators
+    if resources.cpus_per_trial is not None:
+        share = math.floor(resources.cpus_per_trial / processes * GRAIN + 1e-6) / GRAIN
+        for key in ("num_cpus_for_main_process", "num_cpus_per_env_runner", "num_cpus_per_learner"):
+            setattr(config, key, share)
+    if resources.gpus_per_trial is not None:
+        config.num_gpus_per_learner = resources.gpus_per_trial / max(1, int(config.num_learners))
 
 
 def requested(config: Any) -> dict[str, float]:

@@ -36,6 +36,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         lines.append(("task delay", f"{env.memory_delay} env steps from cue to choice"))
     lines += [
         ("trials", f"{plan.trials}, seeds {_seeds(plan.seeds)}"),
+        *_scheduler(plan),
         ("stop", _stop(plan)),
         ("device", build.device(config)),
         *_precision(config),
@@ -104,6 +105,22 @@ def print_header(plan: Plan, console: Console) -> None:
             console.print(f"{kind}: {said}", style="yellow")
     for said in plan.notices:
         console.print(f"notice: {said}", style="yellow")
+
+
+def _scheduler(plan: Plan) -> list[tuple[str, str]]:
+    if plan.population is not None:
+        return [("population", str(plan.population)), ("", _share(plan.config))]
+    from engram.train.population.schedulers import DEFAULT, parse
+
+    named = (plan.experiment.scheduler or {}).get("type", DEFAULT)
+    return [] if named == DEFAULT else [("scheduler", str(parse(plan.experiment.scheduler)))]
+
+
+def _share(config: Any) -> str:
+    """What each member asks Ray for."""
+    gpus = build.per_trial(config, "GPU")
+    with_gpus = f" and {gpus:.4g} GPUs" if gpus else ""
+    return f"each on {build.per_trial(config, 'CPU'):.4g} CPUs{with_gpus}, all at once"
 
 
 def _env(plan: Plan) -> str:

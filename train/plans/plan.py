@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engram.train.console.errors import Errors, ExperimentError
 from engram.train.console.files import as_mapping, mapping_at
@@ -22,6 +22,9 @@ from engram.train.plans.restore import check_fits, check_unfinished
 from engram.train.plans.starts import Start, distinct, idle_init, with_checkpoints
 from engram.train.runs import storage
 from engram.train.runs.choice import newest_checkpoint
+
+if TYPE_CHECKING:
+    from engram.train.population.members import Population
 
 MANY = 500  # variants; to check more takes long enough to say so
 
@@ -41,6 +44,7 @@ class Plan:
         notices: What may surprise a reader of the settings.
         others: AlgorithmConfigs of the further variants that were checked.
         starts: What its trials start from; none where all start from random weights.
+        population: Who copies from each other; None where trials do not.
     """
 
     experiment: Experiment
@@ -53,6 +57,7 @@ class Plan:
     notices: tuple[str, ...] = ()
     others: tuple[Any, ...] = ()
     starts: tuple[Start, ...] = ()
+    population: "Population | None" = None
 
     @property
     def storage(self) -> str:
@@ -76,9 +81,14 @@ class Plan:
         return list(domain.examples()) if domain else [self.config.seed]
 
     @property
+    def samples(self) -> int:
+        """How often each point of the grid is drawn; members of a population are the grid."""
+        return self.experiment.num_samples if self.population is None else 1
+
+    @property
     def trials(self) -> int:
         """Number of trials."""
-        return forecast.count_trials(self.experiment.num_samples, self.domains)
+        return forecast.count_trials(self.samples, self.domains)
 
 
 def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
@@ -91,6 +101,8 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     Raises:
         ExperimentError: all that is wrong, as far as one check does not need another's result.
     """
+    from engram.train.population.members import join, populate
+
     errors, probes = Errors(), _Probes(experiment.run)
     with errors.kept():
         storage.check_writable(experiment.storage_path, experiment.name)
@@ -117,7 +129,12 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         _check_info(experiment.run, configs)
     with errors.kept():
         _check_evaluations(configs, envs, probes)
+    population = None
+    with errors.kept():
+        population = populate(experiment, configs[0], domains, settings.check)
     errors.check()
+    for config in configs:
+        build.share_resources(config, experiment.resources)
     if experiment.restore is not None and not resume:
         restore = newest_checkpoint(experiment.restore)
         for config, env in zip(configs, envs, strict=True):
@@ -127,6 +144,10 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     notices = dict.fromkeys(
         [*idle, *idle_init(experiment), *forecast.notices(experiment, configs[0], domains)]
     )
+    if population is not None:
+        _check_alike(described)
+        join(configs[0], population, experiment.name)
+        domains = population.domains
     return Plan(
         experiment,
         configs[0],
@@ -136,7 +157,18 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         notices=tuple(notices),
         others=tuple(configs[1:]),
         starts=distinct(facts.start for facts in described),
+        population=population,
     )
+
+
+def _check_alike(described: list[ModuleFacts]) -> None:
+    """Raises ExperimentError where members could not copy each other's weights."""
+    sizes = sorted({facts.parameters for facts in described})
+    if len(sizes) > 1:
+        raise ExperimentError(
+            f"config.model: networks of {sizes[0]:,} and of {sizes[-1]:,} parameters in one population, "
+            "whose members copy each other's; write an experiment for each"
+        )
 
 
 Case = tuple[str, dict[str, Any]]

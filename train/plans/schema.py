@@ -15,6 +15,7 @@ from engram.train.environments.arguments import signature
 from engram.train.experiments import metrics, older, search
 from engram.train.experiments.experiment import START, Experiment
 from engram.train.plans import build, effects, settings
+from engram.train.population.schedulers import SCHEDULERS
 
 Schema = dict[str, Any]
 
@@ -100,6 +101,8 @@ def _experiment() -> Schema:
     made = _with_bounds(Experiment.model_json_schema(ref_template="#/$defs/{model}"))
     properties = {key: value for key, value in made["properties"].items() if key != "name"}
     properties["checkpoint_config"] = made["$defs"]["CheckpointSection"]
+    properties["resources"] = made["$defs"]["ResourcesSection"]
+    properties["scheduler"] = {"anyOf": [{"enum": _scheduler_names()}, {"$ref": "#/$defs/scheduler"}]}
     algorithms = sorted(build.algorithms())
     properties |= {
         "base": {"type": "string", "description": "a file or shipped config that this experiment builds on"},
@@ -269,6 +272,27 @@ def _sections() -> Schema:
         "core": _typed({**CORES, **THINKERS}),
         "encoder": _typed(ENCODERS, with_parts="encoder"),
         "loss": _typed(LOSSES),
+        "scheduler": _schedulers(),
+    }
+
+
+def _scheduler_names() -> list[str]:
+    return sorted({*SCHEDULERS, *older.SCHEDULERS})
+
+
+def _schedulers() -> Schema:
+    """What trials do with each other, in options of their own, which are none that are searched."""
+    rows = []
+    for name, options in SCHEDULERS.items():
+        properties = json_schema(options)["properties"]
+        properties |= {old: {"deprecated": True} for old in older.SCHEDULER}
+        closed = {"properties": {"type": {}, **properties}, **_CLOSED}
+        rows.append({"if": {"properties": {"type": {"const": name}}, "required": ["type"]}, "then": closed})
+    return {
+        "type": "object",
+        "properties": {"type": {"enum": _scheduler_names()}},
+        "required": ["type"],
+        "allOf": rows,
     }
 
 

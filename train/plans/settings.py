@@ -41,6 +41,11 @@ _NULLABLE = (
     "train_batch_size_per_learner",
 )  # null has a meaning of its own
 _COLUMNAR = ("normalize_observations", "normalize_rewards", "normalization_clip")
+_FRACTIONS = (
+    "num_cpus_for_main_process",
+    "num_cpus_per_env_runner",
+    "num_cpus_per_learner",
+)  # Ray takes them
 _SCHEDULES = ("lr", "entropy_coeff")  # also [[env step, value], ...]
 
 # Limits, of time and of clipping, that may be infinite: none.
@@ -59,6 +64,7 @@ _HIDDEN = (
     "observation_space",
     "policies",
     "policies_to_train",
+    "population",
     "stats_cls_lookup",
     "train_batch_size",
 )
@@ -219,6 +225,8 @@ def _legal(annotation: Any, default: Any, key: str) -> frozenset[Any] | None:
         kinds.add(next(kind for kind in _SIMPLE if isinstance(default, kind)))  # an enumeration's is text
     if key in _SCHEDULES:
         kinds.add(list)
+    if key in _FRACTIONS:
+        kinds.add(float)
     return frozenset(kinds)
 
 

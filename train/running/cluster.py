@@ -8,7 +8,7 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from engram.train.console.errors import ExperimentError, reason
 from engram.train.plans import build, memory_limits
@@ -46,6 +46,26 @@ def check_resources(plan: Plan, options: RayOptions) -> None:
         memory_limits.check_batch(config, plan.env)
         memory_limits.check_evaluation_lanes(config, plan.env)
         memory_limits.check_processes(config)
+    _check_population(plan, options)
+
+
+def _check_population(plan: Plan, options: RayOptions) -> None:
+    """Refuses members that would wait for others to end: nobody could copy from them."""
+    if plan.population is None:
+        return
+    have: dict[Literal["CPU", "GPU"], float] = {
+        "CPU": options.cpus or os.cpu_count() or 1,
+        "GPU": _gpus(options) if build.per_trial(plan.config, "GPU") else 0.0,
+    }
+    for name, there in have.items():
+        each = build.per_trial(plan.config, name)
+        if each * plan.trials > there + 1e-6:
+            share = math.floor(there / plan.trials * 100) / 100 or there / plan.trials
+            raise ExperimentError(
+                f"{plan.experiment.name}: {plan.trials} members of a population ask for {each:g} {name}s "
+                f"each, {each * plan.trials:g} in all, and there are {there:g}; all have to train at once: "
+                f"resources: {{{name.lower()}s_per_trial: {share:.4g}}}"
+            )
 
 
 _OWN = ("CPU", "GPU", "memory", "object_store_memory")  # what a Ray started here has
@@ -91,6 +111,13 @@ def tell_lacking(plans: list[Plan], have: Mapping[str, float]) -> None:
         have: Resource -> how much of it all nodes have together.
     """
     for plan in plans:
+        members = 1 if plan.population is None else plan.trials
+        if members > 1 and (cpus := members * build.per_trial(plan.config, "CPU")) > have.get("CPU", 0.0):
+            print(
+                f"notice: {plan.experiment.name}: the population's {members} members ask for {cpus:g} CPUs, "
+                f"the cluster has {have.get('CPU', 0.0):g}: nobody copies from those that wait",
+                file=sys.stderr,
+            )
         for name, amount in build.requested(plan.config).items():
             if amount > have.get(name, 0.0):
                 print(

@@ -1,5 +1,6 @@
 """What the folders of trials are called: `RecurrentPPO_TMaze-v0_lr=0.001_seed=2_1a2b3_00002`."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from ray.tune.experiment import Trial
 from typing_extensions import override
 
 from engram.train.console.files import ABSENT, find
-from engram.train.experiments.search import Domain, Path
+from engram.train.experiments.search import BY_MEMBER, Domain, Path, put
 from engram.train.plans.build import space_path
 from engram.train.running.trials import env_name
 from engram.train.runs.labels import differing, label, short_keys
@@ -21,12 +22,21 @@ class TrialNames:
 
     def __init__(self, domains: Mapping[Path, Domain]) -> None:
         self.keys = short_keys(differing(domains))
+        self._by_member = {place: each for place, each in domains.items() if each.kind == BY_MEMBER}
 
     def settings(self, trial: Trial) -> dict[Path, Any]:
         """Return the settings in which trials differ, as far as this trial has them."""
-        found = {place: find(trial.config, space_path(place), ABSENT) for place in self.keys}
+        config = self._of_member(trial)
+        found = {place: find(config, space_path(place), ABSENT) for place in self.keys}
         found |= {ENV: env_name(trial)} if ENV in found else {}
         return {place: value for place, value in found.items() if value is not ABSENT}
+
+    def _of_member(self, trial: Trial) -> Mapping[str, Any]:
+        """A trial's settings; Tune names the folder before it has put in those of a member."""
+        config: dict[str, Any] = copy.deepcopy(trial.config) if self._by_member else trial.config
+        for place, domain in self._by_member.items():
+            put(config, space_path(place), domain.arguments[config["population"]["member"]])
+        return config
 
     def label(self, trial: Trial) -> str:
         """Return a trial's label in tables, `lr=0.001 seed=2`; empty where trials do not differ."""

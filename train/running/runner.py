@@ -84,11 +84,12 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     """
     from ray import tune
 
+    from engram.train.running.halving import scheduler
     from engram.train.running.interrupt import EndWhenSaved
     from engram.train.running.naming import TagTrials, TrialNames
     from engram.train.running.progress import Progress
     from engram.train.running.progress_csv import SameColumns
-    from engram.train.running.resume import scheduler, tune_options
+    from engram.train.running.resume import tune_options
     from engram.train.running.tensorboard import BoardLogger
     from engram.train.running.trials import KeepBest, KeepChecksums, RecordTrials, StopConditions, trial_name
     from engram.train.runs.tune_state import KeepState
@@ -99,6 +100,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     names = TrialNames(plan.domains)
     board = BoardLogger(record["experiment"], list(plan.domains))
     callbacks = [
+        *_of_population(plan),
         TagTrials(names),
         Progress(experiment.stop),
         recorder,
@@ -115,7 +117,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
         build.trainable(plan.config),
         param_space=build.trial_space(plan.config, plan.domains),
         tune_config=tune.TuneConfig(
-            num_samples=experiment.num_samples,
+            num_samples=plan.samples,
             scheduler=scheduler(plan),
             trial_name_creator=trial_name,
             trial_dirname_creator=names.folder,
@@ -131,6 +133,21 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
         ),
         _tuner_kwargs=tune_options(plan),
     )
+
+
+def _of_population(plan: Plan) -> list[Any]:
+    """Opens the board on which members post; returns what writes down who copies whom."""
+    if plan.population is None:
+        return []
+    from engram.agents.population.board import open_board
+    from engram.train.population.log import PopulationLog
+
+    _BOARDS[plan.experiment.name] = open_board(plan.experiment.name)
+    return [PopulationLog(plan.folder)]
+
+
+_BOARDS: dict[str, Any] = {}
+"""Held, as an actor ends with the last that holds it."""
 
 
 def _record(plan: Plan) -> dict[str, Any]:

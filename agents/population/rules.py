@@ -1,0 +1,159 @@
+"""When a member looks at the others, whom it copies, and what it changes then."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engram.agents.population.board import Standing
+from engram.agents.population.options import PaperOptions, PBTOptions, Place
+from engram.agents.population.significance import compare, corrected
+from engram.agents.population.spaces import clamped, drawn, perturbed
+
+
+class Choice(NamedTuple):
+    """What a look at the others comes to.
+
+    Attributes:
+        donor: Who was looked at; None: nobody.
+        copies: Whether it is copied.
+        why: Why not, in words; empty where it is.
+        p: Of a test; None where there was none.
+    """
+
+    donor: int | None
+    copies: bool
+    why: str
+    p: float | None = None
+
+
+class Rule(ABC):
+    """One of the schedulers, for one member.
+
+    Attributes:
+        window: Episodes of which a member's returns are posted; None: as many as its results look back on.
+        copies_optimizer: Whether the optimiser goes along with the weights.
+        by_episodes: Whether looks are counted in the member's own episodes, and not in env steps.
+        first: When the first look is.
+        every: How long after it the next one is.
+    """
+
+    window: int | None
+    copies_optimizer: bool
+    by_episodes: bool
+    first: int
+    every: int
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def generator(self, look: int) -> np.random.Generator:
+        """Random numbers of a member's look, the same in every run.
+
+        Args:
+            look: Its number, from 1.
+        """
+        return np.random.default_rng([self.place.options().seed, self.place.member, look])
+
+    @abstractmethod
+    def choose(self, own: Standing, standings: Mapping[int, Standing], look: int) -> Choice:
+        """Chooses whom to copy, if anyone.
+
+        Args:
+            own: How the member itself stands.
+            standings: How all stand that have posted, by member.
+            look: The number of the look, from 1.
+        """
+
+    def values(self, donor: Standing, look: int) -> dict[str, float]:
+        """Hyperparameters to go on with after a copy; empty: as before.
+
+        Args:
+            donor: Who is copied.
+            look: As in `choose`.
+        """
+        return {}
+
+
+class PaperRule(Rule):
+    """Weights of another at random that a t-test finds better; see `PaperOptions`."""
+
+    by_episodes = True
+
+    def __init__(self, place: Place, options: PaperOptions) -> None:
+        super().__init__(place)
+        self.options = options
+        self.window, self.copies_optimizer = options.window, options.copy_optimizer
+        self.first, self.every = options.first_test, options.test_every
+
+    def choose(self, own: Standing, standings: Mapping[int, Standing], look: int) -> Choice:
+        """Picks another uniformly, whether it has posted or not, and compares returns."""
+        donor = (own.member + 1 + int(self.generator(look).integers(self.place.members - 1))) % (
+            self.place.members
+        )
+        if donor not in standings:
+            return Choice(donor, False, "it has not reported yet, or is gone")
+        limit = corrected(self.options.p_value, self.options.correction, look)
+        found = compare(own.returns, standings[donor].returns, limit)
+        return Choice(donor, found.better, found.why, found.p)
+
+
+class PBTRule(Rule):
+    """The worst members copy the best; see `PBTOptions`."""
+
+    by_episodes = False
+    window = None
+    copies_optimizer = True
+
+    def __init__(self, place: Place, options: PBTOptions) -> None:
+        super().__init__(place)
+        self.options = options
+        self.every = options.interval_timesteps
+        self.first = max(options.burn_in, self.every)
+
+    def choose(self, own: Standing, standings: Mapping[int, Standing], look: int) -> Choice:
+        """Copies one of the best quantile where the member is in the worst one, by mean returns."""
+        ranked = ranking([*(s for s in standings.values() if s.member != own.member), own])
+        count = min(math.ceil(len(ranked) * self.options.quantile), len(ranked) // 2)
+        members = [standing.member for standing in ranked]
+        if math.isnan(own.mean):
+            return Choice(None, False, "no episode of its own has ended")
+        if count == 0:
+            return Choice(None, False, "nobody else has ended an episode")
+        if own.member not in members[:count]:
+            return Choice(None, False, f"not among the {count} worst of {len(ranked)}")
+        donor = int(self.generator(look).choice(members[-count:]))
+        if not standings[donor].mean > own.mean:
+            return Choice(donor, False, "equal means")
+        return Choice(donor, True, "")
+
+    def values(self, donor: Standing, look: int) -> dict[str, float]:
+        """The donor's hyperparameters, those of `mutate` changed."""
+        generator = self.generator(look)
+        generator.integers(2)  # the first draw was the pick
+        return {
+            **{key: value for key, value in donor.values.items() if key in self.place.shown},
+            **{
+                key: self._mutated(space, donor.values.get(key), generator)
+                for key, space in self.options.mutate.items()
+            },
+        }
+
+    def _mutated(self, space: Any, value: float | None, generator: np.random.Generator) -> float:
+        if value is None or generator.random() < self.options.resample:
+            return float(drawn(space, generator))
+        return float(clamped(space, perturbed(space, value, self.options.factors, generator)))
+
+
+def ranking(standings: Sequence[Standing]) -> list[Standing]:
+    """Those with a mean return, the worst first; of equals, those with a smaller number."""
+    known = [standing for standing in standings if math.isfinite(standing.mean)]
+    return sorted(known, key=lambda standing: (standing.mean, standing.member))
+
+
+def rule_of(place: Place) -> Rule:
+    """The rule of a member's population."""
+    options = place.options()
+    return PBTRule(place, options) if isinstance(options, PBTOptions) else PaperRule(place, options)
