@@ -13,6 +13,7 @@ import ray
 import torch
 from made_up_runs import make_population, make_trial
 from made_up_thinkers import SMALL, make_evaluation, module_for, write_checkpoint
+from ray.tune.experiment import Trial
 
 from engram.agents.models.recurrent import RecurrentModule
 from engram.memory import make_core
@@ -146,7 +147,8 @@ def interrupt(split, home):
     ((asked,), _) = read_experiments({name: read_whole_document(experiment)[experiment]}, Overrides())
     plan = make_plan(asked)
     write_record(folder, make_record(resolved(plan), plan.seeds))
-    trials = {"trial_data": [[json.dumps({"status": "PENDING", "trial_id": "a"}), ""]]}
+    trial = Trial(plan.config.algo_class.__name__, trial_id="a", stub=True)
+    trials = {"trial_data": [trial.get_json_state()]}
     (folder / "experiment_state-1.json").write_text(json.dumps(trials))
 
 

@@ -18,7 +18,7 @@ EXAMPLES = """
 rllib extrapolate ~/ray_results/copying_rims ~/ray_results/copying_lstm --sizes span=10,20,40,100
 rllib extrapolate ~/ray_results/mazes_* --sizes positions=9,11,13 --thinking-steps 60,80,100
 rllib extrapolate RUN --sizes bits=32,128,512 --thinking-steps 300 --exit-rule confidence --out grid.json
-rllib extrapolate ~/ray_results/multi_room_*/*/ --sizes rooms=2,4,6 --episodes 1000
+rllib extrapolate ~/ray_results/copying_lstm/*/ --sizes span=10,20 --episodes 1000
 """
 
 PLAYED = ("return_mean", "success_rate")
