@@ -13,6 +13,7 @@ import ray
 import torch
 from made_up_runs import make_population, make_trial
 from made_up_thinkers import SMALL, make_evaluation, module_for, write_checkpoint
+from ray.tune import PlacementGroupFactory
 from ray.tune.experiment import Trial
 
 from engram.agents.models.recurrent import RecurrentModule
@@ -148,6 +149,7 @@ def interrupt(split, home):
     plan = make_plan(asked)
     write_record(folder, make_record(resolved(plan), plan.seeds))
     trial = Trial(plan.config.algo_class.__name__, trial_id="a", stub=True)
+    trial.placement_group_factory = PlacementGroupFactory([{"CPU": 1}])
     trials = {"trial_data": [trial.get_json_state()]}
     (folder / "experiment_state-1.json").write_text(json.dumps(trials))
 
