@@ -7,14 +7,14 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
 from engram.agents.models.encoder import Encoder
 from engram.agents.models.reader import Reader
-from engram.agents.models.symbols import PADDING, TokenReader
+from engram.agents.models.spaces import PADDING, AnySpace
+from engram.agents.models.symbols import TokenReader
 from engram.memory.options import Options, integer
 
 
@@ -38,7 +38,7 @@ class TextEncoder(Encoder):
 
     @classmethod
     @override
-    def read(cls, space: gym.Space[Any], options: Any, path: str) -> Reader:
+    def read(cls, space: AnySpace, options: Any, path: str) -> Reader:
         return TokenReader(space, path)
 
     def forward(self, prepared: Tensor) -> Tensor:
