@@ -69,6 +69,7 @@ _OF_KIND: dict[str, Completer] = {
     "exit-rule": exit_rules,
     "loss": _table(("engram.memory", "thinking/losses.py", "LOSSES")),
     "picture": pictures,
+    "policy": lambda incomplete: _paths(incomplete, (".safetensors",)),
 }
 
 

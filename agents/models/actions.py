@@ -241,6 +241,15 @@ class _SquashedConverter(_BoxConverter):
         return "draws of a Gaussian, squashed by tanh to the bounds"
 
 
+def rescaled(draws: NDArray[Any], box: spaces.Box) -> NDArray[Any]:
+    """Converts draws (B, ...) as RLlib does: of a `Box` with bounds, -1 to 1 stand for low to high."""
+    shaped = draws.reshape(*draws.shape[:-1], *box.shape)
+    if is_bounded(box):
+        shaped = np.clip(box.low + (shaped + 1.0) * (box.high - box.low) / 2.0, box.low, box.high)
+    actions: NDArray[Any] = shaped.astype(box.dtype, copy=False)
+    return actions
+
+
 def _draw_one(logits: Tensor, generator: Generator) -> Tensor:
     """Draws one of A for each row of logits (B, A)."""
     probabilities = (logits - logits.logsumexp(-1, keepdim=True)).softmax(-1)

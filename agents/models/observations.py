@@ -217,7 +217,7 @@ class BoxReader(Reader):
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        observations = observations.reshape(len(observations), *self.shape)
+        observations = observations.reshape(observations.shape[0], *self.shape)
         if self.factor is not None:
             scaled = observations.to(dtype)
             return scaled if self.factor == 1.0 else scaled * self.factor

@@ -63,9 +63,11 @@ def _numbers(space: Box | Discrete | MultiDiscrete) -> dict[str, Any]:
 
 
 def _short(values: Any) -> Any:
-    """An array as one number where all are the same, else as lists of them."""
+    """An array as lists of numbers, without the axes along which it stays the same."""
     array = np.asarray(values)
-    return _plain(array.flat[0].item() if array.size and (array == array.flat[0]).all() else array.tolist())
+    while array.ndim and array.size and (array == array[0]).all():
+        array = array[0]
+    return _plain(array.tolist() if array.size else 0)
 
 
 def _plain(value: Any) -> Any:

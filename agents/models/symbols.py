@@ -112,7 +112,7 @@ class OneHotReader(Reader):
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        cells = observations.reshape(len(observations), *self._places, -1).to(torch.int64)
+        cells = observations.reshape(observations.shape[0], *self._places, -1).to(torch.int64)
         return (cells[..., self.symbol] == self.value).to(dtype)
 
     @override
@@ -145,7 +145,7 @@ class CodeReader(Reader):
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        codes = observations.reshape(len(observations), *self.shape).to(torch.int64) - self.start
+        codes = observations.reshape(observations.shape[0], *self.shape).to(torch.int64) - self.start
         return torch.minimum(codes.clamp(min=0), self.last) + self.first_row
 
     @override
@@ -176,7 +176,7 @@ class TokenReader(Reader):
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        return observations.reshape(len(observations), *self.shape).to(torch.int64)
+        return observations.reshape(observations.shape[0], *self.shape).to(torch.int64)
 
     @override
     def described(self) -> str:

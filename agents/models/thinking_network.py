@@ -146,10 +146,12 @@ class ThinkingNetwork(Network):
 
     @torch.no_grad()
     def _measure_value_head(self, shape: tuple[int, ...]) -> None:
-        """Initialises the value head, whose input size only a thought shows."""
+        """Initialises the value head, whose input size only a thought shows: not always the first one."""
         training = self.training
         self.eval()
-        self.value_head(_pooled(self.thinker.begin(torch.zeros(2, *shape))))
+        problems = self.thinker.prepare(torch.zeros(2, *shape))
+        thought = self.thinker.think(self.thinker.begin(problems), problems, 0)
+        self.value_head(_pooled(thought))
         self.value_head.bias.zero_()
         self.value_head.weight.mul_(POLICY_INIT_SCALE)
         self.train(training)
@@ -191,7 +193,7 @@ class ThinkingNetwork(Network):
 
     def _restart(self, thought: Tensor, seen: Tensor, resets: Tensor) -> Tensor:
         """The thoughts (B, F, *S), begun anew in the lanes where an episode begins."""
-        if not resets.any():
+        if not torch.compiler.is_exporting() and not resets.any():
             return thought
         return where_lanes(resets, self.thinker.begin(self.thinker.prepare(seen)), thought)
 
