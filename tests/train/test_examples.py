@@ -5,6 +5,7 @@ import glob
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import examples
@@ -17,6 +18,8 @@ from made_up_thinkers import SMALL, make_evaluation, module_for, write_checkpoin
 from engram.agents.models.recurrent import RecurrentModule
 from engram.memory import make_core
 from engram.train.environments.facts import make_batched
+from engram.train.evaluation.agent import load_agent
+from engram.train.evaluation.sharing import write_shared
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.experiments.inheritance import read_whole_document
 from engram.train.experiments.loading import shipped_configs
@@ -71,6 +74,8 @@ def home(tmp_path_factory):
     for name in sorted({*RUNS, SOURCE}):
         make_run(home / "ray_results" / name)
     make_transfer(home / "ray_results" / "tmaze_transfer")
+    agent = load_agent(home / "ray_results" / "tmaze_concrete")
+    write_shared(agent, home / "policy.safetensors")
     return home
 
 
@@ -127,6 +132,7 @@ def desk(home, tmp_path, monkeypatch):
     for name in ("delta", "progressive"):
         make_evaluation(tmp_path / f"{name}.json", [True, False], exits={"confidence": [1, 0, 1, 0]})
     torch.save(make_core(10, RIMS).state_dict(), tmp_path / "core.pt")
+    shutil.copyfile(home / "policy.safetensors", tmp_path / "policy.safetensors")
     return tmp_path
 
 
