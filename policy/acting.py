@@ -43,6 +43,7 @@ class Policy:
 
     logits: Array | None
     value: Array | None
+    _last_actions: Array | None
 
     def __init__(self, network: Network, card: Card) -> None:
         self.network, self.card = network, card

@@ -134,11 +134,12 @@ def card_of(network: Network, model: Mapping[str, Any], **others: Any) -> Card:
     Raises:
         ValueError: A space that cannot be written.
     """
-    recurrent = isinstance(network, RecurrentNetwork)
-    seen = network.inputs.space if recurrent else network.observation_space
+    seen, scaling = network.observation_space, None
+    if isinstance(network, RecurrentNetwork):
+        seen, scaling = network.inputs.space, network.encoder.reader.described()
     return Card(
         **told_by(network),
-        scaling=network.encoder.reader.described() if recurrent else None,
+        scaling=scaling,
         observation_space=space_data(seen, "observation_space"),
         action_space=space_data(network.action_space, "action_space"),
         model=dict(model),

@@ -120,11 +120,11 @@ class _MultiDiscreteConverter(ActionConverter):
 
     @override
     def likeliest(self, inputs: Tensor) -> Tensor:
-        return torch.stack([each.argmax(-1) for each in inputs.split(list(self.choices), -1)], -1)
+        return torch.stack([each.argmax(-1) for each in torch.split(inputs, list(self.choices), -1)], -1)
 
     @override
     def draw(self, inputs: Tensor, generator: Generator) -> Tensor:
-        each = inputs.split(list(self.choices), -1)
+        each = torch.split(inputs, list(self.choices), -1)
         return torch.stack([_draw_one(one, generator) for one in each], -1)
 
     @override

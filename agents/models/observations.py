@@ -178,7 +178,8 @@ class BoxReader(Reader):
         moved = (by_bounds | (logarithms & ~signed)) & (low != 0)
         self.factor: float | None = None
         fits = not gain.size or gain.max() <= np.finfo(np.float32).max
-        if fits and not moved.any() and not compressed.any() and len(np.unique(gain)) <= 1:
+        alike = (gain.ravel() == gain.ravel()[:1]).all()
+        if fits and alike and not moved.any() and not compressed.any():
             self.factor = float(gain.flat[0]) if gain.size else 1.0
             return
         offset = low.astype(np.int64 if self._whole else np.float64)

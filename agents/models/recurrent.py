@@ -4,7 +4,7 @@ T time, B lanes, A numbers that describe the action distribution.
 """
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.torch import TorchRLModule
@@ -39,6 +39,10 @@ class ColumnarModule(TorchRLModule, Network):  # type: ignore[misc]
     """
 
     frozen: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:  # what else RLlib's modules have
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def finish_setup(self, frozen: tuple[str, ...]) -> None:
         """Makes an RLModule of the networks that were built, of which some parts are not trained."""
