@@ -50,9 +50,11 @@ build: $(INSTALLED)
 	$(BIN)/python -m build
 
 # Static tools do not see through the mapping of the root folders to `engram.*`; they see through these links.
-.typing:
+.typing: Makefile
 	mkdir -p .typing/engram
-	for d in agents configs envs memory train; do ln -sfn ../../$$d .typing/engram/$$d; done
+	for d in agents configs envs memory policy train; do ln -sfn ../../$$d .typing/engram/$$d; done
+	ln -sfn ../../engram/__init__.py .typing/engram/__init__.py
+	touch .typing
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

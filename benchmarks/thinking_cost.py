@@ -30,7 +30,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 import engram.envs  # noqa: F401  # its ids
-from engram.agents.models.thinking import answers_of
+from engram.agents.models.thinking_network import answers_of
 from engram.memory.thinking import Loss, Thinker, make_loss, make_thinker
 from engram.train.experiments.experiment import Experiment, Overrides, read_experiments
 from engram.train.experiments.inheritance import read_whole_document

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _HERE = Path(__file__).parent.parent
-_LIBRARY = tuple(str(_HERE / folder) + "/" for folder in ("agents", "envs", "memory", "train"))
+_LIBRARY = tuple(str(_HERE / folder) + "/" for folder in ("agents", "envs", "memory", "policy", "train"))
 _STANDARD = sysconfig.get_path("stdlib")
 
 

@@ -6,18 +6,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("agents", "configs", "envs", "memory", "train")
+FOLDERS = ("agents", "configs", "envs", "memory", "policy", "train")
 MAY_IMPORT = {
     "memory": set(),
     "envs": set(),
     "agents": {"memory"},
-    "train": {"memory", "agents", "envs", "configs"},
+    "policy": {"memory", "agents"},
+    "train": {"memory", "agents", "envs", "configs", "policy"},
     "configs": set(),
 }
 FOREIGN = {
     "memory": {"ray", "gymnasium", "numpy", "pycolab", "typer", "rich", "yaml"},
     "envs": {"torch", "ray", "typer", "rich", "yaml"},
     "agents": {"pycolab", "typer", "rich", "yaml"},
+    "policy": {"ray", "gymnasium", "pycolab", "typer", "rich", "yaml"},
 }
 SOURCES = [path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py"))]
 
@@ -99,7 +101,7 @@ def test_a_circle_is_seen():
     assert circle_in({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == {"a", "b", "c"}
 
 
-@pytest.mark.parametrize("folder", ["agents", "envs", "memory", "train"])
+@pytest.mark.parametrize("folder", ["agents", "envs", "memory", "policy", "train"])
 def test_rooms_of_a_folder_import_each_other_one_way(folder):
     arrows = arrows_in(folder)
     assert any(arrows.values())

@@ -74,6 +74,7 @@ _OF_KIND: dict[str, Completer] = {
     "loss": _table(("engram.memory", "thinking/losses.py", "LOSSES")),
     "picture": pictures,
     "scheduler": schedulers,
+    "policy": lambda incomplete: _paths(incomplete, (".safetensors",)),
 }
 
 

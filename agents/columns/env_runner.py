@@ -27,7 +27,7 @@ from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.columns.fragment import ColumnSet, Fragment, Nest, lane_of
 from engram.agents.columns.inputs import add_inputs
 from engram.agents.columns.lanes import make_lanes
-from engram.agents.models.inputs import masked
+from engram.agents.models.given import masked
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.core import State, where_lanes
 

@@ -1,4 +1,4 @@
-"""InputLanes: lanes that tell a model more than their observations, see `engram.agents.models.inputs`.
+"""InputLanes: lanes that tell a model more than their observations, see `engram.agents.models.given`.
 
 B lanes, A numbers that describe the action distribution.
 """
@@ -16,14 +16,14 @@ from engram.agents.columns.finite import zeroed
 from engram.agents.columns.fragment import Nest, lane_of
 from engram.agents.models.actions import action_converter
 from engram.agents.models.choice import thinks
-from engram.agents.models.inputs import (
+from engram.agents.models.given import (
     ACTION_MASK,
     OBSERVATION,
     PREVIOUS_ACTION,
     PREVIOUS_REWARD,
     Inputs,
-    model_inputs,
 )
+from engram.agents.models.inputs import given_space, model_inputs
 
 _MODE = "autoreset_mode"
 
@@ -56,8 +56,8 @@ class InputLanes(VectorWrapper):
         self._same_step = _autoreset_mode(env) is AutoresetMode.SAME_STEP
         self._ended = np.zeros(env.num_envs, np.bool_)
         self._first_choices = np.cumsum([0, *self._actions.choices])[:-1]
-        self.single_observation_space = inputs.given
-        self.observation_space = batch_space(inputs.given, env.num_envs)
+        self.single_observation_space = given_space(inputs)
+        self.observation_space = batch_space(self.single_observation_space, env.num_envs)
 
     def reset(self, **settings: Any) -> Any:
         """See Gymnasium's `VectorEnv`."""
@@ -187,8 +187,7 @@ def add_inputs(
 
 def with_inputs(lanes: VectorEnv[Any, Any, Any], inputs: Inputs, name: str) -> VectorEnv[Any, Any, Any]:
     """Lets lanes tell what a model is given beside observations."""
-    wanted = inputs.masked or inputs.action or inputs.reward
-    return InputLanes(lanes, inputs, name) if wanted else lanes
+    return InputLanes(lanes, inputs, name) if inputs.masked or inputs.several else lanes
 
 
 def refitted(lanes: VectorEnv[Any, Any, Any], inputs: Inputs, name: str) -> VectorEnv[Any, Any, Any]:

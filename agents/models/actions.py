@@ -1,4 +1,4 @@
-"""Converts actions between what a distribution draws and what an environment takes.
+"""Actions: drawn from what a network says of them, and converted to what an environment takes.
 
 A distribution counts from 0: its index i of `Discrete(n, start=k)` is the environment's action k + i. What is
 sampled, stored, judged and learned are indices, and log-probabilities are theirs; an environment is given
@@ -10,42 +10,46 @@ shape of the space.
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
-import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
+import torch
 from numpy.typing import NDArray
-from ray.rllib.core.distribution.distribution import Distribution
-from ray.rllib.core.distribution.torch.torch_distribution import (
-    TorchCategorical,
-    TorchDiagGaussian,
-    TorchMultiCategorical,
-)
+from torch import Generator, Tensor
 from typing_extensions import override
 
-from engram.agents.models.distributions import TorchBernoulli, TorchTanhGaussian
+from engram.agents.models import spaces
+from engram.agents.models.spaces import AnySpace, named
 
 
 class ActionConverter(ABC):
-    """Converts actions of one space.
+    """Draws and converts actions of one space.
 
     Attributes:
+        kind: Of the distribution that A numbers for each action describe; see
+            `engram.agents.models.distributions`.
         space: The environment's space of one lane.
-        draws: The space of the draws of one lane.
         size: A.
-        distribution: Made of A numbers for each action; it draws indices.
         choices: Options of each draw that is one of several, `size` in all; empty for other kinds of draws.
+        feature_size: What `features` makes of an action.
     """
 
-    space: Any
-    draws: Any
+    kind: ClassVar[str]
+    space: AnySpace
     size: int
-    distribution: type[Distribution]
     choices: tuple[int, ...] = ()
+    feature_size: int
 
-    def __init__(self, space: Any) -> None:
-        self.space = space
+    def __init__(self, space: AnySpace, size: int, feature_size: int) -> None:
+        self.space, self.size, self.feature_size = space, size, feature_size
+
+    @abstractmethod
+    def likeliest(self, inputs: Tensor) -> Tensor:
+        """Returns the likeliest draws of distributions that are described by (B, A)."""
+
+    @abstractmethod
+    def draw(self, inputs: Tensor, generator: Generator) -> Tensor:
+        """Draws from distributions that are described by (B, A); as RLlib's do, number for number."""
 
     @abstractmethod
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
@@ -76,11 +80,20 @@ class ActionConverter(ABC):
 class _DiscreteConverter(ActionConverter):
     """`Discrete(n, start)`."""
 
-    def __init__(self, space: spaces.Discrete[Any]) -> None:
-        super().__init__(space)
+    kind = "categorical"
+
+    def __init__(self, space: spaces.Discrete) -> None:
+        super().__init__(space, int(space.n), int(space.n))
         self._start = np.asarray(space.start, np.int64)
-        self.size, self.distribution = int(space.n), TorchCategorical
-        self.choices, self.draws = (self.size,), spaces.Discrete(self.size)
+        self.choices = (self.size,)
+
+    @override
+    def likeliest(self, inputs: Tensor) -> Tensor:
+        return inputs.argmax(-1)
+
+    @override
+    def draw(self, inputs: Tensor, generator: Generator) -> Tensor:
+        return _draw_one(inputs, generator)
 
     @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
@@ -98,12 +111,21 @@ class _DiscreteConverter(ActionConverter):
 class _MultiDiscreteConverter(ActionConverter):
     """`MultiDiscrete(nvec, start)` of any shape."""
 
+    kind = "multi_categorical"
+
     def __init__(self, space: spaces.MultiDiscrete) -> None:
-        super().__init__(space)
+        super().__init__(space, int(space.nvec.sum()), int(space.nvec.sum()))
         self._start = np.asarray(space.start, np.int64).reshape(-1)
         self.choices = tuple(int(count) for count in space.nvec.reshape(-1))
-        self.size, self.draws = sum(self.choices), spaces.MultiDiscrete(list(self.choices))
-        self.distribution = TorchMultiCategorical.get_partial_dist_cls(input_lens=list(self.choices))
+
+    @override
+    def likeliest(self, inputs: Tensor) -> Tensor:
+        return torch.stack([each.argmax(-1) for each in torch.split(inputs, list(self.choices), -1)], -1)
+
+    @override
+    def draw(self, inputs: Tensor, generator: Generator) -> Tensor:
+        each = torch.split(inputs, list(self.choices), -1)
+        return torch.stack([_draw_one(one, generator) for one in each], -1)
 
     @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
@@ -123,10 +145,18 @@ class _MultiDiscreteConverter(ActionConverter):
 class _MultiBinaryConverter(ActionConverter):
     """`MultiBinary` of any shape."""
 
+    kind = "bernoulli"
+
     def __init__(self, space: spaces.MultiBinary) -> None:
-        super().__init__(space)
-        self.size, self.distribution = math.prod(space.shape), TorchBernoulli
-        self.draws = spaces.MultiBinary(self.size)
+        super().__init__(space, math.prod(space.shape), math.prod(space.shape))
+
+    @override
+    def likeliest(self, inputs: Tensor) -> Tensor:
+        return (inputs > 0).to(torch.int8)
+
+    @override
+    def draw(self, inputs: Tensor, generator: Generator) -> Tensor:
+        return torch.bernoulli(inputs.sigmoid(), generator=generator).to(torch.int8)
 
     @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
@@ -144,17 +174,24 @@ class _MultiBinaryConverter(ActionConverter):
 class _BoxConverter(ActionConverter):
     """`Box` of floats, of any shape; a Gaussian's draws may lie outside the bounds, and are cut."""
 
+    kind = "gaussian"
+
     def __init__(self, space: spaces.Box) -> None:
-        super().__init__(space)
-        numbers = math.prod(space.shape)
-        self.size, self.distribution = 2 * numbers, TorchDiagGaussian
-        low, high = (bound.reshape(-1) for bound in (space.low, space.high))
-        kind: Any = space.dtype
-        self.draws = spaces.Box(low, high, (numbers,), kind)
+        super().__init__(space, 2 * math.prod(space.shape), math.prod(space.shape))
+        self._low, self._high = space.low.reshape(-1), space.high.reshape(-1)
+
+    @override
+    def likeliest(self, inputs: Tensor) -> Tensor:
+        return inputs.chunk(2, -1)[0]
+
+    @override
+    def draw(self, inputs: Tensor, generator: Generator) -> Tensor:
+        mean, log_deviation = inputs.chunk(2, -1)
+        return torch.normal(mean, log_deviation.exp(), generator=generator)
 
     @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
-        return self._shaped(np.clip(indices, self.draws.low, self.draws.high))
+        return self._shaped(np.clip(indices, self._low, self._high))
 
     @override
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
@@ -166,18 +203,26 @@ class _BoxConverter(ActionConverter):
 
     @override
     def described(self) -> str | None:
-        return "draws of a Gaussian, cut at the bounds" if self.space.is_bounded("both") else None
+        return "draws of a Gaussian, cut at the bounds" if is_bounded(self.space) else None
 
 
 class _SquashedConverter(_BoxConverter):
     """`Box` of floats with bounds; a Gaussian's draws in -1 to 1, by tanh, stand for low to high."""
 
+    kind = "tanh_gaussian"
+
     def __init__(self, space: spaces.Box) -> None:
         super().__init__(space)
-        self.distribution = TorchTanhGaussian
-        low, high = (bound.astype(np.float64) for bound in (self.draws.low, self.draws.high))
+        low, high = (bound.astype(np.float64) for bound in (self._low, self._high))
         self._middle, self._reach = (low + high) / 2, (high - low) / 2
-        self.draws = spaces.Box(-1.0, 1.0, self.draws.shape)
+
+    @override
+    def likeliest(self, inputs: Tensor) -> Tensor:
+        return super().likeliest(inputs).tanh()
+
+    @override
+    def draw(self, inputs: Tensor, generator: Generator) -> Tensor:
+        return super().draw(inputs, generator).tanh()
 
     @override
     def to_env(self, indices: NDArray[Any]) -> NDArray[Any]:
@@ -196,12 +241,28 @@ class _SquashedConverter(_BoxConverter):
         return "draws of a Gaussian, squashed by tanh to the bounds"
 
 
+def rescaled(draws: NDArray[Any], box: spaces.Box) -> NDArray[Any]:
+    """Converts draws (B, ...) as RLlib does: of a `Box` with bounds, -1 to 1 stand for low to high."""
+    shaped = draws.reshape(*draws.shape[:-1], *box.shape)
+    if is_bounded(box):
+        shaped = np.clip(box.low + (shaped + 1.0) * (box.high - box.low) / 2.0, box.low, box.high)
+    actions: NDArray[Any] = shaped.astype(box.dtype, copy=False)
+    return actions
+
+
+def _draw_one(logits: Tensor, generator: Generator) -> Tensor:
+    """Draws one of A for each row of logits (B, A)."""
+    probabilities = (logits - logits.logsumexp(-1, keepdim=True)).softmax(-1)
+    drawn = torch.multinomial(probabilities.reshape(-1, logits.shape[-1]), 1, True, generator=generator)
+    return drawn.reshape(logits.shape[:-1])
+
+
 def _one_hot(columns: NDArray[Any], size: int) -> NDArray[np.float32]:
     rows: NDArray[np.float32] = np.eye(size, dtype=np.float32)[columns]
     return rows
 
 
-_KINDS: dict[type[gym.Space[Any]], type[ActionConverter]] = {
+_KINDS: dict[type[spaces.Space], type[ActionConverter]] = {
     spaces.Discrete: _DiscreteConverter,
     spaces.MultiDiscrete: _MultiDiscreteConverter,
     spaces.MultiBinary: _MultiBinaryConverter,
@@ -209,7 +270,12 @@ _KINDS: dict[type[gym.Space[Any]], type[ActionConverter]] = {
 }
 
 
-def action_converter(space: gym.Space[Any], squash: bool = False) -> ActionConverter:
+def is_bounded(box: spaces.Box) -> bool:
+    """Whether every number has a lower and an upper bound."""
+    return bool(np.isfinite(box.low).all() and np.isfinite(box.high).all())
+
+
+def action_converter(space: AnySpace, squash: bool = False) -> ActionConverter:
     """Makes the converter of the actions of one lane.
 
     Args:
@@ -227,32 +293,8 @@ def action_converter(space: gym.Space[Any], squash: bool = False) -> ActionConve
             "Box of floats"
         )
     if squash:
-        if not (isinstance(space, spaces.Box) and space.is_bounded("both")):
+        if not (isinstance(space, spaces.Box) and is_bounded(space)):
             raise ValueError(f"squash: true is for the action space Box with bounds, got {named(space)}")
         kind = _SquashedConverter
     converter: ActionConverter = kind(space)
     return converter
-
-
-def named(space: gym.Space[Any]) -> str:
-    """Returns a space in one line, for messages."""
-    return " ".join(str(space).split())
-
-
-def counted_from_zero(space: Any) -> Any:
-    """Returns the space of a distribution's draws: that of the environment, without its `start`.
-
-    Raises:
-        ValueError: There is a `start` inside of a `Dict` or `Tuple`.
-    """
-    untyped: Any = space
-    if isinstance(space, spaces.Discrete):
-        return spaces.Discrete(untyped.n, dtype=untyped.dtype) if untyped.start else space
-    if isinstance(space, spaces.MultiDiscrete):
-        return spaces.MultiDiscrete(untyped.nvec, dtype=untyped.dtype) if untyped.start.any() else space
-    parts: Any = ()
-    if isinstance(space, spaces.Dict | spaces.Tuple):
-        parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
-    if any(counted_from_zero(part) is not part for part in parts):
-        raise ValueError(f"cannot act in {named(space)}: its parts must count from 0, without start")
-    return space

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from engram.agents.models import spaces
 from engram.agents.models.encoder import Encoder, EncoderOptions, run_layers
 from engram.agents.models.observations import FlatReader, make_reader
 from engram.agents.models.reader import Reader
+from engram.agents.models.spaces import AnySpace
 from engram.agents.models.symbols import CodeReader, OneHotReader, symbols_of
 from engram.memory.options import Options, choice, integer, integers
 from engram.memory.windows.mlp import relu_layers
@@ -198,8 +199,8 @@ class OneHotEncoder(Encoder):
 
     @classmethod
     @override
-    def read(cls, space: gym.Space[Any], options: Any, path: str) -> Reader:
-        if isinstance(space, gym.spaces.Box) and not np.issubdtype(space.dtype, np.floating):
+    def read(cls, space: AnySpace, options: Any, path: str) -> Reader:
+        if isinstance(space, spaces.Box) and not np.issubdtype(space.dtype, np.floating):
             return OneHotReader(symbols_of(space, path))
         return make_reader(space, "auto", path)
 

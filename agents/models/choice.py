@@ -1,14 +1,17 @@
 """The `model:` section and the module that it names: a recurrent core, or a network that thinks."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engram.agents.models.recurrent import ColumnarModule, ModelConfig, RecurrentModule, parse_recurrent_model
-from engram.agents.models.thinking import ThinkingConfig, ThinkingModule, parse_thinking_model
+from engram.agents.models.recurrent_network import ModelConfig, parse_recurrent_model
+from engram.agents.models.thinking_network import ThinkingConfig, parse_thinking_model
 from engram.memory import CORES
 from engram.memory.options import unknown_message
 from engram.memory.registry import load_object
 from engram.memory.thinking import THINKERS, Thinker
+
+if TYPE_CHECKING:
+    from engram.agents.models.recurrent import ColumnarModule
 
 
 def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | ThinkingConfig:
@@ -31,8 +34,11 @@ def check_model(model: Mapping[str, Any], path: str = "model") -> ModelConfig | 
     return parse_recurrent_model(model, path).section
 
 
-def module_class(model: Mapping[str, Any]) -> type[ColumnarModule]:
-    """The module that a checked `model:` section asks for."""
+def module_class(model: Mapping[str, Any]) -> type["ColumnarModule"]:
+    """The module of RLlib's that a checked `model:` section asks for."""
+    from engram.agents.models.recurrent import RecurrentModule  # here, because they bring RLlib
+    from engram.agents.models.thinking import ThinkingModule
+
     return ThinkingModule if thinks(model) else RecurrentModule
 
 

@@ -1,4 +1,7 @@
-"""Action distributions that RLlib lacks. B stands for any leading axes, N for the bits of an action."""
+"""Action distributions: RLlib's, and those that it lacks.
+
+B stands for any leading axes, N for the bits of an action.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,19 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from ray.rllib.core.distribution.distribution import Distribution
 from ray.rllib.core.distribution.torch.torch_distribution import (
+    TorchCategorical,
     TorchDeterministic,
     TorchDiagGaussian,
     TorchDistribution,
+    TorchMultiCategorical,
 )
 from torch import Tensor
 from torch.distributions import Bernoulli, kl_divergence
 from torch.nn import functional
+
+from engram.agents.models.actions import ActionConverter
 
 
 class TorchBernoulli(TorchDistribution):  # type: ignore[misc]
@@ -113,3 +121,21 @@ _QUADRATURE = (_POINTS, _WEIGHTS / _WEIGHTS.sum())
 def _log_slope(values: Tensor) -> Tensor:
     """log(1 - tanh(x)^2), also where that is 0 in the numbers of a computer."""
     return 2.0 * (math.log(2.0) - values - functional.softplus(-2.0 * values))
+
+
+_KINDS: dict[str, type[Distribution]] = {
+    "bernoulli": TorchBernoulli,
+    "categorical": TorchCategorical,
+    "gaussian": TorchDiagGaussian,
+    "tanh_gaussian": TorchTanhGaussian,
+}
+
+
+def distribution_of(actions: ActionConverter) -> type[Distribution]:
+    """Returns the class that is made of A numbers for each action, and draws what `actions` converts."""
+    if actions.kind == "multi_categorical":
+        several: type[Distribution] = TorchMultiCategorical.get_partial_dist_cls(
+            input_lens=list(actions.choices)
+        )
+        return several
+    return _KINDS[actions.kind]

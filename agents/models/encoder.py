@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import gymnasium as gym
 import torch
 from torch import Tensor, nn
 
 from engram.agents.models.observations import SCALES, make_reader
 from engram.agents.models.reader import Reader
+from engram.agents.models.spaces import AnySpace
 from engram.memory.options import Options, choice
 from engram.memory.registry import build_class, check_output_size
 
@@ -55,7 +55,7 @@ class Encoder(nn.Module):
         self.reader = reader
 
     @classmethod
-    def build(cls, space: gym.Space[Any], options: Any, path: str, name: str) -> Self:
+    def build(cls, space: AnySpace, options: Any, path: str, name: str) -> Self:
         """Builds the encoder of a space.
 
         Args:
@@ -72,7 +72,7 @@ class Encoder(nn.Module):
         return encoder
 
     @classmethod
-    def read(cls, space: gym.Space[Any], options: Any, path: str) -> Reader:
+    def read(cls, space: AnySpace, options: Any, path: str) -> Reader:
         """Makes the reader of a space; arguments and errors as in `build`."""
         return make_reader(space, getattr(options, "scale", "auto"), path, getattr(options, "cells", "raw"))
 

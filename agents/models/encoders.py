@@ -7,17 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium import spaces
 from torch import Tensor, nn
 from typing_extensions import override
 
-from engram.agents.models.actions import named
+from engram.agents.models import spaces
 from engram.agents.models.boards import ConvEncoder, GridConvEncoder, MLPEncoder, OneHotEncoder
 from engram.agents.models.encoder import Encoder, EncoderOptions, Modulation
 from engram.agents.models.observations import CODES_SIDE, PartsReader, parts_of
+from engram.agents.models.spaces import AnySpace, named
 from engram.agents.models.texts import BagEncoder, GRUEncoder, TextEncoder
 from engram.memory.options import (
     Options,
@@ -47,7 +46,7 @@ class AutoEncoder(Encoder):
 
     @classmethod
     @override
-    def build(cls, space: gym.Space[Any], options: Any, path: str, name: str) -> Any:
+    def build(cls, space: AnySpace, options: Any, path: str, name: str) -> Any:
         fitting = part_type(space)
         whole = fitting in ("dict", "gru")
         return make_encoder(space, {"type": fitting if whole else "mlp"}, path)
@@ -68,13 +67,13 @@ class NoneEncoder(Encoder):
 
     @classmethod
     @override
-    def build(cls, space: gym.Space[Any], options: Any, path: str, name: str) -> Self:
+    def build(cls, space: AnySpace, options: Any, path: str, name: str) -> Self:
         raise ValueError(
             f"{path}.type: {name!r} leaves out a part of what 'dict' encodes; here nothing would be left"
         )
 
 
-def part_type(space: gym.Space[Any]) -> str:
+def part_type(space: AnySpace) -> str:
     """Returns the type of the encoder of a part of an observation, where nothing is said of it."""
     if isinstance(space, spaces.Dict | spaces.Tuple):
         return "dict"
@@ -155,7 +154,7 @@ class DictEncoder(Encoder):
 
     @classmethod
     @override
-    def build(cls, space: gym.Space[Any], options: DictEncoderOptions, path: str, name: str) -> Self:
+    def build(cls, space: AnySpace, options: DictEncoderOptions, path: str, name: str) -> Self:
         if not isinstance(space, spaces.Dict | spaces.Tuple):
             raise ValueError(f"{path}.type: 'dict' is for a Dict or Tuple, got {named(space)}; use 'mlp'")
         found = parts_of(space)
@@ -220,7 +219,7 @@ ENCODERS: dict[str, type[Encoder]] = {
 """Encoder name to class; one row makes an encoder exist."""
 
 
-def make_encoder(space: gym.Space[Any], options: Mapping[str, Any], path: str = "encoder") -> Encoder:
+def make_encoder(space: AnySpace, options: Mapping[str, Any], path: str = "encoder") -> Encoder:
     """Builds an encoder; the only place where an encoder's name becomes a class.
 
     Args:

@@ -6,14 +6,13 @@ T time, B lanes, N rows of what is measured.
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, cast
 
-import gymnasium as gym
 import numpy as np
 import torch
-import tree
-from gymnasium import spaces
 from torch import Tensor, nn
 
-from engram.agents.models.actions import named
+from engram.agents.models import spaces
+from engram.agents.models.nests import leaves_of, with_leaves
+from engram.agents.models.spaces import AnySpace, named
 
 NORMALIZATION = "normalization"
 """Entry of a module's `model_config`, set by the algorithm: what a `Normalization` is made from, or None."""
@@ -115,7 +114,7 @@ class Normalization(nn.Module):
         returns: Moments of the discounted return so far, whose deviation divides rewards; None: they stay.
     """
 
-    def __init__(self, space: gym.Space[Any], options: NormalizationOptions) -> None:
+    def __init__(self, space: AnySpace, options: NormalizationOptions) -> None:
         super().__init__()
         leaves = _leaves(space) if options.observations else {}
         places = {place: name for place, (name, leaf) in enumerate(leaves.items()) if _is_float(leaf)}
@@ -140,13 +139,13 @@ class Normalization(nn.Module):
         """Normalises observations, a nest of (T, B, ...)."""
         if not self.parts:
             return observations
-        leaves = tree.flatten(observations)
+        leaves = leaves_of(observations)
         for place, moments in self._placed():
             leaf = leaves[place]
             # As the difference of two floats is computed here, no precision of float64 is lost before it.
             normal = (leaf - moments.mean).to(moments.mean.dtype) * moments.scale()
             leaves[place] = self._clipped(normal)
-        return tree.unflatten_as(observations, leaves)
+        return with_leaves(observations, iter(leaves))
 
     def rewards(self, rewards: Tensor) -> Tensor:
         """Normalises rewards (T, B)."""
@@ -156,7 +155,7 @@ class Normalization(nn.Module):
 
     def observe(self, observations: Any) -> None:
         """Adds observations, a nest of (T, B, ...), to what was seen."""
-        leaves = tree.flatten(observations)
+        leaves = leaves_of(observations)
         for place, moments in self._placed():
             moments.observe(leaves[place].flatten(0, 1))
 
@@ -174,10 +173,10 @@ class Normalization(nn.Module):
         return values if self._clip is None else values.clamp(-self._clip, self._clip)
 
 
-def _leaves(space: gym.Space[Any], name: str = "observation") -> dict[str, gym.Space[Any]]:
+def _leaves(space: AnySpace, name: str = "observation") -> dict[str, AnySpace]:
     """The innermost spaces by name, in the order of the leaves of an observation."""
     if isinstance(space, spaces.Dict):
-        inside: list[tuple[Any, gym.Space[Any]]] = sorted(space.spaces.items())
+        inside: list[tuple[Any, AnySpace]] = sorted(space.spaces.items())
     elif isinstance(space, spaces.Tuple):
         inside = list(enumerate(space.spaces))
     else:
@@ -185,5 +184,5 @@ def _leaves(space: gym.Space[Any], name: str = "observation") -> dict[str, gym.S
     return {found: leaf for key, part in inside for found, leaf in _leaves(part, f"{name}[{key!r}]").items()}
 
 
-def _is_float(space: gym.Space[Any]) -> bool:
+def _is_float(space: AnySpace) -> bool:
     return isinstance(space, spaces.Box) and np.issubdtype(space.dtype, np.floating)

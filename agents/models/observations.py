@@ -8,16 +8,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from typing_extensions import override
 
-from engram.agents.models.actions import named
+from engram.agents.models import spaces
 from engram.agents.models.reader import Reader, constant
+from engram.agents.models.spaces import AnySpace, named
 from engram.agents.models.symbols import BitsReader, CodeReader, OneHotReader, symbols_of
 
 WIDEST = 1000
@@ -32,7 +31,7 @@ TINY = float(np.finfo(np.float64).tiny)
 SCALES = ("auto", "bounds", "symlog", "none")
 
 
-def make_reader(space: gym.Space[Any], scale: str, path: str, cells: str = "raw") -> Reader:
+def make_reader(space: AnySpace, scale: str, path: str, cells: str = "raw") -> Reader:
     """Makes the reader of the observations of a space.
 
     Args:
@@ -78,14 +77,14 @@ def _part_readers(space: spaces.Dict | spaces.Tuple, scale: str, path: str) -> d
     return readers
 
 
-def _cell_reader(space: gym.Space[Any], scale: str, path: str, cells: str) -> Reader:
+def _cell_reader(space: AnySpace, scale: str, path: str, cells: str) -> Reader:
     if scale != "auto":
         raise ValueError(f"{path}.scale: {scale!r} is for numbers; with cells: {cells} they are symbols")
     symbols = symbols_of(space, f"{path}.cells", board=True)
     return OneHotReader(symbols) if cells == "one_hot" else CodeReader(symbols)
 
 
-def _known(space: gym.Space[Any]) -> str:
+def _known(space: AnySpace) -> str:
     if space.dtype is not None and np.dtype(space.dtype).kind == "U":
         return (
             "an encoder reads texts as rows of tokens (MultiDiscrete, 0 behind the end), which a wrapper has "
@@ -94,7 +93,7 @@ def _known(space: gym.Space[Any]) -> str:
     return "known: Box, Discrete, MultiDiscrete, MultiBinary, Dict and Tuple of these, and texts as tokens"
 
 
-def parts_of(space: spaces.Dict | spaces.Tuple) -> dict[str, gym.Space[Any]]:
+def parts_of(space: spaces.Dict | spaces.Tuple) -> dict[str, AnySpace]:
     """Returns the parts of a space by name; those of a `Tuple` are called "0", "1", ..."""
     parts = space.spaces.items() if isinstance(space, spaces.Dict) else enumerate(space.spaces)
     return {str(name): part for name, part in parts}
@@ -183,7 +182,8 @@ class BoxReader(Reader):
         moved = (by_bounds | (logarithms & ~signed)) & (low != 0)
         self.factor: float | None = None
         fits = not gain.size or gain.max() <= np.finfo(np.float32).max
-        if fits and not moved.any() and not compressed.any() and len(np.unique(gain)) <= 1:
+        alike = (gain.ravel() == gain.ravel()[:1]).all()
+        if fits and alike and not moved.any() and not compressed.any():
             self.factor = float(gain.flat[0]) if gain.size else 1.0
             return
         offset = low.astype(np.int64 if self._whole else np.float64)
@@ -222,7 +222,7 @@ class BoxReader(Reader):
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        observations = observations.reshape(len(observations), *self.shape)
+        observations = observations.reshape(observations.shape[0], *self.shape)
         if self.factor is not None:
             scaled = observations.to(dtype)
             return scaled if self.factor == 1.0 else scaled * self.factor

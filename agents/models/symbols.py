@@ -5,22 +5,18 @@ N stands for any number of observations at once, S for the sizes of a board, C f
 
 from typing import Any, NamedTuple
 
-import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
-from engram.agents.models.actions import named
+from engram.agents.models import spaces
 from engram.agents.models.reader import Reader, constant
+from engram.agents.models.spaces import PADDING, AnySpace, named
 
 MOST_SYMBOLS = 2**16
 """Columns of a one-hot observation, or rows of a table of embeddings, that there may be."""
-
-PADDING = 0
-"""The token behind the end of a text."""
 
 
 class Symbols(NamedTuple):
@@ -37,7 +33,7 @@ class Symbols(NamedTuple):
     starts: NDArray[np.int64]
 
 
-def symbols_of(space: gym.Space[Any], path: str, board: bool = False) -> Symbols:
+def symbols_of(space: AnySpace, path: str, board: bool = False) -> Symbols:
     """Reads the symbols off the bounds of a space.
 
     Args:
@@ -65,7 +61,7 @@ def symbols_of(space: gym.Space[Any], path: str, board: bool = False) -> Symbols
     return Symbols(places, counts.astype(np.int64), starts)
 
 
-def _bounds(space: Any, path: str) -> tuple[NDArray[Any], NDArray[Any]]:
+def _bounds(space: AnySpace, path: str) -> tuple[NDArray[Any], NDArray[Any]]:
     """The least and the largest value of each element, as whole numbers of any size."""
     if isinstance(space, spaces.Box) and not np.issubdtype(space.dtype, np.floating):
         low, high = space.low, space.high
@@ -116,7 +112,7 @@ class OneHotReader(Reader):
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        cells = observations.reshape(len(observations), *self._places, -1).to(torch.int64)
+        cells = observations.reshape(observations.shape[0], *self._places, -1).to(torch.int64)
         return (cells[..., self.symbol] == self.value).to(dtype)
 
     @override
@@ -149,7 +145,7 @@ class CodeReader(Reader):
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        codes = observations.reshape(len(observations), *self.shape).to(torch.int64) - self.start
+        codes = observations.reshape(observations.shape[0], *self.shape).to(torch.int64) - self.start
         return torch.minimum(codes.clamp(min=0), self.last) + self.first_row
 
     @override
@@ -164,7 +160,7 @@ class TokenReader(Reader):
         tokens: How many there are, that of padding included.
     """
 
-    def __init__(self, space: gym.Space[Any], path: str) -> None:
+    def __init__(self, space: AnySpace, path: str) -> None:
         super().__init__()
         rows = isinstance(space, spaces.MultiDiscrete | spaces.Box) and len(space.shape) == 1
         whole = rows and np.issubdtype(space.dtype or float, np.integer)
@@ -180,7 +176,7 @@ class TokenReader(Reader):
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        return observations.reshape(len(observations), *self.shape).to(torch.int64)
+        return observations.reshape(observations.shape[0], *self.shape).to(torch.int64)
 
     @override
     def described(self) -> str:

@@ -7,14 +7,14 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
 from engram.agents.models.encoder import Encoder
 from engram.agents.models.reader import Reader
-from engram.agents.models.symbols import PADDING, TokenReader
+from engram.agents.models.spaces import PADDING, AnySpace
+from engram.agents.models.symbols import TokenReader
 from engram.memory.options import Options, integer
 
 
@@ -38,11 +38,13 @@ class TextEncoder(Encoder):
 
     @classmethod
     @override
-    def read(cls, space: gym.Space[Any], options: Any, path: str) -> Reader:
+    def read(cls, space: AnySpace, options: Any, path: str) -> Reader:
         return TokenReader(space, path)
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Tokens (N, L) to (N, output_size)."""
+        if torch.compiler.is_exporting():  # what is exported has no sizes that depend on what it reads
+            return self.encode(prepared)
         texts, which = torch.unique(prepared, dim=0, return_inverse=True)
         return self.encode(texts)[which]
 
@@ -72,8 +74,10 @@ class GRUEncoder(TextEncoder):
     def encode(self, texts: Tensor) -> Tensor:
         places = torch.arange(1, texts.shape[1] + 1, device=texts.device)
         lengths = (places * (texts != PADDING)).amax(1)
-        states, _ = self.gru(self.vectors(texts[:, : max(1, int(lengths.max()))]))
-        last: Tensor = states[torch.arange(len(texts)), lengths.clamp(min=1) - 1]
+        if not torch.compiler.is_exporting():
+            texts = texts[:, : max(1, int(lengths.max()))]
+        states, _ = self.gru(self.vectors(texts))
+        last: Tensor = states[torch.arange(texts.shape[0]), lengths.clamp(min=1) - 1]
         return last * (lengths > 0).unsqueeze(1)
 
 

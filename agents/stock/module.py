@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from engram.agents.models.nests import leading, swapped
-from engram.agents.models.recurrent import Outputs, RecurrentModule
+from engram.agents.models.network import Outputs
+from engram.agents.models.recurrent import RecurrentModule
 
 _POLICY_NETWORKS = ("encoder", "core", "policy_head", "shared_head")
 

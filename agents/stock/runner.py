@@ -17,6 +17,7 @@ from engram.agents.columns.inputs import add_inputs
 from engram.agents.columns.lanes import make_lanes
 from engram.agents.columns.wrappers import split_settings, wrap_lanes
 from engram.agents.models.actions import ActionConverter, action_converter
+from engram.agents.stock.draws import space_of_draws
 
 
 class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
@@ -28,7 +29,7 @@ class CountsFromZero(VectorWrapper):  # type: ignore[type-arg]
     def __init__(self, env: VectorEnv[Any, Any, Any], actions: ActionConverter) -> None:
         super().__init__(env)
         self._actions = actions
-        self.single_action_space = actions.draws
+        self.single_action_space = space_of_draws(actions)
         self.action_space = batch_space(self.single_action_space, env.num_envs)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Any]:

@@ -11,8 +11,8 @@ from ray.rllib.core.columns import Columns
 from torch import Tensor
 from torch.nn import functional
 
-from engram.agents.models.actions import named
 from engram.agents.models.recurrent import RESETS, ColumnarModule
+from engram.agents.models.spaces import named
 from engram.agents.models.thinking import ThinkingModule
 from engram.memory.core import State, detach_state
 from engram.memory.thinking import Loss, make_loss

@@ -217,7 +217,7 @@ def most(score: Tensor, count: int, kept: Tensor | None) -> Tensor:
         score = score.masked_fill(~kept.unsqueeze(-1), -math.inf)
     index = torch.arange(len(score), device=score.device)
     earlier = (index.unsqueeze(1) < index).unsqueeze(-1)  # (K, K, 1): row before column
-    ahead = torch.where(earlier, score.unsqueeze(1) >= score, score.unsqueeze(1) > score)
+    ahead = (score.unsqueeze(1) > score) | (earlier & (score.unsqueeze(1) == score))
     chosen = ahead.sum(0) < count
     if kept is not None:
         chosen = chosen & kept.unsqueeze(-1)

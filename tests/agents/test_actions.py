@@ -10,7 +10,8 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
 from engram.agents import make_config
-from engram.agents.models.actions import action_converter, counted_from_zero
+from engram.agents.models.actions import action_converter
+from engram.agents.stock.draws import counted_from_zero, space_of_draws
 from engram.agents.stock.runner import StockEnvRunner
 from engram.train.environments.facts import make_batched
 from engram.train.evaluation.answers import AnswerLog
@@ -71,7 +72,7 @@ def test_a_draw_is_flat(name):
     actions = action_converter(space)
     taken = np.stack([space.sample() for _ in range(6)]).reshape(2, 3, *space.shape)
     drawn = actions.from_env(taken)
-    assert drawn.shape == (2, 3, *actions.draws.shape)
+    assert drawn.shape == (2, 3, *space_of_draws(actions).shape)
     assert actions.to_env(drawn).shape == taken.shape
     np.testing.assert_allclose(actions.to_env(drawn), taken, rtol=1e-6)
 

@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from engram.agents import ENCODERS
-from engram.agents.models.recurrent import ModelConfig
+from engram.agents.models.recurrent_network import ModelConfig
 from engram.memory import CORES, core_options
 from engram.memory.options import parse_options
 from engram.memory.schema import json_schema, table_schema

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from engram.agents import ALGORITHMS, ENCODERS
 from engram.agents.columns.optimizers import EpochOptions, OptimizerOptions
-from engram.agents.models.recurrent import HeadOptions
-from engram.agents.models.thinking import ReadoutOptions
+from engram.agents.models.recurrent_network import HeadOptions
+from engram.agents.models.thinking_network import ReadoutOptions
 from engram.envs import GAMES, IDS, PUZZLES, SEQUENCES
 from engram.memory import CORES
 from engram.memory.options import Options, integer, integers, number, numbers

@@ -5,6 +5,7 @@ import glob
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import examples
@@ -19,6 +20,8 @@ from ray.tune.experiment import Trial
 from engram.agents.models.recurrent import RecurrentModule
 from engram.memory import make_core
 from engram.train.environments.facts import make_batched
+from engram.train.evaluation.agent import load_agent
+from engram.train.evaluation.sharing import write_shared
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.experiments.inheritance import read_whole_document
 from engram.train.experiments.loading import shipped_configs
@@ -75,6 +78,8 @@ def home(tmp_path_factory):
     for name in sorted({*RUNS, SOURCE}):
         make_run(home / "ray_results" / name)
     make_transfer(home / "ray_results" / "tmaze_transfer")
+    agent = load_agent(home / "ray_results" / "tmaze_concrete")
+    write_shared(agent, home / "policy.safetensors")
     return home
 
 
@@ -136,6 +141,7 @@ def desk(home, tmp_path, monkeypatch):
     lineage = read_lineage(home / "ray_results" / "tmaze_short_pbt")
     (tmp_path / "replay.yaml").write_text(as_yaml(lineage, replay_of(lineage, 2)))
     torch.save(make_core(10, RIMS).state_dict(), tmp_path / "core.pt")
+    shutil.copyfile(home / "policy.safetensors", tmp_path / "policy.safetensors")
     return tmp_path
 
 

@@ -6,8 +6,8 @@ import pytest
 
 import engram.agents.models.choice
 import engram.agents.models.encoders
-import engram.agents.models.recurrent
-import engram.agents.models.thinking
+import engram.agents.models.recurrent_network
+import engram.agents.models.thinking_network
 import engram.memory
 import engram.memory.thinking
 import engram.train.environments.facts
@@ -44,8 +44,8 @@ def count(monkeypatch, modules, name, key):
 def parsed(monkeypatch):
     modules = (
         engram.agents.models.encoders,
-        engram.agents.models.recurrent,
-        engram.agents.models.thinking,
+        engram.agents.models.recurrent_network,
+        engram.agents.models.thinking_network,
         engram.memory,
         engram.memory.thinking,
     )

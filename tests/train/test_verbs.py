@@ -13,6 +13,7 @@ from engram.train.console import screen
 SUBJECTS = {
     "train": ("--run", "PPO", "--env", "CartPole-v1", "--dry-run"),
     "evaluate": ("sums", "--episodes", "3"),
+    "export": ("sums", "--out", "policy.safetensors"),
     "play": (),
     "probe-core": ("low_pass", "--steps", "20", "--options", "{pools: 2}"),
     "probe-thinking": ("sums", "--problems", "3"),

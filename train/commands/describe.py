@@ -13,6 +13,7 @@ rllib describe env engram/TMaze-v0
 rllib describe algorithm RecurrentPPO --all
 rllib describe config tmaze_concrete
 rllib describe core my_package.cores:MyCore --json
+rllib describe policy policy.safetensors
 """
 
 
@@ -21,14 +22,15 @@ def command(
         str,
         typer.Argument(
             metavar="KIND",
-            help="env, core, encoder, algorithm, config, loss, exit-rule, picture.",
+            help="env, core, encoder, algorithm, config, loss, exit-rule, picture, policy.",
             autocompletion=completion.described,
         ),
     ],
     name: Annotated[
         str,
         typer.Argument(
-            help="As a configuration names it, or package.module:Class.", autocompletion=completion.of_kind
+            help="As a configuration names it, or package.module:Class; of a policy, its file.",
+            autocompletion=completion.of_kind,
         ),
     ],
     everything: Annotated[

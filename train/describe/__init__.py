@@ -16,6 +16,7 @@ KINDS = {
     "loss": "losses",
     "picture": "pictures",
     "scheduler": "schedulers",
+    "policy": "policies",
 }
 """Kind -> its plural; both are understood."""
 
@@ -24,7 +25,7 @@ _ALIASES = {plural: kind for kind, plural in KINDS.items()} | {
     "environments": "env",
     "thinking": "core",
 }
-_MODULES = {"algorithm": "algorithms", "config": "configs", "env": "envs"}
+_MODULES = {"algorithm": "algorithms", "config": "configs", "env": "envs", "policy": "policies"}
 
 
 def kind_of(text: str) -> str:
@@ -48,7 +49,7 @@ def describe(kind: str, name: str, as_json: bool, everything: bool = False) -> d
     Args:
         kind: One of `KINDS`, singular or plural.
         name: As a configuration names it; for cores, encoders, losses and exit rules also
-            `package.module:Class`, for environments any Gymnasium id, for configs a path.
+            `package.module:Class`, for environments any Gymnasium id, for configs and policies a path.
         as_json: Print one line of JSON instead.
         everything: Of an algorithm, show the keys that are seldom named, too.
 

@@ -222,8 +222,8 @@ def _nested(name: str) -> list[Section]:
     """Sections inside `config` that algorithms of ours take, and stock ones that are given a core."""
     from engram.agents import ALGORITHMS
     from engram.agents.columns.optimizers import OptimizerOptions
-    from engram.agents.models.recurrent import HeadOptions, ModelConfig
-    from engram.agents.models.thinking import ReadoutOptions, ThinkingConfig
+    from engram.agents.models.recurrent_network import HeadOptions, ModelConfig
+    from engram.agents.models.thinking_network import ReadoutOptions, ThinkingConfig
 
     if name not in ALGORITHMS:
         return []

@@ -44,7 +44,7 @@ def _title_of(cls: type[Any]) -> str:
 
 
 def _thinker(name: str, cls: Any) -> Page:
-    from engram.agents.models.thinking import ReadoutOptions
+    from engram.agents.models.thinking_network import ReadoutOptions
 
     readout = Section(f"config.model.readout: {first_line(ReadoutOptions)}", rows(ReadoutOptions))
     facts = {"kind": "network that thinks in iterations; see docs/thinking.md"}

@@ -70,7 +70,7 @@ def _pairs(pairs: Iterable[tuple[str, Any]]) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for label, text in pairs:
-        table.add_row(label, Text(str(text)))
+        table.add_row(label, Text(written(text) if isinstance(text, dict | list) else str(text)))
     return table
 
 

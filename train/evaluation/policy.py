@@ -15,9 +15,10 @@ from ray.rllib.utils.spaces.space_utils import unsquash_action
 from torch import Tensor
 from typing_extensions import override
 
-from engram.agents.models.actions import ActionConverter, action_converter, counted_from_zero
+from engram.agents.models.actions import ActionConverter, action_converter
 from engram.agents.models.recurrent import ColumnarModule
 from engram.agents.models.thinking import ThinkingModule
+from engram.agents.stock.draws import counted_from_zero
 from engram.train.plans.network import speaks_columns
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -98,8 +98,8 @@ def _fit_model(model: Any, former: Former, fixed: Collection[str]) -> tuple[Any,
 def _fit_beside(model: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """Drop what only recurrent cores, or only thinking ones, have beside them in `model:`."""
     from engram.agents.models.choice import thinks
-    from engram.agents.models.recurrent import ModelConfig
-    from engram.agents.models.thinking import ThinkingConfig
+    from engram.agents.models.recurrent_network import ModelConfig
+    from engram.agents.models.thinking_network import ThinkingConfig
 
     if not _types(model["core"]) or _load(_types(model["core"])[0], _table("core")) is None:
         return model, []

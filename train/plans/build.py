@@ -189,7 +189,7 @@ def build_config(
         ExperimentError: anything the algorithm or the model refuses.
     """
     from engram.agents.columns.env_specs import register_own
-    from engram.agents.models.actions import counted_from_zero
+    from engram.agents.stock.draws import counted_from_zero
 
     config, checked, _ = settings_checked or check_settings(run, values)
     try:

@@ -14,8 +14,8 @@ def complaints(model: Mapping[str, Any], path: str) -> Iterator[str]:
         Messages, as `check_model` words them.
     """
     from engram.agents.models.choice import thinks
-    from engram.agents.models.recurrent import HeadOptions, ModelConfig
-    from engram.agents.models.thinking import ReadoutOptions, ThinkingConfig
+    from engram.agents.models.recurrent_network import HeadOptions, ModelConfig
+    from engram.agents.models.thinking_network import ReadoutOptions, ThinkingConfig
     from engram.memory.options import unknown_key_message
 
     known = (ThinkingConfig if thinks(model) else ModelConfig).__dataclass_fields__

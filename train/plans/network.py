@@ -72,13 +72,13 @@ def _given(config: Any, env: EnvFacts) -> Any:
     """The space of what a model of ours is given, which may be more than an observation."""
     from engram.agents.models.actions import action_converter
     from engram.agents.models.choice import thinks
-    from engram.agents.models.inputs import model_inputs
+    from engram.agents.models.inputs import given_space, model_inputs
 
     model = config.model_config
     if ("core" not in model and not is_columnar(trainable(config).__name__)) or thinks(model):
         return env.observation_space
     actions = action_converter(env.action_space, bool(model.get("squash")))
-    return model_inputs(model, env.observation_space, actions, told_mask=env.tells_mask).given
+    return given_space(model_inputs(model, env.observation_space, actions, told_mask=env.tells_mask))
 
 
 def describe_module(config: Any, env: EnvFacts, starts: bool = True) -> ModuleFacts:

@@ -199,7 +199,7 @@ def _config() -> Schema:
 
 def _starts() -> Schema:
     """What a run starts from, which `config.model` holds and which may stand further out."""
-    from engram.agents.models.recurrent import StartOptions
+    from engram.agents.models.network import StartOptions
 
     return {key: schema for key, schema in _options(StartOptions)["properties"].items() if key in START}
 
@@ -252,8 +252,8 @@ def _sections() -> Schema:
     from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
 
     from engram.agents import ENCODERS
-    from engram.agents.models.recurrent import HeadOptions, ModelConfig
-    from engram.agents.models.thinking import ReadoutOptions, ThinkingConfig
+    from engram.agents.models.recurrent_network import HeadOptions, ModelConfig
+    from engram.agents.models.thinking_network import ReadoutOptions, ThinkingConfig
     from engram.memory import CORES
     from engram.memory.thinking import LOSSES, THINKERS
 
