@@ -9,6 +9,7 @@ import ray
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.impala import IMPALA, IMPALAConfig
+from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import Learner
 from ray.rllib.utils.metrics import NUM_TRAINING_STEP_CALLS_SINCE_LAST_SYNCH_WORKER_WEIGHTS as _UPDATES
@@ -19,7 +20,6 @@ from engram.agents.actor_critic.estimators import vtrace
 from engram.agents.actor_critic.learner import ActorCriticLearner, ColumnBatch
 from engram.agents.columns.config import ColumnarConfig
 from engram.agents.columns.fragment import Fragment
-from engram.agents.columns.learner import as_tensors
 from engram.agents.columns.under_way import ColumnarState
 
 
@@ -61,10 +61,6 @@ class RecurrentIMPALAConfig(ColumnarConfig, IMPALAConfig):  # type: ignore[misc]
         return IMPALALearner
 
 
-def _sequence_number(learner: Learner) -> int:
-    return int(learner._weights_seq_no)
-
-
 class IMPALALearner(ActorCriticLearner):
     """V-trace targets from the present values of each minibatch, then the policy-gradient loss."""
 
@@ -94,43 +90,39 @@ class IMPALALearner(ActorCriticLearner):
 
 
 class RecurrentIMPALA(ColumnarState, IMPALA):  # type: ignore[misc]
-    """IMPALA with a swappable recurrent core, on columns; RLlib's own asynchronous training step.
-
-    Its runner acts by weights of an update ago every now and then, and fragments that do not make a batch yet
-    wait: both are under way between two iterations.
-    """
-
-    _older: dict[str, Any] | None = None
+    """IMPALA with a swappable recurrent core, on columns; RLlib's own asynchronous training step."""
 
     @override
-    def under_way(self) -> dict[str, Any]:
-        runner, (learner,) = self.env_runner, self.learner_group.foreach_learner(_sequence_number)
-        older = None
-        if runner._weights_seq_no != learner.get():
-            weights = {name: leaf.cpu().numpy() for name, leaf in runner.module.state_dict().items()}
-            older = {"weights": weights, "number": runner._weights_seq_no}
-        return super().under_way() | {
-            "older": older,
-            "updates": self._counters[_UPDATES],
-            "waiting": [[vars(each) for each in ray.get(pack)] for pack in self._episode_packs_being_built],
-        }
+    def step(self) -> Any:
+        """One iteration. A runner in this process begins the next one with the newest weights.
+
+        RLlib hands them over every other update; a checkpoint would have to keep the older ones, too.
+        """
+        results = super().step()
+        if self.config.num_env_runners == 0 and self._counters[_UPDATES]:
+            self.env_runner_group.sync_weights(
+                from_worker_or_learner_group=self.learner_group,
+                policies=[DEFAULT_MODULE_ID],
+                inference_only=True,
+            )
+            self._counters[_UPDATES] = 0
+        return results
 
     @override
-    def set_under_way(self, state: dict[str, Any]) -> None:
-        super().set_under_way(state)
-        self._older = state["older"]
-        self._counters[_UPDATES] = state["updates"]
-        packs = [[Fragment(**each) for each in pack] for pack in state["waiting"]]
+    def under_way(self) -> tuple[dict[str, Any], str]:
+        """Fragments that do not make a batch yet are under way, too."""
+        kept, lost = super().under_way()
+        if self.config.num_env_runners == 0:
+            kept["waiting"] = [
+                [vars(each) for each in ray.get(pack)] for pack in self._episode_packs_being_built
+            ]
+        return kept, lost
+
+    @override
+    def set_under_way(self, kept: dict[str, Any]) -> None:
+        super().set_under_way(kept)
+        packs = [[Fragment(**each) for each in pack] for pack in kept.get("waiting", ())]
         self._episode_packs_being_built = [ray.put(pack) for pack in packs]
-
-    def restore_from_path(self, *args: Any, **kwargs: Any) -> None:
-        """Restores a checkpoint; where the runner was to act by older weights, it does."""
-        super().restore_from_path(*args, **kwargs)
-        older, self._older = self._older, None
-        if older is not None:
-            runner = self.env_runner
-            runner.module.load_state_dict(as_tensors(older["weights"], runner._device))
-            runner._weights_seq_no = older["number"]
 
     @classmethod
     def get_default_config(cls) -> RecurrentIMPALAConfig:

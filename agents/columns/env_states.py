@@ -13,7 +13,7 @@ import cloudpickle
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 from typing_extensions import override
 
-from engram.agents.columns.packing import pack, unpack
+from engram.agents.columns.packing import is_plain
 
 MOST_BYTES = 64 * 2**20
 """Of all that is pickled of the lanes' environments; what is larger is not kept in checkpoints."""
@@ -23,7 +23,7 @@ class UnsavedError(Exception):
     """The state of environments that cannot be taken; says why, in one line."""
 
 
-def save_env(env: Any) -> bytes:
+def save_env(env: Any) -> dict[str, Any]:
     """Takes the state of an environment and of the wrappers around it.
 
     An environment with `get_state()` and `set_state(state)` of its own, such as every batched one of this
@@ -34,25 +34,13 @@ def save_env(env: Any) -> bytes:
     Args:
         env: Single or batched, wrapped or not.
 
+    Returns:
+        Plain data.
+
     Raises:
         UnsavedError: It cannot be pickled, takes too many bytes, or lives in other processes.
     """
-    pickles = _Pickles(MOST_BYTES)
-    return pack(_state_of(env, pickles), pickles.dump)
-
-
-def restore_env(env: Any, saved: bytes) -> Any:
-    """Returns an environment that goes on from a state.
-
-    Args:
-        env: Made with the same arguments as the one whose state it is; not to be used any more.
-        saved: From `save_env`.
-
-    Raises:
-        ValueError: The state is of another number of lanes.
-        Exception: Whatever a class of a user's raises.
-    """
-    return _with_state(env, unpack(saved, pickle.loads))
+    return _state_of(env, _Pickles(MOST_BYTES))
 
 
 def _state_of(env: Any, pickles: "_Pickles") -> dict[str, Any]:
@@ -62,21 +50,32 @@ def _state_of(env: Any, pickles: "_Pickles") -> dict[str, Any]:
     if isinstance(inner, SyncVectorEnv):
         state: dict[str, Any] = {"lanes": [_state_of(each, pickles) for each in inner.envs]}
     elif _tells_state(inner):
-        state = {"own": inner.get_state()}
+        own = inner.get_state()
+        state = {"own": own} if is_plain(own) else {"own_pickled": pickles.dump(own)}
     else:
         return {"whole": pickles.dump(env)}
     return state if env is inner else {**state, "wrappers": pickles.dump(env, outside=inner)}
 
 
-def _with_state(env: Any, state: dict[str, Any]) -> Any:
+def restore_env(env: Any, state: dict[str, Any]) -> Any:
+    """Returns an environment that goes on from a state.
+
+    Args:
+        env: Made with the same arguments as the one whose state it is; not to be used any more.
+        state: From `save_env`.
+
+    Raises:
+        ValueError: The state is of another number of lanes.
+        Exception: Whatever a class of a user's raises.
+    """
     if "whole" in state:
         return pickle.loads(state["whole"])
     inner = env.unwrapped
     if "lanes" in state:
         pairs = zip(inner.envs, state["lanes"], strict=True)
-        inner.envs = [_with_state(*pair) for pair in pairs]
+        inner.envs = [restore_env(*pair) for pair in pairs]
     else:
-        inner.set_state(state["own"])
+        inner.set_state(state["own"] if "own" in state else pickle.loads(state["own_pickled"]))
     return _Loading(state["wrappers"], inner).load() if "wrappers" in state else env
 
 

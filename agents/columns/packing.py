@@ -2,8 +2,9 @@
 
 import io
 import json
+import math
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,111 +13,98 @@ from numpy.typing import NDArray
 _PLAIN = (type(None), bool, int, float, str)
 _HEAD_BYTES = 8  # of the number that says how long the head is
 
-Foreign = Callable[[Any], bytes]
-"""Makes bytes of an object that is no plain data."""
 
-
-def refuse(value: Any) -> bytes:
-    """Takes nothing but plain data.
-
-    Raises:
-        TypeError: Always.
-    """
-    raise TypeError(f"{type(value).__name__} is no plain data")
-
-
-def pack(nest: Any, foreign: Foreign = refuse) -> bytes:
+def pack(nest: Any) -> bytes:
     """Packs dicts, lists and tuples of arrays, NumPy numbers, numbers, texts, bytes and None.
 
-    Types and bits come back as they were: dicts with any plain keys, tuples, numbers of NumPy, NaN.
-
-    Args:
-        nest: What to pack.
-        foreign: Makes bytes of any other object; by default there may be none.
-    """
-    arrays: list[NDArray[Any]] = []
-    head = json.dumps(_encoded(nest, arrays, foreign)).encode()
-    body = io.BytesIO()
-    for array in arrays:
-        np.lib.format.write_array(body, array, allow_pickle=False)
-    return zlib.compress(len(head).to_bytes(_HEAD_BYTES, "little") + head + body.getvalue())
-
-
-def unpack(data: bytes, foreign: Callable[[bytes], Any] = refuse) -> Any:
-    """Returns what was packed.
-
-    Args:
-        data: From `pack`.
-        foreign: Makes an object of the bytes that stand for it; by default there may be none.
+    Types and bits come back as they were: dicts with any plain keys, tuples, numbers of NumPy, NaN, arrays of
+    texts and of objects that are plain data themselves. Bytes of numbers are sorted by their significance,
+    for those that are alike lie side by side then.
 
     Raises:
-        TypeError: There is one.
+        TypeError: There is something else in it.
     """
+    arrays: list[NDArray[Any]] = []
+    head = json.dumps(_encoded(nest, arrays)).encode()
+    parts = [len(head).to_bytes(_HEAD_BYTES, "little"), head, *map(_sorted_bytes, arrays)]
+    return zlib.compress(b"".join(parts))
+
+
+def unpack(data: bytes) -> Any:
+    """Returns what was packed; its arrays are the caller's own."""
     stream = io.BytesIO(zlib.decompress(data))
     head = stream.read(int.from_bytes(stream.read(_HEAD_BYTES), "little"))
-    arrays = []
-    while stream.tell() < len(stream.getbuffer()):
-        arrays.append(np.lib.format.read_array(stream, allow_pickle=False))
-    return _decoded(json.loads(head), arrays, foreign)
+    return _decoded(json.loads(head), stream)
 
 
-def _encoded(value: Any, arrays: list[NDArray[Any]], foreign: Foreign) -> Any:
-    """A value as JSON, in which {kind: index or items} stands for what JSON does not have."""
+def is_plain(nest: Any) -> bool:
+    """Whether something can be packed."""
+    try:
+        _encoded(nest, [])
+    except TypeError:
+        return False
+    return True
 
-    def put(array: NDArray[Any]) -> int:
-        arrays.append(array)
-        return len(arrays) - 1
 
-    def each(items: Any) -> list[Any]:
-        return [_encoded(item, arrays, foreign) for item in items]
-
+def _encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
+    """A value as JSON, where {kind: what} stands for what JSON does not have; its arrays go into a list."""
     kind = type(value)
     if kind in _PLAIN:
         return value
     if kind is list:
-        return each(value)
+        return [_encoded(item, arrays) for item in value]
     if kind is tuple:
-        return {"tuple": each(value)}
+        return {"tuple": _encoded([*value], arrays)}
     if kind is dict:
-        return {"dict": [each(pair) for pair in value.items()]}
-    if kind is bytes:
-        return {"bytes": put(np.frombuffer(value, np.uint8))}
-    if kind is np.ndarray and not value.dtype.hasobject:
-        return {"array": put(value)}
+        return {"dict": _encoded([[*pair] for pair in value.items()], arrays)}
     if kind is np.ndarray and value.dtype == object:
-        return {"objects": [list(value.shape), each(value.ravel())]}
-    if isinstance(value, np.generic) and not value.dtype.hasobject:
-        return {"number": put(np.asarray(value))}
-    return {"foreign": put(np.frombuffer(foreign(value), np.uint8))}
+        return {"objects": [value.shape, _encoded([*value.ravel()], arrays)]}
+    array = np.frombuffer(value, np.uint8) if kind is bytes else np.asarray(value)
+    if array.dtype.hasobject or array.dtype.names:
+        raise TypeError(f"{kind.__name__} is no plain data")
+    name = {bytes: "bytes", np.ndarray: "array"}.get(kind, "number")
+    arrays.append(array)
+    return {name: [array.dtype.str, array.shape]}
 
 
-def _decoded(value: Any, arrays: list[NDArray[Any]], foreign: Callable[[bytes], Any]) -> Any:
-    def each(items: Any) -> list[Any]:
-        return [_decoded(item, arrays, foreign) for item in items]
-
+def _decoded(value: Any, stream: io.BytesIO) -> Any:
+    """What a value stands for; arrays come from a stream in the order of their names."""
     if isinstance(value, list):
-        return each(value)
+        return [_decoded(item, stream) for item in value]
     if not isinstance(value, dict):
         return value
     ((kind, inner),) = value.items()
     if kind == "tuple":
-        return tuple(each(inner))
+        return tuple(_decoded(inner, stream))
     if kind == "dict":
-        return dict(each(pair) for pair in inner)
+        return dict(_decoded(inner, stream))
     if kind == "objects":
-        shape, items = inner
-        return _of_objects(each(items), shape)
-    array = arrays[inner]
-    if kind == "array":
-        return array
-    if kind == "number":
-        return array[()]
-    return array.tobytes() if kind == "bytes" else foreign(array.tobytes())
+        return _of_objects(_decoded(inner[1], stream), inner[0])
+    array = _from_bytes(stream, np.dtype(inner[0]), inner[1])
+    return array.tobytes() if kind == "bytes" else array[()] if kind == "number" else array
 
 
-def _of_objects(items: list[Any], shape: list[int]) -> NDArray[Any]:
+def _sorted_bytes(array: NDArray[Any]) -> bytes:
+    """The bytes of an array: the first one of each number, then the second one of each, and so on."""
+    if not array.nbytes:
+        return b""
+    rows = np.ascontiguousarray(array).reshape(-1, 1).view(np.uint8)
+    return rows.T.tobytes()
+
+
+def _from_bytes(stream: io.BytesIO, dtype: np.dtype[Any], shape: Iterable[int]) -> NDArray[Any]:
+    """The next array of a stream, as `_sorted_bytes` left it."""
+    count = math.prod(shape)
+    rows = np.frombuffer(stream.read(count * dtype.itemsize), np.uint8).reshape(dtype.itemsize, count)
+    array = np.empty((count, 1), dtype)
+    if array.nbytes:
+        array.view(np.uint8)[:] = rows.T
+    return array.reshape(tuple(shape))
+
+
+def _of_objects(items: list[Any], shape: Iterable[int]) -> NDArray[Any]:
     """An array of objects, which may be arrays themselves."""
     array = np.empty(len(items), object)
     for place, item in enumerate(items):
         array[place] = item
-    return array.reshape(shape)
+    return array.reshape(tuple(shape))
