@@ -59,10 +59,12 @@ def _encoded(value: Any, arrays: list[NDArray[Any]]) -> Any:
         return {"dict": _encoded([[*pair] for pair in value.items()], arrays)}
     if kind is np.ndarray and value.dtype == object:
         return {"objects": [value.shape, _encoded([*value.ravel()], arrays)]}
+    name = {bytes: "bytes", np.ndarray: "array"}.get(kind, "number")
+    if name == "number" and not isinstance(value, np.generic):
+        raise TypeError(f"{kind.__name__} is no plain data")
     array = np.frombuffer(value, np.uint8) if kind is bytes else np.asarray(value)
     if array.dtype.hasobject or array.dtype.names:
-        raise TypeError(f"{kind.__name__} is no plain data")
-    name = {bytes: "bytes", np.ndarray: "array"}.get(kind, "number")
+        raise TypeError(f"{kind.__name__} of {array.dtype} is no plain data")
     arrays.append(array)
     return {name: [array.dtype.str, array.shape]}
 

@@ -71,7 +71,7 @@ class ColumnarState(Algorithm):  # type: ignore[misc]
         return kept, lost
 
     def set_under_way(self, kept: dict[str, Any]) -> None:
-        """Goes on from what was under way; where lanes cannot, they begin anew, and the next result says so."""
+        """Goes on from it. Lanes that cannot begin anew, and the next result says so."""
         set_random_streams(kept["random"])
         if "learner" in kept and self.learner_group.is_local:
             self.learner_group.foreach_learner(lambda learner: learner.set_streams_state(kept["learner"]))

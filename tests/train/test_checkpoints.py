@@ -16,7 +16,7 @@ from engram.train.console.errors import ExperimentError, last_words
 from engram.train.plans import restore
 from engram.train.plans.changes import differences
 from engram.train.running.resume import adopt_newest
-from engram.train.running.trials import KeepChecksums, ScoredCheckpoints
+from engram.train.running.trials import ScoredCheckpoints
 from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
 from engram.train.runs.choice import newest_checkpoint
@@ -282,17 +282,6 @@ def test_a_list_of_checksums_may_be_damaged_itself(tmp_path, listed, named):
     assert fault(folder) == folder / named
 
 
-def test_checksums_that_cannot_be_kept_are_told(tmp_path, capsys):
-    gone = Checkpoint(str(tmp_path / "gone"))
-    KeepChecksums().on_checkpoint(1, [], None, gone)
-    folder = save(tmp_path / "kept", 5)
-    (folder / "checksums.json.half").mkdir()
-    KeepChecksums().on_checkpoint(1, [], None, Checkpoint(str(folder)))
-    assert [line.partition(": no checksums")[0] for line in capsys.readouterr().err.splitlines()] == [
-        f"notice: {folder}"
-    ]
-
-
 @pytest.mark.parametrize("part", [*checkpoints.MODULE.parents[:3], checkpoints.MODULE])
 def test_a_part_that_every_algorithm_has_must_be_there(tmp_path, part):
     folder = save(tmp_path / "checkpoint_000000", 5)
@@ -393,7 +382,11 @@ def tune_trial(folder, known, kept):
     manager = _CheckpointManager(CheckpointConfig(num_to_keep=4))
     for name in kept:
         manager.register_checkpoint(_TrainingResult(Checkpoint.from_directory(str(folder / name)), {}))
-    storage = SimpleNamespace(trial_fs_path=str(folder), current_checkpoint_index=0)
+    storage = SimpleNamespace(
+        trial_fs_path=str(folder),
+        current_checkpoint_index=0,
+        storage_filesystem=SimpleNamespace(type_name="local"),
+    )
     metadata = SimpleNamespace(checkpoint_manager=manager, invalidate_cache=lambda: None)
     return SimpleNamespace(
         storage=storage,

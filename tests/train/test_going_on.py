@@ -9,7 +9,6 @@ import pytest
 from engram.train.console.errors import ExperimentError
 from engram.train.experiments.experiment import CheckpointSection
 from engram.train.plans.changes import MAY_CHANGE, allowed_changes, differences, shown
-from engram.train.running.progress_csv import cut_half_line
 
 STORED = {
     "name": "cue",
@@ -92,17 +91,6 @@ def test_differences():
     before = {"run": "PPO", "config": {"lr": 1, "model": {"a": 1}}, "x": None}
     now = {"run": "PPO", "config": {"lr": 2, "model": {"a": 1, "b": 2}}}
     assert differences(before, now) == {"config.lr": (1, 2), "config.model.b": (None, 2)}
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [("", ""), ("a\nb\n", "a\nb\n"), ("a\nb", "a\n"), ("half", "")],
-)
-def test_half_a_line_is_cut_off(tmp_path, text, kept):
-    (tmp_path / "x").write_text(text)
-    cut_half_line(tmp_path / "x")
-    assert (tmp_path / "x").read_text() == kept
-    cut_half_line(tmp_path / "none")
 
 
 @pytest.fixture
