@@ -173,7 +173,7 @@ def test_large_environments_are_not_saved(monkeypatch):
     env = restarted(copies(Large))
     save_env(env)
     monkeypatch.setattr(env_states, "MOST_BYTES", LANES * 2**20)
-    with pytest.raises(UnsavedError, match="^its environments are more than 3 MiB$"):
+    with pytest.raises(UnsavedError, match=r"^its environments are more than 3 MiB$"):
         save_env(env)
 
 

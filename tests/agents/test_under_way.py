@@ -53,18 +53,7 @@ def state_of(algorithm):
     return [leaf.numpy() if hasattr(leaf, "numpy") else np.array(leaf) for leaf in tree.flatten(state)]
 
 
-TIMES = (
-    "time",
-    "perf",
-    "throughput",
-    "date",
-    "pid",
-    "hostname",
-    "node_ip",
-    "config",
-    "per_second",
-    "restore",
-)
+TIMES = ("time", "perf", "throughput", "date", "pid", "host", "node_ip", "config", "per_second", "restore")
 
 
 def numbers(result):

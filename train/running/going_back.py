@@ -146,10 +146,10 @@ def _lines(file: Path) -> list[bytes]:
 
 def _rewrite(file: Path, data: bytes) -> None:
     """Gives a file another content so that it is whole at every moment; without one, deletes it."""
-    if not file.exists() or data == file.read_bytes():
-        return
     if not data:
-        file.unlink()
+        file.unlink(missing_ok=True)
+        return
+    if data == file.read_bytes():
         return
     half = file.with_name(".half")  # a name with "tfevents" in it would be read by TensorBoard
     half.write_bytes(data)
