@@ -30,12 +30,14 @@ ENVS = {
     "copying": ("engram/Copying-v0", {"span": 2, "length": 1, "symbols": 3}),
     "cart": ("CartPole-v1", {"wrappers": ["TimeAwareObservation", "RecordEpisodeStatistics"]}),
 }
+INPUTS = ("previous_action", "previous_reward")
 RUNS = ("RecurrentPPO", "RecurrentIMPALA", "RecurrentA2C")
 TOLD = ("puzzle", "copying")  # environments that say what would be right
 
 
-def config(run="RecurrentPPO", core="lstm", env="tmaze", **settings):
-    result = make_config(run, {"encoder": {"type": "mlp", "hidden": [8]}, "core": CORES[core]})
+def config(run="RecurrentPPO", core="lstm", env="tmaze", inputs=(), **settings):
+    model = {"encoder": {"type": "mlp", "hidden": [8]}, "core": CORES[core]}
+    result = make_config(run, model | dict.fromkeys(inputs, True))
     name, arguments = ENVS[env]
     result.environment(name, env_config=arguments).debugging(seed=3)
     result.num_envs_per_env_runner, result.rollout_fragment_length = 8, 5
@@ -137,6 +139,7 @@ def test_a_resumed_run_is_the_same_run(ray_cluster, tmp_path, run, core, env):
             id="normalised",
         ),
         pytest.param("RecurrentPPO", "catch", {"seed": None}, 2, id="no_seed"),
+        pytest.param("RecurrentA2C", "tmaze", {"inputs": INPUTS}, 2, id="inputs"),
         pytest.param(
             "Supervised", "copying", {"rollout_fragment_length": 6, "truncation": 3}, 2, id="truncated"
         ),

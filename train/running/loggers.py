@@ -26,6 +26,11 @@ class Rows(_InPlace, CSVLoggerCallback):  # type: ignore[misc]
     """Ray's own writes the rows of a resumed trial in the order of its new results, under the old heading."""
 
     @override
+    def log_trial_start(self, trial: Trial) -> None:
+        """Lets go of the file of a trial that starts again: it is another one, see `going_back`."""
+        self.log_trial_end(trial)
+
+    @override
     def _setup_trial(self, trial: Trial) -> None:
         super()._setup_trial(trial)
         if self._trial_continue[trial]:

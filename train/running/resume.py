@@ -67,7 +67,7 @@ def resumed(plan: Plan) -> Plan | None:
         found,
         left=len(left),
         anew=_without_checkpoint(folder, left),
-        new_episodes=_new_episodes(plan, folder, left),
+        new_episodes=new_episodes(plan, folder, left),
     )
     if found.anew:
         check_still_there(plan.starts)
@@ -89,7 +89,7 @@ def _without_checkpoint(folder: Path, trials: list[str]) -> int:
     return sum(each not in begun or not _has_checkpoint(begun[each]) for each in trials)
 
 
-def _new_episodes(plan: Plan, folder: Path, trials: list[str]) -> str:
+def new_episodes(plan: Plan, folder: Path, trials: list[str]) -> str:
     """Why some trials do not play on in the episodes that they were in; empty where they do."""
     runners = int(plan.config.num_env_runners)
     if runners:

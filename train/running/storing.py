@@ -1,5 +1,6 @@
 """Where trials write: all is at its place at once, and a checkpoint is whole once it has its name."""
 
+import contextlib
 import filecmp
 import os
 import shutil
@@ -57,7 +58,7 @@ class TrialStorage(StorageContext):  # type: ignore[misc]
         except BaseException:
             shutil.rmtree(half, ignore_errors=True)
             raise
-        flush(target.parent)
+        _flush_names(target.parent)
         return checkpoint.__class__(filesystem=self.storage_filesystem, path=str(target))
 
 
@@ -101,11 +102,17 @@ def _flush_all(folder: Path) -> None:
     for here, _, files in os.walk(folder):
         for name in files:
             flush(Path(here, name))
-        flush(Path(here))
+        _flush_names(Path(here))
+
+
+def _flush_names(folder: Path) -> None:
+    """Waits for the names in a folder, where the file system knows how to."""
+    with contextlib.suppress(OSError):
+        flush(folder)
 
 
 def flush(path: Path) -> None:
-    """Waits until a file, or the list of names in a folder, is on the disk."""
+    """Waits until a file is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
