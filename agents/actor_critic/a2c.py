@@ -13,8 +13,9 @@ from torch import Tensor
 
 from engram.agents.actor_critic.advantages import AdvantageConfig, AdvantageLearner
 from engram.agents.actor_critic.learner import ColumnBatch
-from engram.agents.columns.config import ColumnarState, SynchronousTraining
+from engram.agents.columns.config import SynchronousTraining
 from engram.agents.columns.optimizers import make_optimizer, optimizer_options
+from engram.agents.columns.under_way import ColumnarState
 
 RMSPROP = {"type": "rmsprop", "alpha": 0.99, "eps": 1e-5}
 """The usual optimiser of A2C."""

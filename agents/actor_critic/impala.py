@@ -6,16 +6,22 @@ T time, B lanes.
 import time
 from typing import Any
 
+import ray
 import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.impala import IMPALA, IMPALAConfig
+from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.learner.learner import Learner
+from ray.rllib.utils.metrics import NUM_TRAINING_STEP_CALLS_SINCE_LAST_SYNCH_WORKER_WEIGHTS as _UPDATES
 from torch import Tensor
+from typing_extensions import override
 
 from engram.agents.actor_critic.estimators import vtrace
 from engram.agents.actor_critic.learner import ActorCriticLearner, ColumnBatch
-from engram.agents.columns.config import ColumnarConfig, ColumnarState
+from engram.agents.columns.config import ColumnarConfig
+from engram.agents.columns.fragment import Fragment
+from engram.agents.columns.under_way import ColumnarState
 
 
 class RecurrentIMPALAConfig(ColumnarConfig, IMPALAConfig):  # type: ignore[misc]
@@ -93,6 +99,38 @@ class RecurrentIMPALA(ColumnarState, IMPALA):  # type: ignore[misc]
         runners, until = self.env_runner_group, time.monotonic() + self.config.sample_timeout_s
         while runners.num_in_flight_async_reqs() and time.monotonic() < until:
             runners.fetch_ready_async_reqs(timeout_seconds=1.0, return_obj_refs=True)
+
+    @override
+    def step(self) -> Any:
+        """One iteration. A runner in this process begins the next one with the newest weights.
+
+        RLlib hands them over every other update; a checkpoint would have to keep the older ones, too.
+        """
+        results = super().step()
+        if self.config.num_env_runners == 0 and self._counters[_UPDATES]:
+            self.env_runner_group.sync_weights(
+                from_worker_or_learner_group=self.learner_group,
+                policies=[DEFAULT_MODULE_ID],
+                inference_only=True,
+            )
+            self._counters[_UPDATES] = 0
+        return results
+
+    @override
+    def under_way(self) -> tuple[dict[str, Any], str]:
+        """Fragments that do not make a batch yet are under way, too."""
+        kept, lost = super().under_way()
+        if self.config.num_env_runners == 0:
+            kept["waiting"] = [
+                [vars(each) for each in ray.get(pack)] for pack in self._episode_packs_being_built
+            ]
+        return kept, lost
+
+    @override
+    def set_under_way(self, kept: dict[str, Any]) -> None:
+        super().set_under_way(kept)
+        packs = [[Fragment(**each) for each in pack] for pack in kept.get("waiting", ())]
+        self._episode_packs_being_built = [ray.put(pack) for pack in packs]
 
     @classmethod
     def get_default_config(cls) -> RecurrentIMPALAConfig:

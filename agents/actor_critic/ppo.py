@@ -14,7 +14,8 @@ from torch import Tensor
 
 from engram.agents.actor_critic.advantages import AdvantageConfig, AdvantageLearner
 from engram.agents.actor_critic.learner import ColumnBatch
-from engram.agents.columns.config import ColumnarState, SynchronousTraining
+from engram.agents.columns.config import SynchronousTraining
+from engram.agents.columns.under_way import ColumnarState
 
 
 class RecurrentPPOConfig(AdvantageConfig):

@@ -1,4 +1,4 @@
-"""Settings, module and checkpointed window of episodes of every algorithm on the columnar path."""
+"""Settings and module of every algorithm on the columnar path, and the training step of most."""
 
 import math
 from typing import Any
@@ -182,22 +182,6 @@ def count_minibatches(lanes: int, length: int, minibatch_size: int | None) -> in
     """
     lanes_each = max(1, minibatch_size // length) if minibatch_size else lanes
     return max(1, lanes // lanes_each)
-
-
-class ColumnarState(Algorithm):  # type: ignore[misc]
-    """Mixin of an `Algorithm`: the window of episodes travels in the checkpoint."""
-
-    def get_state(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """RLlib's state and the window of episodes."""
-        state: dict[str, Any] = super().get_state(*args, **kwargs)
-        state["episode_window"] = ResultCallbacks.of(self).get_state()
-        return state
-
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Restores RLlib's state and the window of episodes."""
-        super().set_state(state)
-        if "episode_window" in state:
-            ResultCallbacks.of(self).set_state(state["episode_window"])
 
 
 class SynchronousTraining(Algorithm):  # type: ignore[misc]

@@ -21,12 +21,14 @@ from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.utils.metrics import SAMPLE_TIMER, WEIGHTS_SEQ_NO
 from torch import Tensor
 
+from engram.agents.columns.env_states import restore_env, save_env
 from engram.agents.columns.episodes import EpisodeLog
 from engram.agents.columns.failures import TellsFailure
 from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.columns.fragment import ColumnSet, Fragment, Nest, lane_of
-from engram.agents.columns.inputs import add_inputs
+from engram.agents.columns.inputs import InputLanes, add_inputs
 from engram.agents.columns.lanes import make_lanes
+from engram.agents.columns.learner import as_tensors
 from engram.agents.models.given import masked
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.core import State, where_lanes
@@ -138,15 +140,67 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         self._episodes.report(self.metrics)
         return self.metrics.reduce()
 
+    def lanes_state(self) -> dict[str, Any] | None:
+        """All that decides how the lanes go on, as plain data; None where they begin anew anyway.
+
+        Raises:
+            UnsavedError: The state of the environments cannot be taken.
+        """
+        if self._needs_initial_reset:
+            return None
+        return {
+            "env": save_env(self._plain_env()),
+            "observations": self._observations,
+            "resets": self._resets,
+            "memories": {name: leaf.cpu().numpy() for name, leaf in self._state.items()},
+            "returns": self._returns,
+            "episodes": self._episodes.get_state(),
+            "guard": self._guard.get_state(),
+        }
+
+    def set_lanes_state(self, state: Mapping[str, Any] | None) -> None:
+        """Lets the lanes go on from `lanes_state()`, or begin anew.
+
+        Raises:
+            Exception: What an environment raises that cannot go on from it; there are new lanes then.
+        """
+        if state is None:
+            self._needs_initial_reset = True
+            return
+        try:
+            self._set_plain_env(restore_env(self._plain_env(), state["env"]))
+        except Exception:
+            self.make_env()
+            raise
+        self._observations, self._resets = state["observations"], state["resets"]
+        self._state = as_tensors(state["memories"], self._device)
+        self._returns = state["returns"]
+        self._episodes.set_state(state["episodes"])
+        self._guard.set_state(state["guard"])
+        self._begin_acting()
+
+    def _plain_env(self) -> Any:
+        """The lanes, without what tells the model more than their observations: that keeps no state."""
+        return self.env.env if isinstance(self.env, InputLanes) else self.env
+
+    def _set_plain_env(self, env: Any) -> None:
+        if isinstance(self.env, InputLanes):
+            self.env.env = env
+        else:
+            self.env = env
+
     def _reset_lanes(self) -> None:
         observations, self._infos = self._try_env_reset(seed=self._lane_seeds(), options=None)
-        self._needs_initial_reset = False
         self._guard.step = 0
         self._observations: Nest = self._guard.observe(observations)
         self._resets = np.ones(self.num_envs, bool)
         self._state: State = self.module.initial_state(self.num_envs)
         self._returns = np.zeros(self.num_envs)
         self._episodes.restart()
+        self._begin_acting()
+
+    def _begin_acting(self) -> None:
+        self._needs_initial_reset = False
         self._action_dist = self.module.get_exploration_action_dist_cls()
         self.module.eval()
 
@@ -155,12 +209,14 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
 
         Copies of a single environment get a seed each: Gymnasium would count them up from one number, as
         RLlib counts up its runners' numbers, and most lanes of two runners would play the same episodes.
+        A runner that begins anew in the middle of a run draws other episodes than at its start.
         """
         if self.config.seed is None or not self._needs_initial_reset:
             return None
-        sequence = np.random.SeedSequence(
-            [self.config.seed, self.worker_index or 0, int(self.config.in_evaluation)]
-        )
+        numbers = [self.config.seed, self.worker_index or 0, int(self.config.in_evaluation)]
+        if self.num_env_steps_sampled_lifetime and not self.config.in_evaluation:
+            numbers.append(self.num_env_steps_sampled_lifetime)  # the first episodes were played already
+        sequence = np.random.SeedSequence(numbers)
         if isinstance(self.env.unwrapped, SyncVectorEnv | AsyncVectorEnv):
             return [int(seed) for seed in sequence.generate_state(self.num_envs)]
         return int(sequence.generate_state(1)[0])

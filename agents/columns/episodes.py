@@ -106,6 +106,23 @@ class EpisodeLog:
         self._returns[dones] = 0.0
         self._lengths[dones] = 0
 
+    def get_state(self) -> dict[str, Any]:
+        """The episodes under way, and those that are not reported yet, as plain data."""
+        return {
+            "returns": self._returns.copy(),
+            "lengths": self._lengths.copy(),
+            "finished": [tuple(episode) for episode in self._finished],
+            "uncounted": self._uncounted,
+            "says_success": self._says_success,
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on from `get_state()` of as many lanes, without a limit."""
+        self.restart()
+        self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
+        self._finished = [Episode(*episode) for episode in state["finished"]]
+        self._uncounted, self._says_success = state["uncounted"], state["says_success"]
+
     def ended(self) -> int:
         """How many episodes ended since the last call."""
         count, self._uncounted = self._uncounted, 0

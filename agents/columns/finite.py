@@ -128,6 +128,15 @@ class LaneGuard:
         self._seen, self._seen_first = self._look_at(observations, "observation")
         return tree.map_structure(zeroed, observations) if self._seen_first else observations
 
+    def get_state(self) -> dict[str, Any]:
+        """What was found in the observations that the next fragment begins with, as plain data."""
+        return {"seen": self._seen.copy(), "first": self._seen_first and tuple(self._seen_first)}
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on from `get_state()`."""
+        self._seen = state["seen"]
+        self._seen_first = state["first"] and _Place(*state["first"])
+
     def final(self, observations: Any) -> Any:
         """The same of what lanes saw last in their episodes."""
         _, found = self._look_at(observations, "final observation")

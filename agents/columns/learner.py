@@ -185,10 +185,10 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
     def set_state(self, state: dict[str, Any]) -> None:
         """Loads another learner's state, older or newer.
 
-        RLlib refuses weights that are numbered below its own, here and in the runners. A restored donor may
-        be younger; its weights get the next number.
+        RLlib refuses weights that are not numbered above its own, here and in the runners. A donor that is
+        restored may be younger; its weights get the next number.
         """
-        newest = max(self._weights_seq_no, state.get(WEIGHTS_SEQ_NO, 0)) + 1
+        newest = max(self._weights_seq_no + 1, state.get(WEIGHTS_SEQ_NO, 0))
         super().set_state({**state, WEIGHTS_SEQ_NO: newest})
 
     def _set_optimizer_state(self, state: dict[str, Any]) -> None:
@@ -218,6 +218,13 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         if "lr" in values:
             for optimizer in self._optimizer_lr_schedules:
                 self._optimizer_lr_schedules[optimizer] = Scheduler(values["lr"], framework="torch")
+
+    def streams_state(self) -> dict[str, Any]:
+        """What goes on from one update to the next beside weights and optimiser, as plain data."""
+        return {}
+
+    def set_streams_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on from `streams_state()`."""
 
     def get_parameters(self, module: torch.nn.Module) -> Sequence[torch.nn.Parameter]:
         """The parameters that are trained; those of a frozen encoder are not."""

@@ -43,6 +43,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
     Attributes:
         guards: Whether a number that is not finite ends a trial of an algorithm with these callbacks.
+        new_episodes: Why a restored algorithm could not play on in its episodes; told with the next result.
     """
 
     guards: ClassVar[bool] = True
@@ -52,6 +53,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         self._evaluated: dict[str, Any] = {}
         self._skipped = 0
         self._no_start = ""
+        self.new_episodes = ""
 
     @classmethod
     def of(cls, algorithm: Algorithm) -> Self:
@@ -157,6 +159,8 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         result["steps_per_second"] = steps / max(result.get("time_this_iter_s", 0.0), 1e-9)
         result["bptt_steps"] = bptt_steps_of(algorithm.config)
         self._follow_schedules(algorithm, result["timesteps_total"])
+        if self.new_episodes:
+            result["new_episodes"], self.new_episodes = self.new_episodes, ""
         if EVALUATION_RESULTS in result:
             self._summarise_evaluation(result[EVALUATION_RESULTS].get(ENV_RUNNER_RESULTS, {}))
 

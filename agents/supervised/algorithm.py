@@ -9,9 +9,10 @@ from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.learner import Learner
 from ray.rllib.utils.metrics import ENV_RUNNER_RESULTS, LEARNER_RESULTS
 
-from engram.agents.columns.config import ColumnarConfig, ColumnarState, SynchronousTraining
+from engram.agents.columns.config import ColumnarConfig, SynchronousTraining
 from engram.agents.columns.optimizers import epoch_options, optimizer_options
 from engram.agents.columns.results import ResultCallbacks
+from engram.agents.columns.under_way import ColumnarState
 from engram.agents.models.choice import answers_at_once
 from engram.agents.models.recurrent import TAKES_CHANCES, ColumnarModule
 from engram.agents.supervised.learner import JUDGED, SOLVED, SupervisedLearner

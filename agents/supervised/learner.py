@@ -5,7 +5,7 @@ T time, B lanes, P problems.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -152,6 +152,15 @@ class SupervisedLearner(ColumnarLearner):
             batch = fragment.rows(slice(start, start + bptt_steps))
             batch[Columns.STATE_IN] = self._state or self.network.initial_state(lanes)
             yield batch
+
+    def streams_state(self) -> dict[str, Any]:
+        """The state behind the last stretch of each stream."""
+        state = {name: leaf.cpu().numpy() for name, leaf in self._state.items()}
+        return {"state": state, "streams": self._streams}
+
+    def set_streams_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on from `streams_state()`."""
+        self._state, self._streams = as_tensors(state["state"], self._device), state["streams"]
 
     def compute_loss_for_module(
         self, *, module_id: str, config: SupervisedConfig, batch: LabelledBatch, fwd_out: dict[str, Any]

@@ -26,6 +26,19 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
     The network does not act: the learner's own pass measures its answers.
     """
 
+    def lanes_state(self) -> dict[str, Any] | None:
+        """The right answers to what lanes see now, too."""
+        state = super().lanes_state()
+        if state is not None:
+            state["answers"] = {key: self._infos[key] for key in NEEDED_INFO if key in self._infos}
+        return state
+
+    def set_lanes_state(self, state: Mapping[str, Any] | None) -> None:
+        """Goes on from `lanes_state()`."""
+        super().set_lanes_state(state)
+        if state is not None:
+            self._infos = state["answers"]
+
     def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> LabelledFragment:
         """Steps every lane `length` times; a failed environment starts the fragment over.
 

@@ -194,6 +194,19 @@ def test_an_observation_behind_the_last_step_goes_with_both_fragments():
     assert dropped == [True, True, False]
 
 
+def test_so_it_does_where_a_checkpoint_lies_between():
+    settings = {"env_config": {"what": "observation", "at": 5, "length": 20}, "on_non_finite": "skip"}
+    shell, other = Shell(**settings), Shell(**settings)
+    shell.sample()
+    other.runner.set_lanes_state(shell.runner.lanes_state())
+    other.runner.num_env_steps_sampled_lifetime = shell.runner.num_env_steps_sampled_lifetime
+    shell.told()
+    for each in (shell, other):
+        assert each.sample().dropped.all()
+    assert other.told()[NON_FINITE] == shell.told()[NON_FINITE]
+    assert not other.sample().dropped.any()
+
+
 def test_a_memory_that_is_not_finite_begins_anew():
     shell = Shell(on_non_finite="skip")
     shell.sample()

@@ -1,5 +1,8 @@
 """Environments that finish in a few steps, with what the command reads from an environment."""
 
+import os
+import signal
+from pathlib import Path
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -104,7 +107,28 @@ class Toll(gym.Env):
         return np.zeros(1, np.float32), np.nan if broken else -1.0, self._t == 60, False, {}
 
 
+class Fatal(Cue):
+    """`Cue` in which a lane ends the process that it is played in, once, by its step `dies_at` there.
+
+    Args:
+        marker: A file that is made by then.
+        dies_at: Steps of a lane.
+    """
+
+    def __init__(self, marker, dies_at, delay=2, render_mode=None):
+        super().__init__(delay, render_mode)
+        self._marker, self._left = Path(marker), dies_at
+
+    def step(self, action):
+        self._left -= 1
+        if self._left == 0 and not self._marker.exists():
+            self._marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().step(action)
+
+
 gym.register("small/Cue-v0", Cue)
+gym.register("small/Fatal-v0", Fatal)
 gym.register("small/ToldCue-v0", ToldCue)
 gym.register("small/Uneven-v0", Uneven)
 gym.register("small/Toll-v0", Toll)

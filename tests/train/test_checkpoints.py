@@ -16,7 +16,7 @@ from engram.train.console.errors import ExperimentError, last_words
 from engram.train.plans import restore
 from engram.train.plans.changes import differences
 from engram.train.running.resume import adopt_newest
-from engram.train.running.trials import KeepChecksums, ScoredCheckpoints
+from engram.train.running.trials import ScoredCheckpoints, TellLost
 from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
 from engram.train.runs.choice import newest_checkpoint
@@ -282,17 +282,6 @@ def test_a_list_of_checksums_may_be_damaged_itself(tmp_path, listed, named):
     assert fault(folder) == folder / named
 
 
-def test_checksums_that_cannot_be_kept_are_told(tmp_path, capsys):
-    gone = Checkpoint(str(tmp_path / "gone"))
-    KeepChecksums().on_checkpoint(1, [], None, gone)
-    folder = save(tmp_path / "kept", 5)
-    (folder / "checksums.json.half").mkdir()
-    KeepChecksums().on_checkpoint(1, [], None, Checkpoint(str(folder)))
-    assert [line.partition(": no checksums")[0] for line in capsys.readouterr().err.splitlines()] == [
-        f"notice: {folder}"
-    ]
-
-
 @pytest.mark.parametrize("part", [*checkpoints.MODULE.parents[:3], checkpoints.MODULE])
 def test_a_part_that_every_algorithm_has_must_be_there(tmp_path, part):
     folder = save(tmp_path / "checkpoint_000000", 5)
@@ -393,7 +382,11 @@ def tune_trial(folder, known, kept):
     manager = _CheckpointManager(CheckpointConfig(num_to_keep=4))
     for name in kept:
         manager.register_checkpoint(_TrainingResult(Checkpoint.from_directory(str(folder / name)), {}))
-    storage = SimpleNamespace(trial_fs_path=str(folder), current_checkpoint_index=0)
+    storage = SimpleNamespace(
+        trial_fs_path=str(folder),
+        current_checkpoint_index=0,
+        storage_filesystem=SimpleNamespace(type_name="local"),
+    )
     metadata = SimpleNamespace(checkpoint_manager=manager, invalidate_cache=lambda: None)
     return SimpleNamespace(
         storage=storage,
@@ -420,6 +413,61 @@ def test_a_resumed_trial_starts_from_the_newest_checkpoint(trial_folder, known, 
     assert latest.checkpoint.path == str(trial_folder / "checkpoint_000001")
     assert latest.metrics == {"training_iteration": 10, "time_total_s": 20.0}
     assert trial.storage.current_checkpoint_index == 1
+
+
+def test_checkpoints_that_tune_does_not_know_count_among_those_to_keep(trial_folder):
+    """Of three whole ones the newest two stay, whatever Tune's record names; a damaged one is left alone."""
+    save(trial_folder / "checkpoint_000002", 15)
+    save(trial_folder / "checkpoint_000003", 20)
+    (trial_folder / "checkpoint_000003" / "algorithm_state.pkl").unlink()
+    trial = tune_trial(trial_folder, "checkpoint_000003", ["checkpoint_000002", "checkpoint_000003"])
+    trial.run_metadata.checkpoint_manager._checkpoint_config = CheckpointConfig(num_to_keep=2)
+    adopt_newest(trial)
+    manager = trial.run_metadata.checkpoint_manager
+    assert manager.latest_checkpoint_result.checkpoint.path == str(trial_folder / "checkpoint_000002")
+    assert [Path(each.checkpoint.path).name[-1] for each in manager.best_checkpoint_results] == ["1", "2"]
+    assert sorted(path.name[-1] for path in trial_folder.glob("checkpoint_*")) == ["1", "2", "3"]
+    assert trial.storage.current_checkpoint_index == 2
+
+
+def test_a_trial_whose_checkpoints_are_all_damaged_starts_from_its_beginning(trial_folder, capsys):
+    for checkpoint in trial_folder.glob("checkpoint_*"):
+        (checkpoint / "algorithm_state.pkl").write_bytes(b"")
+    report_scores(trial_folder, {5: 0.9})
+    trial = tune_trial(trial_folder, "checkpoint_000001", ["checkpoint_000000", "checkpoint_000001"])
+    adopt_newest(trial)
+    assert trial.run_metadata.checkpoint_manager.latest_checkpoint_result is None
+    assert trial.run_metadata.checkpoint_manager.best_checkpoint_results == []
+    notice = f"notice: {trial_folder}: no whole checkpoint, starts from its beginning\n"
+    assert capsys.readouterr().err == notice
+
+
+def test_what_a_run_was_restored_from_stays(trial_folder, tmp_path, capsys):
+    trial = tune_trial(tmp_path / "new", None, [])
+    trial.checkpoint = Checkpoint.from_directory(str(trial_folder / "checkpoint_000001"))
+    adopt_newest(trial)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("kept", "lost"),
+    [
+        ({"trial": "", "state": b"x"}, ""),
+        ({"trial": "", "state": b"x", "lost": "Locked cannot be pickled"}, "Locked cannot be pickled"),
+        (None, None),
+        (3, None),
+    ],
+)
+def test_a_checkpoint_says_whether_its_lanes_are_in_it(trial_folder, kept, lost, capsys):
+    newest = trial_folder / "checkpoint_000001"
+    state = {"training_iteration": 10} | ({} if kept is None else {"under_way": kept})
+    (newest / "algorithm_state.pkl").write_bytes(pickle.dumps(state))
+    assert checkpoints.lost_lanes(newest) == lost
+    tell, trials = TellLost(), [SimpleNamespace(trial_id=name) for name in ("a", "b", "a")]
+    for trial in trials:
+        tell.on_checkpoint(1, [], trial, Checkpoint(str(newest)))
+    warning = f"warning: {newest}: resumed, it begins new episodes: Locked cannot be pickled\n"
+    assert capsys.readouterr().err == (warning if lost else "")
 
 
 def test_nothing_to_adopt(trial_folder, tmp_path):

@@ -2,14 +2,17 @@
 
 import csv
 import json
+import pickle
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from engram.train.console.errors import ExperimentError
 from engram.train.experiments.experiment import CheckpointSection
-from engram.train.plans.changes import MAY_CHANGE, allowed_changes, differences, shown
-from engram.train.running.progress_csv import cut_half_line
+from engram.train.plans.changes import MAY_CHANGE, ResumedRun, allowed_changes, differences, shown
+from engram.train.running.resume import new_episodes
+from engram.train.runs.wholeness import write_checksums
 
 STORED = {
     "name": "cue",
@@ -94,17 +97,6 @@ def test_differences():
     assert differences(before, now) == {"config.lr": (1, 2), "config.model.b": (None, 2)}
 
 
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [("", ""), ("a\nb\n", "a\nb\n"), ("a\nb", "a\n"), ("half", "")],
-)
-def test_half_a_line_is_cut_off(tmp_path, text, kept):
-    (tmp_path / "x").write_text(text)
-    cut_half_line(tmp_path / "x")
-    assert (tmp_path / "x").read_text() == kept
-    cut_half_line(tmp_path / "none")
-
-
 @pytest.fixture
 def moved(finished_run, tmp_path):
     """A copy of a finished run at another place: (experiment file, results folder)."""
@@ -141,6 +133,34 @@ def test_the_header_shows_what_will_run(typed, moved):
         "resuming     1 of 1 trials, with its stored settings; changed: "
         "checkpoint_config.checkpoint_frequency 2 -> 5, stop.timesteps_total 480 -> 960\n" in out
     )
+
+
+@pytest.mark.parametrize("words", [("--stop", "timesteps_total=960"), ("--set", "stop.timesteps_total=960")])
+def test_the_header_says_where_new_episodes_begin(typed, moved, words):
+    """Of a checkpoint without lanes, and of one whose environments could not be saved."""
+    (newest,) = (max(trial.glob("checkpoint_*")) for trial in (moved[1] / "cue").glob("RecurrentPPO_*"))
+    file = newest / "algorithm_state.pkl"
+    lost = {"under_way": {"lost": "it is locked"}}
+    for kept, why in (({}, "the checkpoint holds none"), (lost, "it is locked")):
+        state = pickle.loads(file.read_bytes())
+        state.pop("under_way", None)
+        file.write_bytes(pickle.dumps(state | kept))
+        write_checksums(newest)
+        code, out, err = resume(typed, moved, *words)
+        assert (code, err) == (0, "")
+        episodes = f"with its stored settings; new episodes begin: {why}; changed: stop.timesteps"
+        assert episodes in out
+
+
+def test_runners_in_other_processes_beginnew_episodes():
+    plan = SimpleNamespace(config=SimpleNamespace(num_env_runners=2))
+    assert new_episodes(plan, None, ["a"]) == "config.num_env_runners is 2"
+    run = ResumedRun({}, 3, 4, {}, 1, "config.num_env_runners is 2")
+    assert str(run) == (
+        "3 of 4 trials, with its stored settings; 1 of them from the beginning: no checkpoint is saved; "
+        "new episodes begin: config.num_env_runners is 2"
+    )
+    assert "episodes" not in str(ResumedRun({}, 1, 4, {}, 1, "config.num_env_runners is 2"))
 
 
 def test_without_a_checkpoint_there_is_no_further(typed, moved):

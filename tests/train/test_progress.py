@@ -70,6 +70,11 @@ def test_skipped_numbers_are_told_once_and_in_the_end(capsys):
     assert told[0].endswith("; reward: nan 2")
 
 
+def test_episodes_that_could_not_go_on_are_told(capsys):
+    Progress({}).on_trial_result(0, [], trial(), result(3, 3, new_episodes="ValueError: 4 lanes"))
+    assert "0 lr=0.1: notice: new episodes began: ValueError: 4 lanes\n" in capsys.readouterr().out
+
+
 def test_plain_lines_are_few(capsys):
     progress = Progress({"timesteps_total": 100})
     for step in range(5):

@@ -1,6 +1,8 @@
 """Training for real, in a process of its own: Ctrl-C, kill -9, resume, evaluate."""
 
+import contextlib
 import csv
+import itertools
 import json
 import math
 import os
@@ -13,6 +15,8 @@ import pytest
 import torch
 from rllib_process import command, environment, heed_ctrl_c
 
+from engram.train.plans.plan import make_plan
+from engram.train.running.command import TrainRequest, read_request
 from engram.train.runs import checkpoints
 from engram.train.runs.results import read_trials
 from engram.train.runs.scores import show_results
@@ -245,7 +249,7 @@ def test_a_killed_run_leaves_no_process(experiment_file, tmp_path):
     assert left_after(process.pid, patience=120) == []  # Ray's agents notice after a minute
 
 
-def test_kill_and_resume(experiment_file, tmp_path, trained):
+def test_kill_and_resume(experiment_file, tmp_path, trained, shared_ray):
     arguments = ("-f", experiment_file, "--local-dir", tmp_path, "--stop", "timesteps_total=4800")
     killed(*arguments)
     newest = max(only_trial(tmp_path).glob("checkpoint_*"))
@@ -257,11 +261,78 @@ def test_kill_and_resume(experiment_file, tmp_path, trained):
     )
     assert resumed["training_iteration"] >= 4 * (int(newest.name[-6:]) + 1) - 3
     assert resumed["timesteps_total"] == 96 * resumed["training_iteration"]
-    assert rows[-1]["timesteps_total"] == 4800
+    check_once(only_trial(tmp_path), iterations=50)
     before, after = tensorboard_steps(only_trial(tmp_path))
-    assert before == list(range(96, before[-1] + 1, 96))
-    assert after == list(range(resumed["timesteps_total"], rows[-1]["timesteps_total"] + 1, 96))
-    assert after[0] > before[-1] - 4 * 96  # at most what came after the last checkpoint is played again
+    assert before[-1] + 96 == after[0] == resumed["timesteps_total"]
+    check_uninterrupted(max(only_trial(tmp_path).glob("checkpoint_*")), *arguments, at=50, ray=shared_ray)
+
+
+def check_once(trial, iterations):
+    """Reports, rows and events of a trial are of every iteration, each once."""
+    steps = [96 * (number + 1) for number in range(iterations)]
+    assert [row["timesteps_total"] for row in results(trial)] == steps
+    with (trial / "progress.csv").open() as file:
+        assert [int(row["timesteps_total"]) for row in csv.DictReader(file)] == steps
+    assert list(itertools.chain(*tensorboard_steps(trial))) == steps
+    assert not list(trial.glob("error.*"))
+    assert not list(trial.glob(".*"))
+
+
+def check_uninterrupted(checkpoint, *arguments, at, ray):
+    """A checkpoint's weights are, to the last bit, those of a run of as many iterations at once."""
+    assert checkpoints.training_iteration(checkpoint) == at
+    saved = checkpoints.load_module(checkpoint).state_dict()
+    with connected(ray):
+        (experiment,), _ = read_request(TrainRequest(str(arguments[1])))
+        algorithm = make_plan(experiment, False).config.build_algo()
+        for _ in range(at):
+            algorithm.train()
+        weights = algorithm.get_module().state_dict()
+        algorithm.stop()
+    for name, leaf in weights.items():
+        torch.testing.assert_close(saved[name], leaf, rtol=0, atol=0, msg=name)
+
+
+@contextlib.contextmanager
+def connected(address):
+    """This process may build algorithms on the Ray that tests share."""
+    import ray
+
+    ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+FATAL = """
+cue:
+  env: small_envs:small/Fatal-v0
+  run: RecurrentPPO
+  stop: {timesteps_total: 960}
+  checkpoint_config: {checkpoint_frequency: 4, num_to_keep: 1}
+  max_failures: 1
+  config:
+    env_config: {dies_at: 40, marker: MARKER}
+    seed: 1
+    num_envs_per_env_runner: 16
+    rollout_fragment_length: 6
+    model: {encoder: {type: mlp, hidden: [8]}, core: {type: lstm, size: 8}}
+"""
+
+
+def test_a_trial_that_is_killed_goes_on_in_its_run(tmp_path, trained, shared_ray):
+    """Its process ends in the seventh iteration; the checkpoint is of the fourth."""
+    file, marker = tmp_path / "fatal.yaml", tmp_path / "marker"
+    file.write_text(FATAL.replace("MARKER", str(marker)))
+    done = trained("-f", file, "--local-dir", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert marker.exists()
+    trial = only_trial(tmp_path)
+    check_once(trial, iterations=10)
+    assert [row["iterations_since_restore"] for row in results(trial)] == [1, 2, 3, 4, 1, 2, 3, 4, 5, 6]
+    (kept,) = trial.glob("checkpoint_*")
+    check_uninterrupted(kept, "-f", file, at=10, ray=shared_ray)
 
 
 TOLL = """

@@ -34,6 +34,7 @@ class ResumedRun:
         trials: How many it has so far.
         changed: What it goes on with that is new.
         anew: How many of those that are left have no checkpoint to go on from.
+        new_episodes: Why the others do not play on in the episodes that they were in; empty: they do.
     """
 
     record: Mapping[str, Any]
@@ -41,6 +42,7 @@ class ResumedRun:
     trials: int
     changed: Differences
     anew: int = 0
+    new_episodes: str = ""
 
     @property
     def new_stop(self) -> bool:
@@ -52,7 +54,9 @@ class ResumedRun:
         changed = f"; changed: {shown(self.changed)}" if self.changed else ""
         some = "" if self.anew == self.left else f"{self.anew} of them "
         anew = f"; {some}from the beginning: no checkpoint is saved" if self.anew else ""
-        return f"{self.left} of {self.trials} trials, with its stored settings{anew}{changed}"
+        begin = self.new_episodes and self.anew < self.left
+        episodes = f"; new episodes begin: {self.new_episodes}" if begin else ""
+        return f"{self.left} of {self.trials} trials, with its stored settings{anew}{episodes}{changed}"
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Differences:

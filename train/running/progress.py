@@ -113,6 +113,8 @@ class Progress(Callback):  # type: ignore[misc]
         pace = self._paces.setdefault(trial.trial_id, Pace(self.stop))
         self._rows[trial.trial_id] = cells(label(trial), result, pace.left(result))
         self._tell_skipped(trial, result)
+        if "new_episodes" in result:
+            self._say(trial, f"new episodes began: {result['new_episodes']}")
         if self._console.is_terminal:
             self._redraw()
         elif result.get("done") or time.monotonic() - self._printed.get(trial.trial_id, 0.0) >= _QUIET:
@@ -126,8 +128,13 @@ class Progress(Callback):  # type: ignore[misc]
             return
         self._skipped[trial.trial_id] = count
         what = f"; {result['non_finite']}" if "non_finite" in result else ""
-        said = f"notice: not finite, left out so far: {count:,} (fragments of a lane, or minibatches){what}"
-        self._console.print(f"{label(trial)}: {said}", markup=False, highlight=False, soft_wrap=True)
+        self._say(
+            trial, f"not finite, left out so far: {count:,} (fragments of a lane, or minibatches){what}"
+        )
+
+    def _say(self, trial: Trial, said: str) -> None:
+        text = f"{label(trial)}: notice: {said}"
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     @override
     def on_experiment_end(self, trials: list[Trial], **info: Any) -> None:

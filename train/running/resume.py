@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ray.air.constants import EXPR_PROGRESS_FILE
 from ray.tune import CheckpointConfig, ResumeConfig
 from ray.tune.experiment import Trial
 from typing_extensions import override
@@ -17,14 +16,14 @@ from engram.train.plans.changes import ResumedRun, allowed_changes
 from engram.train.plans.plan import Plan, resolved
 from engram.train.plans.starts import as_stored, check_still_there
 from engram.train.running.interrupt import SavingScheduler
-from engram.train.running.progress_csv import cut_half_line
 from engram.train.running.saved import newest_checkpoint, trial_folders
+from engram.train.running.storing import LOCAL, TrialStorage, keep_files_whole
 from engram.train.running.trials import StopConditions
-from engram.train.runs.checkpoints import training_iteration
+from engram.train.runs.checkpoints import lost_lanes, training_iteration
 from engram.train.runs.folders import runs_of
 from engram.train.runs.record import FILE as RECORD
 from engram.train.runs.record import read_record
-from engram.train.runs.results import REPORTS, read_reports
+from engram.train.runs.results import read_reports
 from engram.train.runs.tune_state import newest_state, stored_trials
 from engram.train.runs.wholeness import is_whole
 
@@ -64,7 +63,12 @@ def resumed(plan: Plan) -> Plan | None:
     found = ResumedRun(record, 0, len(trials), changed)
     over = _finished(folder, found, plan.experiment.stop)
     left = [each.trial_id for each in trials if each.trial_id not in over]
-    found = dataclasses.replace(found, left=len(left), anew=_without_checkpoint(folder, left))
+    found = dataclasses.replace(
+        found,
+        left=len(left),
+        anew=_without_checkpoint(folder, left),
+        new_episodes=new_episodes(plan, folder, left),
+    )
     if found.anew:
         check_still_there(plan.starts)
     return dataclasses.replace(plan, resumed=found)
@@ -83,6 +87,17 @@ def _without_checkpoint(folder: Path, trials: list[str]) -> int:
     """How many of some trials have no whole checkpoint to go on from."""
     begun = trial_folders(folder)
     return sum(each not in begun or not _has_checkpoint(begun[each]) for each in trials)
+
+
+def new_episodes(plan: Plan, folder: Path, trials: list[str]) -> str:
+    """Why some trials do not play on in the episodes that they were in; empty where they do."""
+    runners = int(plan.config.num_env_runners)
+    if runners:
+        return f"config.num_env_runners is {runners}"
+    begun = trial_folders(folder)
+    newest = (newest_checkpoint(begun[each], tell=False) for each in trials if each in begun)
+    lost = (lost_lanes(each) for each in newest if each is not None)
+    return next(("the checkpoint holds none" if each is None else each for each in lost if each != ""), "")
 
 
 def _has_checkpoint(trial_folder: Path) -> bool:
@@ -121,10 +136,11 @@ class ResumingScheduler(SavingScheduler):
     @override
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Called for every trial before it starts."""
+        keep_files_whole(tune_controller._tune_controller._storage)
+        if trial.storage is not None:
+            trial.storage = TrialStorage.of(trial.storage)
         if trial.status == Trial.PENDING and trial.storage is not None and trial.storage.trial_dir_name:
             adopt_newest(trial)
-            for name in (REPORTS, EXPR_PROGRESS_FILE):
-                cut_half_line(Path(trial.storage.trial_fs_path) / name)
         super().on_trial_add(tune_controller, trial)
 
 
@@ -182,24 +198,36 @@ def tune_options(plan: Plan) -> dict[str, Any] | None:
 
 def adopt_newest(trial: Trial) -> None:
     """Make the newest whole checkpoint in a trial's folder the one it restarts from."""
-    folder = Path(trial.storage.trial_fs_path)
-    found = newest_checkpoint(folder)
-    known = trial.checkpoint
-    if found is None and read_reports(folder):
-        print(f"notice: {folder}: no whole checkpoint, starts from its beginning", file=sys.stderr)
-    if found is None or (known is not None and Path(known.path) == found):
+    if trial.storage.storage_filesystem.type_name != LOCAL:
         return
+    folder = Path(trial.storage.trial_fs_path)
+    found, known = newest_checkpoint(folder), trial.checkpoint
+    if known is not None and Path(known.path) == found:
+        return
+    manager = trial.run_metadata.checkpoint_manager
+    if found is not None:
+        _register_all(manager, folder, found)
+        trial.storage.current_checkpoint_index = int(found.name.rpartition("_")[2])
+    elif known is not None and Path(known.path).parent != folder:
+        return  # what `restore` named
+    else:
+        if read_reports(folder):
+            print(f"notice: {folder}: no whole checkpoint, starts from its beginning", file=sys.stderr)
+        manager._checkpoint_results, manager._latest_checkpoint_result = [], None
+    trial.invalidate_json_state()
+    trial.run_metadata.invalidate_cache()
+
+
+def _register_all(manager: Any, folder: Path, newest: Path) -> None:
+    """Let Tune know the whole checkpoints that a trial has, in their order, and delete those too many."""
     from ray.train._internal.session import _TrainingResult
     from ray.tune import Checkpoint
 
-    manager = trial.run_metadata.checkpoint_manager
-    kept = [result for result in manager._checkpoint_results if Path(result.checkpoint.path).is_dir()]
-    manager._checkpoint_results = kept
-    metrics = _metrics(folder, training_iteration(found))
-    manager.register_checkpoint(_TrainingResult(Checkpoint.from_directory(str(found)), metrics))
-    trial.storage.current_checkpoint_index = int(found.name.rpartition("_")[2])
-    trial.invalidate_json_state()
-    trial.run_metadata.invalidate_cache()
+    manager._checkpoint_results = []
+    older = [each for each in sorted(folder.glob("checkpoint_*")) if each < newest and is_whole(each)]
+    for each in (*older, newest):
+        metrics = _metrics(folder, training_iteration(each))
+        manager.register_checkpoint(_TrainingResult(Checkpoint.from_directory(str(each)), metrics))
 
 
 def _metrics(folder: Path, iteration: int) -> dict[str, Any]:

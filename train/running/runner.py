@@ -84,14 +84,15 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     """
     from ray import tune
 
+    from engram.train.running.going_back import GoBack
     from engram.train.running.halving import scheduler
     from engram.train.running.interrupt import EndWhenSaved
+    from engram.train.running.loggers import Reports, Rows
     from engram.train.running.naming import TagTrials, TrialNames
     from engram.train.running.progress import Progress
-    from engram.train.running.progress_csv import SameColumns
     from engram.train.running.resume import tune_options
     from engram.train.running.tensorboard import BoardLogger
-    from engram.train.running.trials import KeepBest, KeepChecksums, RecordTrials, StopConditions, trial_name
+    from engram.train.running.trials import KeepBest, RecordTrials, StopConditions, TellLost, trial_name
     from engram.train.runs.tune_state import KeepState
 
     experiment = plan.experiment
@@ -105,9 +106,11 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
         Progress(experiment.stop),
         recorder,
         KeepBest(),
-        KeepChecksums(),
+        TellLost(),
         EndWhenSaved(),
-        SameColumns(),
+        GoBack(),  # before all that write
+        Reports(),
+        Rows(),
         board,
     ]
     if plan.folder is not None:

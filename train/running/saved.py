@@ -10,9 +10,14 @@ from engram.train.runs.results import env_steps, read_reports
 from engram.train.runs.tune_state import stored_trials
 
 
-def newest_checkpoint(trial_folder: Path) -> Path | None:
-    """The newest whole checkpoint of a trial, None where there is none."""
-    return newest_whole(newest_first(list(trial_folder.glob("checkpoint_*"))))
+def newest_checkpoint(trial_folder: Path, tell: bool = True) -> Path | None:
+    """The newest whole checkpoint of a trial, None where there is none.
+
+    Args:
+        trial_folder: The trial's folder.
+        tell: Whether a notice names a newer one that is damaged.
+    """
+    return newest_whole(newest_first(list(trial_folder.glob("checkpoint_*"))), tell)
 
 
 def trial_folders(folder: Path) -> dict[str, Path]:

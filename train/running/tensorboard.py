@@ -9,12 +9,14 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 from ray.tune.utils.util import flatten_dict
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tensorboardX.summary import hparams
 from typing_extensions import override
 
 from engram.train.console.files import ABSENT, find
 from engram.train.experiments.search import Path as Place
 from engram.train.plans.build import space_path
+from engram.train.running.storing import LOCAL
 from engram.train.running.trials import trial_config
 from engram.train.runs.results import env_steps, number_at, read_reports
 
@@ -45,16 +47,24 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
 
     @override
     def log_trial_start(self, trial: Trial) -> None:
-        """Opens a file of events and writes the settings; a trial that goes on knows its best scores."""
+        """Opens a file of events and writes the settings; a trial that goes on knows its best scores.
+
+        A TensorBoard that looks on forgets what it has seen beyond the checkpoint, see `going_back`.
+        """
         super().log_trial_start(trial)
         self._best[trial] = {}
-        local = trial.storage.storage_filesystem.type_name == "local"
-        for report in read_reports(Path(trial.storage.trial_fs_path)) if local else []:
+        local = trial.storage.storage_filesystem.type_name == LOCAL
+        reports = read_reports(Path(trial.storage.trial_fs_path)) if local else []
+        for report in reports:
             self._take(trial, report)
+        if reports:
+            start = SessionLog(status=SessionLog.START)
+            goes_on = Event(step=env_steps(reports[-1]) + 1, session_log=start)
+            self._trial_writer[trial].file_writer.add_event(goes_on)
         # TensorBoard would take the list of columns in the first trial's summary for that of all experiments;
         # without it, it puts them together itself.
-        _columns, start, self._end = hparams(self._settings(trial), {})
-        self._trial_writer[trial].file_writer.add_summary(start)
+        _columns, begin, self._end = hparams(self._settings(trial), {})
+        self._trial_writer[trial].file_writer.add_summary(begin)
 
     @override
     def log_trial_result(self, iteration: int, trial: Trial, result: dict[str, Any]) -> None:

@@ -14,15 +14,14 @@ from ray.tune.experiment import Trial
 from ray.tune.utils.util import flatten_dict
 from typing_extensions import override
 
-from engram.train.console.errors import reason
 from engram.train.environments.ids import short_name, written
 from engram.train.experiments.search import Path as Place
 from engram.train.experiments.search import put
 from engram.train.plans.build import space_path
+from engram.train.runs.checkpoints import lost_lanes
 from engram.train.runs.labels import safe
 from engram.train.runs.record import write_record
 from engram.train.runs.results import env_steps, lookup
-from engram.train.runs.wholeness import write_checksums
 
 
 def trial_name(trial: Trial) -> str:
@@ -116,16 +115,19 @@ class RecordTrials(Callback):  # type: ignore[misc]
         write_record(Path(trial.storage.trial_fs_path), record)
 
 
-class KeepChecksums(Callback):  # type: ignore[misc]
-    """Lays a list of checksums beside each checkpoint as soon as it is saved."""
+class TellLost(Callback):  # type: ignore[misc]
+    """Says with a trial's first checkpoint why its environments are not in it, each reason once."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
 
     @override
     def on_checkpoint(
         self, iteration: int, trials: list[Trial], trial: Trial, checkpoint: Checkpoint, **info: Any
     ) -> None:
-        if checkpoint.filesystem.type_name != "local" or not Path(checkpoint.path).is_dir():
-            return  # elsewhere, or one too many and deleted already
-        try:
-            write_checksums(Path(checkpoint.path))
-        except OSError as error:
-            print(f"notice: {checkpoint.path}: no checksums are kept: {reason(error)}", file=sys.stderr)
+        if trial.trial_id in self._seen or not Path(checkpoint.path).is_dir():
+            return  # or in a store elsewhere
+        lost = lost_lanes(Path(checkpoint.path))
+        if lost and lost not in self._seen:
+            print(f"warning: {checkpoint.path}: resumed, it begins new episodes: {lost}", file=sys.stderr)
+        self._seen |= {trial.trial_id, lost or ""}

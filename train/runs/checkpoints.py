@@ -75,13 +75,19 @@ def _inner(checkpoint: Path) -> Path:
     return (fault(checkpoint) or checkpoint).relative_to(checkpoint)
 
 
-def newest_whole(candidates: Iterable[Path]) -> Path | None:
-    """The first whole checkpoint, with a notice where one before it is damaged; None where none is whole."""
+def newest_whole(candidates: Iterable[Path], tell: bool = True) -> Path | None:
+    """The first whole checkpoint; None where none is.
+
+    Args:
+        candidates: Newest first.
+        tell: Whether a notice names one before it that is damaged.
+    """
     damaged: list[Path] = []
     for candidate in candidates:
         broken = fault(candidate)
         if broken is None:
-            tell_damaged(damaged, candidate)
+            if tell:
+                tell_damaged(damaged, candidate)
             return candidate
         damaged.append(broken)
     return None
@@ -218,6 +224,18 @@ def _explores(config: Mapping[str, Any]) -> bool:
 def training_iteration(checkpoint: Path) -> int:
     """The iteration after which a checkpoint was saved; 0 where it does not say."""
     return int(_count(_state(checkpoint).get("training_iteration")))
+
+
+def lost_lanes(checkpoint: Path) -> str | None:
+    """Why a checkpoint lacks the lanes of its trial, which begin new episodes when it goes on.
+
+    Returns:
+        Empty where it has them; None where it knows of none, as those of RLlib's own algorithms.
+    """
+    from engram.agents.columns.under_way import LOST, UNDER_WAY
+
+    kept = _state(checkpoint).get(UNDER_WAY)
+    return str(kept.get(LOST, "")) if isinstance(kept, dict) else None
 
 
 def _count(value: Any) -> float:
