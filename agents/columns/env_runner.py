@@ -54,6 +54,9 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
     The recurrent state is carried from fragment to fragment and zeroed where an episode begins.
     """
 
+    _observations: Nest
+    _state: State
+
     module: ColumnarModule
     env: VectorEnv[Any, Any, Any]
 
@@ -192,9 +195,9 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
     def _reset_lanes(self) -> None:
         observations, self._infos = self._try_env_reset(seed=self._lane_seeds(), options=None)
         self._guard.step = 0
-        self._observations: Nest = self._guard.observe(observations)
+        self._observations = self._guard.observe(observations)
         self._resets = np.ones(self.num_envs, bool)
-        self._state: State = self.module.initial_state(self.num_envs)
+        self._state = self.module.initial_state(self.num_envs)
         self._returns = np.zeros(self.num_envs)
         self._episodes.restart()
         self._begin_acting()

@@ -70,7 +70,7 @@ class Number(int):
 @pytest.mark.parametrize(
     "value",
     [object(), {1, 2}, [int], Number(1), np.array([object()]), np.zeros(1, [("a", int)]), np.ma.array([1])],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_is_not_plain_is_refused(value):
     assert not is_plain(value)

@@ -61,8 +61,9 @@ def go_back(folder: Path, iteration: int) -> None:
     cut_reports(folder / REPORTS, iteration)
     cut_rows(folder / EXPR_PROGRESS_FILE, iteration)
     steps = steps_at(folder, iteration)
-    for file in folder.glob(EVENTS) if steps is not None else ():
-        cut_events(file, steps)
+    if steps is not None:
+        for file in folder.glob(EVENTS):
+            cut_events(file, steps)
 
 
 def steps_at(folder: Path, iteration: int) -> int | None:

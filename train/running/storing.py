@@ -30,7 +30,7 @@ class TrialStorage(StorageContext):  # type: ignore[misc]
         if storage.storage_filesystem.type_name != LOCAL or isinstance(storage, cls):
             return storage
         new = cls.__new__(cls)
-        vars(new).update(vars(storage))
+        new.__dict__.update(vars(storage))
         return new
 
     @property
