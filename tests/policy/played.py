@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import any_spaces  # noqa: F401  registers the environment
 import numpy as np
 import torch
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
@@ -23,6 +24,20 @@ from engram.train.evaluation.policy import make_policy
 ENV = "any_spaces:engram_tests/AnySpaces-v0"
 MLP = {"type": "mlp", "hidden": [8]}
 GRU = {"encoder": MLP, "core": {"type": "gru", "size": 8}}
+
+
+LINE, SQUARE, IMAGE = spaces.Box(0, 1, (1, 9)), spaces.Box(0, 1, (3, 6, 6)), spaces.Box(0, 1, (1, 20, 19))
+SMALL = {"width": 4, "thinking_steps": 2}
+THINKING = {
+    "deep_thinking": (LINE, spaces.MultiBinary(9), SMALL),
+    "maze_net": (SQUARE, spaces.MultiBinary(36), SMALL),
+    "thinking_mlp": (IMAGE, spaces.Discrete(5), SMALL),
+    "conv_net": (IMAGE, spaces.Discrete(5), SMALL),
+    "res_net": (IMAGE, spaces.Discrete(5), SMALL),
+    "res_net_bn": (IMAGE, spaces.Discrete(5), SMALL),
+    "res_net18": (IMAGE, spaces.Discrete(5), {}),
+}
+"""Each network that thinks -> what it sees, what it answers, its options."""
 
 
 class Step(NamedTuple):
@@ -42,6 +57,12 @@ def make_module(model, seen, done, made=None):
             weight.add_(0.1 * torch.randn_like(weight))
             weight.mul_(100.0 if name == "policy_head.weight" else 1.0)
     return module
+
+
+def make_thinker(kind, **model):
+    """An untrained RLModule of a network that thinks."""
+    seen, done, options = THINKING[kind]
+    return make_module({"core": {"type": kind, **options}, **model}, seen, done)
 
 
 def write(module, file, **others):

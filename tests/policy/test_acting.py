@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from played import GRU, MLP, act, agrees, make_module, play, write
+from played import GRU, MLP, THINKING, act, agrees, make_module, make_thinker, play, write
 
 import engram
 from engram.agents.stock.module import StockRecurrentModule
@@ -22,9 +22,6 @@ from engram.memory import CORES
 from engram.memory.thinking import THINKERS
 
 SEEN, DONE = any_spaces.OBSERVATIONS, any_spaces.ACTIONS
-LINE, SQUARE, IMAGE = spaces.Box(0, 1, (1, 9)), spaces.Box(0, 1, (3, 6, 6)), spaces.Box(0, 1, (1, 20, 19))
-BITS, CELLS, LABELS = spaces.MultiBinary(9), spaces.MultiBinary(36), spaces.Discrete(5)
-THINK = {"width": 4, "thinking_steps": 2}
 
 FILM = {"type": "dict", "join": "film", "mission": {"type": "bag"}, "image": {"type": "conv"}}
 ENCODERS = {
@@ -37,15 +34,6 @@ ENCODERS = {
     "cells": ("board", {"type": "conv", "channels": [2], "size": 4, "cells": "one_hot"}),
     "symlog": ("number", {"type": "mlp", "hidden": [4], "scale": "symlog"}),
     "film": ("grid", FILM),
-}
-THINKING = {
-    "deep_thinking": (LINE, BITS, {}),
-    "maze_net": (SQUARE, CELLS, {}),
-    "thinking_mlp": (IMAGE, LABELS, {}),
-    "conv_net": (IMAGE, LABELS, {}),
-    "res_net": (IMAGE, LABELS, {}),
-    "res_net_bn": (IMAGE, LABELS, {}),
-    "res_net18": (IMAGE, LABELS, None),
 }
 
 FRESH = """
@@ -68,11 +56,6 @@ print(len(cases), wrong, sorted(heavy))
 """
 
 
-def thinking_model(kind):
-    _, _, options = THINKING[kind]
-    return {"core": {"type": kind} if options is None else {"type": kind, **THINK, **options}}
-
-
 def test_every_core_in_an_interpreter_without_ray_and_gymnasium(tmp_path):
     """1,000 steps of each core, with resets; networks that think answer 20 problems."""
     cases = {}
@@ -80,9 +63,9 @@ def test_every_core_in_an_interpreter_without_ray_and_gymnasium(tmp_path):
         module = make_module({"encoder": MLP, "core": {"type": core}}, SEEN["vector"], DONE["choices"])
         cases[core] = write(module, tmp_path / core), act(module, SEEN["vector"])
         assert len({tuple(row) for step in cases[core][1] for row in step.actions}) > 1
-    for kind, (seen, done, _) in THINKING.items():
-        module = make_module(thinking_model(kind), seen, done)
-        cases[kind] = write(module, tmp_path / kind), act(module, seen, steps=2, lanes=10)
+    for kind in THINKING:
+        module = make_thinker(kind)
+        cases[kind] = write(module, tmp_path / kind), act(module, module.observation_space, steps=2, lanes=10)
     module = make_module({"core": GRU["core"]}, SEEN["grid"], DONE["matrix"])
     cases["grid"] = write(module, tmp_path / "grid"), act(module, SEEN["grid"])
     assert cases.keys() == {*CORES, *THINKERS, "grid"}
@@ -291,8 +274,7 @@ def test_numbers_that_are_not_finite_are_said(tmp_path):
 
 
 def test_thoughts_that_are_carried_and_thought_for_longer_in_tests(tmp_path):
-    model = {"core": {"type": "deep_thinking", **THINK}, "carry": True, "readout": {"thinking_steps": 3}}
-    module = make_module(model, LINE, BITS)
+    module = make_thinker("deep_thinking", carry=True, readout={"thinking_steps": 3})
     policy = engram.load_policy(write(module, tmp_path / "p"))
-    assert agrees(policy, act(module, LINE, steps=6))
+    assert agrees(policy, act(module, module.observation_space, steps=6))
     assert policy.network.thinking_steps == 3

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from onnxruntime import InferenceSession
-from played import GRU, MLP, act, make_module, play
+from played import GRU, MLP, THINKING, act, make_module, make_thinker, play
 
 from engram.agents.models.nests import leaves_of
 from engram.memory import CORES
@@ -91,11 +91,11 @@ def test_the_same_policy_gives_the_same_bytes(tmp_path):
 
 
 @slow
-@pytest.mark.parametrize("carry", [False, True])
-def test_networks_that_think(carry, tmp_path):
-    options = {"width": 4, "thinking_steps": 3}
-    model = {"core": {"type": "deep_thinking", **options}, "carry": carry}
-    module = make_module(model, spaces.Box(0, 1, (1, 9)), spaces.MultiBinary(9))
+@pytest.mark.parametrize(
+    ("kind", "model"), [*((kind, {}) for kind in THINKING), ("deep_thinking", {"carry": True})]
+)
+def test_networks_that_think(kind, model, tmp_path):
+    module = make_thinker(kind, **model)
     file, _ = export(module, tmp_path)
     assert_agrees(file, module, act(module, module.observation_space, steps=4, lanes=5), ["observation"])
 

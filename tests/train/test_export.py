@@ -1,8 +1,10 @@
 """`rllib export` and `rllib describe policy`: from a run on disk to a policy that acts."""
 
 import json
+import re
 import shutil
 from contextlib import closing
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -72,6 +74,17 @@ def test_the_card_is_shown(typed, run, tmp_path):
     _, out, _ = typed("describe", "policies", file, "--json")
     facts = json.loads(out)["facts"]
     assert facts["model"]["core"] == {"type": "lstm", "size": 8}
+
+
+def test_the_lines_of_the_docs(typed, run, tmp_path):
+    text = (Path(__file__).parent.parent.parent / "docs/sharing.md").read_text()
+    (lines,) = re.findall(r"^```python\n(.*?)^```", text, re.S | re.M)
+    typed("export", run, "--out", "policy.safetensors")
+    names = {"observation": np.array([1.0, 0.0, 0.0])}
+    exec(lines, names)
+    assert names["action"] in (0, 1)
+    entries = set(re.findall(r"`(\w+)`", text[text.index("## The card") : text.index("## ONNX")]))
+    assert names["policy"].card.data().keys() <= entries
 
 
 def test_the_checkpoint_is_chosen_as_for_evaluate(typed, run, tmp_path):
