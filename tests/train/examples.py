@@ -32,6 +32,7 @@ PLACEHOLDERS = {
     "N": "3",
     "M": "2",
     "my.yaml": "tmaze_lstm",
+    "policy.onnx": "policy.safetensors",  # the other takes seconds; `tests/policy/test_onnx.py` does it
     "my_module:MyCore": "my_cores:Patient",
     "my_package.cores:MyCore": "my_cores:Patient",
     "package.module:Class": "my_cores:Patient",
