@@ -104,7 +104,7 @@ def act(module, seen, steps=50, lanes=20, greedy=True):
 def play(model, env_config, steps=50, lanes=20, greedy=True):
     """A module for lanes of an environment, and what the suite's policy does in them."""
     make = partial(vectorize, ENV, env_config=env_config, autoreset_mode=AutoresetMode.SAME_STEP)
-    envs = add_inputs(make(lanes), model, partial(make, 1))
+    envs = add_inputs(make(lanes), model, partial(make, 1), ENV)
     module = make_module(model, envs.single_observation_space, envs.single_action_space)
     if module.normalization is not None:
         envs.single_observation_space.seed(0)
