@@ -24,6 +24,7 @@ class Standing(NamedTuple):
         returns: Returns of its last episodes, (n,).
         values: Its live hyperparameters.
         weights: One reference to its weights and optimiser, in a list, for the board not to fetch them.
+        gains: What it has gained between its looks, as tuples of env steps, gain and hyperparameters.
     """
 
     member: int
@@ -31,6 +32,7 @@ class Standing(NamedTuple):
     returns: NDArray[np.float64]
     values: dict[str, float]
     weights: list[Any]
+    gains: list[tuple[int, float, dict[str, float]]]
 
     @property
     def mean(self) -> float:

@@ -1,5 +1,6 @@
 """A member of a population: what it remembers, and what it does with each of its results."""
 
+import math
 from collections import deque
 from collections.abc import Mapping
 from typing import Any
@@ -34,6 +35,8 @@ class Membership:
         copies: How often it has copied.
         due: When it looks next, episodes or env steps, as its rule counts.
         values: Hyperparameters that it goes on with in place of those in its settings.
+        gains: See `Standing`.
+        level: Env steps and mean return that the next gain counts from; None: before the first look.
     """
 
     def __init__(self, place: Place, default_window: int) -> None:
@@ -49,10 +52,12 @@ class Membership:
         self.episodes = self.looks = self.copies = 0
         self.due = self.rule.first
         self.values: dict[str, float] = {}
+        self.gains: list[tuple[int, float, dict[str, float]]] = []
+        self.level: tuple[int, float] | None = None
 
     def get_state(self) -> dict[str, Any]:
         """All of it, for checkpoints."""
-        kept = ("episodes", "looks", "copies", "due", "values")
+        kept = ("episodes", "looks", "copies", "due", "values", "gains", "level")
         return {"window": list(self.window), **{name: getattr(self, name) for name in kept}}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -76,6 +81,7 @@ class Membership:
             np.array(self.window, np.float64),
             current(algorithm.config, env_steps),
             [ray.put(learned(algorithm))],
+            self.gains,
         )
         self.seat.post(standing)
         return standing
@@ -91,7 +97,8 @@ class Membership:
     def look(self, algorithm: Algorithm, own: Standing, iteration: int) -> dict[str, Any]:
         """Looks at the others, copies one if it is to, and says what came of it."""
         self.looks += 1
-        standings = self.seat.standings()
+        self._gain(own)
+        standings = {**self.seat.standings(), own.member: own}
         choice = self.rule.choose(own, standings, self.looks)
         donor = standings.get(choice.donor) if choice.donor is not None else None
         copies, why = choice.copies, choice.why
@@ -99,7 +106,7 @@ class Membership:
             state = fetch(donor)
             copies, why = state is not None, "" if state is not None else "its weights are gone with it"
             if state is not None:
-                self._copy(algorithm, donor, state)
+                self._copy(algorithm, donor, state, standings)
         return {
             "member": self.place.member,
             "look": self.looks,
@@ -116,10 +123,29 @@ class Membership:
             "after": current(algorithm.config, own.env_steps),
         }
 
-    def _copy(self, algorithm: Algorithm, donor: Standing, state: Mapping[str, Any]) -> None:
+    def _gain(self, own: Standing) -> None:
+        """Notes what has been gained since the last look, in an interval between two, where a rule asks."""
+        if not self.rule.recent or math.isnan(own.mean):
+            return
+        if self.level is not None:
+            steps, mean = self.level
+            gain = (own.mean - mean) * self.rule.every / max(own.env_steps - steps, 1)
+            self.gains.append((own.env_steps, gain, own.values))
+            del self.gains[: -self.rule.recent]
+        self.level = (own.env_steps, own.mean)
+
+    def _copy(
+        self,
+        algorithm: Algorithm,
+        donor: Standing,
+        state: Mapping[str, Any],
+        standings: Mapping[int, Standing],
+    ) -> None:
         take_over(algorithm, state, self.rule.copies_optimizer)
-        self.values |= self.rule.values(donor, self.looks)
+        own = standings[self.place.member]
+        self.values |= self.rule.values(own, donor, standings, self.looks)
         set_live(algorithm, self.values)
+        self.level = (own.env_steps, donor.mean)
         self.copies += 1
         self.window.clear()
 

@@ -33,12 +33,8 @@ class PaperOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PBTOptions(Options):
-    """The worst members copy the best ones, and change what they copied (Jaderberg et al. 2017).
-
-    Weights, optimiser and hyperparameters are copied; then those that `mutate` names are multiplied by a
-    factor or drawn anew, and hold from the next update on.
-    """
+class QuantileOptions(Options):
+    """The worst members copy the best ones: what `pbt` and `pb2` have in common."""
 
     members: int | None = integer(
         None, "agents; none: as many as the experiment has trials", low=2, high=MOST_MEMBERS
@@ -46,16 +42,39 @@ class PBTOptions(Options):
     interval_timesteps: int = integer(200_000, "between two looks at the others", unit="env steps")
     quantile: float = number(0.25, "share of the members that are worst, and best", above=0.0, high=0.5)
     mutate: dict[str, Any] = section(None, "setting -> search space: what changes, in bounds")  # noqa: RUF009
-    factors: tuple[float, ...] = numbers(
-        (0.8, 1.25), "by one of which a number is multiplied", above=0.0, high=100.0
-    )
-    resample: float = number(0.25, "how often it is drawn anew instead", low=0.0, high=1.0)
     burn_in: int = integer(0, "before the first look", unit="env steps", low=0)
     seed: int = integer(0, "of drawn settings, picks and mutations", low=0)
 
 
-POPULATIONS: dict[str, type[PaperOptions] | type[PBTOptions]] = {
+@dataclass(frozen=True, kw_only=True)
+class PBTOptions(QuantileOptions):
+    """The worst members copy the best ones, and change what they copied (Jaderberg et al. 2017).
+
+    Weights, optimiser and hyperparameters are copied; then those that `mutate` names are multiplied by a
+    factor or drawn anew, and hold from the next update on.
+    """
+
+    factors: tuple[float, ...] = numbers(
+        (0.8, 1.25), "by one of which a number is multiplied", above=0.0, high=100.0
+    )
+    resample: float = number(0.25, "how often it is drawn anew instead", low=0.0, high=1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PB2Options(QuantileOptions):
+    """The worst members copy the best ones, and a Gaussian process says what to try next.
+
+    What each member has gained from one look to the next, under its hyperparameters of that time, is what the
+    process learns from; it forgets with time. Those that `mutate` names, ranges all of them, then get the
+    values with the highest upper confidence bound (Parker-Holder et al. 2020).
+    """
+
+    recent: int = integer(200, "gains that the process learns from, the newest", low=2, high=2000)
+
+
+POPULATIONS: dict[str, type[PaperOptions] | type[PBTOptions] | type[PB2Options]] = {
     "paper_pbt": PaperOptions,
+    "pb2": PB2Options,
     "pbt": PBTOptions,
 }
 """Name of a scheduler to its options."""
@@ -78,7 +97,7 @@ class Place(NamedTuple):
     shown: tuple[str, ...]
     scheduler: dict[str, Any]
 
-    def options(self) -> PaperOptions | PBTOptions:
+    def options(self) -> PaperOptions | PBTOptions | PB2Options:
         """The scheduler's options."""
         values = {key: value for key, value in self.scheduler.items() if key != "type"}
         return parse_options(POPULATIONS[self.scheduler["type"]], values, "scheduler")

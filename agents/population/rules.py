@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engram.agents.population.board import Standing
-from engram.agents.population.options import PaperOptions, PBTOptions, Place
+from engram.agents.population.options import PaperOptions, PB2Options, PBTOptions, Place, QuantileOptions
 from engram.agents.population.significance import compare, corrected
-from engram.agents.population.spaces import clamped, drawn, perturbed
+from engram.agents.population.spaces import at, clamped, drawn, perturbed, share_of
+from engram.agents.population.surrogate import Surrogate
 
 
 class Choice(NamedTuple):
@@ -38,6 +39,7 @@ class Rule(ABC):
         by_episodes: Whether looks are counted in the member's own episodes, and not in env steps.
         first: When the first look is.
         every: How long after it the next one is.
+        recent: Gains between looks that members remember and tell of.
     """
 
     window: int | None
@@ -45,6 +47,7 @@ class Rule(ABC):
     by_episodes: bool
     first: int
     every: int
+    recent: int = 0
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -63,15 +66,19 @@ class Rule(ABC):
 
         Args:
             own: How the member itself stands.
-            standings: How all stand that have posted, by member.
+            standings: How all stand that have posted, by member; `own` is among them.
             look: The number of the look, from 1.
         """
 
-    def values(self, donor: Standing, look: int) -> dict[str, float]:
+    def values(
+        self, own: Standing, donor: Standing, standings: Mapping[int, Standing], look: int
+    ) -> dict[str, float]:
         """Hyperparameters to go on with after a copy; empty: as before.
 
         Args:
+            own: As in `choose`.
             donor: Who is copied.
+            standings: As in `choose`.
             look: As in `choose`.
         """
         return {}
@@ -100,23 +107,23 @@ class PaperRule(Rule):
         return Choice(donor, found.better, found.why, found.p)
 
 
-class PBTRule(Rule):
-    """The worst members copy the best; see `PBTOptions`."""
+class QuantileRule(Rule):
+    """The worst members copy the best, and change what they copied; see `QuantileOptions`."""
 
     by_episodes = False
     window = None
     copies_optimizer = True
 
-    def __init__(self, place: Place, options: PBTOptions) -> None:
+    def __init__(self, place: Place, options: QuantileOptions) -> None:
         super().__init__(place)
-        self.options = options
+        self.quantile, self.spaces = options.quantile, options.mutate
         self.every = options.interval_timesteps
         self.first = max(options.burn_in, self.every)
 
     def choose(self, own: Standing, standings: Mapping[int, Standing], look: int) -> Choice:
         """Copies one of the best quantile where the member is in the worst one, by mean returns."""
-        ranked = ranking([*(s for s in standings.values() if s.member != own.member), own])
-        count = min(math.ceil(len(ranked) * self.options.quantile), len(ranked) // 2)
+        ranked = ranking(list(standings.values()))
+        count = min(math.ceil(len(ranked) * self.quantile), len(ranked) // 2)
         members = [standing.member for standing in ranked]
         if math.isnan(own.mean):
             return Choice(None, False, "no episode of its own has ended")
@@ -129,22 +136,97 @@ class PBTRule(Rule):
             return Choice(donor, False, "equal means")
         return Choice(donor, True, "")
 
-    def values(self, donor: Standing, look: int) -> dict[str, float]:
+    def values(
+        self, own: Standing, donor: Standing, standings: Mapping[int, Standing], look: int
+    ) -> dict[str, float]:
         """The donor's hyperparameters, those of `mutate` changed."""
         generator = self.generator(look)
         generator.integers(2)  # the first draw was the pick
+        taken = {key: value for key, value in donor.values.items() if key in self.place.shown}
+        return {**taken, **self.changed(own, donor, standings, generator)}
+
+    @abstractmethod
+    def changed(
+        self,
+        own: Standing,
+        donor: Standing,
+        standings: Mapping[int, Standing],
+        generator: np.random.Generator,
+    ) -> dict[str, float]:
+        """New values of those that `mutate` names.
+
+        Args:
+            own: As in `choose`.
+            donor: Who is copied.
+            standings: As in `choose`.
+            generator: Random numbers.
+        """
+
+
+class PBTRule(QuantileRule):
+    """Values near the donor's, or drawn anew; see `PBTOptions`."""
+
+    def __init__(self, place: Place, options: PBTOptions) -> None:
+        super().__init__(place, options)
+        self.factors, self.resample = options.factors, options.resample
+
+    def changed(
+        self,
+        own: Standing,
+        donor: Standing,
+        standings: Mapping[int, Standing],
+        generator: np.random.Generator,
+    ) -> dict[str, float]:
+        """Each by itself: multiplied by a factor, or drawn anew."""
         return {
-            **{key: value for key, value in donor.values.items() if key in self.place.shown},
-            **{
-                key: self._mutated(space, donor.values.get(key), generator)
-                for key, space in self.options.mutate.items()
-            },
+            key: self._mutated(space, donor.values.get(key), generator) for key, space in self.spaces.items()
         }
 
     def _mutated(self, space: Any, value: float | None, generator: np.random.Generator) -> float:
-        if value is None or generator.random() < self.options.resample:
+        if value is None or generator.random() < self.resample:
             return float(drawn(space, generator))
-        return float(clamped(space, perturbed(space, value, self.options.factors, generator)))
+        return float(clamped(space, perturbed(space, value, self.factors, generator)))
+
+
+class PB2Rule(QuantileRule):
+    """Values that promise the largest gain; see `PB2Options`."""
+
+    def __init__(self, place: Place, options: PB2Options) -> None:
+        super().__init__(place, options)
+        self.recent = options.recent
+
+    def changed(
+        self,
+        own: Standing,
+        donor: Standing,
+        standings: Mapping[int, Standing],
+        generator: np.random.Generator,
+    ) -> dict[str, float]:
+        """All together, from what every member has gained; drawn until two gains are known."""
+        gains = [gain for s in standings.values() for gain in s.gains if self._knows(gain[2])]
+        gains = sorted(gains, key=lambda gain: gain[0])[-self.recent :]
+        if len(gains) < 2:
+            return {key: float(drawn(space, generator)) for key, space in self.spaces.items()}
+        surrogate = Surrogate(
+            np.array([self._shares(values) for _, _, values in gains]),
+            np.array([env_steps / self.every for env_steps, _, _ in gains]),
+            np.array([gain for _, gain, _ in gains]),
+        )
+        others = [
+            self._shares(s.values)
+            for s in standings.values()
+            if s.member != own.member and self._knows(s.values)
+        ]
+        pending = np.array(others).reshape(-1, len(self.spaces))
+        chosen = surrogate.promising(own.env_steps / self.every, pending, generator)
+        return {key: float(at(space, c)) for (key, space), c in zip(self.spaces.items(), chosen, strict=True)}
+
+    def _knows(self, values: Mapping[str, float]) -> bool:
+        """Whether there is a number for each that `mutate` names; one that is off has none."""
+        return all(values.get(key) is not None for key in self.spaces)
+
+    def _shares(self, values: Mapping[str, float]) -> list[float]:
+        return [share_of(space, values[key]) for key, space in self.spaces.items()]
 
 
 def ranking(standings: Sequence[Standing]) -> list[Standing]:
@@ -156,4 +238,6 @@ def ranking(standings: Sequence[Standing]) -> list[Standing]:
 def rule_of(place: Place) -> Rule:
     """The rule of a member's population."""
     options = place.options()
+    if isinstance(options, PB2Options):
+        return PB2Rule(place, options)
     return PBTRule(place, options) if isinstance(options, PBTOptions) else PaperRule(place, options)

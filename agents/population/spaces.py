@@ -30,13 +30,33 @@ def drawn(space: Any, generator: np.random.Generator) -> Any:
     kind, values = arguments(space)
     if kind in LISTS:
         return values[int(generator.integers(len(values)))]
-    low, high = values[:2]
     if kind == "randint":
-        return int(generator.integers(low, high))
+        return int(generator.integers(*values))
+    return at(space, generator.random())
+
+
+def at(space: Any, share: float) -> Any:
+    """The value of a range that lies a share of the way from its lower to its upper bound.
+
+    Args:
+        space: As written, a range; of a `loguniform`, the way is that of the logarithm.
+        share: From 0 to 1.
+    """
+    kind, values = arguments(space)
+    low, high = values[:2]
     if kind == "loguniform":
-        return float(math.exp(generator.uniform(math.log(low), math.log(high))))
-    value = float(generator.uniform(low, high))
-    return value if kind == "uniform" else _stepped(value, values)
+        low, high = math.log(low), math.log(high)
+    value = low + (high - low) * share
+    return clamped(space, math.exp(value) if kind == "loguniform" else value)
+
+
+def share_of(space: Any, value: float) -> float:
+    """How far a value lies from a range's lower to its upper bound, from 0 to 1; what `at` turns round."""
+    kind, values = arguments(space)
+    low, high, inside = *values[:2], clamped(space, value)
+    if kind == "loguniform":
+        low, high, inside = math.log(low), math.log(high), math.log(inside)
+    return float((inside - low) / (high - low))
 
 
 def perturbed(space: Any, value: float, factors: Sequence[float], generator: np.random.Generator) -> Any:

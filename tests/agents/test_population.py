@@ -8,6 +8,7 @@ import recall  # noqa: F401  registers the task
 import torch
 from ray.rllib.core import DEFAULT_MODULE_ID
 from scipy import stats
+from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
 from engram.agents import make_config
 from engram.agents.columns.live import current, set_live
@@ -18,7 +19,8 @@ from engram.agents.population.member import AnsweringMember, Member, Membership
 from engram.agents.population.options import Place
 from engram.agents.population.rules import ranking, rule_of
 from engram.agents.population.significance import compare, corrected
-from engram.agents.population.spaces import clamped, drawn, perturbed
+from engram.agents.population.spaces import at, clamped, drawn, perturbed, share_of
+from engram.agents.population.surrogate import Surrogate
 
 ZERO_ONE = np.tile([0.0, 1.0], 50)
 NAN = np.array([1.0, math.nan])
@@ -28,8 +30,8 @@ def place(type_="paper_pbt", member=0, members=9, shown=("lr",), board="board", 
     return Place(board, member, members, shown, {"type": type_, **options})
 
 
-def standing(member, returns, values=None, steps=1000):
-    return Standing(member, steps, np.array(returns, float), values or {}, [])
+def standing(member, returns, values=None, steps=1000, gains=()):
+    return Standing(member, steps, np.array(returns, float), values or {}, [], list(gains))
 
 
 @pytest.mark.parametrize(
@@ -105,19 +107,101 @@ def test_whom_pbt_picks():
     assert choices[2].why == "not among the 2 worst of 8"
     assert choices[8].why == "no episode of its own has ended"
     assert ranking(list(standings.values()))[0].member == 0
-    alone = pbt().choose(standings[0], {}, 1)
+    alone = pbt().choose(standings[0], {0: standings[0]}, 1)
     assert (alone.donor, alone.why) == (None, "nobody else has ended an episode")
     level = {0: standing(0, [1, 1]), 1: standing(1, [1, 1])}
     assert pbt().choose(level[0], level, 1).why == "equal means"
 
 
 def test_what_pbt_changes():
-    donor = standing(3, [1], {"lr": 1e-3, "gamma": 0.9})
-    assert {round(pbt().values(donor, look)["lr"], 9) for look in range(1, 40)} == {8e-4, 1.25e-3}
-    assert all(pbt().values(standing(3, [1], {"lr": 1e-2}), look)["lr"] <= 1e-2 for look in range(1, 20))
-    anew = {pbt(resample=1.0).values(donor, look)["lr"] for look in range(1, 20)}
+    own, donor = standing(0, [0]), standing(3, [1], {"lr": 1e-3, "gamma": 0.9})
+    high = donor._replace(values={"lr": 1e-2})
+    assert {round(pbt().values(own, donor, {}, look)["lr"], 9) for look in range(1, 40)} == {8e-4, 1.25e-3}
+    assert all(pbt().values(own, high, {}, look)["lr"] <= 1e-2 for look in range(1, 20))
+    anew = {pbt(resample=1.0).values(own, donor, {}, look)["lr"] for look in range(1, 20)}
     assert len(anew) == 19
     assert all(1e-5 <= lr <= 1e-2 for lr in anew)
+
+
+def gained(count, best, seed, interval=100):
+    """Gains of drawn learning rates, larger the nearer to the best one, which may move with time."""
+    rng = np.random.default_rng(seed)
+    for row in range(count):
+        share = rng.random()
+        gain = 1 - 4 * (share - best(row / count)) ** 2 + 0.05 * rng.normal()
+        yield (interval * (row // 5 + 1), gain, {"lr": at({"loguniform": [1e-5, 1e-2]}, share)})
+
+
+@pytest.mark.parametrize(
+    ("best", "near"), [(lambda time: 0.7, 0.7), (lambda time: 0.2 + 0.6 * time, 0.8)], ids=["still", "moving"]
+)
+def test_where_pb2_looks(best, near):
+    """Where the latest gains were largest; what was best long ago is forgotten."""
+    space = {"loguniform": [1e-5, 1e-2]}
+    found = []
+    for seed in range(10):
+        standings = {
+            0: standing(0, [0], {"lr": 1e-5, "gamma": 0.9}, steps=1300),
+            1: standing(1, [1], {"lr": 1e-3, "gamma": 0.99}, steps=1300, gains=gained(60, best, seed)),
+        }
+        rule = rule_of(
+            place("pb2", 0, shown=("lr", "gamma"), mutate={"lr": space}, interval_timesteps=100, seed=seed)
+        )
+        values = rule.values(standings[0], standings[1], standings, 3)
+        assert values == rule.values(standings[0], standings[1], standings, 3)
+        assert values["gamma"] == 0.99
+        found.append(share_of(space, values["lr"]))
+    assert np.abs(np.array(found) - near).mean() < 0.12
+
+
+def test_pb2_begins_with_draws_and_keeps_apart():
+    """Without gains it draws; of hyperparameters that others try out now, little is left to find out."""
+    space = {"uniform": [0.0, 1.0]}
+    rule = rule_of(place("pb2", 0, shown=("gamma",), mutate={"gamma": space}))
+    own, donor = standing(0, [0], {"gamma": 0.5}), standing(1, [1], {"gamma": 0.5})
+    draws = {rule.values(own, donor, {0: own, 1: donor}, look)["gamma"] for look in range(20)}
+    assert len(draws) == 20
+    surrogate = Surrogate(np.array([[0.4], [0.6]]), np.zeros(2), np.array([1.0, 1.0]))
+    asked = np.array([[0.0], [0.9]])
+    mean, alone = surrogate.believed(asked, 0.0, np.empty((0, 1)))
+    again, beside = surrogate.believed(asked, 0.0, np.array([[0.95]]))
+    assert np.allclose(mean, again)
+    assert beside[1] < 0.5 * alone[1]
+    unknown = standing(1, [1], {"gamma": None}, gains=[(1, 1.0, {"gamma": None})] * 3)
+    assert 0 <= rule.values(own, unknown, {0: own, 1: unknown}, 1)["gamma"] <= 1
+
+
+def test_surrogate_is_a_gaussian_process():
+    """The same mean and deviation as scikit-learn's, its kernel over time as a Matern one of order 1/2."""
+    rng = np.random.default_rng(0)
+    shares, times, gains = rng.random((12, 2)), np.repeat([1.0, 2.0, 4.0], 4), rng.normal(size=12)
+    surrogate = Surrogate(shares, times, gains)
+    surrogate.length, surrogate.forgetting, surrogate.noise = 0.3, 0.2, 0.1
+    twin = GaussianProcessRegressor(_SharesAndTimes(0.3, -2 / np.log(0.8)), alpha=0.1, optimizer=None)
+    twin.fit(np.column_stack([shares, times]), (gains - gains.mean()) / gains.std())
+    asked = rng.random((5, 2))
+    mean, deviation = twin.predict(np.column_stack([asked, np.full(5, 5.0)]), return_std=True)
+    found = surrogate.believed(asked, 5.0, np.empty((0, 2)))
+    assert np.allclose(found[0], mean)
+    assert np.allclose(found[1], deviation)
+
+
+class _SharesAndTimes(kernels.Kernel):
+    """A kernel of the first two columns times one of the third."""
+
+    def __init__(self, length, time):
+        self.length, self.time = length, time
+
+    def __call__(self, first, second=None):
+        second = first if second is None else second
+        over_time = kernels.Matern(self.time, nu=0.5)(first[:, 2:], second[:, 2:])
+        return kernels.RBF(self.length)(first[:, :2], second[:, :2]) * over_time
+
+    def diag(self, first):
+        return np.ones(len(first))
+
+    def is_stationary(self):
+        return True
 
 
 def test_spaces():
@@ -131,6 +215,10 @@ def test_spaces():
     assert clamped({"quniform": [0, 1, 0.25]}, 0.3) == 0.25
     assert clamped({"randint": [0, 3]}, 7.2) == 2
     assert clamped([1, 2, 4], 2.9) == 2
+    for space in ({"loguniform": [1e-4, 1e-2]}, {"uniform": [-1, 3]}):
+        assert share_of(space, at(space, 0.3)) == pytest.approx(0.3)
+    assert [at({"randint": [2, 5]}, share) for share in (0.0, 0.4, 1.0)] == [2, 3, 4]
+    assert share_of({"uniform": [0, 2]}, 9.0) == 1.0
     draws = [drawn({"loguniform": [1e-4, 1e-2]}, rng) for _ in range(200)]
     assert 70 < sum(draw < 1e-3 for draw in draws) < 130
 
@@ -391,6 +479,28 @@ def test_a_donor_that_is_gone_is_not_copied(pair, ray_cluster, monkeypatch):
     (found,) = result["population"]["found"]
     assert (found["copied"], found["why"]) == (False, "its weights are gone with it")
     assert equal(weights(heir.get_module()), before)
+
+
+def test_pb2_learns_from_what_members_gain(pair):
+    """From one look to the next; after a copy from where the donor stood."""
+    space = {"lr": {"loguniform": [1e-4, 1e-2]}}
+    donor, heir = pair("RecurrentPPO", type_="pb2", interval_timesteps=96, mutate=space, quantile=0.5)
+    scores = {donor: iter([2.0] * 5), heir: iter([0.0, 0.0, 7.0, 7.0])}
+    for algorithm, given in scores.items():
+        Member.of(algorithm).scores = lambda result, given=given: [next(given)]
+    for _ in range(2):
+        donor.train(), heir.train()
+    copied = dict(Member.of(heir).membership.values)
+    assert 1e-4 <= copied["lr"] <= 1e-2
+    for _ in range(2):
+        donor.train(), heir.train()
+    better, worse = (Member.of(algorithm).membership for algorithm in (donor, heir))
+    (gain,) = worse.gains
+    assert gain == (192, 7.0 - 2.0, {**current(heir.config, 192), **copied})
+    assert [(steps, gain) for steps, gain, _ in better.gains] == [(192, 0.0)]
+    donor.train()
+    assert worse.seat.standings()[better.place.member].gains == better.gains
+    assert worse.get_state()["gains"] == [gain]
 
 
 def test_pbt_goes_on_with_other_hyperparameters(pair):

@@ -38,13 +38,14 @@ def error_of(*arguments, **settings):
 
 
 PBT = {"type": "pbt", "members": 4, "mutate": {"lr": [1e-3, 1e-2]}}
+PB2 = {**PBT, "type": "pb2"}
 
 
 @pytest.mark.parametrize(
     ("scheduler", "said"),
     [
         ("papr_pbt", "scheduler.type: unknown 'papr_pbt'; did you mean 'paper_pbt'? known: asha, fifo"),
-        ({"members": 3}, "scheduler.type: missing; known: asha, fifo, paper_pbt, pbt"),
+        ({"members": 3}, "scheduler.type: missing; known: asha, fifo, paper_pbt, pb2, pbt"),
         ({"type": "paper_pbt", "windw": 3}, "scheduler.windw: unknown key; did you mean 'window'? known:"),
         ({"type": "paper_pbt", "members": 3, "p_value": 2}, "scheduler.p_value: expected a number > 0"),
         ({"type": "paper_pbt", "window": 1, "members": 3}, "scheduler.window: expected an integer >= 2"),
@@ -56,6 +57,9 @@ PBT = {"type": "pbt", "members": 4, "mutate": {"lr": [1e-3, 1e-2]}}
         ({**PBT, "mutate": {"lr": ["a"]}}, "scheduler.mutate.lr: expected numbers, got 'a'"),
         ({**PBT, "mutate": {"gamma": [0.9, 2.0]}}, "scheduler.mutate.gamma: 2.0 is out of range"),
         ({**PBT, "mutate": {"lr": {"uniform": [2, 1]}}}, "scheduler.mutate.lr.uniform: bounds must rise"),
+        ({**PB2, "mutate": {"lr": {"choice": [1, 2]}}}, "scheduler.mutate.lr: expected [lower, upper], or"),
+        ({**PB2, "mutate": {"lr": [1, 2, 3]}}, "scheduler.mutate.lr.uniform: expected [lower, upper]"),
+        ({**PB2, "factors": [2]}, "scheduler.factors: unknown key; known:"),
         (7, "scheduler: expected a name, or {type: NAME, ...}, got 7"),
     ],
 )  # fmt: skip
@@ -121,6 +125,9 @@ def test_old_files_mean_the_same():
         "type": "pbt", "interval_timesteps": 2000, "mutate": {"lambda": [0.8, 0.9]}, "resample": 0.5,
     }  # fmt: skip
     assert made.config.population["scheduler"]["mutate"] == {"lambda_": [0.8, 0.9]}
+    bounds = {"hyperparam_bounds": {"lr": [1e-4, 1e-2]}}
+    bandit = plan("PB2", scheduler_config=bounds, num_samples=3).config.population["scheduler"]
+    assert (bandit["type"], bandit["mutate"]) == ("pb2", {"lr": {"uniform": [1e-4, 1e-2]}})
     text = "scheduler.time_attr: not used; time is counted in env steps"
     assert text in error_of("pbt", scheduler_config={"time_attr": "training_iteration"})
 

@@ -100,7 +100,7 @@ def command(
     scheduler: Annotated[
         str | None,
         typer.Option(
-            help="What trials do with each other: asha, fifo, paper_pbt, pbt.",
+            help="What trials do with each other: asha, fifo, paper_pbt, pb2, pbt.",
             autocompletion=completion.schedulers,
         ),
     ] = None,

@@ -76,15 +76,17 @@ SCHEDULERS: Mapping[str, str] = {
     "async_hyperband": "asha",
     "FIFO": "fifo",
     "FIFOScheduler": "fifo",
+    "PB2": "pb2",
     "PBT": "pbt",
     "PopulationBasedTraining": "pbt",
 }
-POPULATIONS = ("paper_pbt", "pbt")
+POPULATIONS = ("paper_pbt", "pb2", "pbt")
 """Those in which trials copy from each other."""
 
 # Inside `scheduler`, and `scheduler_config` before.
 SCHEDULER: Table = {
     "perturbation_interval": "interval_timesteps",
+    "hyperparam_bounds": "mutate",
     "hyperparam_mutations": "mutate",
     "quantile_fraction": "quantile",
     "resample_probability": "resample",

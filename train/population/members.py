@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engram.agents.columns.live import LIVE, live_keys
-from engram.agents.population.options import PaperOptions, PBTOptions, Place
+from engram.agents.population.options import PaperOptions, PB2Options, Place, QuantileOptions
 from engram.agents.population.spaces import drawn
 from engram.train.console.errors import Errors, ExperimentError, unknown_key
 from engram.train.experiments import older, search
@@ -32,7 +32,7 @@ class Population:
     """
 
     scheduler: dict[str, Any]
-    options: PaperOptions | PBTOptions
+    options: PaperOptions | QuantileOptions
     domains: dict[search.Path, search.Domain]
     shown: tuple[str, ...]
 
@@ -44,11 +44,12 @@ class Population:
     def __str__(self) -> str:
         """Describe it in the header."""
         options = self.options
-        if isinstance(options, PBTOptions):
+        if isinstance(options, QuantileOptions):
+            kind, first = self.scheduler["type"], max(options.burn_in, options.interval_timesteps)
             return (
-                f"pbt: {self.members} members; from {max(options.burn_in, options.interval_timesteps):,} env "
-                f"steps on, every {options.interval_timesteps:,}, the worst {options.quantile:.0%} copy the "
-                f"best and change {', '.join(options.mutate)}"
+                f"{kind}: {self.members} members; from {first:,} env steps on, every "
+                f"{options.interval_timesteps:,}, the worst {options.quantile:.0%} copy the best and change "
+                f"{', '.join(options.mutate)}"
             )
         return (
             f"paper_pbt: {self.members} members; from episode {options.first_test:,} on, every "
@@ -75,7 +76,7 @@ def populate(
         ExperimentError: all that is wrong with `scheduler`, and what a population cannot search.
     """
     options = parse(experiment.scheduler)
-    if not isinstance(options, PaperOptions | PBTOptions) or experiment.scheduler is None:
+    if not isinstance(options, PaperOptions | QuantileOptions) or experiment.scheduler is None:
         return None
     errors = Errors()
     with errors.kept():
@@ -87,9 +88,9 @@ def populate(
         if place[0] in ("env", "env_config")
     ]
     scheduler = dict(experiment.scheduler)
-    if isinstance(options, PBTOptions):
+    if isinstance(options, QuantileOptions):
         with errors.kept():
-            scheduler["mutate"] = _spaces(options.mutate, config, check)
+            scheduler["mutate"] = _spaces(options, config, check)
     errors.check()
     count = _count(experiment.num_samples, domains, options.members)
     shown = [place[0] for place in domains if len(place) == 1 and place[0] in LIVE]
@@ -128,23 +129,26 @@ def _check_run(experiment: Experiment, config: Any) -> None:
 
 
 def _spaces(
-    mutate: Mapping[str, Any], config: Any, check: Callable[[dict[str, Any], Any, str], Any]
+    options: QuantileOptions, config: Any, check: Callable[[dict[str, Any], Any, str], Any]
 ) -> dict[str, Any]:
-    """`mutate` under today's names, lists as lists."""
+    """`mutate` under today's names, lists as lists, or as the bounds of `pb2`."""
     known, found, errors = live_keys(config), {}, Errors()
-    if not mutate:
+    ranges = isinstance(options, PB2Options)
+    if not options.mutate:
         raise ExperimentError(f"scheduler.mutate: empty; known: {', '.join(known)}")
-    for written, space in mutate.items():
+    for written, space in options.mutate.items():
         key = str(older.CONFIG.get(written, written))
         path = f"scheduler.mutate.{written}"
         with errors.kept():
             if key not in known:
                 raise unknown_key("scheduler.mutate", written, known)
-            listed = {"choice": space} if isinstance(space, list) else space
-            if not search.kind_of(listed):
+            listed = {"uniform" if ranges else "choice": space} if isinstance(space, list) else space
+            kind = search.kind_of(listed)
+            if not kind or (ranges and kind in search.LISTS):
+                expected = "[lower, upper]" if ranges else "a list of values"
                 raise ExperimentError(
-                    f"{path}: expected a list of values, or a search space such as "
-                    f"{{loguniform: [1e-5, 1e-2]}}, got {space!r}"
+                    f"{path}: expected {expected}, or a search space such as {{loguniform: [1e-5, 1e-2]}}, "
+                    f"got {space!r}"
                 )
             domain = search.split({written: listed}, "scheduler.mutate")[1][(written,)]
             for example in domain.examples():
