@@ -12,6 +12,7 @@ from gymnasium import spaces
 from typing_extensions import override
 
 from engram.envs.arguments import shown
+from engram.envs.arrays import Ints
 from engram.envs.forms.words import Tokens, Vocabulary
 from engram.envs.minigrid.words import MISSION_LENGTH, MISSIONS
 
@@ -104,35 +105,55 @@ def _converted(
 ) -> tuple[gym.Space[Any], Encode]:
     """The space with tokens in place of texts, and what converts an observation."""
     if _is_text(space):
-        return _converted_text(make(space), name)
+        tokens = make(space)
+        return tokens, _Row(tokens, name)
     if not isinstance(space, spaces.Dict | spaces.Tuple):
-        return space, lambda part: part
+        return space, _unchanged
     inside = {key: _converted(part, f"{name}[{key!r}]", make) for key, part in _inside(space)}
-    encoders = {key: encode for key, (_, encode) in inside.items()}
     made = {key: part for key, (part, _) in inside.items()}
-    if isinstance(space, spaces.Dict):
-        return spaces.Dict(made), lambda whole: _each(whole, encoders, name)
-    return spaces.Tuple(list(made.values())), lambda whole: tuple(_each(whole, encoders, name).values())
+    named = isinstance(space, spaces.Dict)
+    encode = _Each({key: encode for key, (_, encode) in inside.items()}, name, named)
+    return spaces.Dict(made) if named else spaces.Tuple(list(made.values())), encode
 
 
-def _each(whole: Any, encoders: Mapping[Any, Encode], name: str) -> dict[Any, Any]:
-    """The parts of an observation by key or place, converted."""
-    try:
-        return {key: encode(whole[key]) for key, encode in encoders.items()}
-    except (KeyError, IndexError, TypeError) as error:
-        found = f"has {', '.join(map(str, whole))}" if isinstance(whole, Mapping) else f"is {shown(whole)}"
-        raise ValueError(f"{name} {found}; its space says {', '.join(map(str, encoders))}") from error
+def _unchanged(part: Any) -> Any:
+    return part
 
 
-def _converted_text(tokens: Tokens, name: str) -> tuple[Tokens, Encode]:
-    row = functools.lru_cache(maxsize=64)(tokens.encode)  # a text often stays for a whole episode
+# Classes, not closures: an environment is pickled with its wrappers.
 
-    def encode(text: Any) -> Any:
-        if not isinstance(text, str):
-            raise ValueError(f"{name} is {shown(text)}, its space says a text")
+
+class _Each:
+    """Converts the parts of an observation, by key or by place."""
+
+    def __init__(self, encoders: Mapping[Any, Encode], name: str, named: bool) -> None:
+        self._encoders, self._name, self._named = encoders, name, named
+
+    def __call__(self, whole: Any) -> Any:
         try:
-            return row(text).copy()
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from error
+            made = {key: encode(whole[key]) for key, encode in self._encoders.items()}
+        except (KeyError, IndexError, TypeError) as error:
+            found = (
+                f"has {', '.join(map(str, whole))}" if isinstance(whole, Mapping) else f"is {shown(whole)}"
+            )
+            legal = ", ".join(map(str, self._encoders))
+            raise ValueError(f"{self._name} {found}; its space says {legal}") from error
+        return made if self._named else tuple(made.values())
 
-    return tokens, encode
+
+class _Row:
+    """Converts a text; the last one is kept, as it often stays for a whole episode."""
+
+    def __init__(self, tokens: Tokens, name: str) -> None:
+        self._tokens, self._name = tokens, name
+        self._last: tuple[str, Ints] | None = None
+
+    def __call__(self, text: Any) -> Ints:
+        if not isinstance(text, str):
+            raise ValueError(f"{self._name} is {shown(text)}, its space says a text")
+        if self._last is None or self._last[0] != text:
+            try:
+                self._last = (text, self._tokens.encode(text))
+            except ValueError as error:
+                raise ValueError(f"{self._name}: {error}") from error
+        return self._last[1].copy()

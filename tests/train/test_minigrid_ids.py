@@ -5,9 +5,13 @@ import re
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.learner.training_data import TrainingData
 
+from engram.agents.columns.env_states import restore_env, save_env
+from engram.agents.columns.lanes import vectorize
+from engram.agents.columns.packing import pack, unpack
 from engram.envs.minigrid.words import MISSION_LENGTH, MISSIONS, WORDS
 from engram.train.environments.facts import probe
 from engram.train.plans.build import build_config
@@ -66,6 +70,33 @@ def test_every_id_trains(run, env_id, capfd):
 )
 def test_it_trains(run, env_id):
     check_training(run, env_id, 500)
+
+
+@pytest.mark.parametrize("env_id", FEW)
+def test_lanes_play_on_from_a_saved_state(env_id):
+    check_playing_on(env_id)
+
+
+@pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.slow
+def test_lanes_of_every_id_play_on_from_a_saved_state(env_id):
+    check_playing_on(env_id)
+
+
+def check_playing_on(env_id):
+    """Through episodes that end after the state was taken, rewards and flags included."""
+    lanes, other = (
+        vectorize(f"minigrid:{env_id}", 2, {}, autoreset_mode=AutoresetMode.SAME_STEP) for _ in range(2)
+    )
+    actions = np.random.default_rng(0).integers(0, 7, (90, 2))
+    lanes.reset(seed=1), other.reset(seed=5)
+    for action in actions[:30]:
+        lanes.step(action)
+    restored = restore_env(other, unpack(pack(save_env(lanes))))
+    for action in actions[30:]:
+        (seen, *others, _), (same, *alike, _) = lanes.step(action), restored.step(action)
+        for one, two in zip([*seen.values(), *others], [*same.values(), *alike], strict=True):
+            np.testing.assert_array_equal(one, two)
 
 
 def check_training(run, env_id, least):
