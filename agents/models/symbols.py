@@ -106,14 +106,18 @@ class OneHotReader(Reader):
         places, counts, starts = symbols
         values = [start + np.arange(count) for start, count in zip(starts, counts, strict=True)]
         constant(self, "symbol", np.repeat(np.arange(len(counts)), counts))
-        constant(self, "value", np.concatenate([*values, np.zeros(0, np.int64)]))
+        value = np.concatenate([*values, np.zeros(0, np.int64)])
+        constant(self, "value", value)
+        self._in_bytes = bool(((value >= 0) & (value <= 255)).all())
         self._places = places
         self.shape = (*places, int(counts.sum()))
 
     @override
     def forward(self, observations: Tensor, dtype: torch.dtype) -> Tensor:
-        cells = observations.reshape(observations.shape[0], *self._places, -1).to(torch.int64)
-        return (cells[..., self.symbol] == self.value).to(dtype)
+        cells = observations.reshape(observations.shape[0], *self._places, -1)
+        if not (cells.dtype == torch.uint8 and self._in_bytes):  # bytes take an eighth of the memory
+            cells = cells.to(torch.int64)
+        return (cells.index_select(-1, self.symbol) == self.value.to(cells.dtype)).to(dtype)
 
     @override
     def described(self) -> str:

@@ -8,6 +8,7 @@ from gymnasium import spaces
 from torch.nn import functional
 
 from engram.agents import ENCODERS, make_encoder
+from engram.agents.models import texts
 from engram.envs.forms.words import Tokens, Vocabulary
 
 BOARD, GRID, TEXT = any_spaces.BOARD, any_spaces.GRID, any_spaces.TEXT
@@ -121,6 +122,16 @@ def test_cells_one_hot(kind):
     assert torch.equal(prepared, torch.cat(columns, -1).float())
 
 
+@pytest.mark.parametrize(("low", "high"), [(0, 10), (3, 255), (-2, 9), (250, 260)])
+def test_cells_one_hot_whatever_their_type(low, high):
+    """Bytes are compared as bytes where the space has no other values; what lies outside is all zeros."""
+    encoder = make_encoder(spaces.Box(low, high, (2, 2), np.int64), {"type": "one_hot"})
+    cells = np.random.default_rng(0).integers(0, 256, (50, 2, 2))
+    expected = torch.from_numpy(cells[..., None] == np.arange(low, high + 1)).float().flatten(1)
+    for dtype in (torch.uint8, torch.int16, torch.int64):
+        assert torch.equal(encode(encoder, torch.from_numpy(cells).to(dtype)), expected)
+
+
 def test_cells_embedded():
     space = spaces.Box(np.array([[-1, 5]]), np.array([[1, 8]]), dtype=np.int8)
     encoder = make_encoder(space, {"type": "mlp", "cells": "embed", "embedding": 3})
@@ -160,6 +171,17 @@ def test_a_bag_is_a_mean_of_words():
         words = encoder.vectors.weight[[word for word in text if word]]
         torch.testing.assert_close(found, words.mean(0) if len(words) else torch.zeros(5))
     torch.testing.assert_close(features[0], features[1])
+
+
+@pytest.mark.parametrize("factor", [texts.FACTOR, 0], ids=["", "all alike at first sight"])
+@pytest.mark.parametrize(("rows", "words"), [(300, 2), (300, 60), (1, 60), (0, 60)])
+def test_distinct_rows(rows, words, factor, monkeypatch):
+    monkeypatch.setattr(texts, "FACTOR", factor)
+    tokens = torch.from_numpy(np.random.default_rng(0).integers(0, words, (rows, 5)))
+    found, which = texts.distinct(tokens)
+    assert torch.equal(found[which], tokens)
+    assert {*map(tuple, found.tolist())} == {*map(tuple, tokens.tolist())}
+    assert len(found) == len(torch.unique(tokens, dim=0))
 
 
 @pytest.mark.parametrize("kind", ["gru", "bag"])
