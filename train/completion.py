@@ -74,6 +74,7 @@ _OF_KIND: dict[str, Completer] = {
     "loss": _table(("engram.memory", "thinking/losses.py", "LOSSES")),
     "picture": pictures,
     "scheduler": schedulers,
+    "search-algorithm": _table(("engram.train", "experiments/search_algorithms.py", "SEARCH_ALGORITHMS")),
     "policy": lambda incomplete: _paths(incomplete, (".safetensors",)),
 }
 

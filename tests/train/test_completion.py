@@ -41,6 +41,7 @@ def completed(typed, monkeypatch):
         ("rllib describe algorithm Rec", ["RecurrentA2C", "RecurrentIMPALA", "RecurrentPPO"]),
         ("rllib describe env engram/T", ["engram/TMaze-v0", "engram/TemporalOrder-v0"]),
         ("rllib describe config tmaze_m", ["tmaze_mlp"]),
+        ("rllib describe search-algorithm o", ["optuna"]),
         ("rllib describe nonsense t", []),
         ("rllib train -f tmaze_lstm_", ["tmaze_lstm_bptt", "tmaze_lstm_paper"]),
         (

@@ -275,7 +275,10 @@ def test_halving_ends_the_worse():
         trial = Trial("PPO", trial_id=name, stub=True)
         halving.add(trial)
         for steps in (50, 100, 150):
-            result = {"timesteps_total": steps, "env_runners": {"episode_return_mean": mean}}
+            result = {
+                "timesteps_total": steps,
+                "env_runners/episode_return_mean": mean,
+            }  # flat, as Tune's are
             ends.setdefault(name, []).append(halving.ends(trial, result))
     assert ends == {
         "good": [False] * 3,

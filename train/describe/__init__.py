@@ -16,6 +16,7 @@ KINDS = {
     "loss": "losses",
     "picture": "pictures",
     "scheduler": "schedulers",
+    "search-algorithm": "search-algorithms",
     "policy": "policies",
 }
 """Kind -> its plural; both are understood."""

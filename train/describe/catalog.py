@@ -78,6 +78,9 @@ KINDS: dict[str, Callable[[], Groups]] = {
     "exit-rules": lambda: {"": _table("engram.memory.thinking", "EXIT_RULES")},
     "pictures": _pictures,
     "schedulers": lambda: {"": _table("engram.train.population.schedulers", "SCHEDULERS")},
+    "search-algorithms": lambda: {
+        "": _table("engram.train.experiments.search_algorithms", "SEARCH_ALGORITHMS")
+    },
 }
 
 

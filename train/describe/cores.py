@@ -1,4 +1,4 @@
-"""Cores, networks that think, encoders, losses, exit rules, pictures, schedulers: things made of options."""
+"""Things made of options: cores, networks that think, encoders, losses, exit rules, pictures, searches."""
 
 import sys
 from collections.abc import Mapping
@@ -93,10 +93,21 @@ def scheduler(name: str) -> Page:
     """Describe what trials may do with each other; arguments and errors as in `core`."""
     from engram.train.population.schedulers import SCHEDULERS
 
-    if name not in SCHEDULERS:
-        raise unknown("describe scheduler", name, SCHEDULERS)
-    section = SCHEDULERS[name]
-    return _made_of_options("scheduler", name, section, section)
+    return _options_alone("scheduler", name, SCHEDULERS)
+
+
+def search_algorithm(name: str) -> Page:
+    """Describe a way to search; arguments and errors as in `core`."""
+    from engram.train.experiments.search_algorithms import SEARCH_ALGORITHMS
+
+    return _options_alone("search-algorithm", name, SEARCH_ALGORITHMS)
+
+
+def _options_alone(kind: str, name: str, table: Mapping[str, type[Any]]) -> Page:
+    """Describe a thing that is known by its options."""
+    if name not in table:
+        raise unknown(f"describe {kind}", name, table)
+    return _made_of_options(kind, name, table[name], table[name])
 
 
 def find(kind: str, name: str, table: Mapping[str, type[Any]], base: type[Any]) -> Any:
@@ -126,6 +137,7 @@ _WRITTEN = {
     "loss": "config.loss",
     "exit-rule": "--exit-rule",
     "scheduler": "scheduler",
+    "search-algorithm": "search_alg",
 }
 
 

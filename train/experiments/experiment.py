@@ -16,8 +16,8 @@ from engram.train.experiments.todays import (
     new_name,
     rename,
     todays_config,
-    todays_scheduler,
     todays_section,
+    todays_typed,
     without_gone,
 )
 
@@ -61,6 +61,7 @@ class Experiment(_Section):
         stop: Result key -> value; training ends when one is reached.
         config: The algorithm's settings, search spaces included, not yet checked.
         scheduler: What trials do with each other, with its `type`, not yet checked; None: nothing.
+        search_alg: How search spaces are searched, likewise; None: as grids and random draws.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Experiment(_Section):
     max_failures: Annotated[Whole, Field(ge=-1)] = 0  # -1: try for ever
     restore: str | None = None
     scheduler: dict[str, Any] | None = None
+    search_alg: dict[str, Any] | None = None
     resources: ResourcesSection | None = None
 
 
@@ -144,14 +146,14 @@ def _read_one(
         errors.add(ExperimentError(f"{name}: expected {{env: ..., run: ..., config: ...}}, got {raw!r}"))
         return None, []
     section, notices = todays_section(raw, name, errors)
-    section = todays_scheduler(section, name, errors)
+    section = todays_typed(section, name, errors)
     config, old, said = todays_config(mapping(section, "config", name, errors), "config", errors)
     section, config = _take_start(section, config, name, errors)
     section, former = section | {"config": config}, swap.types_of(config)
     for path, value in overrides.settings.items():
         with errors.kept():
             set_dotted(section, path, value)
-    section = _known_keys(todays_scheduler(section, name, errors), name, errors)
+    section = _known_keys(todays_typed(section, name, errors), name, errors)
     checkpoint = mapping(section, "checkpoint_config", name, errors)
     name_score(checkpoint)
     config = mapping(section, "config", name, errors)

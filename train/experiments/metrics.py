@@ -5,6 +5,8 @@ from typing import Any
 
 from engram.train.console.errors import ExperimentError
 
+RETURN = "env_runners/episode_return_mean"
+
 # Beside the sections; each grows from result to result.
 COUNTS = (
     "timesteps_total",  # env steps

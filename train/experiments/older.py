@@ -58,7 +58,6 @@ EXPERIMENT: Table = {
     "pass_criteria": Gone("what ends a run stands in stop", None),
     "queue_trials": Gone("trials always wait until there is room", None),
     "resources_per_trial": Gone(_RESOURCES, None),
-    "search_alg": Gone("search spaces are grids and random draws", _NONE),
     "sync_config": Gone("storage_path may be a folder, or the URI of a store", _NONE),
     "sync_on_checkpoint": Gone("checkpoints are written to storage_path at once", None),
     "trial_resources": Gone(_RESOURCES, None),
@@ -69,7 +68,7 @@ EXPERIMENT: Table = {
 RESOURCES: Table = {key: Gone(_RESOURCES, None) for key in ("cpu", "gpu", "extra_cpu", "extra_gpu", "memory")}
 
 # `scheduler`, by the names of Ray's classes and of its own short forms.
-SCHEDULERS: Mapping[str, str] = {
+SCHEDULERS: Table = {
     "ASHAScheduler": "asha",
     "AsyncHyperBandScheduler": "asha",
     "AsyncHyperBand": "asha",
@@ -83,6 +82,13 @@ SCHEDULERS: Mapping[str, str] = {
 POPULATIONS = ("paper_pbt", "pb2", "pbt")
 """Those in which trials copy from each other."""
 
+_RETURNS = (
+    "episode_reward_mean",
+    "env_runners/episode_return_mean",
+    "env_runners/episode_reward_mean",
+    None,
+)
+
 # Inside `scheduler`, and `scheduler_config` before.
 SCHEDULER: Table = {
     "perturbation_interval": "interval_timesteps",
@@ -95,12 +101,78 @@ SCHEDULER: Table = {
     "time_attr": Gone("time is counted in env steps", ("timesteps_total", None)),
     "metric": Gone(
         "trials are compared by their mean return",
-        ("episode_reward_mean", "env_runners/episode_return_mean", "env_runners/episode_reward_mean", None),
+        _RETURNS,
     ),
     "reward_attr": Gone("trials are compared by their mean return", ("episode_reward_mean", None)),
     "mode": Gone("the larger return is the better", ("max", None)),
     "log_config": Gone("see population.jsonl", None),
     "synch": Gone("no trial waits for another", (False, None)),
+}
+
+_RANDOM_OR_OPTUNA = Gone("search spaces are grids and random draws, or what search_alg: optuna suggests")
+_SPACES = "search spaces stand in config"
+
+# `search_alg`, by the same.
+SEARCH_ALGS: Table = {
+    "BasicVariantGenerator": "random",
+    "OptunaSearch": "optuna",
+    "variant_generator": "random",
+    **dict.fromkeys(
+        (
+            "AxSearch",
+            "BayesOptSearch",
+            "BlendSearch",
+            "CFO",
+            "DragonflySearch",
+            "HEBOSearch",
+            "HyperOptSearch",
+        ),
+        _RANDOM_OR_OPTUNA,
+    ),
+    **dict.fromkeys(
+        ("NevergradSearch", "SigOptSearch", "SkOptSearch", "TuneBOHB", "ZOOptSearch"), _RANDOM_OR_OPTUNA
+    ),
+    **dict.fromkeys(("ax", "bayesopt", "blendsearch", "bohb", "cfo", "dragonfly", "hebo"), _RANDOM_OR_OPTUNA),
+    **dict.fromkeys(("hyperopt", "nevergrad", "sigopt", "skopt", "zoopt"), _RANDOM_OR_OPTUNA),
+}
+
+# Inside `search_alg`.
+SEARCH_ALG: Table = {
+    "n_startup_trials": "startup",
+    "constant_grid_search": Gone("each draw is made for a point of the grid", (False, None)),
+    "evaluated_rewards": Gone(_SPACES, _NONE),
+    "max_concurrent": Gone("as many trials run at once as there is room for", (0, None)),
+    "metric": Gone(
+        "the score is checkpoint_config.checkpoint_score_attribute, else the mean return", _RETURNS
+    ),
+    "mode": Gone("see checkpoint_config.checkpoint_score_order", ("max", None)),
+    "points_to_evaluate": Gone(_SPACES, _NONE),
+    "space": Gone(_SPACES, _NONE),
+    "storage": Gone("what was suggested stands in the experiment's folder", _NONE),
+    "study_name": Gone("a study has the experiment's name", None),
+}
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A key beside `run` that names a thing, or is a section with its `type` and its options.
+
+    Attributes:
+        types: Other names of its types.
+        options: Other names of its options.
+        beside: The key that held the options, where there was one.
+        nothing: Values that say as much as no such key.
+    """
+
+    types: Table
+    options: Table
+    beside: str = ""
+    nothing: tuple[Any, ...] = (None,)
+
+
+TYPED: Mapping[str, Typed] = {
+    "scheduler": Typed(SCHEDULERS, SCHEDULER, beside="scheduler_config"),
+    "search_alg": Typed(SEARCH_ALGS, SEARCH_ALG, nothing=_NONE),
 }
 
 # Options of `train`.

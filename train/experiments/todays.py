@@ -116,27 +116,39 @@ def todays_section(raw: dict[str, Any], name: str, errors: Errors) -> tuple[dict
     return section | {"checkpoint_config": checkpoint}, notices
 
 
-def todays_scheduler(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
-    """Return the keys beside `run` with a `scheduler` that is a mapping under today's names, if there is any.
+def todays_typed(section: dict[str, Any], name: str, errors: Errors) -> dict[str, Any]:
+    """Return the keys beside `run` with `scheduler` and `search_alg` as mappings under today's names.
 
     Args:
-        section: With today's or older names; `scheduler` may be a text, and have a `scheduler_config`.
+        section: With today's or older names; each of the two may be a text, and have its options beside it.
         name: The experiment's.
         errors: Receives what is wrong.
     """
-    rest = {key: value for key, value in section.items() if key not in ("scheduler", "scheduler_config")}
-    value, more = section.get("scheduler"), mapping(section, "scheduler_config", name, errors)
-    if value is None and not more:
+    for key, typed in older.TYPED.items():
+        section = _todays_typed(section, key, typed, name, errors)
+    return section
+
+
+def _todays_typed(
+    section: dict[str, Any], key: str, typed: older.Typed, name: str, errors: Errors
+) -> dict[str, Any]:
+    rest = {each: value for each, value in section.items() if each not in (key, typed.beside)}
+    value, more = section.get(key), mapping(section, typed.beside, name, errors)
+    if not more and any(value is each or value == each for each in typed.nothing):
         return rest
     if not isinstance(value, str | dict | None):
-        errors.add(ExperimentError(f"scheduler: expected a name, or {{type: NAME, ...}}, got {value!r}"))
+        errors.add(ExperimentError(f"{key}: expected a name, or {{type: NAME, ...}}, got {value!r}"))
         return rest
     options = {**({"type": value} if isinstance(value, str) else value or {}), **more}
-    options, _ = rename(options, older.SCHEDULER, "scheduler", errors)
-    options, _ = take_out(options, older.SCHEDULER, "scheduler", errors)
+    options, _ = rename(options, typed.options, key, errors)
+    options, _ = take_out(options, typed.options, key, errors)
     if isinstance(options.get("type"), str):
-        options["type"] = older.SCHEDULERS.get(options["type"], options["type"])
-    return {**rest, "scheduler": options}
+        today = typed.types.get(options["type"], options["type"])
+        if isinstance(today, Gone):
+            errors.add(ExperimentError(f"{key}: {options['type']}: not used; {today.today}"))
+            return rest
+        options["type"] = today
+    return {**rest, key: options}
 
 
 def todays_config(

@@ -35,6 +35,7 @@ class ResumedRun:
         changed: What it goes on with that is new.
         anew: How many of those that are left have no checkpoint to go on from.
         new_episodes: Why the others do not play on in the episodes that they were in; empty: they do.
+        unmade: How many more are still to be made.
     """
 
     record: Mapping[str, Any]
@@ -43,6 +44,12 @@ class ResumedRun:
     changed: Differences
     anew: int = 0
     new_episodes: str = ""
+    unmade: int = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self.left == 0 and self.unmade == 0
 
     @property
     def new_stop(self) -> bool:
@@ -52,11 +59,13 @@ class ResumedRun:
     def __str__(self) -> str:
         """Describe the run in the header."""
         changed = f"; changed: {shown(self.changed)}" if self.changed else ""
-        some = "" if self.anew == self.left else f"{self.anew} of them "
+        some = "" if self.anew == self.left + self.unmade else f"{self.anew} of them "
         anew = f"; {some}from the beginning: no checkpoint is saved" if self.anew else ""
         begin = self.new_episodes and self.anew < self.left
         episodes = f"; new episodes begin: {self.new_episodes}" if begin else ""
-        return f"{self.left} of {self.trials} trials, with its stored settings{anew}{episodes}{changed}"
+        more = f" and {self.unmade} that are still to be made" if self.unmade else ""
+        trials = f"{self.left} of {self.trials} trials{more}"
+        return f"{trials}, with its stored settings{anew}{episodes}{changed}"
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any], path: str = "") -> Differences:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, unknown
-from engram.train.experiments import metrics
+from engram.train.experiments import metrics, search_algorithms
 from engram.train.experiments.experiment import Experiment
 from engram.train.experiments.search import Domain, Path
 
@@ -102,6 +102,7 @@ def notices(experiment: Experiment, config: Any, domains: Mapping[Path, Domain])
     yield from _of_reports(experiment, config)
     yield from _of_long_iterations(experiment, config)
     yield from _of_checkpoints(experiment)
+    yield from _of_search(experiment)
     for place, domain in domains.items():
         written = [repr(value) for value in domain.arguments]
         if domain.kind == "grid_search" and len(set(written)) < len(written):
@@ -181,10 +182,18 @@ def _of_checkpoints(experiment: Experiment) -> Iterator[str]:
         )
         return
     idle = {"num_to_keep": keeping.num_to_keep not in (None, 1)}
-    idle["checkpoint_score_attribute"] = keeping.checkpoint_score_attribute is not None
+    searched = isinstance(search_algorithms.parse(experiment.search_alg), search_algorithms.OptunaOptions)
+    idle["checkpoint_score_attribute"] = keeping.checkpoint_score_attribute is not None and not searched
     for name, said in idle.items():
         if said:
             yield (
                 f"checkpoint_config.{name} has no effect without checkpoint_frequency: the end's "
                 "checkpoint is the only one"
             )
+
+
+def _of_search(experiment: Experiment) -> Iterator[str]:
+    options, trials = search_algorithms.parse(experiment.search_alg), experiment.num_samples
+    if isinstance(options, search_algorithms.OptunaOptions) and trials <= (options.drawn or 0):
+        drawn = f"{options.startup:,}, and num_samples is {trials:,}: every trial is drawn at random"
+        yield f"search_alg.startup: {drawn}"

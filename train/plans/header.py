@@ -6,6 +6,8 @@ from rich.console import Console
 
 from engram.train.environments.facts import space_in_short
 from engram.train.experiments.search import split_env
+from engram.train.experiments.search_algorithms import OptunaOptions, score_of
+from engram.train.experiments.search_algorithms import parse as parse_search
 from engram.train.plans import build, forecast
 from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
 from engram.train.plans.plan import Plan
@@ -36,6 +38,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         lines.append(("task delay", f"{env.memory_delay} env steps from cue to choice"))
     lines += [
         ("trials", f"{plan.trials}, seeds {_seeds(plan.seeds)}"),
+        *_search(plan),
         *_scheduler(plan),
         ("stop", _stop(plan)),
         ("device", build.device(config)),
@@ -114,6 +117,16 @@ def _scheduler(plan: Plan) -> list[tuple[str, str]]:
 
     named = (plan.experiment.scheduler or {}).get("type", DEFAULT)
     return [] if named == DEFAULT else [("scheduler", str(parse(plan.experiment.scheduler)))]
+
+
+def _search(plan: Plan) -> list[tuple[str, str]]:
+    options = parse_search(plan.experiment.search_alg)
+    if not isinstance(options, OptunaOptions):
+        return []
+    path, order = score_of(plan.experiment)
+    better = {"max": "larger", "min": "smaller"}[order]
+    first = "" if options.drawn is None else f"; {min(options.drawn, plan.trials):,} at random first"
+    return [("search", f"optuna: {options.sampler}, the {better} {path} the better{first}")]
 
 
 def _share(config: Any) -> str:

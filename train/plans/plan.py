@@ -15,6 +15,7 @@ from engram.train.environments.facts import EnvFacts, info_keys, probe
 from engram.train.environments.ids import qualified, written
 from engram.train.experiments import search
 from engram.train.experiments.experiment import Experiment
+from engram.train.experiments.search_algorithms import check_search
 from engram.train.plans import build, forecast, settings
 from engram.train.plans.changes import ResumedRun
 from engram.train.plans.network import ModuleFacts, check_plays, describe_module
@@ -129,6 +130,8 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
         _check_info(experiment.run, configs)
     with errors.kept():
         _check_evaluations(configs, envs, probes)
+    with errors.kept():
+        check_search(experiment, domains)
     population = None
     with errors.kept():
         population = populate(experiment, configs[0], domains, settings.check)

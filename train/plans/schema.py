@@ -14,6 +14,7 @@ from engram.train.console.screen import quiet
 from engram.train.environments.arguments import signature
 from engram.train.experiments import metrics, older, search
 from engram.train.experiments.experiment import START, Experiment
+from engram.train.experiments.search_algorithms import SEARCH_ALGORITHMS
 from engram.train.plans import build, effects, settings
 from engram.train.population.schedulers import SCHEDULERS
 
@@ -102,7 +103,8 @@ def _experiment() -> Schema:
     properties = {key: value for key, value in made["properties"].items() if key != "name"}
     properties["checkpoint_config"] = made["$defs"]["CheckpointSection"]
     properties["resources"] = made["$defs"]["ResourcesSection"]
-    properties["scheduler"] = {"anyOf": [{"enum": _scheduler_names()}, {"$ref": "#/$defs/scheduler"}]}
+    for key, table in _TYPED.items():
+        properties[key] = {"anyOf": [{"enum": _type_names(key, table)}, {"$ref": f"#/$defs/{key}"}]}
     algorithms = sorted(build.algorithms())
     properties |= {
         "base": {"type": "string", "description": "a file or shipped config that this experiment builds on"},
@@ -272,25 +274,29 @@ def _sections() -> Schema:
         "core": _typed({**CORES, **THINKERS}),
         "encoder": _typed(ENCODERS, with_parts="encoder"),
         "loss": _typed(LOSSES),
-        "scheduler": _schedulers(),
+        **{key: _beside_run(key, table) for key, table in _TYPED.items()},
     }
 
 
-def _scheduler_names() -> list[str]:
-    return sorted({*SCHEDULERS, *older.SCHEDULERS})
+_TYPED = {"scheduler": SCHEDULERS, "search_alg": SEARCH_ALGORITHMS}
+"""Keys beside `run` that have a `type`, and their tables."""
 
 
-def _schedulers() -> Schema:
-    """What trials do with each other, in options of their own, which are none that are searched."""
+def _type_names(key: str, table: Mapping[str, Any]) -> list[str]:
+    return sorted({*table, *(old for old, _ in _renamed(older.TYPED[key].types))})
+
+
+def _beside_run(key: str, table: Mapping[str, type[Any]]) -> Schema:
+    """A section with a `type` beside `run`: its options may not be search spaces."""
     rows = []
-    for name, options in SCHEDULERS.items():
+    for name, options in table.items():
         properties = json_schema(options)["properties"]
-        properties |= {old: {"deprecated": True} for old in older.SCHEDULER}
+        properties |= {old: {"deprecated": True} for old in older.TYPED[key].options}
         closed = {"properties": {"type": {}, **properties}, **_CLOSED}
         rows.append({"if": {"properties": {"type": {"const": name}}, "required": ["type"]}, "then": closed})
     return {
         "type": "object",
-        "properties": {"type": {"enum": _scheduler_names()}},
+        "properties": {"type": {"enum": _type_names(key, table)}},
         "required": ["type"],
         "allOf": rows,
     }

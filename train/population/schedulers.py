@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engram.agents.population.options import POPULATIONS
-from engram.memory.options import Options, integer, parse_options
-from engram.train.console.errors import ExperimentError, unknown
+from engram.memory.options import Options, integer
+from engram.train.experiments.typed import parse_typed
 
 DEFAULT = "fifo"
 
@@ -42,18 +42,4 @@ def parse(scheduler: Mapping[str, Any] | None) -> Options:
     Raises:
         ExperimentError: an unknown scheduler or key, or a value out of range.
     """
-    values = dict(scheduler or {"type": DEFAULT})
-    name = values.pop("type", None)
-    if name is None:
-        raise ExperimentError(f"scheduler.type: missing; known: {', '.join(sorted(SCHEDULERS))}")
-    if name not in SCHEDULERS:
-        raise unknown("scheduler.type", name, SCHEDULERS)
-    try:
-        return parse_options(SCHEDULERS[name], values, "scheduler")
-    except ValueError as error:
-        raise ExperimentError(str(error)) from None
-
-
-def is_population(scheduler: Mapping[str, Any] | None) -> bool:
-    """Whether trials copy from each other."""
-    return (scheduler or {}).get("type") in POPULATIONS
+    return parse_typed(scheduler, "scheduler", SCHEDULERS, DEFAULT)

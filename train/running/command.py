@@ -189,4 +189,4 @@ def _plans(experiments: list[Experiment], resume: bool, errors: Errors) -> list[
 def _left(plans: list[Any]) -> bool:
     from engram.train.runs.tune_state import unfinished_trials
 
-    return any(plan.folder is not None and unfinished_trials(plan.folder) for plan in plans)
+    return any(plan.folder is not None and unfinished_trials(plan.folder, plan.trials) for plan in plans)

@@ -7,13 +7,12 @@ from typing import Any
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
+from engram.train.experiments.metrics import RETURN
 from engram.train.plans.plan import Plan
 from engram.train.population.schedulers import ASHAOptions, parse
 from engram.train.running import resume
 from engram.train.running.interrupt import INTERRUPT
 from engram.train.runs.results import env_steps, lookup, read_reports
-
-RETURN = "env_runners/episode_return_mean"
 
 
 class Halving:

@@ -67,8 +67,8 @@ def _going_on(plans: list[Plan], exact: bool, locks: FolderLocks | None) -> list
         found.append(resumed(_named(plan, folder.name)))
     _check_any_left(plans, found)
     for stored in found:
-        if stored is not None and stored.folder is not None:
-            check_restorable(stored.folder)
+        if stored is not None and stored.folder is not None and stored.resumed is not None:
+            check_restorable(stored.folder, stored.resumed.unmade)
     return found
 
 
@@ -76,7 +76,7 @@ def _check_any_left(plans: list[Plan], found: list[Plan | None]) -> None:
     stored = [plan for plan in found if plan is not None]
     if not stored:
         raise ExperimentError(f"--resume: nothing to resume in {', '.join(plan.location for plan in plans)}")
-    if len(stored) == len(plans) and not any(plan.resumed and plan.resumed.left for plan in stored):
+    if len(stored) == len(plans) and all(plan.resumed and plan.resumed.is_over for plan in stored):
         raise ExperimentError(
             f"--resume: every trial in {', '.join(plan.location for plan in stored)} is finished; "
             f"go further with a later --stop, or start anew{_others(stored)}"

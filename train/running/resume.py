@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import mapping_at
+from engram.train.experiments import search
 from engram.train.plans.changes import ResumedRun, allowed_changes
 from engram.train.plans.plan import Plan, resolved
 from engram.train.plans.starts import as_stored, check_still_there
@@ -61,15 +62,16 @@ def resumed(plan: Plan) -> Plan | None:
     plan = _with_stored_starts(plan, record)
     changed = allowed_changes(record, resolved(plan), folder)
     found = ResumedRun(record, 0, len(trials), changed)
-    over = _finished(folder, found, plan.experiment.stop)
+    over = finished_trials(folder, found, plan.experiment.stop)
     left = [each.trial_id for each in trials if each.trial_id not in over]
     found = dataclasses.replace(
         found,
         left=len(left),
         anew=_without_checkpoint(folder, left),
         new_episodes=new_episodes(plan, folder, left),
+        unmade=max(0, plan.trials - len(trials)),
     )
-    if found.anew:
+    if found.anew or found.unmade:
         check_still_there(plan.starts)
     return dataclasses.replace(plan, resumed=found)
 
@@ -80,7 +82,13 @@ def _with_stored_starts(plan: Plan, record: Mapping[str, Any]) -> Plan:
     if "model" in config:
         config = config | {"model": as_stored(config["model"], stored.get("model"))}
     experiment = plan.experiment.model_copy(update={"config": config})
-    return dataclasses.replace(plan, experiment=experiment, starts=tuple(record.get("starts", ())))
+    stored_spaces = {} if plan.population is not None else search.split(config, "config")[1]
+    return dataclasses.replace(
+        plan,
+        experiment=experiment,
+        domains={place: stored_spaces.get(place, domain) for place, domain in plan.domains.items()},
+        starts=tuple(record.get("starts", ())),
+    )
 
 
 def _without_checkpoint(folder: Path, trials: list[str]) -> int:
@@ -104,7 +112,7 @@ def _has_checkpoint(trial_folder: Path) -> bool:
     return any(is_whole(checkpoint) for checkpoint in trial_folder.glob("checkpoint_*"))
 
 
-def _finished(folder: Path, run: ResumedRun, stop: Mapping[str, float]) -> set[str]:
+def finished_trials(folder: Path, run: ResumedRun, stop: Mapping[str, float]) -> set[str]:
     """Return the ids of finished trials that also meet the new stop conditions, if there are any.
 
     Raises:
@@ -133,6 +141,8 @@ class ResumingScheduler(SavingScheduler):
     checkpoint than the newest, or one that has been deleted since.
     """
 
+    _recorded = 0
+
     @override
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Called for every trial before it starts."""
@@ -143,6 +153,15 @@ class ResumingScheduler(SavingScheduler):
             adopt_newest(trial)
         super().on_trial_add(tune_controller, trial)
 
+    @override
+    def choose_trial_to_run(self, tune_controller: Any) -> Trial | None:
+        """Have Tune's record hold each trial before it starts, which Tune itself writes now and then."""
+        controller = tune_controller._tune_controller
+        if len(controller.get_trials()) > self._recorded:
+            self._recorded = len(controller.get_trials())
+            controller.checkpoint(force=True)
+        return super().choose_trial_to_run(tune_controller)
+
 
 class ContinuingScheduler(ResumingScheduler):
     """Applies what has changed to a resumed run: stop conditions, kept checkpoints, failures."""
@@ -151,7 +170,7 @@ class ContinuingScheduler(ResumingScheduler):
         super().__init__()
         if plan.resumed is None or plan.folder is None:
             raise ValueError("a new run does not go on")
-        self._finished = _finished(plan.folder, plan.resumed, plan.experiment.stop)
+        self._finished = finished_trials(plan.folder, plan.resumed, plan.experiment.stop)
         self._known = {each.trial_id for each in stored_trials(plan.folder) or ()}
         self._experiment = plan.experiment
 

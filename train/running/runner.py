@@ -58,7 +58,7 @@ def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
 
     from engram.train.running.interrupt import INTERRUPT
 
-    if plan.resumed is not None and plan.resumed.left == 0:
+    if plan.resumed is not None and plan.resumed.is_over:
         console.print(f"{plan.experiment.name}: already finished")
         return 0
     try:
@@ -91,6 +91,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     from engram.train.running.naming import TagTrials, TrialNames
     from engram.train.running.progress import Progress
     from engram.train.running.resume import tune_options
+    from engram.train.running.suggesting import given_space, suggestions
     from engram.train.running.tensorboard import BoardLogger
     from engram.train.running.trials import KeepBest, RecordTrials, StopConditions, TellLost, trial_name
     from engram.train.runs.tune_state import KeepState
@@ -116,11 +117,13 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     if plan.folder is not None:
         write_record(plan.folder, record)
         callbacks.append(KeepState())
+    suggested = suggestions(plan)
     return tune.Tuner(
         build.trainable(plan.config),
-        param_space=build.trial_space(plan.config, plan.domains),
+        param_space=build.trial_space(plan.config, plan.domains) if suggested is None else given_space(plan),
         tune_config=tune.TuneConfig(
             num_samples=plan.samples,
+            search_alg=suggested,
             scheduler=scheduler(plan),
             trial_name_creator=trial_name,
             trial_dirname_creator=names.folder,

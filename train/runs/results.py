@@ -190,8 +190,11 @@ def _iteration(report: dict[str, Any]) -> int:
 
 
 def lookup(result: Mapping[str, Any], key: str) -> Any:
-    """Return a value of a result, at `env_runners/episode_return_mean` say; None where there is none."""
-    return find(result, key.split("/"))
+    """Return a value of a result, at `env_runners/episode_return_mean` say; None where there is none.
+
+    Tune gives its schedulers and searchers results that are flat.
+    """
+    return result[key] if key in result else find(result, key.split("/"))
 
 
 def number_at(result: Mapping[str, Any], key: str) -> float | None:

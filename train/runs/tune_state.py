@@ -1,6 +1,7 @@
 """Read, keep and repair Tune's record of an experiment on disk."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from ray.tune.utils.serialization import _loads_with_cloudpickle
 from typing_extensions import override
 
 from engram.train.console.errors import ExperimentError, reason
-from engram.train.console.files import parse_json, read_bytes, read_json
+from engram.train.console.files import mapping_at, parse_json, read_bytes, read_json
 from engram.train.runs.record import version_fault
 
 KEPT = "experiment_state.kept"
@@ -24,6 +25,7 @@ class StoredTrial(NamedTuple):
 
     trial_id: str
     status: str
+    config: Mapping[str, Any]
 
 
 def stored_trials(folder: Path) -> list[StoredTrial] | None:
@@ -53,8 +55,12 @@ def mend_state(folder: Path) -> None:
         _copy(folder / KEPT, newest)
 
 
-def unfinished_trials(folder: Path) -> int | None:
+def unfinished_trials(folder: Path, planned: int = 0) -> int | None:
     """Return the number of trials that are left to finish.
+
+    Args:
+        folder: The experiment's.
+        planned: How many trials it is to have; those that have not been made yet are left, too.
 
     Returns:
         The number (0: all are finished), or None where there is nothing to resume.
@@ -63,18 +69,31 @@ def unfinished_trials(folder: Path) -> int | None:
         ExperimentError: the folder's state cannot be read.
     """
     trials = stored_trials(folder)
-    return None if trials is None else len([each for each in trials if each.status != Trial.TERMINATED])
+    if trials is None:
+        return None
+    unfinished = [each for each in trials if each.status != Trial.TERMINATED]
+    return len(unfinished) + max(0, planned - len(trials))
 
 
-def check_restorable(folder: Path) -> None:
+def check_restorable(folder: Path, unmade: int) -> None:
     """Load Tune's record of an experiment as Tune will; it starts all over, without a word, where it cannot.
 
     Where the record is broken it is the last whole copy that Tune will find in its place.
 
+    Args:
+        folder: The experiment's.
+        unmade: How many trials are still to be made.
+
     Raises:
-        ExperimentError: a file of it is broken.
+        ExperimentError: a file of it is broken, or missing.
     """
-    searcher = max(folder.glob("basic-variant-state-*.json"), default=None)  # a pickle, for all its name
+    named = ("basic-variant-state", "search_gen_state")  # each a pickle, for all its suffix
+    searcher = max((file for name in named for file in folder.glob(f"{name}-*.json")), default=None)
+    if searcher is None and unmade:
+        raise ExperimentError(
+            f"--resume: {folder}: Tune's record of what is still to be tried is missing; start anew or use "
+            "--restore CHECKPOINT"
+        )
     state = newest_state(folder)
     if state is not None and _trials(state) is None:
         state = folder / KEPT
@@ -124,7 +143,10 @@ def _trials(state: Path) -> list[StoredTrial] | None:
     """Every trial, None where the file is not whole."""
     try:
         states = [parse_json(trial.encode()) for trial, _ in read_json(state)["trial_data"]]
-        return [StoredTrial(str(each.get("trial_id")), str(each["status"])) for each in states]
+        return [
+            StoredTrial(str(each.get("trial_id")), str(each["status"]), mapping_at(each, "config"))
+            for each in states
+        ]
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return None
 
