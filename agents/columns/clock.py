@@ -1,7 +1,7 @@
 """Durations that Ray measures by the clock on the wall, measured by one that does not jump.
 
-A clock that is set, by hand or by the network, would give an iteration a negative time or hours that it did not
-take, and Ray's "once every few seconds" would wait until the old time is reached again.
+A clock that is set, by hand or by the network, would give an iteration a negative time, or hours that it did
+not take, and Ray's "once every few seconds" would wait until the old time is reached again.
 """
 
 import importlib

@@ -39,8 +39,8 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
             ends the trial with an error. `skip` goes on: nothing is learned from the fragment of a lane with
             such a reward or observation, nor from a minibatch with such a loss or gradient. A parameter that
             is not finite ends the trial either way, and so does an iteration with nothing left to learn from.
-        env_timeout_s: Seconds that a step or a reset of all lanes of an env runner may take; what takes longer
-            ends the trial. Code that never comes back to Python is not interrupted.
+        env_timeout_s: Seconds that a step or a reset of all lanes of an env runner may take; what takes
+            longer ends the trial. Code that never comes back to Python is not interrupted.
         normalize_observations: Whether parts of observations that are floats are standardised by the running
             mean and deviation of all lanes. The statistics are part of the network: they go into checkpoints
             and stand still in evaluations.

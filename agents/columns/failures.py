@@ -1,8 +1,8 @@
 """Failures of environments and of remote runners: blamed, limited in time, and told in the trial's process.
 
-RLlib lets the process of a runner that raises end, starts another one a minute later, and forgets why: a trial
-whose environment always fails in the same way would go on for ever, and sample nothing. A process that dies
-by itself is another matter: RLlib starts it anew, and the trial goes on.
+RLlib lets the process of a runner that raises end, starts another one a minute later, and forgets why: a
+trial whose environment always fails in the same way would go on for ever, and sample nothing. A process that
+dies by itself is another matter: RLlib starts it anew, and the trial goes on.
 """
 
 import signal
@@ -111,7 +111,9 @@ class TellsFailure(EnvRunner):  # type: ignore[misc]
             frames = list(traceback.walk_tb(hanging.__traceback__))
             where = innermost((frame.f_code.co_filename, line) for frame, line in reversed(frames))
             said = f"has not ended after {limit:g} s{f' (in {where})' if where else ''}"
-            more = "; config.env_timeout_s: .inf waits for ever" if hasattr(self.config, "env_timeout_s") else ""
+            more = (
+                "; config.env_timeout_s: .inf waits for ever" if hasattr(self.config, "env_timeout_s") else ""
+            )
             raise EnvError(f"{self._scene(doing, said, hanging)}{more}") from hanging
         except Exception as error:
             known = _in_chain(error, NoLegalActionError) or _in_chain(error, EnvError)

@@ -1,4 +1,4 @@
-"""Environments that raise or hang, whoever plays them: one line that names the environment, the place, the lane."""
+"""Environments that raise or hang, whoever plays them: one line names the environment, the place, the lane."""
 
 import signal
 import time
@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from ray.exceptions import RayActorError
-from test_finite import LANES, OURS, STEPS
+from test_finite import LANES, OURS, STEPS, iterate
 
 from engram.agents import make_config
 from engram.agents.columns.clock import keep_steady
@@ -79,9 +79,14 @@ def failure(made):
     """What a runner in this process raises."""
     runner = made.env_runner_cls(config=made)
     with pytest.raises(EnvError) as caught:
-        for _ in range(3):
-            runner.sample()
+        sample(runner)
     return str(caught.value)
+
+
+def sample(runner):
+    """Fifteen steps of each lane."""
+    for _ in range(3):
+        runner.sample()
 
 
 PLACE = "(tests/agents/test_failures.py:"
@@ -94,7 +99,9 @@ PLACE = "(tests/agents/test_failures.py:"
 def test_who_raised_and_where(run, settings, step, monkeypatch, pytestconfig):
     monkeypatch.chdir(pytestconfig.rootpath)
     said = failure(config(run, settings))
-    assert said.startswith(f"engram_tests/Unlucky-v0: its step raises KeyError: 'no such board' {PLACE}"), said
+    assert said.startswith(f"engram_tests/Unlucky-v0: its step raises KeyError: 'no such board' {PLACE}"), (
+        said
+    )
     assert said.endswith(f" at env step {step} (lane 2, env runner 0)")
 
 
@@ -103,10 +110,10 @@ def test_what_does_not_come_back_is_interrupted(what, monkeypatch, pytestconfig)
     monkeypatch.chdir(pytestconfig.rootpath)
     before = signal.getsignal(signal.SIGALRM)
     said = failure(config("RecurrentPPO", {"what": what}, env_timeout_s=0.2))
-    assert said.startswith(f"engram_tests/Unlucky-v0: its step has not ended after 0.2 s (in {PLACE[1:]}"), said
-    assert said.endswith(
-        " at env step 28 (lane 2, env runner 0); config.env_timeout_s: .inf waits for ever"
+    assert said.startswith(f"engram_tests/Unlucky-v0: its step has not ended after 0.2 s (in {PLACE[1:]}"), (
+        said
     )
+    assert said.endswith(" at env step 28 (lane 2, env runner 0); config.env_timeout_s: .inf waits for ever")
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
@@ -114,9 +121,10 @@ def test_what_does_not_come_back_is_interrupted(what, monkeypatch, pytestconfig)
 def test_restarts_that_are_asked_for_are_made():
     made = config(env_config={"what": "raise"}, restart_failed_sub_environments=True)
     runner = made.env_runner_cls(config=made)
-    Unlucky.made = 1  # of the copies that replace these, none is the one that goes wrong: they are lanes 1 to 4
-    for _ in range(3):
-        runner.sample()
+    Unlucky.made = (
+        1  # of the copies that replace these, none is the one that goes wrong: they are lanes 1 to 4
+    )
+    sample(runner)
 
 
 class Remote:
@@ -141,8 +149,7 @@ def fall(error):
 def test_a_remote_runner_outlives_its_failure_and_tells_of_it():
     remote = Remote()
     with pytest.raises(RuntimeError, match="its step raises KeyError"):
-        for _ in range(3):
-            remote.call(lambda runner: runner.sample())
+        remote.call(sample)
     assert remote.call(lambda runner: runner.ping()) == "pong"
     failure = remote.call(lambda runner: runner.failure)
     assert failure.kind is EnvError
@@ -175,8 +182,7 @@ def test_a_trial_ends_with_the_failure_of_its_remote_runner(ray_cluster, run):
     algorithm = made.build_algo()
     try:
         with pytest.raises(EnvError, match=r"its step raises KeyError.* \(lane 2, env runner 1\)$") as caught:
-            for _ in range(9):
-                algorithm.train()
+            iterate(algorithm)
         assert "KeyError: 'no such board'" in str(caught.value.__cause__)
     finally:
         algorithm.stop()
@@ -185,7 +191,11 @@ def test_a_trial_ends_with_the_failure_of_its_remote_runner(ray_cluster, run):
 def test_rays_clock_goes_on_when_the_other_one_jumps(monkeypatch):
     from ray.tune.trainable import trainable
 
-    for name in ("ray.tune.trainable.trainable", "ray.rllib.algorithms.algorithm", "ray.train._internal.syncer"):
+    for name in (
+        "ray.tune.trainable.trainable",
+        "ray.rllib.algorithms.algorithm",
+        "ray.train._internal.syncer",
+    ):
         monkeypatch.setattr(f"{name}.time", time)
     keep_steady()
     before = trainable.time.time()

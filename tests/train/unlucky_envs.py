@@ -1,4 +1,4 @@
-"""Environments on which something befalls: they raise, hang, or end their process, at a step that is named."""
+"""Environments to which something happens at a step that is named: they raise, hang, or end their process."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ class Unlucky(Cue):
         what: `raise`, `hang`, `kill`, or nothing.
         at: Steps of a lane.
         where: `step`, or the `reset` behind it.
-        marker: A file that is made by then; where there is one already, nothing happens. None: it always does.
+        marker: A file that is made by then; where there is one, nothing happens. None: it always does.
     """
 
     def __init__(self, what="raise", at=40, where="step", marker=None, delay=2, render_mode=None):
@@ -49,4 +49,17 @@ class Unlucky(Cue):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class Slow(Cue):
+    """`Cue` that takes `pause` seconds for a step: so long that there is time to do something to a run."""
+
+    def __init__(self, pause=0.001, delay=2, render_mode=None):
+        super().__init__(delay, render_mode)
+        self._pause = pause
+
+    def step(self, action):
+        time.sleep(self._pause)
+        return super().step(action)
+
+
 gym.register("unlucky/Unlucky-v0", Unlucky)
+gym.register("unlucky/Slow-v0", Slow)

@@ -79,8 +79,8 @@ class Experiment(_Section):
 
 KEYS = (*(key for key in Experiment.model_fields if key != "name"), "wrappers")
 TRIES = 3
-"""`max_failures` in a population, whose others wait for nobody, and on a cluster, where processes and nodes die
-for no fault of theirs; where a file does not say it."""
+"""`max_failures` where a file does not say it: in a population, whose others wait for nobody, and on a
+cluster, where processes and nodes die for no fault of a trial's."""
 START = ("init_from", "init", "freeze")
 """Keys of `config.model` that may also stand beside `run`, or in `config`: what a new run starts from."""
 

@@ -31,8 +31,8 @@ def check_seen(folders: Iterable[Path]) -> None:
             blind = [address for address, sees in _ask(others, str(marker)) if not sees]
         if blind:
             raise ExperimentError(
-                f"storage_path: {folder} is not seen by {', '.join(blind)} of the cluster; --local-dir is to be "
-                "a folder that every node sees at the same place (NFS, Lustre), or a URI such as s3://..."
+                f"storage_path: {folder} is not seen by {', '.join(blind)} of the cluster; --local-dir is to "
+                "be a folder that every node sees at the same place (NFS, Lustre), or a URI such as s3://..."
             )
 
 
@@ -75,10 +75,8 @@ def _ask(nodes: dict[str, str], file: str) -> list[tuple[str, bool]]:
         try:
             answers.append((address, bool(ray.get(reference, timeout=0.1))))
         except Exception as error:  # of Ray, which has a class for each way in which a node does not answer
-            print(
-                f"notice: {address} does not say whether it sees {Path(file).parent} ({type(error).__name__})",
-                file=sys.stderr,
-            )
+            why = f"whether it sees {Path(file).parent} ({type(error).__name__})"
+            print(f"notice: {address} does not say {why}", file=sys.stderr)
     return answers
 
 

@@ -5,6 +5,7 @@ import traceback
 from pathlib import Path
 
 from ray.exceptions import NodeDiedError, OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+from ray.tune import TuneError
 
 from engram.train.console.errors import last_words, reason
 
@@ -30,6 +31,8 @@ def described(error: BaseException, folder: Path | None = None) -> str:
         error: As Tune or Ray raises it, or tells it of a trial.
         folder: Where results go; None: elsewhere.
     """
+    if isinstance(error, TuneError) and error.__context__ is not None:
+        error = error.__context__  # which Tune quotes at length
     raised = error.cause if isinstance(error, RayTaskError) else error
     if isinstance(raised, OSError) and (remedy := _remedy(raised, folder)):
         place = raised.filename2 or raised.filename or folder
@@ -40,7 +43,7 @@ def described(error: BaseException, folder: Path | None = None) -> str:
         return "the node that it ran on is gone"
     if isinstance(error, RayActorError | WorkerCrashedError):
         return "its process was killed, by somebody or for want of memory"
-    if isinstance(error, RayTaskError):
+    if isinstance(error, RayTaskError | TuneError):
         return last_words(str(error))
     return f"{type(error).__name__}: {reason(error)}" if " " in str(error) else reason(error)
 

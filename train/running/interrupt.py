@@ -19,7 +19,7 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from typing_extensions import override
 
-_HANGUP: int | None = getattr(signal, "SIGHUP", None)
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 _TWICE = 1.0  # s; `timeout` signals its child and then the child's group: that is one signal, not two
 
 
@@ -79,8 +79,9 @@ class Interrupt:
     def listening(self) -> Iterator[None]:
         """Take SIGINT, SIGTERM and, unless `nohup` has it ignored, SIGHUP inside the `with` block."""
         self.signal, self.waits_for = None, set()
-        heard = _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN
-        numbers = (signal.SIGINT, signal.SIGTERM, *([_HANGUP] if heard else []))
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+            numbers.append(_HANGUP)
         previous = [signal.signal(number, self._receive) for number in numbers]
         try:
             yield
