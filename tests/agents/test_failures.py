@@ -1,4 +1,4 @@
-"""Environments that raise or hang, whoever plays them: one line names the environment, the place, the lane."""
+"""Environments that raise or hang, whoever plays them: one line names the environment, the place and lane."""
 
 import signal
 import time

@@ -39,6 +39,7 @@ class Interrupt:
         self.signal: int | None = None
         self.waits_for: set[str] = set()
         self._first = self._at = 0.0
+        self._on_terminal: list[int] = []
 
     def __reduce__(self) -> str:
         """Ray Tune pickles callbacks and schedulers; in another process this is that process's own object."""
@@ -63,8 +64,13 @@ class Interrupt:
             raise KeyboardInterrupt
         self.signal, self._first = number, self._at
         if number == _HANGUP:
-            _leave_terminal()
+            self._leave_terminal()
         print(f"\nStopping: {self._next()}", file=sys.stderr, flush=True)
+
+    def _leave_terminal(self) -> None:
+        """Lets what would be printed on a terminal that is gone, which raises, go nowhere."""
+        for descriptor in self._on_terminal:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
     def _next(self) -> str:
         if not self.waits_for:
@@ -79,6 +85,7 @@ class Interrupt:
     def listening(self) -> Iterator[None]:
         """Take SIGINT, SIGTERM and, unless `nohup` has it ignored, SIGHUP inside the `with` block."""
         self.signal, self.waits_for = None, set()
+        self._on_terminal = [each.fileno() for each in (sys.stdout, sys.stderr) if each.isatty()]
         numbers = [signal.SIGINT, signal.SIGTERM]
         if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
             numbers.append(_HANGUP)
@@ -92,13 +99,6 @@ class Interrupt:
     def listen_again(self) -> None:
         """Take SIGTERM back from `ray.init`, whose C++ part installs a handler of its own."""
         signal.signal(signal.SIGTERM, self._receive)
-
-
-def _leave_terminal() -> None:
-    """Lets what is printed from now on go nowhere if it would go to a terminal that is gone, which raises."""
-    for stream in (sys.stdout, sys.stderr):
-        if stream.isatty():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 INTERRUPT = Interrupt()
