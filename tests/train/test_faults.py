@@ -12,9 +12,10 @@ import ray
 from ray.exceptions import ActorDiedError, NodeDiedError, OutOfMemoryError, RayTaskError
 from ray.tune import TuneError
 from rllib_process import FORKS, run_forked
+from tensorboardX.proto.event_pb2 import Event
 
 from engram.train.console.errors import ExperimentError
-from engram.train.running import everywhere, interrupt, runner
+from engram.train.running import everywhere, interrupt, runner, tensorboard
 from engram.train.running.failing import described
 from engram.train.running.interrupt import INTERRUPT
 from engram.train.running.progress import Pace, Progress
@@ -118,6 +119,19 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before(typed, experiment_
     code, out, err = typed("train", "-f", experiment_file, "--local-dir", tmp_path)
     assert (code, out) == (2, "")
     assert err == f"error: storage_path: {tmp_path / 'cue'} cannot be written to: Read-only file system\n"
+
+
+def test_events_that_cannot_be_written_are_told_once_and_stop_nothing(tmp_path):
+    """A thread would end, and the run wait for ever for room in its queue."""
+    writer = tensorboard.StraightWriter(str(tmp_path))
+    os.dup2(os.open("/dev/full", os.O_WRONLY), writer._ev_writer._py_recordio_writer._writer.fileno())
+    writer.add_event(Event(step=1))
+    with pytest.raises(OSError, match="No space left on device"):
+        writer.flush()
+    for step in range(100):
+        writer.add_event(Event(step=step))
+    writer.flush()
+    writer.close()
 
 
 # Signals.

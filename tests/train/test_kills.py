@@ -54,7 +54,7 @@ def cluster():
 
 
 class Patient:
-    """The module `time` with a slow clock: Ray gives a node half a minute to start; busy machines need more."""
+    """`time` with a slow clock: Ray gives a node half a minute to start; busy machines take more."""
 
     def __getattr__(self, name):
         return getattr(time, name)
