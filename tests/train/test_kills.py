@@ -43,6 +43,7 @@ def cluster():
     made = Cluster()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
+        patch.setenv("RAY_worker_niceness", "0")  # other tests of the machine would leave them nothing
         patch.setattr("ray._private.node.time", Patient())
         patch.setattr("ray.cluster_utils.time", Patient())
         try:
@@ -66,8 +67,23 @@ class Patient:
         return time.monotonic() / 20
 
 
-def start(cluster, folder, *more):
-    """The command, which prints into a file."""
+@pytest.fixture
+def start(cluster, tmp_path):
+    """Starts the command, which prints into a file; ends what is left of it."""
+    started = []
+
+    def run(*more):
+        started.append(begun(cluster, tmp_path, *more))
+        return started[-1]
+
+    yield run
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def begun(cluster, folder, *more):
+    """The process of the command."""
     file = folder / "killed.yaml"
     file.write_text(POPULATION)
     arguments = ("-f", file, "--local-dir", folder, "--ray-address", cluster.address, *more)
@@ -140,8 +156,8 @@ def kill(victim, cluster, process, folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("repetition", range(int(os.environ.get("ENGRAM_KILLS", "1"))))
 @pytest.mark.parametrize("victim", ["runner", "trial", "driver", "board", "node"])
-def test_a_population_outlives_it(victim, repetition, cluster, tmp_path):
-    process = start(cluster, tmp_path)
+def test_a_population_outlives_it(victim, repetition, cluster, start, tmp_path):
+    process = start()
     wait_for(
         lambda: [len(rows) > 2 * EVERY for rows in reports(tmp_path).values()] == [True] * 2,
         process,
@@ -150,7 +166,7 @@ def test_a_population_outlives_it(victim, repetition, cluster, tmp_path):
     before, looks = reports(tmp_path), lineage(tmp_path)
     if kill(victim, cluster, process, tmp_path):
         process.wait(60)
-        process = start(cluster, tmp_path, "--resume")
+        process = start("--resume")
     process.wait(PATIENCE)
     printed = (tmp_path / "printed").read_text()
     assert process.returncode == 0, printed
