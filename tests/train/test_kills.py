@@ -44,27 +44,24 @@ def cluster():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
         patch.setenv("RAY_worker_niceness", "0")  # other tests of the machine would leave them nothing
-        patch.setattr("ray._private.node.time", Patient())
-        patch.setattr("ray.cluster_utils.time", Patient())
         try:
             for _ in range(2):
-                made.add_node(num_cpus=EACH, include_dashboard=False)
+                add_node(made)
             yield made
         finally:
             made.shutdown()
 
 
-class Patient:
-    """`time` with a slow clock: Ray gives a node half a minute to start; busy machines take more."""
-
-    def __getattr__(self, name):
-        return getattr(time, name)
-
-    def time(self):
-        return time.time() / 20
-
-    def monotonic(self):
-        return time.monotonic() / 20
+def add_node(cluster):
+    """Adds a node; its parts have half a minute to start, which on a busy machine takes several tries."""
+    for left in reversed(range(5)):
+        try:
+            cluster.add_node(num_cpus=EACH, include_dashboard=False)
+        except Exception:
+            if not left:
+                raise
+        else:
+            return
 
 
 @pytest.fixture
@@ -141,7 +138,7 @@ def kill(victim, cluster, process, folder):
     if victim == "node":
         (node,) = cluster.worker_nodes
         cluster.remove_node(node, allow_graceful=False)
-        cluster.add_node(num_cpus=EACH)  # as whoever runs a cluster does
+        add_node(cluster)  # as whoever runs a cluster does
         return False
     pid = {
         "runner": lambda: titled(cluster, "ray::ColumnarEnvRunner")[0],
