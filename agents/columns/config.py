@@ -20,6 +20,7 @@ from ray.rllib.utils.metrics import (
 )
 
 from engram.agents.columns.env_runner import ColumnarEnvRunner
+from engram.agents.columns.failures import ENV_TIMEOUT_S
 from engram.agents.columns.finite import ON_NON_FINITE
 from engram.agents.columns.fragment import ColumnSet, concatenate
 from engram.agents.columns.live import check_schedules
@@ -38,6 +39,8 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
             ends the trial with an error. `skip` goes on: nothing is learned from the fragment of a lane with
             such a reward or observation, nor from a minibatch with such a loss or gradient. A parameter that
             is not finite ends the trial either way, and so does an iteration with nothing left to learn from.
+        env_timeout_s: Seconds that a step or a reset of all lanes of an env runner may take; what takes
+            longer ends the trial. Code that never comes back to Python is not interrupted.
         normalize_observations: Whether parts of observations that are floats are standardised by the running
             mean and deviation of all lanes. The statistics are part of the network: they go into checkpoints
             and stand still in evaluations.
@@ -58,6 +61,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         self.rollout_fragment_length: int | str = 20
         self.minibatch_size: int | None = None
         self.on_non_finite = "stop"
+        self.env_timeout_s = ENV_TIMEOUT_S
         self.normalize_observations = False
         self.normalize_rewards = False
         self.normalization_clip: float | None = 10.0

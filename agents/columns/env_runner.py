@@ -131,6 +131,10 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
                 length = max(1, math.ceil(num_timesteps / self.num_envs))
             return [self._sample_fragment(length, explore, random_actions)]
 
+    def counted_steps(self) -> int:
+        """Env steps of all lanes so far, those of the fragment that is being sampled included."""
+        return int(self.num_env_steps_sampled_lifetime) + self._guard.counted
+
     def begin_anew(self) -> None:
         """Starts every lane's episode over; those under way, or ended since the last report, do not count."""
         if self.env is None or self._needs_initial_reset:

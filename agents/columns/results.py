@@ -23,6 +23,7 @@ from ray.rllib.utils.metrics import (
 )
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
 
+from engram.agents.columns.clock import keep_steady
 from engram.agents.columns.episodes import (
     EPISODES,
     UNFINISHED,
@@ -78,6 +79,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
 
     def on_algorithm_init(self, *, algorithm: Algorithm, **_: Any) -> None:
         """Sizes the window as configured; lets a new run start from another one's weights."""
+        keep_steady()
         self._window = EpisodeWindow(algorithm.config.metrics_num_episodes_for_smoothing)
         self._no_start = start_from_checkpoint(algorithm)
         self._follow_schedules(algorithm, 0)
@@ -95,10 +97,10 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
     def on_env_runners_recreated(
         self, *, env_runner_group: EnvRunnerGroup, env_runner_indices: list[int], **_: Any
     ) -> None:
-        """Ends the trial where a remote runner has failed for good.
+        """Ends the trial where a remote runner, or its environment, has failed and would again.
 
         Raises:
-            NoLegalActionError: It has, and why.
+            EnvError: It has, and why; or another error, see `failures`.
         """
         check_failures(env_runner_group, env_runner_indices)
 

@@ -80,6 +80,11 @@ class StockEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[misc]
         self._since += self.env.guard.counted
         return samples
 
+    def counted_steps(self) -> int:
+        """Env steps of all lanes so far, those of the fragment that is being sampled included."""
+        told = int(self.num_env_steps_sampled_lifetime)
+        return told + self._since + self.env.guard.counted if isinstance(self.env, GuardedVectorEnv) else told
+
     def get_spaces(self) -> dict[str, tuple[gym.Space[Any], gym.Space[Any]]]:
         """The spaces of all lanes, of one lane, and of the module."""
         counted: dict[str, tuple[gym.Space[Any], gym.Space[Any]]] = super().get_spaces()

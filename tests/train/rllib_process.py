@@ -28,13 +28,14 @@ def heed_ctrl_c():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def run_forked(*arguments, cwd=None, timeout=240):
+def run_forked(*arguments, cwd=None, timeout=240, before=None):
     """Runs the command to its end, forked from a process that has done its imports.
 
     Args:
         arguments: What is typed behind `rllib`.
         cwd: Where it runs; None: here.
         timeout: Seconds until it is ended by force.
+        before: Called in the process before the command.
 
     Returns:
         `CompletedProcess` with text.
@@ -43,7 +44,7 @@ def run_forked(*arguments, cwd=None, timeout=240):
         printed = [Path(folder, name) for name in ("stdout", "stderr")]
         typed = [str(each) for each in arguments]
         place = os.fspath(cwd or Path.cwd())
-        process = FORKS.Process(target=_run, args=(typed, place, printed, environment()))
+        process = FORKS.Process(target=_run, args=(typed, place, printed, environment(), before))
         process.start()
         process.join(timeout)
         if process.exitcode is None:
@@ -53,7 +54,7 @@ def run_forked(*arguments, cwd=None, timeout=240):
         return subprocess.CompletedProcess(typed, process.exitcode, *texts)
 
 
-def _run(arguments, cwd, printed, environ):
+def _run(arguments, cwd, printed, environ, before):
     os.setsid()
     heed_ctrl_c()
     os.environ.clear()
@@ -64,6 +65,8 @@ def _run(arguments, cwd, printed, environ):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), number)
     sys.stdin, sys.stdout, sys.stderr = open(os.devnull), open(1, "w"), open(2, "w")  # noqa: SIM115
     sys.argv = ["rllib", *arguments]
+    if before is not None:
+        before()
     from engram.train import cli
 
     cli.main()

@@ -341,6 +341,7 @@ toll:
   run: RecurrentPPO
   stop: {env_runners/episode_return_mean: -30}
   checkpoint_config: {checkpoint_frequency: 1, num_to_keep: 2}
+  max_failures: 0  # on a cluster, it is tried again
   config:
     num_envs_per_env_runner: 4
     rollout_fragment_length: 10
@@ -354,8 +355,9 @@ def test_only_finished_episodes_stop_a_trial_and_a_reward_of_nan_ends_it(tmp_pat
     done = trained("-f", tmp_path / "toll.yaml", "--local-dir", tmp_path)
     assert done.returncode == 1
     assert "0: return - (episodes at step 10), success -, env steps 40, " in done.stdout
-    last, kept_line, results_line = done.stdout.splitlines()[-3:]
+    last, kept_line, results_line, resume_line = done.stdout.splitlines()[-4:]
     assert results_line.startswith("results: ")
+    assert resume_line.startswith("resume with: rllib train -f ")
     assert kept_line.endswith("/checkpoint_000007 (iteration 8, 320 env steps)")
     where = "(step 10 of the fragment, lane 0, env runner 0)"
     assert last.startswith(f"failed: FloatingPointError: reward: nan at env step 360 {where} (all of it: ")

@@ -274,7 +274,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_one_line(run, rllib):
     done = rllib("train", "-f", "broken.yaml", "--local-dir", "broken", cwd=folder)
     assert done.returncode == 1
     said = "failed: FloatingPointError: loss: nan at update 2; a smaller lr may help (env step "
-    failed, kept = done.stdout.splitlines()[-3:-1]
+    failed, kept = done.stdout.splitlines()[-4:-2]
     assert failed.startswith(said)
     assert kept.startswith("nothing is saved of ")
     assert kept.endswith(": no iteration had ended")

@@ -89,6 +89,8 @@ COLUMNAR_MEANINGS = {
     "on_non_finite": "stop: a reward, observation, loss or gradient that is NaN or infinite ends the trial; "
     "skip: nothing is learned from that lane's fragment, or that minibatch, and non_finite_skipped counts. "
     "An iteration with nothing left to learn from, or such a parameter, ends it either way",
+    "env_timeout_s": "seconds that a step or a reset of all lanes of an env runner may take; longer ends the "
+    "trial; .inf: for ever",
     "schedules": "settings that change while training: {gamma: [[0, 0.9], [env step, 0.99], ...]}, each "
     "value until the next step; lr and entropy_coeff take schedules themselves",
     "explore": "whether actions are drawn; else the likeliest is taken",

@@ -80,10 +80,18 @@ class Experiment(_Section):
 
 
 KEYS = (*(key for key in Experiment.model_fields if key != "name"), "wrappers")
-TRIES_OF_MEMBERS = 3
-"""`max_failures` of a population, where a file does not say it: the others wait for nobody."""
+TRIES = 3
+"""`max_failures` where a file does not say it: in a population, whose others wait for nobody, and on a
+cluster, where processes and nodes die for no fault of a trial's."""
 START = ("init_from", "init", "freeze")
 """Keys of `config.model` that may also stand beside `run`, or in `config`: what a new run starts from."""
+
+
+def with_tries(experiment: Experiment) -> Experiment:
+    """An experiment whose failed trials are tried again, unless it says itself how often."""
+    if "max_failures" in experiment.model_fields_set:
+        return experiment
+    return experiment.model_copy(update={"max_failures": TRIES})
 
 
 @dataclass(frozen=True)
@@ -301,7 +309,7 @@ def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:
         with errors.kept():
             search.split_env(section["env"])
     if (section.get("scheduler") or {}).get("type") in older.POPULATIONS:
-        section.setdefault("max_failures", TRIES_OF_MEMBERS)
+        section.setdefault("max_failures", TRIES)
     try:
         return Experiment.model_validate(section)
     except ValidationError as error:

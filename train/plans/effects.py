@@ -207,7 +207,7 @@ refused DreamerV3: grad_clip grad_clip_by | each network has its own: actor_grad
 honoured ALL but SAC DreamerV3: lr
 refused SAC: lr | each network has its own: actor_lr, critic_lr, alpha_lr
 refused DreamerV3: lr | each network has its own: actor_lr, critic_lr, world_model_lr
-honoured COLUMNAR: on_non_finite schedules
+honoured COLUMNAR: env_timeout_s on_non_finite schedules
 honoured COLUMNAR but Supervised: normalize_observations normalize_rewards
 honoured COLUMNAR but Supervised needs normalize_observations or normalize_rewards: normalization_clip
 refused Supervised: normalize_observations normalize_rewards | it learns from no rewards, and from

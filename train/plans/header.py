@@ -41,6 +41,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         *_search(plan),
         *_scheduler(plan),
         ("stop", _stop(plan)),
+        *_tries(plan.experiment.max_failures),
         ("device", build.device(config)),
         *_precision(config),
         *_resumed(plan),
@@ -171,6 +172,14 @@ def _lanes(config: Any) -> str:
     count = build.lanes(config)
     runners = int(config.num_env_runners)
     return f"{count} in the trial's process" if runners == 0 else f"{count} in {runners} env runners"
+
+
+def _tries(count: int) -> list[tuple[str, str]]:
+    """How often a trial that fails is tried again."""
+    if count == 0:
+        return []
+    often = "as often as it fails" if count < 0 else f"up to {count} times" if count > 1 else "once"
+    return [("failures", f"a trial that fails is tried again from its checkpoint, {often}")]
 
 
 def _resumed(plan: Plan) -> list[tuple[str, str]]:

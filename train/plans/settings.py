@@ -88,6 +88,7 @@ RANGES: dict[str, tuple[float, float]] = {
     # Adam's first step is ten times as large, and then too large for single precision.
     **dict.fromkeys(("lr", "actor_lr", "alpha_lr", "critic_lr", "world_model_lr"), (0.0, 1e37)),
     "normalization_clip": (0.1, math.inf),
+    "env_timeout_s": (0.1, math.inf),
     "seed": (0.0, 2.0**32 - 1),
 }
 

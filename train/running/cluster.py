@@ -13,6 +13,7 @@ from typing import Any, Literal
 from engram.train.console.errors import ExperimentError, reason
 from engram.train.plans import build, memory_limits
 from engram.train.plans.plan import Plan
+from engram.train.running.everywhere import check_seen
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,8 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
     """Connect to a cluster, or start Ray on this machine with enough room for one trial.
 
     Raises:
-        ExperimentError: no cluster at the given address, or Ray does not start here, nor when asked again.
+        ExperimentError: no cluster at the given address, or one with nodes that do not see the results; or
+            Ray does not start here, nor when asked again.
     """
     import ray
 
@@ -186,6 +188,7 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
         except Exception as error:  # ConnectionError, RuntimeError, ValueError, by the kind of address
             raise ExperimentError(f"--ray-address {options.address}: {reason(error)}") from None
         tell_lacking(plans, ray.cluster_resources())
+        check_seen(plan.folder for plan in plans if plan.folder is not None)
         return
     needed = max(math.ceil(build.per_trial(plan.config, "CPU")) for plan in plans)
     cpus = options.cpus or (needed if needed > (os.cpu_count() or 1) else None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engram.train.console.errors import Errors, ExperimentError, unknown
-from engram.train.experiments.experiment import Experiment, Overrides, read_experiments
+from engram.train.experiments.experiment import Experiment, Overrides, read_experiments, with_tries
 from engram.train.experiments.inheritance import read_whole_document
 from engram.train.experiments.loading import parse_mapping, parse_yaml
 
@@ -137,6 +137,8 @@ def train(
     cluster.set_environment(options)  # reading a model's section imports Ray
     errors = Errors()
     experiments, notices = read_request(request, errors)
+    if options.address is not None:
+        experiments = [with_tries(each) for each in experiments]
     for notice in notices:
         print(f"notice: {notice}", file=sys.stderr)
     from rich.console import Console
@@ -167,7 +169,7 @@ def train(
         if dry_run:
             return 0
         code = runner.run(plans, options, console)
-    if code > 128:
+    if code:
         again = [*sys.argv[1:], *([] if resume else ["--resume"]), *option_by_name(plans, request.name)]
         words = f"resume with: {shlex.join(['rllib', *again])}" if _left(plans) else "nothing to resume"
         console.print(words)

@@ -1,7 +1,8 @@
 """Ctrl-C: every running trial saves a checkpoint after its current iteration, then the run ends.
 
 A trial whose first iteration has not ended is not waited for: there is nothing new in it to save. A second
-Ctrl-C ends the run at once, without saving. SIGTERM does the same as Ctrl-C.
+Ctrl-C ends the run at once, without saving. SIGTERM and SIGHUP do the same as Ctrl-C, but wait only so long:
+whoever sends them, a batch system or a terminal that goes away, kills what does not end soon.
 """
 
 import os
@@ -18,7 +19,12 @@ from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from typing_extensions import override
 
+_HANGUP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 _TWICE = 1.0  # s; `timeout` signals its child and then the child's group: that is one signal, not two
+
+
+PATIENCE = 20.0
+"""Seconds that trials have for their current iteration after another signal than Ctrl-C."""
 
 
 class Interrupt:
@@ -32,7 +38,8 @@ class Interrupt:
     def __init__(self) -> None:
         self.signal: int | None = None
         self.waits_for: set[str] = set()
-        self._at = 0.0
+        self._first = self._at = 0.0
+        self._on_terminal: list[int] = []
 
     def __reduce__(self) -> str:
         """Ray Tune pickles callbacks and schedulers; in another process this is that process's own object."""
@@ -43,28 +50,45 @@ class Interrupt:
         """True once a signal has come."""
         return self.signal is not None
 
+    @property
+    def overdue(self) -> bool:
+        """True once whoever has sent the signal may lose patience."""
+        hurries = self.requested and self.signal != signal.SIGINT
+        return hurries and time.monotonic() - self._first > PATIENCE
+
     def _receive(self, number: int, frame: FrameType | None) -> None:
         before, self._at = self._at, time.monotonic()
         if self.requested:
             if self._at - before < _TWICE:
                 return
             raise KeyboardInterrupt
-        self.signal = number
+        self.signal, self._first = number, self._at
+        if number == _HANGUP:
+            self._leave_terminal()
         print(f"\nStopping: {self._next()}", file=sys.stderr, flush=True)
+
+    def _leave_terminal(self) -> None:
+        """Lets what would be printed on a terminal that is gone, which raises, go nowhere."""
+        for descriptor in self._on_terminal:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
     def _next(self) -> str:
         if not self.waits_for:
             return "no running trial has ended an iteration, so nothing new is to be saved."
+        limit = "" if self.signal == signal.SIGINT else f", if that ends within {PATIENCE:g} s"
         return (
-            "each running trial that has ended an iteration saves a checkpoint after its current one\n"
-            "(once more: stop now, without saving)."
+            "each running trial that has ended an iteration saves a checkpoint after its current one"
+            f"{limit}\n(once more: stop now, without saving)."
         )
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM inside the `with` block."""
+        """Take SIGINT, SIGTERM and, unless `nohup` has it ignored, SIGHUP inside the `with` block."""
         self.signal, self.waits_for = None, set()
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        self._on_terminal = [each.fileno() for each in (sys.stdout, sys.stderr) if each.isatty()]
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if _HANGUP is not None and signal.getsignal(_HANGUP) is not signal.SIG_IGN:
+            numbers.append(_HANGUP)
         previous = [signal.signal(number, self._receive) for number in numbers]
         try:
             yield
@@ -125,7 +149,7 @@ class EndWhenSaved(Callback):  # type: ignore[misc]
     def on_step_end(self, iteration: int, trials: list[Trial], **info: Any) -> None:
         running = {trial.trial_id for trial in trials if trial.status == Trial.RUNNING}
         INTERRUPT.waits_for &= running
-        if INTERRUPT.requested and not INTERRUPT.waits_for:
+        if INTERRUPT.requested and (INTERRUPT.overdue or not INTERRUPT.waits_for):
             os.kill(os.getpid(), signal.SIGUSR1)  # Tune's own "leave the loop, keep the experiment's state"
 
     @override

@@ -11,6 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from typing_extensions import override
 
+from engram.train.console.errors import last_words
+from engram.train.running.failing import described
 from engram.train.runs.results import env_steps, number_at
 
 COLUMNS = ("trial", "return", "success", "env steps", "steps/s", "left", "iteration")
@@ -119,6 +121,14 @@ class Progress(Callback):  # type: ignore[misc]
             self._redraw()
         elif result.get("done") or time.monotonic() - self._printed.get(trial.trial_id, 0.0) >= _QUIET:
             self._print_line(trial.trial_id)
+
+    @override
+    def on_trial_recover(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Say why a trial has failed that is tried again; its `error.txt` goes when it starts."""
+        error = trial.get_pickled_error() or trial.get_error()
+        said = described(error) if isinstance(error, BaseException) else last_words(str(error))
+        often = f" of {trial.max_failures}" if trial.max_failures > 0 else ""
+        self._say(trial, f"failed: {said}; tried again ({trial.num_failures}{often})")
 
     def _tell_skipped(self, trial: Trial, result: Mapping[str, Any]) -> None:
         """Say once that numbers are skipped that are not finite, and in the end how many."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from engram.train.console.errors import last_words, reason
+from engram.train.console.errors import ExperimentError
 from engram.train.plans import build
 from engram.train.plans.plan import Plan, resolved
 from engram.train.running.cluster import RayOptions, start_ray
@@ -53,9 +53,7 @@ def run(plans: list[Plan], options: RayOptions, console: Console) -> int:
 
 
 def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
-    from ray.exceptions import RayError
-    from ray.tune import TuneError
-
+    from engram.train.running.failing import described, keep_traceback
     from engram.train.running.interrupt import INTERRUPT
 
     if plan.resumed is not None and plan.resumed.is_over:
@@ -63,9 +61,14 @@ def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
         return 0
     try:
         failed = _report(_tuner(plan, options).fit(), plan, console)
-    except (RayError, TuneError) as error:  # Ray itself went down, or Tune's own work failed
-        console.print(f"failed: {reason(error)}", style="red")
+    except ExperimentError:
+        raise
+    except Exception as error:  # Ray itself went down, or nothing can be written any more
+        text = f"failed: {described(error, plan.folder)}{keep_traceback(error, plan.folder)}"
+        console.print(text, style="red")
         failed = 1
+        for line in saved(plan.folder) if plan.folder is not None and not INTERRUPT.requested else ():
+            console.print(line)
     except KeyboardInterrupt:
         console.print("Stopped without waiting.")
         raise
@@ -84,6 +87,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     """
     from ray import tune
 
+    from engram.agents.columns.clock import keep_steady
     from engram.train.running.going_back import GoBack
     from engram.train.running.halving import scheduler
     from engram.train.running.interrupt import EndWhenSaved
@@ -96,6 +100,7 @@ def _tuner(plan: Plan, options: RayOptions) -> Any:
     from engram.train.running.trials import KeepBest, RecordTrials, StopConditions, TellLost, trial_name
     from engram.train.runs.tune_state import KeepState
 
+    keep_steady()
     experiment = plan.experiment
     record = _record(plan)
     recorder = RecordTrials(record, list(plan.domains))
@@ -171,13 +176,15 @@ def _record(plan: Plan) -> dict[str, Any]:
 
 
 def _report(results: Any, plan: Plan, console: Console) -> int:
+    from engram.train.running.failing import ERROR_FILE, described
     from engram.train.running.interrupt import INTERRUPT
 
     failed = 0
     for result in results:
         if result.error is not None:
             failed += 1
-            text = f"failed: {last_words(str(result.error))} (all of it: {result.path}/error.txt)"
+            said = described(result.error, plan.folder)
+            text = f"failed: {said} (all of it: {result.path}/{ERROR_FILE})"
             console.print(text, style="red")
             if plan.folder is not None and not INTERRUPT.requested:
                 kept = kept_of_failed(

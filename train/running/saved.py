@@ -32,6 +32,9 @@ def saved(folder: Path) -> Iterator[str]:
     Yields:
         A line for each trial that has a checkpoint or has reported, and one for all the others.
     """
+    if not folder.is_dir():
+        yield f"{folder} is gone, and with it what was saved there"
+        return
     begun = trial_folders(folder)
     ids = dict.fromkeys([*(each.trial_id for each in stored_trials(folder) or ()), *begun])
     unsaved = 0

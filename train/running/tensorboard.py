@@ -2,14 +2,18 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import tensorboardX.writer
 from ray.tune.experiment import Trial
 from ray.tune.logger import TBXLoggerCallback
 from ray.tune.utils.util import flatten_dict
+from tensorboardX.event_file_writer import EventFileWriter, EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
+from tensorboardX.record_writer import directory_check
 from tensorboardX.summary import hparams
 from typing_extensions import override
 
@@ -31,6 +35,57 @@ SCORES = {
 """Name of a column -> path of the score in a report."""
 
 
+class StraightWriter(EventFileWriter):  # type: ignore[misc]
+    """Writes events when they come, so that who logs them is told where that fails, once.
+
+    tensorboardX has a thread do it. That ends with a traceback on the screen where the disk is full, and a
+    little later, when its queue is full too, the run hangs.
+    """
+
+    def __init__(
+        self, logdir: str, max_queue_size: int = 0, flush_secs: float = 0, filename_suffix: str = ""
+    ) -> None:
+        """Opens a new file; without a queue."""
+        directory_check(logdir)
+        self._logdir = logdir
+        self._closed = False
+        self._ev_writer = EventsWriter(str(Path(logdir, "events")), filename_suffix)
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """What is done with the file inside the block is the last, if it raises."""
+        try:
+            yield
+        except BaseException:
+            self._closed = True
+            raise
+
+    @override
+    def reopen(self) -> None:
+        """TensorboardX's own would start its thread; this one is never closed and written to again."""
+
+    @override
+    def add_event(self, event: Event) -> None:
+        """Writes an event."""
+        if not self._closed:
+            with self._open():
+                self._ev_writer.write_event(event)
+
+    @override
+    def flush(self) -> None:
+        """Hands what is written to the system."""
+        if not self._closed:
+            with self._open():
+                self._ev_writer.flush()
+
+    @override
+    def close(self) -> None:
+        """Ends the file."""
+        if not self._closed:
+            self._closed = True
+            self._ev_writer.close()
+
+
 class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
     """Tune's logger for TensorBoard; its HPARAMS tab compares all trials, those of other experiments too.
 
@@ -41,6 +96,7 @@ class BoardLogger(TBXLoggerCallback):  # type: ignore[misc]
 
     def __init__(self, experiment: Mapping[str, Any], searched: list[Place]) -> None:
         super().__init__()
+        tensorboardX.writer.EventFileWriter = StraightWriter
         self.experiment = dict(experiment)
         self.searched = searched
         self._best: dict[Trial, dict[str, float]] = {}
