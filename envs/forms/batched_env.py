@@ -186,10 +186,11 @@ class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
         final: dict[str, Any] = {}
         begun = self._pending
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            rewards[begun], terminated[begun], truncated[begun] = 0.0, False, False
-            self._pending = np.flatnonzero(terminated | truncated)
+            if begun.size:
+                rewards[begun], terminated[begun], truncated[begun] = 0.0, False, False
+            self._pending = (terminated | truncated).nonzero()[0]
         else:
-            begun = np.flatnonzero(terminated | truncated)
+            begun = (terminated | truncated).nonzero()[0]
             if begun.size:
                 final = self._final(begun)
         if begun.size:
@@ -227,8 +228,9 @@ class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
 
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = {}
+        everyone = _everyone(self.num_envs)
         for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = values.copy(), _everyone(self.num_envs)
+            info[name], info[f"_{name}"] = values.copy(), everyone
         return info
 
     def _final(self, lanes: Ints) -> dict[str, Any]:

@@ -128,5 +128,8 @@ class SingleGame(SingleTask[GameLaneT]):
 
 def _info_of_lane(info: dict[str, Any]) -> dict[str, Any]:
     """Return the infos of a single lane as arrays, plain Python numbers and texts."""
-    first = {name: values[0] for name, values in info.items() if f"_{name}" in info}
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in first.items()}
+    return {
+        name: values.item() if values.ndim == 1 else values[0]
+        for name, values in info.items()
+        if not name.startswith("_")
+    }
