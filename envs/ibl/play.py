@@ -27,7 +27,8 @@ COLUMNS = ("session", *TOLD, "steps", "response", *OUTCOMES, "reward")
 rewards; `response` is -1 left, 1 right, 0 a timeout."""
 
 BELIEFS = ("stimulus_belief", "block_belief")
-"""P(right) of the stimulus at the step that decides a trial, and of the block once its result is seen, else NaN."""
+"""P(right) of the stimulus at the step that decides a trial, and of the block once its result is seen,
+else NaN."""
 
 
 class Player(Protocol):

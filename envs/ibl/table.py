@@ -29,9 +29,9 @@ IBL_COLUMNS = (
     "trial_correct",
     "reaction_time",
 )
-"""Of the CSV: two numbers from 1; probability of the left side in the block; contrast, 0 to 1; position, -35 left
-or 35 right, degrees; response, -1 left, 1 right, 0 none; 1 for correct, else 0; reaction time, in observations
-(seconds in a mouse's file)."""
+"""Of the CSV: two numbers from 1; probability of the left side in the block; contrast, 0 to 1; position,
+-35 left or 35 right, degrees; response, -1 left, 1 right, 0 none; 1 for correct, else 0; reaction time,
+in observations (seconds in a mouse's file)."""
 
 CONTRASTS: Mapping[float, float] = {0.0: 0.0, 0.5: 0.0625, 0.75: 0.125, 1.0: 0.25, 1.5: 1.0}
 """Strength -> contrast, as the paper's published code exports them. Its default strengths are others."""

@@ -1,8 +1,8 @@
 """Bayesian players of the IBL task: beliefs of stimulus and block, and when to act on them.
 
-`stimulus` weighs the observations of a trial, `filters` follow the block from trial to trial; an `Observer` joins
-both into beliefs, whoever acts. `actors` holds players that act on them, `stopping` the one that stops when it
-pays most. All are made with a number of lanes and the task's rules, and choose by
+`stimulus` weighs the observations of a trial, `filters` follow the block from trial to trial; an
+`Observer` joins both into beliefs, whoever acts. `actors` holds players that act on them, `stopping` the
+one that stops when it pays most. All are made with a number of lanes and the task's rules, and choose by
 `act(observations, resets, infos)`; only those that say so look at `infos`.
 """
 

@@ -1,7 +1,7 @@
 """Which side does the block favour? Filters that learn it from the sides of the stimuli, trial by trial.
 
-B lanes, L trials that a block has lasted. Evidence is the probability that a trial's stimulus was on the right,
-by itself: 1 or 0 where the side is known.
+B lanes, L trials that a block has lasted. Evidence is the probability that a trial's stimulus was on the
+right, by itself: 1 or 0 where the side is known.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """When does one more observation pay? Optimal stopping by dynamic programming, and the player that stops so.
 
-B lanes, G values of the sum of right minus left, P priors of the right side, N observations of a trial. The sum,
-the number of observations and the prior decide everything. (That an action reveals the side, which helps in later
-trials, is left out; it is no loss, as this player lets no trial time out.)
+B lanes, G values of the sum of right minus left, P priors of the right side, N observations of a trial.
+The sum, the number of observations and the prior decide everything. (That an action reveals the side,
+which helps in later trials, is left out; it is no loss, as this player lets no trial time out.)
 """
 
 from __future__ import annotations
