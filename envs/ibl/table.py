@@ -82,7 +82,7 @@ def write_sessions(
     columns = {
         "session_num": table["session"].to_numpy() + 1,
         "trial_num": table["trial"].to_numpy() + 1,
-        "stim_probability_left": 0.5 - (p_s - 0.5) * side,
+        "stim_probability_left": np.round(0.5 - (p_s - 0.5) * side, 9),
         "contrast": _translate("mu", table["mu"].to_numpy(), contrasts or CONTRASTS, contrasts is not None),
         "position": DEGREES * table["side"].to_numpy(),
         "response_choice": table["response"].to_numpy(),
@@ -203,7 +203,7 @@ def _check_values(name: str, column: str, values: Array, legal: Array, words: st
     if not legal.all():
         row = int(np.flatnonzero(~legal)[0])
         raise ValueError(
-            f"{name}: {column}, row {row + 1}: {shown(values[row])} is not legal; legal: {words}"
+            f"{name}: {column}, row {row + 1}: {shown(values.tolist()[row])} is not legal; legal: {words}"
         )
 
 
