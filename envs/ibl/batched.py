@@ -51,18 +51,12 @@ class _Tables:
         trials = len(session.side)
         self.last[lane] = trials - 1
         side, right = session.side, session.side > 0
-        columns = (
-            session.block,
-            session.trial_in_block,
-            session.block_side,
-            side,
-            right,
-            side == session.block_side,
-        )
-        for place, values in enumerate(columns):
+        where = (session.block, session.trial_in_block, session.block_side)
+        for place, values in enumerate((*where, side, right, side == session.block_side)):
             self.ints[lane, :trials, place] = values
-        for place, factor in enumerate((1, side, ~right, right)):
-            self.floats[lane, :trials, place] = session.mu * factor
+        contrast = session.mu * side
+        for place, strengths in enumerate((session.mu, contrast, session.mu * ~right, session.mu * right)):
+            self.floats[lane, :trials, place] = strengths
         self.noise[lane, :trials] = session.noise
 
 
@@ -156,16 +150,17 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     def _go_on(self, decided: Flags) -> Flags:
         """Go to the next step, of the same trial or of the next one; return which sessions are over."""
         last = self._trial == self._drawn.last
-        leaving, stays = self._feedback | decided, False
+        leaving = self._feedback | decided
         if self._feedback_steps:
             stays = decided & self._has_feedback_step(last)
-            leaving = leaving & ~stays
+            leaving &= ~stays
         over = leaving & last
-        self._feedback = over | stays  # what is seen last is the result of the last trial
+        self._feedback = over | stays if self._feedback_steps else over.copy()  # the last result is seen
         enters = leaving & ~last
         remains = ~enters
         self._trial += enters
-        self._k = (self._k + 1) * remains
+        self._k += 1
+        self._k *= remains
         self._n_obs *= remains
         self._look()
         self._n_obs += self._observing
@@ -173,9 +168,8 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
 
     def _has_feedback_step(self, last: Flags) -> Flags:
         """Return whose present trial ends with a step of its own for the result."""
-        if self._noisy_feedback:
-            return ~last | self.rules.final_feedback_step
-        return last & self.rules.final_feedback_step
+        final: Flags = last & self.rules.final_feedback_step
+        return ~last | final if self._noisy_feedback else final
 
     def _observe(self, lanes: Lanes) -> Array:
         """Return fresh observations, float32 (lanes, 3): left, right, last reward."""

@@ -44,7 +44,7 @@ MOST_STRENGTH = 1_000.0  # standard deviations of the noise
 MOST_SEEN = 2 * MOST_STRENGTH  # of a side: strength and noise
 TRIAL_BYTES = 80  # what a trial takes beside its noise
 
-_CODE: Mapping[str, Any] = {
+_CODE: dict[str, Any] = {
     "strengths": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5),
     "weights": (1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
     "p_s": 0.8,
@@ -61,7 +61,7 @@ _CODE: Mapping[str, Any] = {
     "wait_reward": -0.05,
     "blank_reward": 0.0,
 }
-PRESETS: Mapping[str, Mapping[str, Any]] = {
+PRESETS: Mapping[str, dict[str, Any]] = {
     "code": _CODE,
     "paper": _CODE
     | {
@@ -158,8 +158,7 @@ class IBLRules(Rules):
     @cached_property
     def strength_odds(self) -> Floats:
         """How likely each strength is, (strengths,)."""
-        weights = np.array(self.weights)
-        return weights / weights.sum()
+        return np.array(self.weights) / sum(self.weights)
 
 
 def make_rules(

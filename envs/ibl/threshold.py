@@ -65,6 +65,6 @@ class BatchedThresholdAction(gymnasium.vector.VectorActionWrapper):
         self.single_action_space = gymnasium.spaces.Box(0.0, 1.0, (2,), np.float64)
         self.action_space = gymnasium.vector.utils.batch_space(self.single_action_space, self.num_envs)
 
-    def actions(self, actions: Array) -> Ints:
+    def actions(self, actions: Any) -> Any:
         """Return the actions of probabilities (B, 2)."""
         return act_above(actions[:, 1], self.threshold, actions[:, 0])

@@ -20,7 +20,6 @@ rllib evaluate ~/ray_results/tmaze_concrete --episodes 200
 rllib evaluate CHECKPOINT --env-config '{level: 4}' --gif walk.gif
 rllib evaluate CHECKPOINT --json | tail -n 1
 rllib evaluate --policy engram.envs.ibl.bayes:LegacyActor --env engram/IBL-v0
-rllib evaluate --policy my_player:Player --env my_env:Echo --policy-config '{noise: 0.1}'
 """
 
 

@@ -7,6 +7,7 @@ right, by itself: 1 or 0 where the side is known.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -129,7 +130,7 @@ class AverageFilter(BlockFilter):
         self.belief[where] = self.expected[where] = average
 
 
-FILTERS = {
+FILTERS: Mapping[str, Callable[[int, IBLRules], BlockFilter]] = {
     "semi_markov": SemiMarkovFilter,
     "markov": MarkovFilter,
     "average": AverageFilter,

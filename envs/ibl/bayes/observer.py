@@ -161,6 +161,6 @@ class Observer:
     def expected_side(self) -> Floats:
         """P(the present stimulus is on the right), before it is observed, (B,)."""
         if self.blocks == "oracle":
-            return 0.5 + (self.rules.p_s - 0.5) * self._favoured
+            return np.asarray(0.5 + (self.rules.p_s - 0.5) * self._favoured)
         expected = self._filter.side if self.prior == "side" else self._filter.expected
         return np.where(self._trial < self.rules.unbiased_trials, 0.5, expected)

@@ -50,7 +50,7 @@ def _log_sum(logs: Floats) -> Floats:
 def logit(share: Array) -> Floats:
     """Return the log odds of probabilities; infinite for 0 and 1."""
     with np.errstate(divide="ignore"):
-        return np.log(share) - np.log1p(-np.asarray(share))
+        return np.asarray(np.log(share) - np.log1p(-np.asarray(share)))
 
 
 def sigmoid(log_odds: Array) -> Floats:
