@@ -169,7 +169,9 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     def _has_feedback_step(self, last: Flags) -> Flags:
         """Return whose present trial ends with a step of its own for the result."""
         final: Flags = last & self.rules.final_feedback_step
-        return ~last | final if self._noisy_feedback else final
+        if self._noisy_feedback:
+            final |= ~last
+        return final
 
     def _observe(self, lanes: Lanes) -> Array:
         """Return fresh observations, float32 (lanes, 3): left, right, last reward."""

@@ -102,10 +102,14 @@ class SemiMarkovFilter(BlockFilter):
 
 
 class NoFilter(BlockFilter):
-    """Knows nothing of blocks: either side is as likely."""
+    """Knows nothing of blocks: either side is as likely, and the belief is NaN."""
+
+    def begin(self, where: Flags) -> None:
+        """Forget nothing."""
 
     def update(self, evidence: Floats, where: Flags) -> None:
         """Take in nothing."""
+        self.belief[where] = np.nan
 
 
 class AverageFilter(BlockFilter):
