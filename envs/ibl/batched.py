@@ -154,7 +154,7 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
         if self._feedback_steps:
             stays = decided & self._has_feedback_step(last)
             leaving &= ~stays
-        over = leaving & last
+        over: Flags = leaving & last
         self._feedback = over | stays if self._feedback_steps else over.copy()  # the last result is seen
         enters = leaving & ~last
         remains = ~enters
