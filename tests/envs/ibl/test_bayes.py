@@ -328,8 +328,8 @@ def test_the_most_reward_per_step():
 
 PARTS = dict.fromkeys(("concordant", "discordant", "block"), 0.01)
 ALLOWED = {"n_obs": 0.03, "reward_per_trial": 0.005} | PARTS
-# The reference of this row is off its neighbours: not to know the side after timeouts costs 0.0018 of accuracy
-# there, but 0.003 under the Markov filter. Its beliefs are tested by themselves.
+# The reference of this row is off its neighbours: not to know sides after timeouts costs 0.0018 there,
+# but 0.003 under the Markov filter. Its beliefs are tested by themselves.
 ALLOWED_EXACT = {"n_obs": 0.04, "reward_per_trial": 0.01}
 
 
