@@ -48,6 +48,12 @@ Grid levels of MiniGrid and BabyAI (`minigrid`), batched, and one lane of that a
 | `engram/PickupDist-v0` | the thing that the mission names, among others |
 | `engram/UnlockPickup-v0` | a key, a door, a box |
 
+Trials of a neuroscience task in sessions (`ibl`), batched, and one lane of that as the single form:
+
+| id | what must be remembered |
+|---|---|
+| `engram/IBL-v0` | which side is favoured at present, from the results of many trials |
+
 Every environment, in both forms, can be copied and pickled at any step, and the copy plays on alike, by
 itself (`engram.envs.forms.copies`).
 
@@ -76,7 +82,8 @@ GRIDS = (
     "engram/PickupDist-v0",
     "engram/UnlockPickup-v0",
 )
-IDS = (*GAMES, *PUZZLES, *SEQUENCES, *GRIDS, "engram/Ponder-v0")
+TRIALS = ("engram/IBL-v0",)
+IDS = (*GAMES, *PUZZLES, *SEQUENCES, *GRIDS, *TRIALS, "engram/Ponder-v0")
 
 
 def _register(env_id: str, single: str, batched: str | None = None) -> None:
@@ -110,3 +117,4 @@ _register("engram/MultiRoom-v0", "minigrid.levels.multi_room")
 _register("engram/Pickup-v0", "minigrid.levels.pickup")
 _register("engram/PickupDist-v0", "minigrid.levels.pickup_dist")
 _register("engram/UnlockPickup-v0", "minigrid.levels.unlock_pickup")
+_register("engram/IBL-v0", "ibl.single", "ibl.batched")

@@ -103,6 +103,22 @@ def check_at_least(name: str, value: Any, low: int, legal: str, high: int | None
     return number
 
 
+def check_number(name: str, value: Any, low: float, high: float) -> float:
+    """Return `value` as a `float` if it is a number from `low` to `high`; booleans are none.
+
+    Raises:
+        ValueError: it is not.
+    """
+    legal = f"{low:g} to {high:g}"
+    real = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    if not real or value != value:
+        raise ValueError(f"{name}: {shown(value)} is no number; legal: {legal}")
+    if not low <= value <= high:
+        nearest = low if value < low else high
+        raise ValueError(f"{name}: {shown(value)} is out of range; legal: {legal}; nearest: {nearest:g}")
+    return float(value)
+
+
 def check_fits(name: str, value: int, each: int, unit: str) -> int:
     """Return `value` if that number of items fits into `MOST_BYTES`.
 

@@ -180,21 +180,32 @@ class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
             ResetNeeded: the environment was never reset.
             ValueError: not one legal action per lane.
         """
+        observations, rewards, terminated, truncated, final = self.play(actions)
+        return observations, rewards, terminated, truncated, final | self._info()
+
+    def play(self, actions: Array) -> tuple[Observations, Floats, Flags, Flags, dict[str, Any]]:
+        """Play one step as `step` does, but for `info`: of that only what is said of finished lanes."""
         self._check_started()
         rewards, terminated = self._advance(self._checked(actions))
         truncated = self._out_of_time()
         final: dict[str, Any] = {}
         begun = self._pending
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
-            rewards[begun], terminated[begun], truncated[begun] = 0.0, False, False
-            self._pending = np.flatnonzero(terminated | truncated)
+            if begun.size:
+                rewards[begun], terminated[begun], truncated[begun] = 0.0, False, False
+            self._pending = (terminated | truncated).nonzero()[0]
         else:
-            begun = np.flatnonzero(terminated | truncated)
+            begun = (terminated | truncated).nonzero()[0]
             if begun.size:
                 final = self._final(begun)
         if begun.size:
             self._begin(begun, {})
-        return self._observe(ALL), rewards, terminated, truncated, final | self._info()
+        return self._observe(ALL), rewards, terminated, truncated, final
+
+    @property
+    def facts(self) -> dict[str, Array]:
+        """What `info` says of the present step, each (B, ...): the lanes' own arrays, which may change."""
+        return self._facts()
 
     def get_state(self) -> dict[str, Any]:
         """Return all that decides the future: plain arrays and the state of the random generator.
@@ -227,8 +238,9 @@ class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
 
     def _info(self) -> dict[str, Any]:
         info: dict[str, Any] = {}
+        everyone = _everyone(self.num_envs)
         for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = values.copy(), _everyone(self.num_envs)
+            info[name], info[f"_{name}"] = values.copy(), everyone
         return info
 
     def _final(self, lanes: Ints) -> dict[str, Any]:
@@ -236,15 +248,15 @@ class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
         ended = np.zeros(self.num_envs, dtype=np.bool_)
         ended[lanes] = True
         ended.flags.writeable = False  # it stands under every name
-        others = np.flatnonzero(~ended)  # none in puzzles, where every step ends every lane
         observations = np.full(self.num_envs, None, dtype=object)
         seen = self._observe(lanes)
         for place, lane in enumerate(lanes.tolist()):
             observations[lane] = of_lane(seen, place)
         info: dict[str, Any] = {}
         for name, values in self._facts().items():
-            info[name], info[f"_{name}"] = values.copy(), ended
-            info[name][others] = None if values.dtype == object else 0
+            told = np.full_like(values, None) if values.dtype == object else np.zeros_like(values)
+            told[lanes] = values[lanes]
+            info[name], info[f"_{name}"] = told, ended
         return {
             "final_obs": observations,
             "_final_obs": ended,

@@ -12,8 +12,8 @@ class Rules(ABC):
 
     @property
     @abstractmethod
-    def group_by(self) -> str:
-        """The info key by which results are split."""
+    def group_by(self) -> str | None:
+        """The info key by which results are split, if any."""
 
     @property
     @abstractmethod

@@ -69,9 +69,9 @@ class SingleLane(WholeCopies, gymnasium.Env[Observations, Any], Generic[LaneT]):
         self._lane.np_random = self.np_random  # one generator, whoever asks for it
         if seed is not None:
             self._lane.restart()
-        observations, info = self._lane.reset(options=options)
+        observations, _ = self._lane.reset(options=options)
         self._over = False
-        return of_lane(observations, 0), _info_of_lane(info)
+        return of_lane(observations, 0), self._info()
 
     def step(self, action: Any) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
         """Play one step.
@@ -82,10 +82,17 @@ class SingleLane(WholeCopies, gymnasium.Env[Observations, Any], Generic[LaneT]):
         """
         if self._over:
             raise ResetNeeded("call reset() first: there is no episode to step")
-        observations, rewards, terminated, truncated, info = self._lane.step(np.asarray(action)[None])
+        observations, rewards, terminated, truncated, _ = self._lane.play(np.asarray(action)[None])
         ends = bool(terminated[0]), bool(truncated[0])
         self._over = any(ends)
-        return of_lane(observations, 0), float(rewards[0]), *ends, _info_of_lane(info)
+        return of_lane(observations, 0), float(rewards[0]), *ends, self._info()
+
+    def _info(self) -> dict[str, Any]:
+        """Return the lane's facts as arrays, plain Python numbers and texts."""
+        return {
+            name: values.item() if values.ndim == 1 else values[0].copy()
+            for name, values in self._lane.facts.items()
+        }
 
     def render(self) -> Any:
         """Render the present step as the batched form does; None without a render mode."""
@@ -124,9 +131,3 @@ class SingleGame(SingleTask[GameLaneT]):
     def look(self) -> Look:
         """How boards are shown."""
         return self._lane.look
-
-
-def _info_of_lane(info: dict[str, Any]) -> dict[str, Any]:
-    """Return the infos of a single lane as arrays, plain Python numbers and texts."""
-    first = {name: values[0] for name, values in info.items() if f"_{name}" in info}
-    return {name: value.item() if isinstance(value, np.generic) else value for name, value in first.items()}

@@ -49,6 +49,7 @@ SHORT = {
     "engram/Copying-v0": {"symbols": 3, "span": {"low": 1, "high": 4}, "length": [1, 2]},
     "engram/SequentialDigits-v0": {"size": [3, 4]},
     "engram/TemporalOrder-v0": {"variant": "three_symbols", "scale": 0.1},
+    "engram/IBL-v0": {"preset": "paper", "min_block": 1, "max_block": 3, "blocks_per_session": 2},
 }
 SECTIONS = (
     "Description",
@@ -187,7 +188,7 @@ def test_classes_work_with_their_own_defaults(env_id):
         if getattr(env, "memory_delay", None) is not None:
             assert env.memory_delay >= 0
             assert "delay" in info
-        if env_id in (*engram.envs.PUZZLES, *engram.envs.SEQUENCES):
+        if env_id in (*engram.envs.PUZZLES, *engram.envs.SEQUENCES, *engram.envs.TRIALS):
             assert {"target", "mask"} <= info.keys()
 
 

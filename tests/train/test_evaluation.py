@@ -14,7 +14,7 @@ from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import make_batched, probe
 from engram.train.evaluation import TrainedAgent, load_agent
 from engram.train.evaluation.gif import Reel, check_gif, write_gif
-from engram.train.evaluation.policy import ColumnPolicy, Policy, StockPolicy, make_policy
+from engram.train.evaluation.policy import ColumnPolicy, ModulePolicy, StockPolicy, make_policy
 from engram.train.evaluation.rollout import play_episodes
 from engram.train.evaluation.summary import summarise, summary_parts
 from engram.train.plans import build, network
@@ -53,14 +53,14 @@ def test_the_door_for_python(finished_run):
     assert load_agent(finished_run[1], {"delay": 5}, greedy=False).env_config == {"delay": 5}
 
 
-class Oracle(Policy):
+class Oracle(ModulePolicy):
     """Remembers the cue by hand."""
 
     def __init__(self, module, lanes, greedy):
         super().__init__(module, lanes, greedy)
         self.seen = np.zeros(lanes, int)
 
-    def act(self, observations, resets):
+    def act(self, observations, resets, infos=None):
         self.seen[resets] = observations[resets, :2].argmax(-1)
         return self.seen
 
@@ -91,10 +91,10 @@ def test_same_seed_same_episodes():
     assert play(made, CUE, {}, 20, seed=3) == play(made, CUE, {}, 20, seed=3)
 
 
-class NineSure(Policy):
+class NineSure(ModulePolicy):
     """Gives nine tenths to one class, the rest to the others, whatever it sees."""
 
-    def act(self, observations, resets):
+    def act(self, observations, resets, infos=None):
         logits = torch.full((self.lanes, self.module.action_space.n), 0.1 / (self.module.action_space.n - 1))
         logits[:, 1] = 0.9
         return self._decide(logits.log())
@@ -302,7 +302,7 @@ def test_a_gif_of_one_picture(tmp_path):
 class Idle:
     """Stays where it is."""
 
-    def act(self, observations, resets):
+    def act(self, observations, resets, infos=None):
         return np.array([4])
 
 
@@ -322,10 +322,10 @@ def test_summary_is_json():
     assert json.loads(json.dumps(summary)) == summary
 
 
-class Broken(Policy):
+class Broken(ModulePolicy):
     """Fails at its first step."""
 
-    def act(self, observations, resets):
+    def act(self, observations, resets, infos=None):
         raise RuntimeError("mat1 and mat2 shapes\ncannot be multiplied")
 
 
@@ -338,6 +338,90 @@ def test_a_policy_that_breaks_is_one_line(typed, monkeypatch, tmp_path):
     )
     error = f"error: evaluate: {tmp_path} cannot be played: mat1 and mat2 shapes\n"
     assert typed("evaluate", tmp_path) == (2, "", error)
+
+
+class CueReader:
+    """Remembers the cue by hand, and looks where it is told to."""
+
+    def __init__(self, lanes, wrong=False):
+        self.seen, self.wrong = np.zeros(lanes, int), wrong
+
+    def act(self, observations, resets):
+        self.seen[resets] = observations[resets, :2].argmax(-1)
+        return 1 - self.seen if self.wrong else self.seen
+
+
+class Deaf:
+    """No player."""
+
+    def __init__(self, lanes):
+        pass
+
+
+PLAYER = ("--policy", f"{__name__}:CueReader", "--env", CUE)
+
+
+@pytest.fixture
+def importable(monkeypatch):
+    """This module under its own name, as those of users are."""
+    monkeypatch.setitem(sys.modules, __name__, sys.modules[__name__])
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize(("config", "success"), [("{}", 1.0), ("{wrong: true}", 0.0)])
+def test_a_scripted_player_in_place_of_a_checkpoint(typed, config, success):
+    code, out, err = typed(
+        "evaluate",
+        *PLAYER,
+        "--policy-config",
+        config,
+        "--env-config",
+        "{delay: 3}",
+        "--episodes",
+        9,
+        "--json",
+    )
+    assert (code, err) == (0, "")
+    assert "actions: as scripted" in out
+    found = json.loads(out.splitlines()[-1])
+    assert (found["episodes"], found["success_rate"], found["length_mean"]) == (9, success, 4.0)
+    assert (found["policy"], found["env"], found["env_config"]) == (PLAYER[1], CUE, {"delay": 3})
+
+
+@pytest.mark.parametrize(
+    ("player", "env", "reward"),
+    [
+        ("engram.envs.games.oracles:TMazeOracle", "engram/TMaze-v0", 0.612),
+        ("engram.envs.ibl.bayes:OracleBlockActor", "engram/IBL-v0", 112.0),
+    ],
+)
+def test_players_that_come_with_tasks(typed, player, env, reward):
+    code, out, _ = typed("evaluate", "--policy", player, "--env", env, "--episodes", 4, "--json")
+    assert code == 0
+    assert json.loads(out.splitlines()[-1])["return_mean"] == pytest.approx(reward, rel=0.3)
+
+
+@pytest.mark.usefixtures("importable")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "evaluate: expected a CHECKPOINT, or --policy MODULE:CLASS and --env ID"),
+        (["--env", CUE], "--env: needs --policy"),
+        ([*PLAYER[:2]], "--policy: needs --env, the environment it plays in"),
+        (["there", *PLAYER], "CHECKPOINT: not with --policy"),
+        ([*PLAYER, "--greedy"], "--stochastic/--greedy: not with --policy"),
+        ([*PLAYER, "--policy-config", "{lanes: 3}"], "--policy-config.lanes: is given by the environment"),
+        ([*PLAYER, "--policy-config", "{wong: 3}"], f"--policy {PLAYER[1]}: "),
+        (["--policy", "CueReader", "--env", CUE], "--policy: expected module:Class, got 'CueReader'"),
+        (["--policy", "none:CueReader", "--env", CUE], "--policy: cannot load 'none:CueReader': No module"),
+        (["--policy", f"{__name__}:Deaf", "--env", CUE], f"--policy {__name__}:Deaf: Deaf has no method act"),
+        ([*PLAYER[:3], "engram/Nothing-v0"], "env: "),
+    ],
+)
+def test_what_cannot_play_is_one_line(typed, arguments, message):
+    code, out, err = typed("evaluate", *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: {message}")
 
 
 def test_gaussian_actions_stay_inside_the_box():

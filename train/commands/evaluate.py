@@ -4,26 +4,42 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engram.train.commands.options import Checkpoint, EnvConfig, ExitRules, Json, Seed, check_unused, mapping
-from engram.train.console.errors import one_line
+from engram.train import completion
+from engram.train.commands.options import EnvConfig, ExitRules, Json, Seed, check_unused, mapping
+from engram.train.console.errors import ExperimentError, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from engram.train.evaluation import TrainedAgent
+    from engram.train.evaluation.agent import Agent
     from engram.train.thinking.record import Curve
 
 EXAMPLES = """
 rllib evaluate ~/ray_results/tmaze_concrete --episodes 200
 rllib evaluate CHECKPOINT --env-config '{level: 4}' --gif walk.gif
 rllib evaluate CHECKPOINT --json | tail -n 1
+rllib evaluate --policy engram.envs.ibl.bayes:LegacyActor --env engram/IBL-v0
 """
 
 
 def command(
-    checkpoint: Checkpoint,
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(help="A checkpoint, or a trial's or experiment's folder.", show_default=False),
+    ] = None,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes to play.")] = 100,
     env_config: EnvConfig = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(metavar="MODULE:CLASS", help="A scripted player in place of a checkpoint; with --env."),
+    ] = None,
+    env: Annotated[
+        str | None, typer.Option(help="With --policy: where it plays.", autocompletion=completion.envs)
+    ] = None,
+    policy_config: Annotated[
+        str | None, typer.Option(help="With --policy: arguments of the class as YAML.")
+    ] = None,
     stochastic: Annotated[
         bool | None,
         typer.Option(
@@ -50,6 +66,19 @@ def command(
 ) -> None:
     """Play episodes with a trained policy; its memory is carried along and reset between episodes."""
     changes = mapping(env_config, "--env-config")
+    if policy is not None:
+        why = {
+            "CHECKPOINT": checkpoint,
+            "--stochastic/--greedy": stochastic,
+            "--thinking-steps": thinking_steps,
+        }
+        check_unused("not with --policy", why)
+        check_unused("needs --thinking-steps", {"--exit-rule": exit_rule, "--out": out})
+        _play(_player(policy, env, changes, policy_config), episodes, seed, gif, gif_hold, as_json)
+        return
+    check_unused("needs --policy", {"--env": env, "--policy-config": policy_config})
+    if checkpoint is None:
+        raise ExperimentError("evaluate: expected a CHECKPOINT, or --policy MODULE:CLASS and --env ID")
     if thinking_steps is None:
         check_unused("needs --thinking-steps", {"--exit-rule": exit_rule, "--out": out})
     else:
@@ -66,21 +95,26 @@ def command(
         _think(agent, episodes, seed, thinking_steps, exit_rule or ["last"], out, as_json)
 
 
-def _play(
-    agent: "TrainedAgent", episodes: int, seed: int, gif: str | None, gif_hold: float, as_json: bool
-) -> None:
+def _player(policy: str, env: str | None, env_config: dict[str, Any], policy_config: str | None) -> "Agent":
+    from engram.train.evaluation.scripted import load_player
+
+    if env is None:
+        raise ExperimentError("--policy: needs --env, the environment it plays in")
+    return load_player(policy, env, env_config, mapping(policy_config, "--policy-config"))
+
+
+def _play(agent: "Agent", episodes: int, seed: int, gif: str | None, gif_hold: float, as_json: bool) -> None:
     from engram.train.console.screen import show
     from engram.train.evaluation.gif import check_gif, write_gif
     from engram.train.evaluation.rollout import play_episodes
     from engram.train.evaluation.summary import summary_parts
 
     file = None if gif is None else check_gif(gif, agent)
-    with one_line(f"evaluate: {agent.checkpoint} cannot be played"):
+    with one_line(f"evaluate: {agent.name} cannot be played"):
         summary = play_episodes(agent, episodes, seed).summary() | agent.record()
-    drawn = "the likeliest" if agent.greedy else "drawn from the policy"
-    show(str(agent), *summary_parts(summary), f"actions: {drawn}")
+    show(str(agent), *summary_parts(summary), f"actions: {agent.chooses}")
     if file is not None:
-        with one_line(f"evaluate: {agent.checkpoint} cannot be played"):
+        with one_line(f"evaluate: {agent.name} cannot be played"):
             write_gif(agent, seed, file, gif_hold)
         show(f"gif: {gif}")
     show(result=summary if as_json else None)

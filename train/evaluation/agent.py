@@ -1,5 +1,6 @@
-"""A trained network and the environment it plays in."""
+"""What plays, and the environment it plays in: a trained network, or a scripted player."""
 
+import abc
 import dataclasses
 import json
 import os
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 from gymnasium.vector import VectorEnv
+from typing_extensions import override
 
 from engram.agents.columns.inputs import refitted
 from engram.agents.models.recurrent import RecurrentModule
@@ -21,8 +23,61 @@ from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
 
 
+class Agent(abc.ABC):
+    """What plays, and the environment it plays in.
+
+    Attributes:
+        env_id: The environment's id.
+        env_config: The environment's settings.
+    """
+
+    env_id: str
+    env_config: Mapping[str, Any]
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """What it is, for messages: a folder, or a class."""
+
+    @property
+    @abc.abstractmethod
+    def chooses(self) -> str:
+        """How it chooses actions, in words."""
+
+    def make_envs(self, lanes: int) -> VectorEnv[Any, Any, Any]:
+        """Make B environments that step as one and restart in the step that ends an episode (SAME_STEP).
+
+        Args:
+            lanes: B.
+
+        Raises:
+            ExperimentError: The environment refuses its settings.
+        """
+        return self.tell(make_batched(self.env_id, lanes, self.env_config))
+
+    def tell(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
+        """Let environments tell what the agent is given beside observations.
+
+        Args:
+            envs: B environments that step as one.
+        """
+        return envs
+
+    @abc.abstractmethod
+    def make_policy(self, lanes: int) -> Policy:
+        """Make what chooses actions, with a memory for each of B lanes.
+
+        Args:
+            lanes: B.
+        """
+
+    @abc.abstractmethod
+    def record(self) -> dict[str, Any]:
+        """Return what to record about it, ready for JSON."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
-class TrainedAgent:
+class TrainedAgent(Agent):
     """A trained network and the environment it plays in.
 
     Attributes:
@@ -49,6 +104,17 @@ class TrainedAgent:
         settings.pop("autoreset_mode", None)  # how stock runners reset; evaluation resets its own way
         return dataclasses.replace(self, env_config=settings)
 
+    @property
+    @override
+    def name(self) -> str:
+        return str(self.checkpoint)
+
+    @property
+    @override
+    def chooses(self) -> str:
+        return "the likeliest" if self.greedy else "drawn from the policy"
+
+    @override
     def make_envs(self, lanes: int) -> VectorEnv[Any, Any, Any]:
         """Make B environments that step as one and restart in the step that ends an episode (SAME_STEP).
 
@@ -61,7 +127,7 @@ class TrainedAgent:
             ExperimentError: The environment refuses its settings, or the network was made for other spaces.
             ValueError: A network that thinks was made for one size, or for another kind of puzzle.
         """
-        envs = self.tell(make_batched(self.env_id, lanes, self.env_config))
+        envs = super().make_envs(lanes)
         try:
             self._fit(envs.single_observation_space, envs.single_action_space)
         except ValueError:
@@ -69,12 +135,8 @@ class TrainedAgent:
             raise
         return envs
 
+    @override
     def tell(self, envs: VectorEnv[Any, Any, Any]) -> VectorEnv[Any, Any, Any]:
-        """Let environments tell what the network is given beside observations.
-
-        Args:
-            envs: B environments that step as one.
-        """
         if not isinstance(self.module, RecurrentModule):
             return envs
         return refitted(envs, self.module.inputs, self.env_id)
@@ -92,16 +154,12 @@ class TrainedAgent:
                     f"{self.checkpoint}: made for {kind} {made_for}, {self.env_id} {verb} {found}"
                 )
 
+    @override
     def make_policy(self, lanes: int) -> Policy:
-        """Make what chooses actions, with a recurrent state for each of B lanes.
-
-        Args:
-            lanes: B.
-        """
         return make_policy(self.module, lanes, self.greedy)
 
+    @override
     def record(self) -> dict[str, Any]:
-        """Return what to record about it, ready for JSON."""
         return {"checkpoint": str(self.checkpoint), "env": self.env_id, "env_config": dict(self.env_config)}
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from engram.envs.wrappers import at_edge
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import check_out, naming
 from engram.train.environments.facts import make_rendered
-from engram.train.evaluation.agent import TrainedAgent
+from engram.train.evaluation.agent import Agent
 from engram.train.evaluation.policy import Array
 from engram.train.evaluation.rollout import play_steps
 
@@ -118,7 +118,7 @@ class _Filmed(gym.Wrapper[Any, Any, Any, Any]):
         self.reel.add(picture.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
-def check_gif(text: str, agent: TrainedAgent) -> Path:
+def check_gif(text: str, agent: Agent) -> Path:
     """Refuse, before any episode is played, what `write_gif` could not write.
 
     Args:
@@ -141,7 +141,7 @@ def check_gif(text: str, agent: TrainedAgent) -> Path:
     return file
 
 
-def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
+def write_gif(agent: Agent, seed: int, file: Path, hold: float) -> None:
     """Play one episode in the single environment and write its frames.
 
     Args:
@@ -164,5 +164,5 @@ def write_gif(agent: TrainedAgent, seed: int, file: Path, hold: float) -> None:
         filmed.reel.write(file)
 
 
-def _rendered(agent: TrainedAgent) -> gym.Env[Any, Any]:
+def _rendered(agent: Agent) -> gym.Env[Any, Any]:
     return at_edge(make_rendered(agent.env_id, agent.env_config, ("rgb_array",), "--gif"))

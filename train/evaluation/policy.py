@@ -1,9 +1,11 @@
-"""A trained module as something that acts: it carries the recurrent state and resets it at episode starts.
+"""What acts in lanes: a trained module, which carries its state and resets it at episode starts, or a script.
 
 Shapes: B lanes.
 """
 
 import abc
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -25,7 +27,58 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class Policy(abc.ABC):
-    """Acts in B lanes at once.
+    """Acts in B lanes at once."""
+
+    @abc.abstractmethod
+    def act(self, observations: Any, resets: Array, infos: Mapping[str, Any] | None = None) -> Array:
+        """Choose actions for one step, and advance the recurrent state.
+
+        Args:
+            observations: (B, ...) arrays, or a mapping of them.
+            resets: (B,) bool, true where the observation is the first of an episode.
+            infos: What the environment told with the observations; networks do not look at it.
+
+        Returns:
+            (B, ...) actions as the environment takes them.
+        """
+
+    def log_likelihood(self, actions: Array) -> Array | None:
+        """Return the natural logarithm of the probability that the last `act` gave to `actions`, (B,).
+
+        Args:
+            actions: (B, ...), as the environment takes them.
+
+        Returns:
+            None where it names actions and no probabilities.
+        """
+        return None
+
+
+class ScriptedPolicy(Policy):
+    """A scripted player, which is given what its `act` asks for by name.
+
+    Args:
+        player: Its `act` takes `observations` and, if it names them, `resets` and `infos`.
+
+    Raises:
+        ValueError: It has no such method.
+    """
+
+    def __init__(self, player: Any) -> None:
+        self._player = player
+        asked = inspect.signature(player.act).parameters if callable(getattr(player, "act", None)) else ()
+        self._asked = [name for name in inspect.signature(self.act).parameters if name in asked]
+        if "observations" not in self._asked:
+            raise ValueError(f"{type(player).__name__} has no method act(observations)")
+
+    @override
+    def act(self, observations: Any, resets: Array, infos: Mapping[str, Any] | None = None) -> Array:
+        given = {"observations": observations, "resets": resets, "infos": infos}
+        return np.asarray(self._player.act(**{name: given[name] for name in self._asked}))
+
+
+class ModulePolicy(Policy):
+    """Acts by a trained module.
 
     Args:
         module: An RLModule.
@@ -40,27 +93,8 @@ class Policy(abc.ABC):
         self._kind = module.get_inference_action_dist_cls()
         self._distribution: Any = None
 
-    @abc.abstractmethod
-    def act(self, observations: Any, resets: Array) -> Array:
-        """Choose actions for one step, and advance the recurrent state.
-
-        Args:
-            observations: (B, ...) arrays, or a mapping of them.
-            resets: (B,) bool, true where the observation is the first of an episode.
-
-        Returns:
-            (B, ...) actions as the environment takes them.
-        """
-
+    @override
     def log_likelihood(self, actions: Array) -> Array | None:
-        """Return the natural logarithm of the probability that the last `act` gave to `actions`, (B,).
-
-        Args:
-            actions: (B, ...), as the environment takes them.
-
-        Returns:
-            None where the module names actions and no probabilities.
-        """
         if self._distribution is None:
             return None
         drawn = _converter(self.module).from_env(actions)
@@ -75,7 +109,7 @@ class Policy(abc.ABC):
         return np.asarray(chosen.sample())
 
 
-class ColumnPolicy(Policy):
+class ColumnPolicy(ModulePolicy):
     """A policy of the columnar path."""
 
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
@@ -84,14 +118,14 @@ class ColumnPolicy(Policy):
 
     @override
     @torch.inference_mode()
-    def act(self, observations: Any, resets: Array) -> Array:
+    def act(self, observations: Any, resets: Array, infos: Mapping[str, Any] | None = None) -> Array:
         columns = tree.map_structure(lambda leaf: torch.as_tensor(leaf)[None], observations)
         outputs = self.module.forward_columns(columns, self._state, torch.as_tensor(resets)[None])
         self._state = outputs.state
         return _converter(self.module).to_env(self._decide(outputs.action_dist_inputs[0]))
 
 
-class StockPolicy(Policy):
+class StockPolicy(ModulePolicy):
     """A policy of stock RLlib: any module that speaks RLlib's interface, with state (LSTM) or without.
 
     Box actions leave the module in -1 to 1.
@@ -104,7 +138,7 @@ class StockPolicy(Policy):
 
     @override
     @torch.inference_mode()
-    def act(self, observations: Any, resets: Array) -> Array:
+    def act(self, observations: Any, resets: Array, infos: Mapping[str, Any] | None = None) -> Array:
         batch: dict[str, Any] = {Columns.OBS: tree.map_structure(torch.as_tensor, observations)}
         if self._first:
             self._reset(torch.as_tensor(resets))

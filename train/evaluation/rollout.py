@@ -14,7 +14,7 @@ from gymnasium.vector import VectorEnv
 from engram.agents.columns.episodes import EPISODES, Episode, EpisodeLog
 from engram.agents.columns.finite import LaneGuard
 from engram.train.console.errors import ExperimentError
-from engram.train.evaluation.agent import TrainedAgent
+from engram.train.evaluation.agent import Agent
 from engram.train.evaluation.answers import AnswerLog
 from engram.train.evaluation.policy import Array, Policy
 from engram.train.evaluation.summary import summarise
@@ -58,7 +58,7 @@ def play_steps(envs: VectorEnv[Any, Any, Any], policy: Policy, seed: int) -> Ite
     guard.observe(observations)
     _check_finite(guard)
     for step in range(1, MAX_STEPS + 1):
-        actions = policy.act(observations, resets)
+        actions = policy.act(observations, resets, infos)
         observations, rewards, terminated, truncated, next_infos = envs.step(actions)
         guard.step = step
         guard.look({"reward": rewards[None]}, step)
@@ -100,7 +100,7 @@ class _Finished(list[Episode]):
             self.append(Episode(*value))
 
 
-def play_episodes(agent: TrainedAgent, episodes: int, seed: int = 0) -> Played:
+def play_episodes(agent: Agent, episodes: int, seed: int = 0) -> Played:
     """Play a number of episodes, many side by side.
 
     Every lane plays a number of episodes that is fixed beforehand, so that short episodes do not count more
@@ -112,7 +112,7 @@ def play_episodes(agent: TrainedAgent, episodes: int, seed: int = 0) -> Played:
         seed: Of the environments and of drawn actions.
 
     Raises:
-        ExperimentError: See `TrainedAgent.make_envs` and `play_steps`.
+        ExperimentError: See `Agent.make_envs` and `play_steps`.
     """
     lanes = min(episodes, MAX_LANES)
     with closing(agent.make_envs(lanes)) as envs:
