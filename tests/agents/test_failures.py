@@ -176,7 +176,7 @@ def test_failures_of_ray_and_those_to_ignore_end_the_process(error, settings):
         remote.call(fall(error))
 
 
-@pytest.mark.parametrize("run", ["RecurrentPPO", "PPO"])
+@pytest.mark.parametrize("run", ["RecurrentPPO", pytest.param("PPO", marks=pytest.mark.slow)])
 def test_a_trial_ends_with_the_failure_of_its_remote_runner(ray_cluster, run):
     made = config(run, num_env_runners=1).environment("test_failures:engram_tests/Unlucky-v0")
     algorithm = made.build_algo()

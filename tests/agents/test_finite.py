@@ -437,11 +437,11 @@ def iterate(algorithm):
     ("run", "settings"),
     [
         ("RecurrentPPO", {}),
-        ("RecurrentPPO", {"num_env_runners": 1}),
+        pytest.param("RecurrentPPO", {"num_env_runners": 1}, marks=pytest.mark.slow),
         ("RecurrentIMPALA", {"num_env_runners": 1}),
         ("PPO", {}),
-        ("PPO", {"num_env_runners": 1}),
-        ("IMPALA", {}),
+        pytest.param("PPO", {"num_env_runners": 1}, marks=pytest.mark.slow),
+        pytest.param("IMPALA", {}, marks=pytest.mark.slow),
     ],
 )
 def test_a_trial_stops_whoever_plays(ray_cluster, run, settings):

@@ -196,7 +196,12 @@ def test_train_input_tells_the_truth(options: dict[str, Any]) -> None:
     assert core.train_input == (gradient is not None)
 
 
-@pytest.mark.parametrize("name", CORES)
+def quick_but(slow):
+    """All cores, of which some take the compiler long."""
+    return [pytest.param(name, marks=pytest.mark.slow if name in slow else ()) for name in CORES]
+
+
+@pytest.mark.parametrize("name", quick_but({"gtrxl"}))
 def test_a_step_can_be_exported(name: str) -> None:
     """With resets, for any number of lanes: what a policy needs that is shipped without Python."""
     core = make_core(F, {"type": name}).eval()
@@ -209,7 +214,7 @@ def test_a_step_can_be_exported(name: str) -> None:
     torch.testing.assert_close(exported(*fresh), core(*fresh))
 
 
-@pytest.mark.parametrize("name", CORES)
+@pytest.mark.parametrize("name", quick_but(set(CORES) - {"gru", "lstm", "s5"}))
 def test_compiled_is_the_same(name: str) -> None:
     """Traced forward and backward give what eager execution gives; graphs may break at resets."""
     torch.compiler.reset()

@@ -150,7 +150,7 @@ def _meant(word, before, split):
     if word in PLACEHOLDERS:
         return meaning(word)
     return re.sub(
-        r"(?<![\w.~])([A-Z][A-Z_]*)(?![\w.])|(?<=[_/=])([A-Z]{2,})\b|(?<==)([A-Z])$",
+        r"(?<![\w.~])([A-Z][A-Z_]*)(?![\w.-])|(?<=[_/=])([A-Z]{2,})\b(?!-)|(?<==)([A-Z])$",
         lambda match: meaning(match[0]),
         word,
     )

@@ -91,7 +91,9 @@ def with_tries(experiment: Experiment) -> Experiment:
     """An experiment whose failed trials are tried again, unless it says itself how often."""
     if "max_failures" in experiment.model_fields_set:
         return experiment
-    return experiment.model_copy(update={"max_failures": TRIES})
+    tried = experiment.model_copy(update={"max_failures": TRIES})
+    tried.model_fields_set.discard("max_failures")  # nobody has asked for it: a resumed run keeps its own
+    return tried
 
 
 @dataclass(frozen=True)

@@ -61,6 +61,12 @@ def parse(search_alg: Mapping[str, Any] | None) -> Options:
     return parse_typed(search_alg, "search_alg", SEARCH_ALGORITHMS, DEFAULT)
 
 
+def suggesting(experiment: Experiment) -> OptunaOptions | None:
+    """How an experiment's settings are suggested from scores; None where they are not."""
+    options = parse(experiment.search_alg)
+    return options if isinstance(options, OptunaOptions) else None
+
+
 def score_of(experiment: Experiment) -> tuple[str, str]:
     """Path of the score in a result, and `max` or `min`: which of two is the better."""
     keeping = experiment.checkpoint_config

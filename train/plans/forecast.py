@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, unknown
-from engram.train.experiments import metrics, search_algorithms
+from engram.train.experiments import metrics
 from engram.train.experiments.experiment import Experiment
 from engram.train.experiments.search import Domain, Path
 
@@ -173,6 +173,8 @@ def _of_long_iterations(experiment: Experiment, config: Any) -> Iterator[str]:
 
 
 def _of_checkpoints(experiment: Experiment) -> Iterator[str]:
+    from engram.train.experiments.search_algorithms import suggesting
+
     keeping = experiment.checkpoint_config
     if keeping.checkpoint_frequency:
         return
@@ -182,7 +184,7 @@ def _of_checkpoints(experiment: Experiment) -> Iterator[str]:
         )
         return
     idle = {"num_to_keep": keeping.num_to_keep not in (None, 1)}
-    searched = isinstance(search_algorithms.parse(experiment.search_alg), search_algorithms.OptunaOptions)
+    searched = suggesting(experiment) is not None
     idle["checkpoint_score_attribute"] = keeping.checkpoint_score_attribute is not None and not searched
     for name, said in idle.items():
         if said:
@@ -193,7 +195,9 @@ def _of_checkpoints(experiment: Experiment) -> Iterator[str]:
 
 
 def _of_search(experiment: Experiment) -> Iterator[str]:
-    options, trials = search_algorithms.parse(experiment.search_alg), experiment.num_samples
-    if isinstance(options, search_algorithms.OptunaOptions) and trials <= (options.drawn or 0):
+    from engram.train.experiments.search_algorithms import suggesting
+
+    options, trials = suggesting(experiment), experiment.num_samples
+    if options is not None and trials <= (options.drawn or 0):
         drawn = f"{options.startup:,}, and num_samples is {trials:,}: every trial is drawn at random"
         yield f"search_alg.startup: {drawn}"

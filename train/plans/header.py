@@ -6,8 +6,7 @@ from rich.console import Console
 
 from engram.train.environments.facts import space_in_short
 from engram.train.experiments.search import split_env
-from engram.train.experiments.search_algorithms import OptunaOptions, score_of
-from engram.train.experiments.search_algorithms import parse as parse_search
+from engram.train.experiments.search_algorithms import score_of, suggesting
 from engram.train.plans import build, forecast
 from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
 from engram.train.plans.plan import Plan
@@ -121,8 +120,8 @@ def _scheduler(plan: Plan) -> list[tuple[str, str]]:
 
 
 def _search(plan: Plan) -> list[tuple[str, str]]:
-    options = parse_search(plan.experiment.search_alg)
-    if not isinstance(options, OptunaOptions):
+    options = suggesting(plan.experiment)
+    if options is None:
         return []
     path, order = score_of(plan.experiment)
     better = {"max": "larger", "min": "smaller"}[order]

@@ -15,7 +15,6 @@ from engram.train.environments.facts import EnvFacts, info_keys, probe
 from engram.train.environments.ids import qualified, written
 from engram.train.experiments import search
 from engram.train.experiments.experiment import Experiment
-from engram.train.experiments.search_algorithms import check_search
 from engram.train.plans import build, forecast, settings
 from engram.train.plans.changes import ResumedRun
 from engram.train.plans.network import ModuleFacts, check_plays, describe_module
@@ -102,6 +101,7 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     Raises:
         ExperimentError: all that is wrong, as far as one check does not need another's result.
     """
+    from engram.train.experiments.search_algorithms import check_search
     from engram.train.population.members import join, populate
 
     errors, probes = Errors(), _Probes(experiment.run)

@@ -59,7 +59,7 @@ def resumed(plan: Plan) -> Plan | None:
             f"--resume: {folder / RECORD} is missing or broken: what the run was started with is not "
             "known; start anew or use --restore CHECKPOINT"
         )
-    plan = _with_stored_starts(plan, record)
+    plan = _with_stored_tries(_with_stored_starts(plan, record), record)
     changed = allowed_changes(record, resolved(plan), folder)
     found = ResumedRun(record, 0, len(trials), changed)
     over = finished_trials(folder, found, plan.experiment.stop)
@@ -74,6 +74,15 @@ def resumed(plan: Plan) -> Plan | None:
     if found.anew or found.unmade:
         check_still_there(plan.starts)
     return dataclasses.replace(plan, resumed=found)
+
+
+def _with_stored_tries(plan: Plan, record: Mapping[str, Any]) -> Plan:
+    """The plan with the stored run's `max_failures`, unless another is asked for."""
+    stored = mapping_at(record, "experiment").get("max_failures")
+    if stored is None or "max_failures" in plan.experiment.model_fields_set:
+        return plan
+    experiment = plan.experiment.model_copy(update={"max_failures": stored})
+    return dataclasses.replace(plan, experiment=experiment)
 
 
 def _with_stored_starts(plan: Plan, record: Mapping[str, Any]) -> Plan:

@@ -15,7 +15,7 @@ from engram.train.console.errors import ExperimentError
 from engram.train.console.files import ABSENT, find
 from engram.train.experiments.search import LISTS, Domain, put
 from engram.train.experiments.search import Path as Place
-from engram.train.experiments.search_algorithms import OptunaOptions, parse, score_of
+from engram.train.experiments.search_algorithms import OptunaOptions, score_of, suggesting
 from engram.train.plans.build import space_path, trial_space
 from engram.train.plans.plan import Plan
 from engram.train.running.resume import finished_trials
@@ -125,8 +125,8 @@ class Suggestions(SearchGenerator):  # type: ignore[misc]
 
 def suggestions(plan: Plan) -> Suggestions | None:
     """Return what suggests a plan's trials; None where they are a grid and random draws, Ray Tune's own."""
-    options = parse(plan.experiment.search_alg)
-    if not isinstance(options, OptunaOptions):
+    options = suggesting(plan.experiment)
+    if options is None:
         return None
     searcher = Suggesting(plan.domains, options, score_of(plan.experiment))
     if plan.resumed is not None and plan.folder is not None:
