@@ -473,6 +473,7 @@ def test_a_stock_runner_counts_env_steps_as_rllib_does():
     assert named[0].startswith("reward: nan at env step 104 (step 1 of the fragment, lane 0, env runner 0)")
 
 
+@pytest.mark.slow
 def test_learners_agree_on_what_they_skip(ray_cluster):
     """Two learners: the second has nothing to learn from; then a NaN in its loss keeps both from a step."""
     algorithm = config(num_learners=2, num_cpus_per_learner=0.5, on_non_finite="skip").build_algo()

@@ -201,7 +201,7 @@ def quick_but(slow):
     return [pytest.param(name, marks=pytest.mark.slow if name in slow else ()) for name in CORES]
 
 
-@pytest.mark.parametrize("name", quick_but({"gtrxl"}))
+@pytest.mark.parametrize("name", quick_but({"ffm", "gtrxl", "linear_attention", "rims"}))
 def test_a_step_can_be_exported(name: str) -> None:
     """With resets, for any number of lanes: what a policy needs that is shipped without Python."""
     core = make_core(F, {"type": name}).eval()

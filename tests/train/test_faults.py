@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -175,7 +176,8 @@ def test_a_terminal_that_is_gone_is_not_written_to():
     process = FORKS.Process(target=_hang_up, args=(os.ttyname(slave),))
     process.start()
     try:
-        assert os.read(master, 6) == b"ready\r"
+        with os.fdopen(os.dup(master), "rb") as screen:
+            assert screen.readline() == b"ready\r\n"
         os.close(slave)
         os.close(master)
         process.join(60)
@@ -191,7 +193,8 @@ def _hang_up(terminal):
     os.dup2(opened, 2)
     with INTERRUPT.listening():
         print("ready", flush=True)
-        signal.pause()
+        while INTERRUPT.signal is None:
+            time.sleep(0.01)
         print("and on", flush=True)
         os._exit(128 + INTERRUPT.signal)
 
