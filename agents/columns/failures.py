@@ -8,6 +8,7 @@ dies by itself is another matter: RLlib starts it anew, and the trial goes on.
 import signal
 import threading
 import traceback
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -83,9 +84,9 @@ class TellsFailure(EnvRunner):  # type: ignore[misc]
             raise RunnerError(failure.message)
         return returned
 
+    @abstractmethod
     def counted_steps(self) -> int:
         """Env steps of all lanes so far, those of the fragment that is being sampled included."""
-        raise NotImplementedError
 
     def _try_env_reset(self, **settings: Any) -> Any:
         with self._watched("reset"):

@@ -66,8 +66,8 @@ def distinct(texts: Tensor) -> tuple[Tensor, Tensor]:
         texts: Tokens (N, L).
     """
     factors = torch.full((texts.shape[1],), FACTOR, device=texts.device).cumprod(0)  # wraps around
-    _, which = torch.unique((texts * factors).sum(1), return_inverse=True)
-    place = torch.zeros(int(which.max()) + 1 if len(which) else 0, dtype=torch.int64, device=texts.device)
+    numbers, which = torch.unique((texts * factors).sum(1), return_inverse=True)
+    place = torch.zeros(len(numbers), dtype=torch.int64, device=texts.device)
     place[which] = torch.arange(len(texts), device=texts.device)
     rows = texts[place]
     if torch.equal(rows[which], texts):

@@ -97,7 +97,7 @@ class Membership:
     def look(self, algorithm: Algorithm, own: Standing, iteration: int) -> dict[str, Any]:
         """Looks at the others, copies one if it is to, and says what came of it."""
         self.looks += 1
-        self._gain(own)
+        self._gain(own)  # into the list that `own` holds, too
         standings = {**self.seat.standings(), own.member: own}
         choice = self.rule.choose(own, standings, self.looks)
         donor = standings.get(choice.donor) if choice.donor is not None else None
@@ -143,7 +143,7 @@ class Membership:
     ) -> None:
         take_over(algorithm, state, self.rule.copies_optimizer)
         own = standings[self.place.member]
-        self.values |= self.rule.values(own, donor, standings, self.looks)
+        self.values |= self.rule.values(donor, standings, self.looks)
         set_live(algorithm, self.values)
         self.level = (own.env_steps, donor.mean)
         self.copies += 1

@@ -70,13 +70,10 @@ class Rule(ABC):
             look: The number of the look, from 1.
         """
 
-    def values(
-        self, own: Standing, donor: Standing, standings: Mapping[int, Standing], look: int
-    ) -> dict[str, float]:
+    def values(self, donor: Standing, standings: Mapping[int, Standing], look: int) -> dict[str, float]:
         """Hyperparameters to go on with after a copy; empty: as before.
 
         Args:
-            own: As in `choose`.
             donor: Who is copied.
             standings: As in `choose`.
             look: As in `choose`.
@@ -136,27 +133,20 @@ class QuantileRule(Rule):
             return Choice(donor, False, "equal means")
         return Choice(donor, True, "")
 
-    def values(
-        self, own: Standing, donor: Standing, standings: Mapping[int, Standing], look: int
-    ) -> dict[str, float]:
+    def values(self, donor: Standing, standings: Mapping[int, Standing], look: int) -> dict[str, float]:
         """The donor's hyperparameters, those of `mutate` changed."""
         generator = self.generator(look)
         generator.integers(2)  # the first draw was the pick
         taken = {key: value for key, value in donor.values.items() if key in self.place.shown}
-        return {**taken, **self.changed(own, donor, standings, generator)}
+        return {**taken, **self.changed(donor, standings, generator)}
 
     @abstractmethod
     def changed(
-        self,
-        own: Standing,
-        donor: Standing,
-        standings: Mapping[int, Standing],
-        generator: np.random.Generator,
+        self, donor: Standing, standings: Mapping[int, Standing], generator: np.random.Generator
     ) -> dict[str, float]:
         """New values of those that `mutate` names.
 
         Args:
-            own: As in `choose`.
             donor: Who is copied.
             standings: As in `choose`.
             generator: Random numbers.
@@ -171,11 +161,7 @@ class PBTRule(QuantileRule):
         self.factors, self.resample = options.factors, options.resample
 
     def changed(
-        self,
-        own: Standing,
-        donor: Standing,
-        standings: Mapping[int, Standing],
-        generator: np.random.Generator,
+        self, donor: Standing, standings: Mapping[int, Standing], generator: np.random.Generator
     ) -> dict[str, float]:
         """Each by itself: multiplied by a factor, or drawn anew."""
         return {
@@ -196,11 +182,7 @@ class PB2Rule(QuantileRule):
         self.recent = options.recent
 
     def changed(
-        self,
-        own: Standing,
-        donor: Standing,
-        standings: Mapping[int, Standing],
-        generator: np.random.Generator,
+        self, donor: Standing, standings: Mapping[int, Standing], generator: np.random.Generator
     ) -> dict[str, float]:
         """All together, from what every member has gained; drawn until two gains are known."""
         gains = [gain for s in standings.values() for gain in s.gains if self._knows(gain[2])]
@@ -212,13 +194,11 @@ class PB2Rule(QuantileRule):
             np.array([env_steps / self.every for env_steps, _, _ in gains]),
             np.array([gain for _, gain, _ in gains]),
         )
-        others = [
-            self._shares(s.values)
-            for s in standings.values()
-            if s.member != own.member and self._knows(s.values)
-        ]
-        pending = np.array(others).reshape(-1, len(self.spaces))
-        chosen = surrogate.promising(own.env_steps / self.every, pending, generator)
+        others = [s.values for s in standings.values() if s.member != self.place.member]
+        used = [self._shares(values) for values in others if self._knows(values)]
+        pending = np.array(used).reshape(-1, len(self.spaces))
+        now = standings[self.place.member].env_steps / self.every
+        chosen = surrogate.promising(now, pending, generator)
         return {key: float(at(space, c)) for (key, space), c in zip(self.spaces.items(), chosen, strict=True)}
 
     def _knows(self, values: Mapping[str, float]) -> bool:

@@ -93,7 +93,7 @@ class _Log:
     def see_results(self, resets: Flags) -> None:
         """Note what the player believes of blocks now that it has seen the last step's results."""
         if self._decided.size and "block_belief" in self._beliefs:
-            believed = self._player.block_belief[self._decided]  # type: ignore[attr-defined]
+            believed = self._belief("block_belief", self._decided)
             self._rows[-1]["block_belief"] = np.where(resets[self._decided], np.nan, believed)
 
     def step(
@@ -123,10 +123,14 @@ class _Log:
         row["response"] = np.where(acted, np.where(actions[lanes] == RIGHT, 1, -1), 0)
         row |= {name: values[lanes] for name, values in outcomes.items()}
         if "stimulus_belief" in self._beliefs:
-            row["stimulus_belief"] = self._player.stimulus_belief[lanes]  # type: ignore[attr-defined]
+            row["stimulus_belief"] = self._belief("stimulus_belief", lanes)
         if "block_belief" in self._beliefs:
             row["block_belief"] = np.full(lanes.size, np.nan)
         return row
+
+    def _belief(self, name: str, lanes: Ints) -> Array:
+        """Return what the player believes now of some lanes, one of `BELIEFS`."""
+        return np.asarray(getattr(self._player, name))[lanes]
 
     @staticmethod
     def _outcome(now: Mapping[str, Any], name: str, ended: Flags) -> Array:

@@ -12,7 +12,7 @@ import numpy as np
 
 from engram.envs.arguments import check_at_least, check_number
 from engram.envs.arrays import Array, Flags, Floats, Ints
-from engram.envs.ibl.bayes.stimulus import sigmoid
+from engram.envs.ibl.bayes.stimulus import is_shown, sigmoid
 from engram.envs.ibl.rules import WAIT, IBLRules
 from engram.envs.ibl.threshold import THRESHOLD, act_above
 
@@ -83,5 +83,4 @@ class TwoUnitActor:
         """
         self.beliefs[resets] = 0.0
         self.beliefs = np.tanh(self.beliefs @ RECURRENT.T + observations @ INPUT.T)
-        shown = (observations[:, :2] != 0).any(axis=1)
-        return np.where(shown, act_above(self.stimulus_belief, self.threshold), WAIT)
+        return np.where(is_shown(observations), act_above(self.stimulus_belief, self.threshold), WAIT)

@@ -6,10 +6,10 @@ import time
 import gymnasium as gym
 import numpy as np
 import pytest
+import test_finite
 from ray.exceptions import RayActorError
-from test_finite import LANES, OURS, STEPS, iterate
+from test_finite import LANES, iterate
 
-from engram.agents import make_config
 from engram.agents.columns.clock import keep_steady
 from engram.agents.columns.failures import EnvError
 
@@ -64,15 +64,7 @@ gym.register("engram_tests/Unlucky-v0", Unlucky, disable_env_checker=True)
 def config(run="RecurrentPPO", env_config=None, **settings):
     """A fragment has 5 steps of 4 lanes; an iteration one fragment."""
     Unlucky.made = 0
-    made = make_config(run, OURS).environment("engram_tests/Unlucky-v0", env_config=env_config or {})
-    made.num_env_runners, made.num_envs_per_env_runner, made.num_learners = 0, LANES, 0
-    made.rollout_fragment_length, made.train_batch_size_per_learner = STEPS, LANES * STEPS
-    made.minibatch_size, made.num_epochs = None, 1
-    made.min_time_s_per_iteration, made.min_sample_timesteps_per_iteration = None, LANES * STEPS
-    for name, value in settings.items():
-        setattr(made, name, value)
-    made.validate()
-    return made
+    return test_finite.config(run, env_config, "engram_tests/Unlucky-v0", **settings)
 
 
 def failure(made):

@@ -19,9 +19,9 @@ OURS = {"encoder": {"type": "mlp", "hidden": [8]}, "core": {"type": "lstm", "siz
 LANES, STEPS = 4, 5
 
 
-def config(run="RecurrentPPO", env_config=None, **settings):
+def config(run="RecurrentPPO", env_config=None, env="faulty:engram_tests/Faulty-v0", **settings):
     """A fragment has 5 steps of 4 lanes; an iteration one fragment."""
-    result = make_config(run, OURS).environment("faulty:engram_tests/Faulty-v0", env_config=env_config or {})
+    result = make_config(run, OURS).environment(env, env_config=env_config or {})
     result.debugging(seed=0)
     result.num_env_runners, result.num_envs_per_env_runner, result.num_learners = 0, LANES, 0
     result.rollout_fragment_length, result.train_batch_size_per_learner = STEPS, LANES * STEPS

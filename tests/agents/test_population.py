@@ -114,11 +114,11 @@ def test_whom_pbt_picks():
 
 
 def test_what_pbt_changes():
-    own, donor = standing(0, [0]), standing(3, [1], {"lr": 1e-3, "gamma": 0.9})
+    donor = standing(3, [1], {"lr": 1e-3, "gamma": 0.9})
     high = donor._replace(values={"lr": 1e-2})
-    assert {round(pbt().values(own, donor, {}, look)["lr"], 9) for look in range(1, 40)} == {8e-4, 1.25e-3}
-    assert all(pbt().values(own, high, {}, look)["lr"] <= 1e-2 for look in range(1, 20))
-    anew = {pbt(resample=1.0).values(own, donor, {}, look)["lr"] for look in range(1, 20)}
+    assert {round(pbt().values(donor, {}, look)["lr"], 9) for look in range(1, 40)} == {8e-4, 1.25e-3}
+    assert all(pbt().values(high, {}, look)["lr"] <= 1e-2 for look in range(1, 20))
+    anew = {pbt(resample=1.0).values(donor, {}, look)["lr"] for look in range(1, 20)}
     assert len(anew) == 19
     assert all(1e-5 <= lr <= 1e-2 for lr in anew)
 
@@ -147,8 +147,8 @@ def test_where_pb2_looks(best, near):
         rule = rule_of(
             place("pb2", 0, shown=("lr", "gamma"), mutate={"lr": space}, interval_timesteps=100, seed=seed)
         )
-        values = rule.values(standings[0], standings[1], standings, 3)
-        assert values == rule.values(standings[0], standings[1], standings, 3)
+        values = rule.values(standings[1], standings, 3)
+        assert values == rule.values(standings[1], standings, 3)
         assert values["gamma"] == 0.99
         found.append(share_of(space, values["lr"]))
     assert np.abs(np.array(found) - near).mean() < 0.12
@@ -159,7 +159,7 @@ def test_pb2_begins_with_draws_and_keeps_apart():
     space = {"uniform": [0.0, 1.0]}
     rule = rule_of(place("pb2", 0, shown=("gamma",), mutate={"gamma": space}))
     own, donor = standing(0, [0], {"gamma": 0.5}), standing(1, [1], {"gamma": 0.5})
-    draws = {rule.values(own, donor, {0: own, 1: donor}, look)["gamma"] for look in range(20)}
+    draws = {rule.values(donor, {0: own, 1: donor}, look)["gamma"] for look in range(20)}
     assert len(draws) == 20
     surrogate = Surrogate(np.array([[0.4], [0.6]]), np.zeros(2), np.array([1.0, 1.0]))
     asked = np.array([[0.0], [0.9]])
@@ -168,7 +168,7 @@ def test_pb2_begins_with_draws_and_keeps_apart():
     assert np.allclose(mean, again)
     assert beside[1] < 0.5 * alone[1]
     unknown = standing(1, [1], {"gamma": None}, gains=[(1, 1.0, {"gamma": None})] * 3)
-    assert 0 <= rule.values(own, unknown, {0: own, 1: unknown}, 1)["gamma"] <= 1
+    assert 0 <= rule.values(unknown, {0: own, 1: unknown}, 1)["gamma"] <= 1
 
 
 def test_surrogate_is_a_gaussian_process():

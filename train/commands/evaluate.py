@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engram.train import completion
-from engram.train.commands.options import EnvConfig, ExitRules, Json, Seed, check_unused, mapping
+from engram.train.commands.options import (
+    EnvConfig,
+    ExitRules,
+    Json,
+    MaybeCheckpoint,
+    Seed,
+    check_unused,
+    mapping,
+)
 from engram.train.console.errors import ExperimentError, one_line
 
 if TYPE_CHECKING:
@@ -24,10 +32,7 @@ rllib evaluate --policy engram.envs.ibl.bayes:LegacyActor --env engram/IBL-v0
 
 
 def command(
-    checkpoint: Annotated[
-        str | None,
-        typer.Argument(help="A checkpoint, or a trial's or experiment's folder.", show_default=False),
-    ] = None,
+    checkpoint: MaybeCheckpoint = None,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes to play.")] = 100,
     env_config: EnvConfig = None,
     policy: Annotated[

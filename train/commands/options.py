@@ -8,7 +8,9 @@ import typer
 from engram.train import completion
 from engram.train.console.errors import ExperimentError
 
-Checkpoint = Annotated[str, typer.Argument(help="A checkpoint, or a trial's or experiment's folder.")]
+_CHECKPOINT = "A checkpoint, or a trial's or experiment's folder."
+Checkpoint = Annotated[str, typer.Argument(help=_CHECKPOINT)]
+MaybeCheckpoint = Annotated[str | None, typer.Argument(help=_CHECKPOINT, show_default=False)]
 EnvConfig = Annotated[
     str | None, typer.Option(help="Environment settings as YAML, merged over those of training.")
 ]

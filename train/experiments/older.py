@@ -112,28 +112,19 @@ SCHEDULER: Table = {
 _RANDOM_OR_OPTUNA = Gone("search spaces are grids and random draws, or what search_alg: optuna suggests")
 _SPACES = "search spaces stand in config"
 
+_OTHER_SEARCHES = (
+    *("AxSearch", "BayesOptSearch", "BlendSearch", "CFO", "DragonflySearch", "HEBOSearch", "HyperOptSearch"),
+    *("NevergradSearch", "SigOptSearch", "SkOptSearch", "TuneBOHB", "ZOOptSearch"),
+    *("ax", "bayesopt", "blendsearch", "bohb", "cfo", "dragonfly", "hebo"),
+    *("hyperopt", "nevergrad", "sigopt", "skopt", "zoopt"),
+)
+
 # `search_alg`, by the same.
 SEARCH_ALGS: Table = {
     "BasicVariantGenerator": "random",
     "OptunaSearch": "optuna",
     "variant_generator": "random",
-    **dict.fromkeys(
-        (
-            "AxSearch",
-            "BayesOptSearch",
-            "BlendSearch",
-            "CFO",
-            "DragonflySearch",
-            "HEBOSearch",
-            "HyperOptSearch",
-        ),
-        _RANDOM_OR_OPTUNA,
-    ),
-    **dict.fromkeys(
-        ("NevergradSearch", "SigOptSearch", "SkOptSearch", "TuneBOHB", "ZOOptSearch"), _RANDOM_OR_OPTUNA
-    ),
-    **dict.fromkeys(("ax", "bayesopt", "blendsearch", "bohb", "cfo", "dragonfly", "hebo"), _RANDOM_OR_OPTUNA),
-    **dict.fromkeys(("hyperopt", "nevergrad", "sigopt", "skopt", "zoopt"), _RANDOM_OR_OPTUNA),
+    **dict.fromkeys(_OTHER_SEARCHES, _RANDOM_OR_OPTUNA),
 }
 
 # Inside `search_alg`.

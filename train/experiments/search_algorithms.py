@@ -85,7 +85,7 @@ def check_search(experiment: Experiment, domains: Mapping[search.Path, search.Do
     Raises:
         ExperimentError: all that is wrong with it; search spaces that it cannot have; no optuna.
     """
-    if not isinstance(parse(experiment.search_alg), OptunaOptions):
+    if suggesting(experiment) is None:
         return
     errors = Errors()
     errors.lines += [line for place, domain in domains.items() if (line := _unfit(place, domain))]

@@ -36,6 +36,7 @@ class ResumedRun:
         anew: How many of those that are left have no checkpoint to go on from.
         new_episodes: Why the others do not play on in the episodes that they were in; empty: they do.
         unmade: How many more are still to be made.
+        over: Ids of those that are finished and have nothing left to do.
     """
 
     record: Mapping[str, Any]
@@ -45,6 +46,7 @@ class ResumedRun:
     anew: int = 0
     new_episodes: str = ""
     unmade: int = 0
+    over: frozenset[str] = frozenset()
 
     @property
     def is_over(self) -> bool:

@@ -62,7 +62,7 @@ def resumed(plan: Plan) -> Plan | None:
     plan = _with_stored_tries(_with_stored_starts(plan, record), record)
     changed = allowed_changes(record, resolved(plan), folder)
     found = ResumedRun(record, 0, len(trials), changed)
-    over = finished_trials(folder, found, plan.experiment.stop)
+    over = _finished(folder, found, plan.experiment.stop)
     left = [each.trial_id for each in trials if each.trial_id not in over]
     found = dataclasses.replace(
         found,
@@ -70,6 +70,7 @@ def resumed(plan: Plan) -> Plan | None:
         anew=_without_checkpoint(folder, left),
         new_episodes=new_episodes(plan, folder, left),
         unmade=max(0, plan.trials - len(trials)),
+        over=frozenset(over),
     )
     if found.anew or found.unmade:
         check_still_there(plan.starts)
@@ -121,7 +122,7 @@ def _has_checkpoint(trial_folder: Path) -> bool:
     return any(is_whole(checkpoint) for checkpoint in trial_folder.glob("checkpoint_*"))
 
 
-def finished_trials(folder: Path, run: ResumedRun, stop: Mapping[str, float]) -> set[str]:
+def _finished(folder: Path, run: ResumedRun, stop: Mapping[str, float]) -> set[str]:
     """Return the ids of finished trials that also meet the new stop conditions, if there are any.
 
     Raises:
@@ -179,7 +180,7 @@ class ContinuingScheduler(ResumingScheduler):
         super().__init__()
         if plan.resumed is None or plan.folder is None:
             raise ValueError("a new run does not go on")
-        self._finished = finished_trials(plan.folder, plan.resumed, plan.experiment.stop)
+        self._finished = plan.resumed.over
         self._known = {each.trial_id for each in stored_trials(plan.folder) or ()}
         self._experiment = plan.experiment
 

@@ -18,7 +18,6 @@ from engram.train.experiments.search import Path as Place
 from engram.train.experiments.search_algorithms import OptunaOptions, score_of, suggesting
 from engram.train.plans.build import space_path, trial_space
 from engram.train.plans.plan import Plan
-from engram.train.running.resume import finished_trials
 from engram.train.running.saved import trial_folders
 from engram.train.runs.results import number_at, read_reports
 from engram.train.runs.tune_state import stored_trials
@@ -130,12 +129,11 @@ def suggestions(plan: Plan) -> Suggestions | None:
         return None
     searcher = Suggesting(plan.domains, options, score_of(plan.experiment))
     if plan.resumed is not None and plan.folder is not None:
-        over = finished_trials(plan.folder, plan.resumed, plan.experiment.stop)
-        _recall_all(searcher, plan.folder, over)
+        _recall_all(searcher, plan.folder, plan.resumed.over)
     return Suggestions(searcher)
 
 
-def _recall_all(searcher: Suggesting, folder: Path, over: set[str]) -> None:
+def _recall_all(searcher: Suggesting, folder: Path, over: frozenset[str]) -> None:
     """Takes in the trials of a stored run, with the scores of those that are over.
 
     Raises:

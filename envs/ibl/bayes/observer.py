@@ -10,7 +10,7 @@ import numpy as np
 from engram.envs.arguments import check_at_least, check_known
 from engram.envs.arrays import Array, Flags, Floats, Ints
 from engram.envs.ibl.bayes.filters import FILTERS, BlockFilter
-from engram.envs.ibl.bayes.stimulus import StimulusEvidence, logit, sigmoid
+from engram.envs.ibl.bayes.stimulus import StimulusEvidence, is_shown, logit, sigmoid
 from engram.envs.ibl.rules import RIGHT, WAIT, IBLRules, make_rules
 
 EVIDENCE = ("joint", "redrawn")
@@ -106,7 +106,7 @@ class Observer:
             self._learn(self._evidence(observations[:, 2], chosen, acted), results)
         self._forget(resets)
         self._read(infos)
-        seen = (observations[:, :2] != 0).any(axis=1)
+        seen = is_shown(observations)
         if self.rules.feedback == "noisy":
             seen &= ~results
         self._watch(observations[:, 1].astype(np.float64) - observations[:, 0], seen)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engram.envs.arrays import Array, Floats
+from engram.envs.arrays import Array, Flags, Floats
 from engram.envs.ibl.rules import IBLRules
 
 VARIANCE = 2.0
@@ -36,9 +36,30 @@ class StimulusEvidence:
             total: sum of right minus left, (...).
             count: observations that were summed, (...).
         """
+        left, right = self.by_strength(total, count)
+        return _log_sum(right) - _log_sum(left)
+
+    def by_strength(self, total: Array, count: Array) -> tuple[Floats, Floats]:
+        """Return log P(observations, strength) on the left and on the right, (..., strengths).
+
+        What both have alike is left out.
+
+        Args:
+            total: as in `log_ratio`.
+            count: as in `log_ratio`.
+        """
         pull = np.multiply.outer(total, self.strengths / VARIANCE)
         common = self.log_odds - np.multiply.outer(count, self.strengths**2 / (2 * VARIANCE))
-        return _log_sum(common + pull) - _log_sum(common - pull)
+        return common - pull, common + pull
+
+
+def is_shown(observations: Array) -> Flags:
+    """Return where a stimulus is seen, or noise alone: on blank steps both sides are 0, bool (B,).
+
+    Args:
+        observations: (B, 3).
+    """
+    return np.asarray((observations[:, :2] != 0).any(axis=1))
 
 
 def _log_sum(logs: Floats) -> Floats:

@@ -122,10 +122,9 @@ def _expect(
     evidence: StimulusEvidence, moves: Floats, sums: Floats, count: int, priors: Floats, value: Floats
 ) -> Floats:
     """Return the expected value after one more observation, (G, P)."""
-    pull = np.multiply.outer(evidence.strengths / VARIANCE, sums)
-    common = (evidence.log_odds - count * evidence.strengths**2 / (2 * VARIANCE))[:, None]
+    left, right = evidence.by_strength(sums, np.full_like(sums, count))
     sides = np.log(np.stack([1 - priors, priors]))
-    logs = np.stack([common - pull, common + pull], axis=1)[..., None] + sides[:, None]  # strengths, 2, G, P
+    logs = np.stack([left.T, right.T], axis=1)[..., None] + sides[:, None]  # strengths, 2, G, P
     shares = np.exp(logs - logs.max(axis=(0, 1)))
     return np.asarray((shares * (moves @ value)).sum(axis=(0, 1)) / shares.sum(axis=(0, 1)))
 
