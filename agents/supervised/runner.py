@@ -66,7 +66,7 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
             for name, values in row.items():
                 columns[name].append(values)
             observations, _, terminateds, truncateds, self._infos = results
-            self._observations = self._guard.observe(observations)
+            self._observations = self._see(observations)
             self._resets = terminateds | truncateds
         self._count(length * self.num_envs)
         stacked = {name: tree.map_structure(_stack, *rows) for name, rows in columns.items()}

@@ -167,7 +167,7 @@ class IBLRules(Rules):
 
     @cached_property
     def right_odds(self) -> Floats:
-        """How likely a stimulus is on the right: in blocks of the left, unbiased trials, blocks of the right."""
+        """How likely a stimulus is on the right: in blocks of the left, in unbiased trials, in the others."""
         return np.array([1 - self.p_s, 0.5, self.p_s])
 
 
