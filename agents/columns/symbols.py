@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from gymnasium import spaces
-from numpy.typing import ArrayLike
 
 from engram.agents.columns.fragment import Nest
 
@@ -24,8 +23,8 @@ class _Symbols(NamedTuple):
 
     path: tuple[str | int, ...]
     space: spaces.Space[Any]
-    low: ArrayLike
-    high: ArrayLike
+    low: Any
+    high: Any
 
 
 class SymbolBounds:
@@ -57,7 +56,7 @@ class SymbolBounds:
         return None
 
 
-def _symbols(space: spaces.Space[Any], path: tuple[str | int, ...]) -> Iterator[_Symbols]:
+def _symbols(space: Any, path: tuple[str | int, ...]) -> Iterator[_Symbols]:
     if isinstance(space, spaces.Dict):
         for name, part in space.spaces.items():
             yield from _symbols(part, (*path, name))
@@ -65,8 +64,9 @@ def _symbols(space: spaces.Space[Any], path: tuple[str | int, ...]) -> Iterator[
         for place, part in enumerate(space.spaces):
             yield from _symbols(part, (*path, place))
     elif isinstance(space, spaces.Discrete):
-        yield _Symbols(path, space, space.start, space.start + space.n - 1)
+        yield _Symbols(path, space, int(space.start), int(space.start) + int(space.n) - 1)
     elif isinstance(space, spaces.MultiDiscrete):
-        yield _Symbols(path, space, space.start, space.start + space.nvec - 1)
+        first = np.asarray(space.start, np.int64)
+        yield _Symbols(path, space, first, first + np.asarray(space.nvec, np.int64) - 1)
     elif isinstance(space, spaces.MultiBinary):
         yield _Symbols(path, space, 0, 1)
