@@ -28,7 +28,7 @@ SEVERAL = {
     "babyai_paper": 2,
     "cifar10_paper": 8,
     "grid_memory": 15,
-    "grid_transfer": 6,
+    "grid_transfer": 2,
     "mazes_by_depth_paper": 45,
     "multi_room": 2,
     "multiroom_paper": 2,
