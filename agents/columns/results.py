@@ -222,8 +222,10 @@ def _is_infinite(value: Any) -> bool:
     return isinstance(value, Real) and math.isinf(value)
 
 
-def bptt_steps_of(config: Any) -> int:
+def bptt_steps_of(config: Any) -> int | None:
     """Returns the BPTT length: the steps that gradients reach back at most, by the shortest of what cuts.
+
+    None: nothing cuts, gradients reach back through whole episodes.
 
     Args:
         config: An `AlgorithmConfig`. Stock RLlib cuts its sequences at the module's `max_seq_len` and, where
@@ -240,7 +242,7 @@ def bptt_steps_of(config: Any) -> int:
     steps = [cut for cut in cuts if cut]
     if not steps or not _joins_fragments(config):
         steps.append(config.get_rollout_fragment_length())
-    return int(min(steps))
+    return int(min(steps)) if steps else None
 
 
 def _joins_fragments(config: Any) -> bool:
