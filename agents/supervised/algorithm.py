@@ -99,7 +99,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     @property
     def whole_episodes(self) -> bool:
         """Whether an update is one whole episode, however long, and not a fragment of every lane."""
-        return bool(self.batch_mode == "complete_episodes")
+        return self.batch_mode == "complete_episodes" and not self.in_evaluation
 
     @property
     def total_train_batch_size(self) -> int:
