@@ -249,7 +249,7 @@ def bptt_steps_of(config: Any) -> int | None:
         (model.get("core") or {}).get("bptt_steps"),
     ]
     steps = [cut for cut in cuts if cut]
-    if not steps or not _joins_fragments(config):
+    if not getattr(config, "whole_episodes", False) and (not steps or not _joins_fragments(config)):
         steps.append(config.get_rollout_fragment_length())
     return int(min(steps)) if steps else None
 
