@@ -8,7 +8,7 @@ from rich.console import Console
 from engram.train.environments.facts import space_in_short
 from engram.train.experiments.search import split_env
 from engram.train.experiments.search_algorithms import score_of, suggesting
-from engram.train.plans import build, forecast
+from engram.train.plans import build, effects, forecast
 from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
 from engram.train.plans.plan import Plan
 from engram.train.plans.starts import worded
@@ -34,6 +34,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("lanes", _lanes(config)),
         ("fragment", _fragment(config)),
         ("BPTT window", _window(module)),
+        *_discount(plan),
     ]
     if env.memory_delay is not None:
         lines.append(("task delay", f"{env.memory_delay} env steps from cue to choice"))
@@ -174,6 +175,15 @@ def _window(module: ModuleFacts) -> str:
     if module.window is None:
         return "none (no memory)"
     return "whole episodes" if math.isinf(module.window) else f"{module.window} env steps"
+
+
+def _discount(plan: Plan) -> list[tuple[str, str]]:
+    """Say what is earned most of, where rewards are learned from."""
+    row, gamma = effects.find(plan.experiment.run, "gamma"), plan.config.gamma
+    if row is None or row.effect != "honoured":
+        return []
+    alike = "; rewards of an episode count alike, whenever they come" if gamma == 1 else ""
+    return [("discount", f"gamma {gamma:g} per env step{alike}")]
 
 
 def _supervised(config: Any) -> list[tuple[str, str]]:
