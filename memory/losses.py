@@ -56,7 +56,8 @@ class SequenceLoss(Options, abc.ABC):
 
     def described(self) -> str:
         """Describes the average in a few words."""
-        return f"sum over answers that count / number of {'all answers' if self.average_over == ALL else 'these'}"
+        number = "all answers" if self.average_over == ALL else "these"
+        return f"sum over answers that count / number of {number}"
 
 
 class CrossEntropyLoss(SequenceLoss):

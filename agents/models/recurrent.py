@@ -124,7 +124,7 @@ class RecurrentModule(ColumnarModule, RecurrentNetwork):
         )
         actions = model_actions(self.action_space, self.model_config)
         if parts.section.softmax and not self.model_config.get(TAKES_CHANCES, False):
-            raise ValueError("softmax: true is for run: Supervised; probabilities are not drawn, and not rewarded")
+            raise ValueError("softmax: true is for run: Supervised; probabilities are no draws")
         inputs = model_inputs(self.model_config, self.observation_space, actions)
         normalised = self.model_config.get(NORMALIZATION)
         self.build(parts, inputs, None if normalised is None else NormalizationOptions(*normalised))

@@ -35,8 +35,8 @@ class HeadOptions(Options):
     )
     init: str = choice(
         "even",
-        "what the policy's layer starts from. even: a hundredth of PyTorch's weights and biases of 0, so that "
-        "all actions are about equally likely; torch: PyTorch's own",
+        "what the policy's layer starts from. even: a hundredth of PyTorch's weights and biases of 0, all "
+        "actions being about equally likely; torch: PyTorch's own",
         ("even", "torch"),
     )
 

@@ -71,7 +71,7 @@ def sequence_objective(loss: SequenceLoss) -> Objective:
         targets, masks = batch[TARGETS].flatten(0, 1), batch[MASKS].flatten(0, 1)
         labels = targets.ndim == 1
         answers = logits.argmax(1, keepdim=True) if labels else (logits > 0).to(targets.dtype)
-        # Learners must take the same number of steps: a stretch without an answer is one, with a gradient of 0.
+        # Learners must take the same number of steps: one without an answer has a gradient of 0.
         value = loss(logits, targets, masks)
         solved = _solved(answers, targets, masks)
         return ObjectiveResult(value, solved, {}, detach_state(outputs.state))._asdict()
@@ -100,8 +100,8 @@ def make_objective(module: ColumnarModule, loss: Mapping[str, Any] | None) -> Ob
     space = module.action_space
     if module.actions.classes is None and not isinstance(space, gym.spaces.MultiBinary):
         raise ValueError(
-            f"cannot be told what is right in {named(space)}; known: Discrete, MultiBinary, and with softmax: "
-            "true a Box from 0 to 1"
+            f"cannot be told what is right in {named(space)}; known: Discrete, MultiBinary, and with "
+            "softmax: true a Box from 0 to 1"
         )
     return sequence_objective(sequence)
 

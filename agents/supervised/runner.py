@@ -45,7 +45,7 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
 
     @torch.no_grad()
     def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> LabelledFragment:
-        """Steps every lane `length` times, or one lane through an episode; a failure starts the fragment over.
+        """Steps every lane `length` times, or one lane through an episode; a failure starts it over.
 
         Of a lane that has shown something that is not finite, no answer counts. Rewards are not learned from.
         """

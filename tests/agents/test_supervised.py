@@ -9,6 +9,7 @@ import pytest
 import torch
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
+from shell import Shell
 from torch import nn
 from torch.nn import functional
 
@@ -26,7 +27,6 @@ from engram.agents.models.thinking import ThinkingModule
 from engram.agents.supervised.labelled import LabelledFragment
 from engram.agents.supervised.objectives import TARGETS
 from engram.memory.thinking.deep_thinking import DeepThinking
-from shell import Shell
 
 PREFIX_SUMS = "engram.envs:engram/PrefixSums-v0"
 COPYING = "engram.envs:engram/Copying-v0"

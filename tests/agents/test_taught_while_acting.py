@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
+from shell import Shell
 from torch import nn
 
 import engram.envs  # noqa: F401  registers the tasks
@@ -12,7 +13,6 @@ from engram.agents import make_config
 from engram.agents.columns.results import bptt_steps_of
 from engram.agents.columns.trials import TRIALS, TrialLog, per_trial
 from engram.agents.models.actions import action_converter
-from shell import Shell
 
 IBL = "engram.envs:engram/IBL-v0"
 SESSION = {"blocks_per_session": 1, "min_block": 2, "max_block": 2}  # two trials, 6 to 24 env steps
@@ -107,7 +107,9 @@ def test_updates_equal_plain_gradients(settings):
         loss.backward()
         optimizer.step()
     after = plain_twin(shell)
-    for ours, plain in zip([*after[0].parameters(), *after[1].parameters()], optimizer.param_groups[0]["params"], strict=True):
+    for ours, plain in zip(
+        [*after[0].parameters(), *after[1].parameters()], optimizer.param_groups[0]["params"], strict=True
+    ):
         torch.testing.assert_close(ours, plain, rtol=1e-5, atol=1e-6)
 
 
@@ -228,7 +230,10 @@ def test_what_the_readout_starts_from(init):
     ("settings", "message"),
     [
         ({"behavior": "networks"}, r"behavior: unknown 'networks'; did you mean 'network'\?"),
-        ({"batch_mode": "complete_episodes"}, r"batch_mode: complete_episodes .* expected one lane .*, got 3"),
+        (
+            {"batch_mode": "complete_episodes"},
+            r"batch_mode: complete_episodes .* expected one lane .*, got 3",
+        ),
         ({"loss": {"type": "final"}}, r"loss: \{'type': 'final'\} is for networks that think over one step"),
         ({"loss": {"type": "neg_probs"}}, r"loss\.type: unknown 'neg_probs'; did you mean 'neg_prob'\?"),
     ],
