@@ -1,4 +1,4 @@
-"""Sessions of trials: what evaluations and reports say of each trial, and the header of who acts and is told."""
+"""Sessions of trials: what evaluations and reports say of each, and what the header says."""
 
 from types import SimpleNamespace
 

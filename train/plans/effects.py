@@ -173,8 +173,8 @@ honoured STOCK: clip_actions normalize_actions
 idle COLUMNAR: clip_actions | actions in a Box are always clipped to its bounds | true
 idle COLUMNAR: normalize_actions | actions in a Box are never rescaled to its bounds | false
 honoured STOCK Supervised: batch_mode
-refused COLUMNAR but Supervised: batch_mode | fragments are equally long; an episode goes on in the next one, and so does the
-    memory
+refused COLUMNAR but Supervised: batch_mode | fragments are equally long; an episode goes on in the next one,
+    and so does the memory
 honoured STOCK: add_default_connectors_to_env_to_module_pipeline add_default_connectors_to_learner_pipeline
     add_default_connectors_to_module_to_env_pipeline episode_lookback_horizon episodes_to_numpy
     merge_env_runner_states sync_filters_on_rollout_workers_timeout_s
