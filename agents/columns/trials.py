@@ -86,8 +86,8 @@ class TrialLog:
 def per_trial(sums: Mapping[str, Any]) -> dict[str, float]:
     """Computes means over trials from the sums of reports: `count`, `reward`, and those of the environment.
 
-    Means of no trial are NaN.
+    Means of no trial are NaN. Names are in the order of the alphabet.
     """
     count = float(sums[COUNT])
-    means = {name: float(value) / count if count else math.nan for name, value in sums.items()}
+    means = {name: float(sums[name]) / count if count else math.nan for name in sorted(sums)}
     return means | {COUNT: count}
