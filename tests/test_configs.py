@@ -29,6 +29,8 @@ SEVERAL = {
     "cifar10_paper": 8,
     "grid_memory": 15,
     "grid_transfer": 2,
+    "ibl_rl": 5,
+    "ibl_rnn_variants": 3,
     "mazes_by_depth_paper": 45,
     "multi_room": 2,
     "multiroom_paper": 2,

@@ -78,7 +78,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
             raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")
         self.num_envs = self.env.num_envs
         self._needs_initial_reset = True
-        self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
+        self._episodes = EpisodeLog.of(self.env)
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
         self._symbols = SymbolBounds(self.env.single_observation_space)
 

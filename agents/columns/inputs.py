@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engram.agents.columns.finite import zeroed
 from engram.agents.columns.fragment import Nest, lane_of
-from engram.agents.models.actions import action_converter
+from engram.agents.models.actions import model_actions
 from engram.agents.models.choice import thinks
 from engram.agents.models.given import (
     ACTION_MASK,
@@ -180,7 +180,7 @@ def add_inputs(
     """
     if thinks(model):
         return lanes
-    actions = action_converter(lanes.single_action_space, bool(model.get("squash")))
+    actions = model_actions(lanes.single_action_space, model)
     inputs = model_inputs(model, lanes.single_observation_space, actions)
     undecided = model.get("action_mask", "auto") == "auto" and not inputs.masked
     if undecided and actions.choices and _tells(lanes, make_one):

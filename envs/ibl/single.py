@@ -57,7 +57,8 @@ class IBL(SingleTask[BatchedIBL], of=BatchedIBL):
         (observations of the trial so far), `is_blank` (bool: no stimulus is shown); `target` (int), the
         action that would be right, and `mask` (bool), whether it counts in a loss, true where an action
         counts. Of the step just taken: `trial_end` (bool: it decided a trial), `acted`, `correct`, `timeout`
-        (bool), `ignored` (bool: an action other than waiting had no effect). Of the session: `accuracy`
+        (bool), `observations` (int: that the decided trial took, 0 where none was decided), `ignored` (bool:
+        an action other than waiting had no effect). Of the session: `accuracy`
         (float), share of the decided trials that were right; `delay` (int), env steps from the sight of a
         trial's result to the next action that counts; the block has to be remembered for longer, over many
         trials; `success` (bool): all trials are decided, and 80 % or more of them were right. What is seen
