@@ -42,6 +42,11 @@ class Policy(abc.ABC):
             (B, ...) actions as the environment takes them.
         """
 
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The recurrent state after the last `act`, tensors (B, ...) by name; empty without one."""
+        return {}
+
     def log_likelihood(self, actions: Array) -> Array | None:
         """Return the natural logarithm of the probability that the last `act` gave to `actions`, (B,).
 
@@ -116,6 +121,11 @@ class ColumnPolicy(ModulePolicy):
         super().__init__(module, lanes, greedy)
         self._state = module.initial_state(lanes)
 
+    @property
+    @override
+    def state(self) -> Mapping[str, Any]:
+        return self._state
+
     @override
     @torch.inference_mode()
     def act(self, observations: Any, resets: Array, infos: Mapping[str, Any] | None = None) -> Array:
@@ -135,6 +145,11 @@ class StockPolicy(ModulePolicy):
         super().__init__(module, lanes, greedy)
         self._first = tree.map_structure(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
         self._state = self._first
+
+    @property
+    @override
+    def state(self) -> Mapping[str, Any]:
+        return self._state
 
     @override
     @torch.inference_mode()

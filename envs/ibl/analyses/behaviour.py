@@ -99,8 +99,8 @@ def psychometric(table: DataFrame) -> DataFrame:
     """Return the share of choices to the right by signed strength, and in left and in right blocks.
 
     Returns:
-        Columns `trials` ("all" or one of `SIDES`), `signed_strength`, `count`, `right`, and `fitted`, P(right)
-        of the curve through them.
+        Columns `trials` ("all" or one of `SIDES`), `signed_strength`, `count`, `right`, `fitted` (P(right) of
+        the curve through them), and the numbers of the `Curve`.
     """
     acted = table[table["acted"]]
     parts = {}
@@ -142,7 +142,7 @@ def after_change(table: DataFrame, most: int = 30) -> DataFrame:
         likelier block is the true one), both NaN without beliefs.
     """
     late = table[(table["block"] > 0) & (table["trial_in_block"] < most)]
-    believed = late["block_belief"] if "block_belief" in late else np.nan
+    believed = late.get("block_belief", np.nan)
     true = np.where(late["block_side"] > 0, believed, 1 - believed)
     late = late.assign(
         zero=late["correct"].where(late["mu"] == 0).astype(float),
@@ -168,8 +168,8 @@ def reward_by_observations(table: DataFrame, wait_reward: float) -> DataFrame:
         wait_reward: of the task.
 
     Returns:
-        Columns `n_obs`, `count`, `reward` (as earned), and `reward_paper`, which counts the penalty of waiting
-        once too often, as the paper's figure does: result + `wait_reward` * n_obs.
+        Columns `n_obs`, `count`, `reward` (as earned), and `reward_paper`, which counts the penalty of
+        waiting once too often, as the paper's figure does: result + `wait_reward` * n_obs.
     """
     result = np.where(table["correct"], 1.0, -1.0)
     paper = table.assign(reward_paper=result + wait_reward * table["n_obs"])

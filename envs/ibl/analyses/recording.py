@@ -76,9 +76,9 @@ class Steps:
     @cached_property
     def ends(self) -> Flags:
         """Whether a trial was decided by this step, (N,)."""
-        decided = np.ones(len(self), np.bool_)
-        decided[:-1] = (np.diff(self["trial"]) != 0) | (np.diff(self["session"]) != 0)
-        return decided
+        shown, leaves = self["mask"].astype(np.bool_), np.ones(len(self), np.bool_)
+        leaves[:-1] = ~shown[1:] | (np.diff(self["trial"]) != 0) | ~self.follows[1:]
+        return shown & leaves
 
     def where(self, kept: Flags) -> Steps:
         """Return some of the steps; `kept` is (N,)."""
