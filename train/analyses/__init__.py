@@ -1,4 +1,4 @@
-"""How a network solves the IBL task: plays sessions with it, analyses what it does, writes pictures and a page.
+"""How a network solves the IBL task: plays sessions with it, analyses them, writes pictures and a page.
 
 `network` is how a network acts and moves on, whatever its core; `material` holds what it did, and what
 Bayesian players do in the same sessions. `behaviour`, `states`, `dynamics` and `distilled` draw one picture

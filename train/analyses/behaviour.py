@@ -40,12 +40,11 @@ def accuracy(material: Material) -> Picture:
         axes.set_title(f"{part} trials")
         axes.set_xlabel("strength of the stimulus (sd of the noise)")
     panels[0].set_ylabel("right, of all trials")
-    network = {name: column.to_numpy() for name, column in material.trials.items()}
-    found = summarise(network)
+    found = summarise(dict(material.trials))
     observed = float(material.baselines[OBSERVER]["correct"].mean())
     return Picture(
         "Accuracy by strength",
-        "Timeouts count as wrong. The exact observer sees what the network sees, and decides where it does; "
+        "Timeouts count as wrong; a concordant trial is on the side of its block. The exact observer sees what the network sees, and decides where it does; "
         "the other players act by themselves, in the same sessions. (Figures 2a and 3a.)",
         figure,
         stacked(tables),
@@ -53,11 +52,11 @@ def accuracy(material: Material) -> Picture:
             Finding("right, of all trials", found["accuracy"], "0.8550"),
             Finding("right, of trials with an action", found["accuracy_acted"]),
             Finding("trials with an action", found["acted"]),
-            Finding("right, on the block's side", found["concordant"]),
-            Finding("right, beside it", found["discordant"]),
+            Finding("right, concordant", found["concordant"]),
+            Finding("right, discordant", found["discordant"]),
             Finding("the exact observer, where the network acts", observed, "nearly the same"),
             Finding(
-                "strength 0: right on the block's side minus beside it",
+                "strength 0: right, concordant minus discordant",
                 behaviour.prior_gap(material.trials),
                 "about 0.45 (figure 8c)",
             ),
@@ -121,9 +120,7 @@ def chronometric(material: Material) -> Picture:
     ):
         cells = {name: _cell(table, correct, concordant) for name, table in models.items()}
         draw_players(axes, cells, "strength", "steps")
-        axes.set_title(
-            f"{'right' if correct else 'wrong'}, {'on' if concordant else 'beside'} the block's side"
-        )
+        axes.set_title(f"{'right' if correct else 'wrong'}, {'con' if concordant else 'dis'}cordant")
         if MOUSE in tables:
             seconds = axes.twinx()
             mouse = _cell(tables[MOUSE], correct, concordant)
@@ -146,10 +143,8 @@ def chronometric(material: Material) -> Picture:
         stacked(tables),
         (
             Finding("observations of a trial", observations, "1.1 to 1.5 (read from a figure)"),
-            Finding("steps, right on the block's side, weakest", _at(right, 0), "3.52 (read from a figure)"),
-            Finding(
-                "steps, right on the block's side, strongest", _at(right, -1), "3.07 (read from a figure)"
-            ),
+            Finding("steps, right and concordant, weakest", _at(right, 0), "3.52 (read from a figure)"),
+            Finding("steps, right and concordant, strongest", _at(right, -1), "3.07 (read from a figure)"),
         ),
     )
 
@@ -210,10 +205,7 @@ def rewards(material: Material) -> Picture:
         name: behaviour.reward_by_observations(table, material.rules.wait_reward)
         for name, table in earning.items()
     }
-    rates = {
-        name: summarise({column: values.to_numpy() for column, values in table.items()})
-        for name, table in earning.items()
-    }
+    rates = {name: summarise(dict(table)) for name, table in earning.items()}
     figure = new_figure(12, 3.8)
     panels = figure.subplots(1, 3, width_ratios=(1.4, 1, 1))
     draw_players(

@@ -52,8 +52,8 @@ def distillation(material: Material) -> Picture:
     return Picture(
         "Distillation into two units",
         "z = tanh(A z + B o): beliefs of stimulus and block, the states along both readouts in the plane, "
-        "scaled into -1 to 1. A and B by regression of arctanh(z) one step ahead (the paper's code; r2 of "
-        "steps held out), and by gradient over stretches of 50 steps (the paper's text; r2 of the stretches). "
+        "scaled into -1 to 1. A and B by regression of arctanh(z) one step ahead (as the code does; r2 of "
+        "steps held out), and by gradient over stretches of 50 steps (as the text says; r2 of those). "
         "Drawn is what the two units of the regression do by themselves, with the network's observations.",
         figure,
         pandas.DataFrame(rows, columns=["fit", *_NAMES, "r2"]),
@@ -139,7 +139,7 @@ def gain(material: Material) -> Picture:
             Finding("best gain", float(best["gain"])),
             Finding("right, the network", float(network["correct"].mean()), "0.8550"),
             Finding("right, the paper's weights, gain 3", float(printed["correct"].mean()), "0.8687"),
-            Finding("strength 0: on minus beside the block's side, best gain", float(best["prior_gap"])),
+            Finding("strength 0: right, concordant minus discordant, best gain", float(best["prior_gap"])),
         ),
     )
 

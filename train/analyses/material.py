@@ -131,15 +131,16 @@ class Material:
     def observer(self) -> DataFrame:
         """The network's trials, as the exact observer would have decided them where the network did."""
         steps, trials = self._played
-        ends = np.flatnonzero(steps.ends)
-        after = np.minimum(ends + 1, len(steps) - 1)
+        ends, told = np.flatnonzero(steps.ends), steps.answered
+        believed = np.full(len(steps), np.nan)
+        believed[told] = steps["block_belief"][told + 1]
         response = np.where(steps["stimulus_belief"][ends] > 0.5, 1, -1)
         decided = {
             "response": response,
             "acted": np.ones(len(ends), np.bool_),
             "timeout": np.zeros(len(ends), np.bool_),
             "correct": response == trials["side"],
-            "block_belief": np.where(steps.follows[after], steps["block_belief"][after], np.nan),
+            "block_belief": believed[ends],
         }
         return _table(trials | decided)
 

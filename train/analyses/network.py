@@ -42,7 +42,7 @@ class ActingNetwork:
         self._decides = space == DISCRETE
         if not self._decides and space.shape != PROBABILITIES:
             raise ExperimentError(
-                f"{agent.checkpoint}: acts by {space}; legal: {DISCRETE}, or the probabilities of left and right"
+                f"{agent.checkpoint}: acts by {space}; legal: {DISCRETE}, or two probabilities"
             )
         self._threshold = THRESHOLD if self._decides else _threshold(envs)
         self._policy = agent.make_policy(self._lanes)
@@ -109,6 +109,10 @@ class Dynamics:
         if module.inputs.several or module.observation_space.shape != (3,):
             raise ValueError("the network is given more than observations")
         self._module = copy.deepcopy(module).double().eval()
+        for encoder in (self._module.encoder, self._module.memory_encoder):
+            if encoder is not None:
+                encoder.float()  # what observations are prepared for
+        self._module.core.register_forward_pre_hook(lambda _, given: (given[0].double(), *given[1:]))
         first = self._module.initial_state(1)
         if not first or not all(leaf.is_floating_point() for leaf in first.values()):
             raise ValueError(f"the state of core {module.core_type} is not made of real numbers alone")

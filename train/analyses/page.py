@@ -13,7 +13,8 @@ _STYLE = """
 body { font: 15px/1.45 sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
 img { max-width: 100%; }
 table { border-collapse: collapse; margin: .6rem 0 1.4rem; }
-td, th { padding: .15rem .9rem .15rem 0; text-align: left; border-bottom: 1px solid #ddd; font-weight: normal; }
+td, th { padding: .15rem .9rem .15rem 0; text-align: left; border-bottom: 1px solid #ddd; }
+th { font-weight: normal; }
 th { color: #666; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 h2 { margin-top: 2.4rem; }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from engram.train.analyses.material import MOUSE, NETWORK
+from engram.train.analyses.material import BASELINES, MOUSE, NETWORK, OBSERVER
 from engram.train.pictures.canvas import COLOURS, DASHES, legend_beside
 
 if TYPE_CHECKING:
@@ -60,19 +60,18 @@ def stacked(tables: dict[str, DataFrame], name: str = "player") -> DataFrame:
 
 
 def player_looks(names: list[str]) -> dict[str, dict[str, object]]:
-    """Choose how players are drawn: the network bold and black, a mouse in grey, others by colour and dash."""
-    others = [name for name in names if name not in (NETWORK, MOUSE)]
+    """Choose how players are drawn: the network in black, a mouse in grey, others by colour and dash."""
     looks: dict[str, dict[str, object]] = {
         name: {
             "color": COLOURS[place % len(COLOURS)],
             "linestyle": DASHES[place // len(COLOURS)],
             "linewidth": 1,
         }
-        for place, name in enumerate(others)
+        for place, name in enumerate([OBSERVER, *BASELINES])
     }
     looks[NETWORK] = {"color": "black", "linewidth": 2.2, "marker": "o", "markersize": 4, "zorder": 5}
     looks[MOUSE] = {"color": "0.45", "linewidth": 1.6, "marker": "s", "markersize": 4, "zorder": 4}
-    return looks
+    return {name: looks[name] for name in names}
 
 
 def draw_players(

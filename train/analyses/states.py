@@ -79,7 +79,7 @@ def block_decoding(material: Material) -> Picture:
     bare = decode_block(steps.hidden, steps["block_side"], intercept=False, seed=seed)
     rows.append(("all steps", "steps at random", "all units", False, bare.accuracy, bare.tested))
     table = pandas.DataFrame(rows, columns=["states", "held_out", "space", "intercept", "accuracy", "tested"])
-    ceiling = summarise({name: column.to_numpy() for name, column in material.observer.items()})["block"]
+    ceiling = summarise(dict(material.observer))["block"]
     figure = new_figure(8.5, 3.8)
     axes = figure.subplots()
     labels = [
@@ -119,20 +119,19 @@ def readouts(material: Material) -> Picture:
     angles = found.angles()
     figure = new_figure(9, 4)
     left, right = figure.subplots(1, 2)
-    for axes in (left,):
-        for readout, colour, name in (
-            (found.stimulus_in_plane, RIGHT_COLOUR, "stimulus"),
-            (found.block_in_plane.readout, LEFT_COLOUR, "block"),
-        ):
-            axes.annotate(
-                "", readout.direction, (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2}
-            )
-            axes.text(*(1.12 * readout.direction), f"right {name}", color=colour, ha="center", va="center")
-        axes.set_xlim(-1.3, 1.3)
-        axes.set_ylim(-1.3, 1.3)
-        axes.set_aspect("equal")
-        _name_axes(axes)
-        axes.set_title(f"in the plane: {angles['plane']:.1f} degrees")
+    for readout, colour, name in (
+        (found.stimulus_in_plane, RIGHT_COLOUR, "stimulus"),
+        (found.block_in_plane.readout, LEFT_COLOUR, "block"),
+    ):
+        left.annotate(
+            "", readout.direction, (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2}
+        )
+        left.text(*(1.25 * readout.direction), f"right {name}", color=colour, ha="center", va="center")
+    left.set_xlim(-1.6, 1.6)
+    left.set_ylim(-1.6, 1.6)
+    left.set_aspect("equal")
+    _name_axes(left)
+    left.set_title(f"in the plane: {angles['plane']:.1f} degrees")
     names = list(angles)
     right.barh(names[::-1], [angles[name] for name in names[::-1]], color="0.6")
     right.axvline(90, color="0.3", linestyle=":")
@@ -140,9 +139,9 @@ def readouts(material: Material) -> Picture:
     right.grid(visible=False, axis="y")
     return Picture(
         "Readouts",
-        "The stimulus readout is what log odds of the right side are read from, by least squares (of a linear "
-        f"readout its weights; here it explains {found.explained:.4f} of their variance); the block readout "
-        "is a logistic classifier. plane: both in the plane. full: both in the full space. lifted: the "
+        "The stimulus readout is what log odds of the right side are read from, by least squares (where they "
+        f"are linear in the state, their weights; it explains {found.explained:.4f} of their variance); the "
+        "block readout is a logistic classifier. plane: both in the plane. full: both in the full space. lifted: the "
         "plane's block readout brought back to the full space with the mean state added, as the paper's code "
         "does, which is what the paper calls the angle in the full space.",
         figure,
@@ -176,7 +175,7 @@ def trajectories(material: Material) -> Picture:
     for (block, stimulus), points in _mean_trials(material).items():
         panels[2].plot(
             *points.T,
-            "o-",
+            marker="o",
             markersize=3,
             color=RIGHT_COLOUR if stimulus == "right" else LEFT_COLOUR,
             linestyle="-" if block == "right" else "--",
@@ -221,8 +220,8 @@ def integration(material: Material) -> Picture:
     panels[0].set_ylabel("movement of the state in the plane")
     return Picture(
         "How observations move the state",
-        "One point a step with a stimulus. Readouts are unit vectors in the plane of two components. (Figures "
-        "5a and 5b.)",
+        "One point a step with a stimulus. Readouts are unit vectors in the plane of two components. "
+        "(Figures 5a and 5b.)",
         figure,
         pandas.DataFrame([slope._asdict() for slope in slopes]).assign(readout=["stimulus", "block"]),
         (
@@ -239,10 +238,8 @@ def block_belief(material: Material) -> Picture:
     import pandas
 
     steps = material.steps
-    at = np.flatnonzero(steps.ends)
-    at = at[(at + 1 < len(steps)) & steps.follows[np.minimum(at + 1, len(steps) - 1)]]
-    ends = steps.where(np.isin(np.arange(len(steps)), at))
-    belief = steps["block_belief"][at + 1]  # once the result is seen
+    ends = steps.where(np.isin(np.arange(len(steps)), steps.answered))
+    belief = steps["block_belief"][steps.answered + 1]
     projected = material.readouts.coordinates(ends.hidden)[:, 1]
     found = agreement(projected, belief)
     table = pandas.DataFrame(
@@ -286,7 +283,7 @@ def block_belief(material: Material) -> Picture:
     panels[2].plot(first["observer"].to_numpy(), color="#009E73", linewidth=1.2, label="observer")
     panels[2].plot(first["block_side"].to_numpy(), color="0.7", linewidth=1, label="block")
     panels[2].set_xlabel("trial of a session")
-    panels[2].legend(fontsize=7)
+    legend_beside(panels[2])
     return Picture(
         "The belief of the block",
         "The projection of states at the ends of trials, scaled by least squares through the origin, and the "
@@ -313,7 +310,7 @@ def populations(material: Material) -> Picture:
         ordered = weights[np.ix_(found.order, found.order)]
         _heat(figure, panels[1], ordered, f"{kind}, same order")
         rows[kind] = block_means(ordered, found.group)
-        vector = material.readouts.stimulus.vector
+        vector = material.readouts.stimulus.vector / 2  # of two outputs that mirror each other, one
         group = groups_by_readout(vector)
         order = np.lexsort((-vector, group))
         _heat(figure, panels[2], weights[np.ix_(order, order)], f"{kind}, by output weight")
@@ -322,9 +319,9 @@ def populations(material: Material) -> Picture:
     table = pandas.DataFrame(rows).T.rename_axis("of").reset_index()
     return Picture(
         "Two populations",
-        "Units in the order of a hierarchical clustering (average linkage, distance 1 - correlation), cut into "
-        "two groups. The panel on the right groups units by their weight onto right minus left, as a later "
-        f"figure of the paper's code does. {kind[0].upper()}{kind[1:]}: onto rows, from columns. (Figures 7a and 7b.)",
+        "Units in the order of a hierarchical clustering (average linkage, distance 1 - correlation), in "
+        "two groups. The panel on the right groups units by their output weight onto right, as a later "
+        f"figure of the paper's code does. {kind.capitalize()}: onto rows. (Figures 7a and 7b.)",
         figure,
         table,
         tuple(

@@ -89,7 +89,7 @@ def vector_field(step: Step, plane: Plane, grid: Array, given: Array) -> Field:
 
 
 def field_of_transitions(
-    points: Array, observations: Array, follows: Flags, given: Array, size: int
+    points: Array, observations: Array, follows: Flags, given: Array, size: int = GRID
 ) -> Field:
     """Average the movements of real steps whose observation was near an input, by cells of a grid.
 

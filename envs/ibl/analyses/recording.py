@@ -1,4 +1,4 @@
-"""Every step of a player, as it plays sessions. N steps, H units, B lanes."""
+"""Every step of a player, as it plays sessions. N steps, H units, B lanes, K trials."""
 
 from __future__ import annotations
 
@@ -79,6 +79,12 @@ class Steps:
         shown, leaves = self["mask"].astype(np.bool_), np.ones(len(self), np.bool_)
         leaves[:-1] = ~shown[1:] | (np.diff(self["trial"]) != 0) | ~self.follows[1:]
         return shown & leaves
+
+    @cached_property
+    def answered(self) -> Ints:
+        """Rows that decided a trial whose result is seen in the row after, (K,)."""
+        ends = np.flatnonzero(self.ends[:-1])
+        return ends[self.follows[ends + 1]]
 
     def where(self, kept: Flags) -> Steps:
         """Return some of the steps; `kept` is (N,)."""
