@@ -7,9 +7,13 @@ from made_up_thinkers import write_checkpoint
 
 from engram.agents.models.recurrent import RecurrentModule
 from engram.envs.ibl.radd import INPUT, RECURRENT
+from engram.envs.ibl.table import IBL_COLUMNS
 from engram.train.environments.facts import make_batched
 
 IBL = "engram/IBL-v0"
+
+SESSIONS = f"{','.join(IBL_COLUMNS)}\n1,1,0.8,0.25,-35,-1,1,0.4\n1,2,0.8,1,35,1,1,0.3\n"
+"""A CSV of a mouse's trials."""
 
 
 def two_unit_module(gain=3.0):

@@ -44,8 +44,9 @@ def accuracy(material: Material) -> Picture:
     observed = float(material.baselines[OBSERVER]["correct"].mean())
     return Picture(
         "Accuracy by strength",
-        "Timeouts count as wrong; a concordant trial is on the side of its block. The exact observer sees what the network sees, and decides where it does; "
-        "the other players act by themselves, in the same sessions. (Figures 2a and 3a.)",
+        "Timeouts count as wrong; a concordant trial is on the side of its block. The exact "
+        "observer sees what the network sees, and decides where it does; the other players act by "
+        "themselves, in the same sessions. (Figures 2a and 3a.)",
         figure,
         stacked(tables),
         (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from engram.envs.arrays import Array
@@ -12,6 +14,9 @@ from engram.train.analyses.material import Material
 from engram.train.analyses.picture import LEFT_COLOUR, RIGHT_COLOUR, Finding, Picture
 from engram.train.analyses.trajectories import distil_by_gradient
 from engram.train.pictures.canvas import COLOURS, legend_beside, new_figure, share_axis
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 GAINS = (1.0, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 8.0)
 PAPER_GAIN = 3.0
@@ -144,7 +149,7 @@ def gain(material: Material) -> Picture:
     )
 
 
-def _play(material: Material, recurrent: Array, inputs: Array, gain: float):  # type: ignore[no-untyped-def]
+def _play(material: Material, recurrent: Array, inputs: Array, gain: float) -> DataFrame:
     """Let two units play, and return the trials."""
     lanes = material.layout.lanes
     return material.play(TwoUnitActor(lanes, gain=gain, recurrent=recurrent, inputs=inputs))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -17,7 +19,7 @@ from engram.envs.ibl.analyses.dynamics import (
 )
 from engram.train.analyses.material import Material
 from engram.train.analyses.picture import Finding, Picture, stacked
-from engram.train.analyses.states import draw_boundaries
+from engram.train.analyses.plane import draw_boundaries
 from engram.train.pictures.canvas import legend_beside, new_figure
 
 _STARTS = 48
@@ -208,7 +210,7 @@ def _title(name: str) -> str:
     return f"{_TITLES[name]} ({', '.join(f'{value:g}' for value in INPUTS[name])})"
 
 
-def _name_outer(panels) -> None:  # type: ignore[no-untyped-def]
+def _name_outer(panels: Any) -> None:
     """Name the axes of the outer panels of a grid."""
     for axes in panels[-1]:
         axes.set_xlabel("component 1")

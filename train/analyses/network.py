@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+import tree
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
@@ -56,7 +57,7 @@ class ActingNetwork:
     @property
     def hidden(self) -> Array:
         """Its state after the last observation, float32 (B, H); H may be 0."""
-        leaves = [leaf for leaf in self._policy.state.values() if leaf.is_floating_point()]
+        leaves = [leaf for leaf in tree.flatten(self._policy.state) if leaf.is_floating_point()]
         return flat(leaves).numpy() if leaves else np.zeros((self._lanes, 0), np.float32)
 
     @property

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from engram.envs.arrays import Flags
 from engram.train.analyses.material import BASELINES, MOUSE, NETWORK, OBSERVER
 from engram.train.pictures.canvas import COLOURS, DASHES, legend_beside
 
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 RIGHT_COLOUR, LEFT_COLOUR = "#D55E00", "#0072B2"
+EARLY_LATE = "coolwarm"
+"""Of small numbers to large ones, or of left to right."""
+
+_DRAWN = 4_000
+"""Points of a scatter, at most."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,3 +100,10 @@ def draw_players(
             axes.plot(known[across], known[up], label=name, **looks[name])
     if legend:
         legend_beside(axes)
+
+
+def evenly(count: int) -> Flags:
+    """Return which of so many points are drawn, evenly spread, bool (count,)."""
+    chosen = np.zeros(count, np.bool_)
+    chosen[np.linspace(0, count - 1, min(count, _DRAWN)).astype(int)] = True
+    return chosen

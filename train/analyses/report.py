@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from engram.train.analyses import behaviour, distilled, dynamics, states
+from engram.train.analyses import behaviour, distilled, dynamics, plane, populations, states
 from engram.train.analyses.material import DROPPED, Material
 from engram.train.analyses.page import make_page
 from engram.train.analyses.picture import Finding, Picture
@@ -21,13 +21,13 @@ PICTURES: dict[str, Callable[[Material], Picture]] = {
     "chronometric": behaviour.chronometric,
     "block_change": behaviour.block_change,
     "rewards": behaviour.rewards,
-    "components": states.components,
+    "components": plane.components,
     "block_decoding": states.block_decoding,
     "readouts": states.readouts,
-    "trajectories": states.trajectories,
+    "trajectories": plane.trajectories,
     "integration": states.integration,
     "block_belief": states.block_belief,
-    "populations": states.populations,
+    "populations": populations.populations,
     "vector_fields": dynamics.vector_fields,
     "transitions": dynamics.transitions,
     "fixed_points": dynamics.fixed_point_spectra,
