@@ -230,11 +230,20 @@ def make_material(agent: TrainedAgent, blocks: int, seed: int, mouse: DataFrame 
         ExperimentError: It is of another task, or acts in another way.
     """
     layout = layout_of(blocks, seed)
-    with closing(agent.make_envs(1)) as envs:
-        if not isinstance(getattr(envs.unwrapped, "rules", None), IBLRules):
-            raise ExperimentError(f"{agent.checkpoint}: plays {agent.env_id}; legal: engram/IBL-v0")
+    _rules(agent)  # a task of another kind has no such setting
     longer = agent.with_settings({"blocks_per_session": layout.blocks})
-    with closing(longer.make_envs(1)) as envs:
-        rules: IBLRules = envs.unwrapped.rules
-        ActingNetwork(longer, envs)  # raises where it acts in another way
-    return Material(longer, rules, layout, mouse)
+    return Material(longer, _rules(longer), layout, mouse)
+
+
+def _rules(agent: TrainedAgent) -> IBLRules:
+    """Return the rules of the task that a network plays, and see that it can.
+
+    Raises:
+        ExperimentError: It is of another task, or acts in another way.
+    """
+    with closing(agent.make_envs(1)) as envs:
+        rules = getattr(envs.unwrapped, "rules", None)
+        if not isinstance(rules, IBLRules):
+            raise ExperimentError(f"{agent.checkpoint}: plays {agent.env_id}; legal: engram/IBL-v0")
+        ActingNetwork(agent, envs)
+        return rules

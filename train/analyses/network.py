@@ -85,7 +85,7 @@ def _threshold(envs: Any) -> float:
     """Return above which probability a side is chosen, from the wrapper that chooses it."""
     while not isinstance(envs, BatchedThresholdAction):
         envs = envs.env
-    return envs.threshold
+    return float(envs.threshold)
 
 
 def flat(leaves: list[Tensor]) -> Tensor:
@@ -123,7 +123,7 @@ class Dynamics:
     def recurrent_weights(self) -> Floats | None:
         """Weights of a simple recurrent network, from columns to rows, (H, H); None of another core."""
         core = self._module.core
-        return core.rnn.weight_hh_l0.detach().numpy() if isinstance(core, RNN) else None
+        return core.rnn.all_weights[0][1].detach().numpy() if isinstance(core, RNN) else None
 
     def step(self, states: Array, inputs: Array) -> Floats:
         """Return the states one step later, (N, H); inputs are (N, 3)."""
@@ -145,5 +145,5 @@ class Dynamics:
             name: piece.reshape(-1, *shape)
             for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)
         }
-        observations = torch.as_tensor(np.ascontiguousarray(inputs), dtype=torch.float64)[None]
+        observations = torch.tensor(inputs, dtype=torch.float64)[None]
         return flat([*self._module.forward_columns(observations, state).state.values()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -66,9 +66,9 @@ def stacked(tables: dict[str, DataFrame], name: str = "player") -> DataFrame:
     return whole.reset_index(drop=True)
 
 
-def player_looks(names: list[str]) -> dict[str, dict[str, object]]:
+def player_looks(names: list[str]) -> dict[str, dict[str, Any]]:
     """Choose how players are drawn: the network in black, a mouse in grey, others by colour and dash."""
-    looks: dict[str, dict[str, object]] = {
+    looks: dict[str, dict[str, Any]] = {
         name: {
             "color": COLOURS[place % len(COLOURS)],
             "linestyle": DASHES[place // len(COLOURS)],
