@@ -27,7 +27,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def material(checkpoint):
-    return make_material(load_agent(checkpoint), 40, seed=1)
+    return make_material(load_agent(checkpoint), 20, seed=1)
 
 
 def test_a_network_acts_as_it_was_trained(material):
@@ -84,7 +84,7 @@ def test_gradients_find_planted_two_units():
     steps = Steps(beliefs, {"session": np.zeros(len(seen)), "step": np.arange(len(seen)), **columns})
     from engram.envs.ibl.analyses.distillation import TwoUnits
 
-    found = distil_by_gradient(beliefs, steps, TwoUnits(RECURRENT + 0.05, INPUT - 0.02, 0.0), iterations=60)
+    found = distil_by_gradient(beliefs, steps, TwoUnits(RECURRENT + 0.05, INPUT - 0.02, 0.0), iterations=40)
     assert found.recurrent == pytest.approx(RECURRENT, abs=1e-3)
     assert found.inputs == pytest.approx(INPUT, abs=1e-3)
     assert found.r2 > 0.9999
@@ -122,7 +122,7 @@ def test_what_does_not_apply_is_said(material, tmp_path):
 
 
 def test_a_mouse_is_drawn_beside_the_models(typed, checkpoint, material, tmp_path):
-    write_sessions(material.trials.assign(mu=material.trials["mu"]), tmp_path / "mouse.csv")
+    write_sessions(material.trials, tmp_path / "mouse.csv")
     line = ("analyze", checkpoint, "--blocks", 10, "--only", "psychometric", "--out", tmp_path)
     code, _, err = typed(*line, "--mouse", tmp_path / "mouse.csv")
     assert (code, err) == (0, "")

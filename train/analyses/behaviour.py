@@ -8,7 +8,7 @@ import numpy as np
 
 from engram.envs.ibl.analyses import behaviour
 from engram.envs.ibl.players import summarise
-from engram.train.analyses.material import MOUSE, NETWORK, OBSERVER, Material
+from engram.train.analyses.material import BASELINES, MOUSE, NETWORK, Material
 from engram.train.analyses.picture import (
     LEFT_COLOUR,
     RIGHT_COLOUR,
@@ -30,7 +30,7 @@ _FEWEST = 5
 
 def accuracy(material: Material) -> Picture:
     """Share of right trials by strength, on the block's side and beside it."""
-    tables = {name: behaviour.accuracy_by_strength(table) for name, table in material.everybody.items()}
+    tables = {name: behaviour.accuracy_by_strength(table) for name, table in material.everybody().items()}
     figure = new_figure(11, 3.8)
     panels = figure.subplots(1, len(behaviour.SPLITS), sharey=True)
     for axes, part in zip(panels, behaviour.SPLITS, strict=True):
@@ -41,7 +41,7 @@ def accuracy(material: Material) -> Picture:
         axes.set_xlabel("strength of the stimulus (sd of the noise)")
     panels[0].set_ylabel("right, of all trials")
     found = summarise(dict(material.trials))
-    observed = float(material.baselines[OBSERVER]["correct"].mean())
+    observed = float(material.observer["correct"].mean())
     return Picture(
         "Accuracy by strength",
         "Timeouts count as wrong; a concordant trial is on the side of its block. The exact "
@@ -67,11 +67,7 @@ def accuracy(material: Material) -> Picture:
 
 def psychometric(material: Material) -> Picture:
     """Choices of the right side by signed strength, in left and right blocks, with fitted curves."""
-    shown = {
-        name: table
-        for name, table in material.everybody.items()
-        if name in (NETWORK, MOUSE, "exact actor", "code's actor")
-    }
+    shown = material.everybody(("exact actor", "code's actor"))
     tables = {name: behaviour.psychometric(table) for name, table in shown.items()}
     figure = new_figure(3.4 * len(tables) + 1, 3.6)
     panels = figure.subplots(1, len(tables), sharey=True, squeeze=False)[0]
@@ -110,8 +106,7 @@ def chronometric(material: Material) -> Picture:
     blank = rules.zero_steps + (rules.feedback == "noisy")
     tables = {
         name: behaviour.chronometric(table, 0 if name == MOUSE else blank)
-        for name, table in material.everybody.items()
-        if name != OBSERVER  # decides where the network does
+        for name, table in material.everybody(BASELINES).items()  # the observer acts where the network does
     }
     models = {name: table for name, table in tables.items() if name != MOUSE}
     figure = new_figure(10, 6.4)
@@ -163,7 +158,7 @@ def _at(table: DataFrame, place: int) -> float:
 
 def block_change(material: Material) -> Picture:
     """Accuracy and belief of the block by the trial after a change of blocks."""
-    tables = {name: behaviour.after_change(table) for name, table in material.everybody.items()}
+    tables = {name: behaviour.after_change(table) for name, table in material.everybody().items()}
     figure = new_figure(12.5, 4)
     panels = figure.subplots(1, 3)
     for axes, (column, title) in zip(
@@ -199,9 +194,8 @@ def block_change(material: Material) -> Picture:
 
 def rewards(material: Material) -> Picture:
     """Reward of a trial by its observations, and reward per step and per trial."""
-    earning = {
-        name: table for name, table in material.everybody.items() if "reward" in table and name != OBSERVER
-    }
+    everybody = material.everybody(BASELINES)
+    earning = {name: table for name, table in everybody.items() if name != MOUSE}
     tables = {
         name: behaviour.reward_by_observations(table, material.rules.wait_reward)
         for name, table in earning.items()

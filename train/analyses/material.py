@@ -6,7 +6,7 @@ N steps, H numbers of a state, B lanes.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -91,6 +91,7 @@ class Material:
     rules: IBLRules
     layout: Layout
     mouse: DataFrame | None = None
+    _baselines: dict[str, DataFrame] = dataclasses.field(default_factory=dict, init=False)
 
     @cached_property
     def _played(self) -> tuple[Steps, Trials]:
@@ -150,20 +151,19 @@ class Material:
         with closing(BatchedIBL(self.layout.lanes, **settings)) as envs:
             return _table(play_sessions(player, envs, self.layout.lanes, self.layout.seed))
 
-    @cached_property
-    def baselines(self) -> dict[str, DataFrame]:
-        """Trials of Bayesian players, and of an observer of what the network saw."""
-        played = {
-            name: self.play(PLAYERS[player](self.layout.lanes, self.rules))
-            for name, player in BASELINES.items()
-        }
-        return {OBSERVER: self.observer} | played
+    def baseline(self, name: str) -> DataFrame:
+        """Return the trials of a Bayesian player, one of `BASELINES`, or of the observer."""
+        if name == OBSERVER:
+            return self.observer
+        if name not in self._baselines:
+            player = PLAYERS[BASELINES[name]](self.layout.lanes, self.rules)
+            self._baselines[name] = self.play(player)
+        return self._baselines[name]
 
-    @property
-    def everybody(self) -> dict[str, DataFrame]:
-        """Trials of the network, of the baselines, and of a mouse where there is one."""
+    def everybody(self, names: Iterable[str] = (OBSERVER, *BASELINES)) -> dict[str, DataFrame]:
+        """Return the trials of the network, of some Bayesian players, and of a mouse where there is one."""
         mouse = {} if self.mouse is None else {MOUSE: self.mouse}
-        return {NETWORK: self.trials, **self.baselines, **mouse}
+        return {NETWORK: self.trials} | {name: self.baseline(name) for name in names} | mouse
 
     @cached_property
     def ends(self) -> Steps:
