@@ -135,7 +135,7 @@ def fixed_point_spectra(material: Material) -> Picture:
     }
     figure = new_figure(12, 8.4)
     grid = figure.add_gridspec(2, 1, height_ratios=(2.3, 1))
-    places = grid[0].subgridspec(2, 3).subplots(sharex=True, sharey=True)
+    places: Any = grid[0].subgridspec(2, 3).subplots(sharex=True, sharey=True)
     cloud = material.plane.project(states)
     for axes, (name, points) in zip(places.flat, found.items(), strict=True):
         axes.plot(*cloud[:: max(1, len(cloud) // 3000)].T, ".", color="0.88", markersize=2, zorder=0)
@@ -144,7 +144,7 @@ def fixed_point_spectra(material: Material) -> Picture:
         axes.set_title(_title(name))
     _name_outer(places)
     legend_beside(places[0, -1])
-    spectra = grid[1].subgridspec(1, len(INPUTS)).subplots(sharex=True, sharey=True)
+    spectra: Any = grid[1].subgridspec(1, len(INPUTS)).subplots(sharex=True, sharey=True)
     for axes, (name, points) in zip(spectra, found.items(), strict=True):
         _draw_spectra(axes, points)
         axes.set_title(name)

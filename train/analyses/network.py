@@ -22,9 +22,11 @@ from engram.memory.classic.rnn import RNN
 from engram.train.console.errors import ExperimentError
 from engram.train.evaluation import TrainedAgent
 
-DISCRETE, PROBABILITIES = gym.spaces.Discrete(len(ACTIONS)), (2,)
-"""The forms of actions: left, right, wait; or the probabilities of left and right, of which one above a
-threshold acts."""
+DISCRETE: gym.Space[Any] = gym.spaces.Discrete(len(ACTIONS))
+"""One form of actions: left, right, wait."""
+
+PROBABILITIES = (2,)
+"""Shape of the other: the probabilities of left and right, of which one above a threshold acts."""
 
 
 class ActingNetwork:
@@ -140,7 +142,7 @@ class Dynamics:
 
     def _next(self, states: Tensor, inputs: Array) -> Tensor:
         sizes = [int(np.prod(shape)) for shape in self._shapes.values()]
-        pieces = states.split(sizes, dim=1)
+        pieces = torch.split(states, sizes, dim=1)
         state = {
             name: piece.reshape(-1, *shape)
             for (name, shape), piece in zip(self._shapes.items(), pieces, strict=True)

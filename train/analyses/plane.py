@@ -54,31 +54,29 @@ def trajectories(material: Material) -> Picture:
     """States in the plane: ends of trials through a left and a right block, and steps of a trial."""
     import pandas
 
-    ends = material.ends
     figure = new_figure(12.5, 4.2)
     panels = figure.subplots(1, 3, sharex=True, sharey=True)
     rows = []
     cloud = material.plane.project(material.steps.hidden[evenly(len(material.steps))])
     for axes, side, name in ((panels[0], -1, "left block"), (panels[1], 1, "right block")):
-        block = _example_block(ends, side)
-        points = material.plane.project(block.hidden)
+        places, points = _example_block(material, side)
         axes.plot(*points.T, color="0.75", linewidth=0.6)
-        places = block["trial_in_block"] + 1
         shown = axes.scatter(*points.T, c=places, s=16, cmap=EARLY_LATE, linewidths=0, zorder=3)
         figure.colorbar(shown, ax=axes, label="trial of the block")
         axes.set_title(f"a {name}, at the ends of trials")
         rows += [(name, int(place), *point) for place, point in zip(places, points, strict=True)]
-    for (block, stimulus), points in _mean_trials(material).items():
+    for (favoured, stimulus), points in _mean_trials(material).items():
         panels[2].plot(
             *points.T,
             marker="o",
             markersize=3,
             color=RIGHT_COLOUR if stimulus == "right" else LEFT_COLOUR,
-            linestyle="-" if block == "right" else "--",
-            label=f"{stimulus} stimulus, {block} block",
+            linestyle="-" if favoured == "right" else "--",
+            label=f"{stimulus} stimulus, {favoured} block",
         )
         rows += [
-            (f"{stimulus} stimulus, {block} block", place + 1, *point) for place, point in enumerate(points)
+            (f"{stimulus} stimulus, {favoured} block", place + 1, *point)
+            for place, point in enumerate(points)
         ]
     panels[2].set_title("steps of a trial, mean")
     for axes in panels:
@@ -106,14 +104,14 @@ def draw_boundaries(axes: Axes, material: Material, points: Array) -> None:
         (found.stimulus_in_plane, "-", "stimulus"),
         (found.block_in_plane.readout, "--", "block"),
     ):
-        foot, along = _line(readout)
-        axes.axline(foot, foot + along, color="black", linewidth=1, linestyle=style, label=f"{name} boundary")
+        axes.axline(*_line(readout), color="black", linewidth=1, linestyle=style, label=f"{name} boundary")
 
 
-def _line(readout: Readout) -> tuple[Array, Array]:
-    """Return a point of the line where a readout of the plane is 0, and a direction along it."""
-    vector, offset = readout
-    return -offset * vector / (vector @ vector), np.array([-vector[1], vector[0]])
+def _line(readout: Readout) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return two points of the line where a readout of the plane is 0."""
+    (across, up), offset = readout.vector.tolist(), readout.offset
+    foot = -offset / (across**2 + up**2)
+    return (foot * across, foot * up), (foot * across - up, foot * up + across)
 
 
 def name_axes(axes: Axes) -> None:
@@ -122,15 +120,20 @@ def name_axes(axes: Axes) -> None:
     axes.set_ylabel("component 2")
 
 
-def _example_block(ends: Steps, side: int) -> Steps:
-    """Return the ends of trials of the longest whole block of a side that follows another."""
+def _example_block(material: Material, side: int) -> tuple[Array, Array]:
+    """Return trials (K,) and coordinates (K, 2) at their ends, of the longest block of a side.
+
+    Raises:
+        ValueError: There is no whole block of the side after a change.
+    """
+    ends = material.ends
     numbers = block_numbers(ends)
     begun = (ends["block_side"] == side) & (ends["block"] > 0) & (ends["trial_in_block"] == 0)
-    candidates = numbers[begun]
-    if not len(candidates):
+    if not begun.any():
         raise ValueError("no whole block on either side after a change")
-    longest = max(candidates, key=lambda number: (numbers == number).sum())
-    return ends.where(numbers == longest)
+    longest = max(numbers[begun], key=lambda number: (numbers == number).sum())
+    block = ends.where(numbers == longest)
+    return block["trial_in_block"] + 1, material.plane.project(block.hidden)
 
 
 def _mean_trials(material: Material) -> dict[tuple[str, str], Array]:

@@ -119,7 +119,7 @@ class ColumnPolicy(ModulePolicy):
 
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
-        self._state = module.initial_state(lanes)
+        self._state: Mapping[str, Any] = module.initial_state(lanes)
 
     @property
     @override
@@ -144,7 +144,7 @@ class StockPolicy(ModulePolicy):
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
         self._first = tree.map_structure(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
-        self._state = self._first
+        self._state: Mapping[str, Any] = self._first
 
     @property
     @override

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.spatial import Delaunay, QhullError
 
 from engram.envs.arrays import Array, Flags, Floats
@@ -75,7 +76,7 @@ def grid_inside(points: Array, size: int = GRID) -> Floats:
         raise ValueError("the states lie on a line") from None
 
 
-def vector_field(step: Step, plane: Plane, grid: Array, given: Array) -> Field:
+def vector_field(step: Step, plane: Plane, grid: Array, given: ArrayLike) -> Field:
     """Compute where a step leads from points of the plane; what leaves the plane is not seen.
 
     Args:
@@ -89,7 +90,7 @@ def vector_field(step: Step, plane: Plane, grid: Array, given: Array) -> Field:
 
 
 def field_of_transitions(
-    points: Array, observations: Array, follows: Flags, given: Array, size: int = GRID
+    points: Array, observations: Array, follows: Flags, given: ArrayLike, size: int = GRID
 ) -> Field:
     """Average the movements of real steps whose observation was near an input, by cells of a grid.
 
@@ -138,7 +139,7 @@ def fixed_points(
     step: Step,
     jacobian: Jacobian,
     starts: Array,
-    given: Array,
+    given: ArrayLike,
     *,
     iterations: int = 500,
     newton: int = 40,
@@ -179,7 +180,7 @@ def fixed_points(
     return sorted(found, key=lambda each: -each.share)
 
 
-def _newton(step: Step, jacobian: Jacobian, states: Array, given: Array, iterations: int) -> Floats:
+def _newton(step: Step, jacobian: Jacobian, states: Array, given: ArrayLike, iterations: int) -> Floats:
     """Iterate Newton's method on step(x) - x = 0; where it runs away, states are not finite or stay off."""
     inputs = np.broadcast_to(np.asarray(given), (len(states), 3))
     identity = np.eye(states.shape[1])

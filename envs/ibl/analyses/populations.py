@@ -41,7 +41,7 @@ def find_populations(states: Array) -> Populations:
     varying = np.flatnonzero(states.std(axis=0) > 0)
     if len(varying) < 3:
         raise ValueError(f"{len(varying)} units vary, of two groups there have to be three or more")
-    correlations = np.corrcoef(np.asarray(states[:, varying], np.float64).T)
+    correlations: Floats = np.asarray(np.corrcoef(np.asarray(states[:, varying], np.float64).T))
     distances = np.clip(1 - correlations, 0.0, None)
     tree = linkage(squareform(distances, checks=False), "average")
     leaves = leaves_list(tree)

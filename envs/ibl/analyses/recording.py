@@ -71,7 +71,7 @@ class Steps:
     def follows(self) -> Flags:
         """Whether the row before is the step before, (N,)."""
         same = np.diff(self["session"], prepend=-1) == 0
-        return same & (np.diff(self["step"], prepend=-1) == 1)
+        return np.asarray(same & (np.diff(self["step"], prepend=-1) == 1))
 
     @cached_property
     def ends(self) -> Flags:
