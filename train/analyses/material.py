@@ -192,6 +192,18 @@ class Material:
         )
 
     @cached_property
+    def block_by_moment(self) -> dict[str, Readout]:
+        """Readouts of the block in the plane, each fitted to steps of one kind alone."""
+        shown = self.steps["mask"].astype(np.bool_)
+        moments = {"with a stimulus": shown, "ends of trials": self.steps.ends, "blank steps": ~shown}
+        points, side = self.plane.project(self.steps.hidden), self.steps["block_side"]
+        return {
+            name: decode_block(points[kept], side[kept], seed=self.layout.seed).readout
+            for name, kept in moments.items()
+            if kept.any()
+        }
+
+    @cached_property
     def beliefs(self) -> Array:
         """States along both readouts, scaled into -1 to 1, (N, 2)."""
         return scaled(self.readouts.coordinates(self.steps.hidden))

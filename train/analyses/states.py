@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engram.envs.ibl.analyses.evidence import agreement, movements, slope_of
-from engram.envs.ibl.analyses.readouts import decode_block
+from engram.envs.ibl.analyses.readouts import angle, decode_block
 from engram.envs.ibl.players import summarise
 from engram.train.analyses.material import OBSERVER, Material, block_numbers
 from engram.train.analyses.picture import EARLY_LATE, LEFT_COLOUR, RIGHT_COLOUR, Finding, Picture, evenly
@@ -65,7 +65,11 @@ def readouts(material: Material) -> Picture:
     import pandas
 
     found = material.readouts
-    angles = found.angles()
+    stimulus = found.stimulus_in_plane.vector
+    angles = found.angles() | {
+        f"plane, {moment}": angle(stimulus, block.vector)
+        for moment, block in material.block_by_moment.items()
+    }
     figure = new_figure(9, 4)
     left, right = figure.subplots(1, 2)
     for readout, colour, name in (
@@ -92,13 +96,18 @@ def readouts(material: Material) -> Picture:
         f"are linear in the state, their weights; it explains {found.explained:.4f} of their variance); the "
         "block readout is a logistic classifier. plane: both in the plane. full: both in the full space. "
         "lifted: the plane's block readout brought back to the full space with the mean state added, as the "
-        "paper's code does, which is what the paper calls the angle in the full space.",
+        "paper's code does, which is what the paper calls the angle in the full space. Below, the block "
+        "classifier is fitted to steps of one kind alone: the angle depends on them.",
         figure,
         pandas.DataFrame({"definition": names, "degrees": list(angles.values())}),
         (
             Finding("angle, plane (degrees)", angles["plane"], "68"),
             Finding("angle, lifted (degrees)", angles["lifted"], "73"),
             Finding("angle, full (degrees)", angles["full"]),
+            *(
+                Finding(f"angle, plane, {moment} (degrees)", angles[f"plane, {moment}"])
+                for moment in material.block_by_moment
+            ),
         ),
     )
 
@@ -112,6 +121,11 @@ def integration(material: Material) -> Picture:
     seen = steps["mask"].astype(bool) & ~np.isnan(moved[:, 0])
     difference, moved = steps.difference[seen], moved[seen]
     slopes = [slope_of(difference, moved[:, axis]) for axis in (0, 1)]
+    points = movements(material.plane.project(steps.hidden), steps.follows)[seen]
+    by_moment = {
+        moment: slope_of(difference, points @ block.direction)
+        for moment, block in material.block_by_moment.items()
+    }
     figure = new_figure(8.5, 3.8)
     some = evenly(len(moved))
     panels = figure.subplots(1, 2, sharey=True)
@@ -124,14 +138,20 @@ def integration(material: Material) -> Picture:
     panels[0].set_ylabel("movement of the state in the plane")
     return Picture(
         "How observations move the state",
-        "One point a step with a stimulus. Readouts are unit vectors in the plane of two components. "
-        "(Figures 5a and 5b.)",
+        "One point a step with a stimulus. Readouts are unit vectors in the plane of two components; those "
+        "of the block are fitted to all steps, or to those of one kind. (Figures 5a and 5b.)",
         figure,
-        pandas.DataFrame([slope._asdict() for slope in slopes]).assign(readout=["stimulus", "block"]),
+        pandas.DataFrame([slope._asdict() for slope in (*slopes, *by_moment.values())]).assign(
+            readout=["stimulus", "block", *(f"block, {moment}" for moment in by_moment)]
+        ),
         (
             Finding("slope along the stimulus readout", slopes[0].slope, "0.84"),
             Finding("slope along the block readout", slopes[1].slope, "0.18"),
             Finding("ratio of both", slopes[0].slope / slopes[1].slope, "4.7"),
+            *(
+                Finding(f"slope along the block readout, {moment}", slope.slope)
+                for moment, slope in by_moment.items()
+            ),
             Finding("p of the slope along the block readout", slopes[1].p, "< 1e-5"),
         ),
     )
