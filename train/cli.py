@@ -17,6 +17,7 @@ from engram.train.console.errors import ExperimentError, reason
 VERBS = (
     "train",
     "evaluate",
+    "analyze",
     "export",
     "play",
     "probe-core",
