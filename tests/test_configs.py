@@ -28,7 +28,7 @@ SEVERAL = {
     "babyai_paper": 2,
     "cifar10_paper": 8,
     "grid_memory": 15,
-    "grid_transfer": 6,
+    "grid_transfer": 2,
     "ibl_rl": 5,
     "ibl_rnn_variants": 3,
     "mazes_by_depth_paper": 45,

@@ -167,10 +167,18 @@ class EpisodeLog:
             Episode(
                 float(self._returns[lane]),
                 int(self._lengths[lane]),
-                None if success is None else bool(success),
+                None if success is None else _as_bool("success", success),
                 None if group is None else str(group),
             )
         )
+
+
+def _as_bool(key: str, value: Any) -> bool:
+    """An entry of info that is true or false; of text or NaN, Python would make something true."""
+    number = np.asarray(value)
+    if number.size != 1 or number.dtype.kind not in "biuf" or not np.isfinite(number).all():
+        raise ValueError(f"info[{key!r}] is {value!r:.60}; expected true or false, a bool")
+    return bool(number.item())
 
 
 def _lane_value(infos: Mapping[str, Any], key: str, lane: int) -> Any:

@@ -131,13 +131,16 @@ class InputLanes(VectorWrapper):
     def _flat_mask(self, mask: Any) -> NDArray[np.bool_]:
         """One lane's mask, (A,); that of a `MultiDiscrete` may be a tuple with one for each choice."""
         parts = mask if isinstance(mask, tuple | list) else (mask,)
-        flat: NDArray[np.bool_] = np.concatenate([np.ravel(part) for part in parts]) != 0
+        flat = np.concatenate([np.ravel(part) for part in parts])
         if flat.shape != (self._actions.size,):
             raise ValueError(
                 f"action_mask: info['action_mask'] has {flat.size} numbers, expected {self._actions.size}, "
                 f"one for each choice of {self._actions.space}; model.action_mask: none ignores it"
             )
-        return flat
+        if flat.dtype.kind == "f" and np.isnan(flat).any():
+            raise ValueError(f"action_mask: info['action_mask'] is nan at {int(np.isnan(flat).argmax())}")
+        legal: NDArray[np.bool_] = flat != 0
+        return legal
 
     def _check_legal(self, legal: NDArray[np.bool_]) -> None:
         """Raises NoLegalActionError where a lane whose episode goes on, or begins, leaves nothing to do."""

@@ -22,6 +22,12 @@ from typing_extensions import override
 from engram.agents.models import spaces
 from engram.agents.models.spaces import AnySpace, named
 
+LEAST_SHARE = 0.05
+"""Of a new policy's draws, that lie within an action's bounds without a word."""
+
+FARTHEST = 100.0
+"""Deviations of a new policy's draws that an action's bounds are apart without a word."""
+
 
 class ActionConverter(ABC):
     """Draws and converts actions of one space.
@@ -76,6 +82,10 @@ class ActionConverter(ABC):
 
     def described(self) -> str | None:
         """Describes in a few words how draws become actions; None where they are the same."""
+        return None
+
+    def remark(self) -> str | None:
+        """Says what may keep a new policy from most of the actions; None where nothing does."""
         return None
 
     def _flat(self, actions: NDArray[Any]) -> NDArray[Any]:
@@ -214,7 +224,22 @@ class _BoxConverter(ActionConverter):
 
     @override
     def described(self) -> str | None:
-        return "draws of a Gaussian, cut at the bounds" if is_bounded(self.space) else None
+        return "draws of a Gaussian, cut at the bounds" if has_bounds(self.space) else None
+
+    @override
+    def remark(self) -> str | None:
+        low, high = self._low.astype(np.float64), self._high.astype(np.float64)
+        share = _normal_share(low, high)
+        missed, narrow = share < LEAST_SHARE, np.isfinite(low) & np.isfinite(high) & (high - low > FARTHEST)
+        if not (missed | narrow).any():
+            return None
+        number = int((missed | narrow).argmax())
+        what = "hardly any lie within" if missed[number] else "they reach little of what lies within"
+        way = "model.squash: true stretches them" if is_bounded(self.space) else "a wrapper may shift them"
+        return (
+            f"actions: draws of a new policy have mean 0 and deviation 1, and {what} the bounds "
+            f"{low[number]:g} and {high[number]:g}; {way}"
+        )
 
 
 class _SquashedConverter(_BoxConverter):
@@ -251,6 +276,10 @@ class _SquashedConverter(_BoxConverter):
     def described(self) -> str:
         return "draws of a Gaussian, squashed by tanh to the bounds"
 
+    @override
+    def remark(self) -> None:
+        return None
+
 
 class _SoftmaxConverter(_BoxConverter):
     """`Box` from 0 to 1 with a number for each of K classes; an action is the K probabilities themselves."""
@@ -276,6 +305,10 @@ class _SoftmaxConverter(_BoxConverter):
     @override
     def certain(self, targets: NDArray[Any]) -> NDArray[Any]:
         return _one_hot(targets, self.size)
+
+    @override
+    def remark(self) -> None:
+        return None
 
     @override
     def described(self) -> str:
@@ -311,6 +344,18 @@ _KINDS: dict[type[spaces.Space], type[ActionConverter]] = {
 }
 
 
+def _normal_share(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of a standard normal distribution lies between bounds."""
+    below = torch.special.ndtr(torch.from_numpy(np.stack([low, high])))
+    share: NDArray[np.float64] = (below[1] - below[0]).numpy()
+    return share
+
+
+def has_bounds(box: spaces.Box) -> bool:
+    """Whether any number has a lower or an upper bound."""
+    return bool(np.isfinite(box.low).any() or np.isfinite(box.high).any())
+
+
 def is_bounded(box: spaces.Box) -> bool:
     """Whether every number has a lower and an upper bound."""
     return bool(np.isfinite(box.low).all() and np.isfinite(box.high).all())
@@ -334,7 +379,9 @@ def action_converter(space: AnySpace, squash: bool = False, softmax: bool = Fals
     """
     kind: Any = next((row for known, row in _KINDS.items() if isinstance(space, known)), None)
     drawable = not isinstance(space, spaces.Box) or np.issubdtype(space.dtype, np.floating)
-    if kind is None or not drawable or not math.prod(space.shape or ()):
+    if kind is not None and not math.prod(space.shape or ()):
+        raise ValueError(f"cannot act in the action space {named(space)}: it holds no numbers")
+    if kind is None or not drawable:
         raise ValueError(
             f"cannot act in the action space {named(space)}; known: Discrete, MultiDiscrete, MultiBinary and "
             "Box of floats"

@@ -102,7 +102,7 @@ class SupervisedEnvRunner(ColumnarEnvRunner):
         if results == ENV_STEP_FAILURE:
             return False
         observations, rewards, terminateds, truncateds, self._infos = results
-        self._observations = self._guard.observe(observations)
+        self._observations = self._see(observations)
         self._resets = terminateds | truncateds
         if network_acts:
             self._episodes.step(rewards, self._resets, self._infos)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from engram.envs.forms.single_lane import SingleTask
 from engram.envs.ibl.batched import BatchedIBL
+from engram.envs.ibl.rules import ACTIONS
 
 
 class IBL(SingleTask[BatchedIBL], of=BatchedIBL):
@@ -81,3 +82,7 @@ class IBL(SingleTask[BatchedIBL], of=BatchedIBL):
     """
 
     best_return: ClassVar[str] = "0.746 a trial on average, about 148 a session"
+
+    def get_action_meanings(self) -> list[str]:
+        """Return what the actions are called, in order, as Atari's environments do."""
+        return list(ACTIONS)

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from engram.train.environments.facts import space_in_short
+from engram.agents.models.spaces import in_short
 from engram.train.experiments.search import split_env
 from engram.train.experiments.search_algorithms import score_of, suggesting
 from engram.train.plans import build, effects, forecast
@@ -23,9 +23,9 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
         ("environment", _env(plan)),
         *([("wrappers", ", ".join(env.wrappers))] if env.wrappers else []),
-        ("observation", space_in_short(env.observation_space)),
+        ("observation", in_short(env.observation_space)),
         *([("scaling", module.scaling)] if module.scaling is not None else []),
-        ("actions", "; ".join(filter(None, [space_in_short(env.action_space), module.acting]))),
+        ("actions", "; ".join(filter(None, [in_short(env.action_space), module.acting]))),
         ("core", _core(module)),
         *_thinking(module.thinking),
         *(("starts from", worded(start)) for start in plan.starts),

@@ -136,6 +136,8 @@ def _describe(module: Any, config: Any) -> ModuleFacts:
     from engram.agents.models.thinking import ThinkingModule
 
     remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
+    if speaks_columns(module) and hasattr(module, "actions"):
+        remarks += tuple(filter(None, [module.actions.remark()]))
     if isinstance(module, ThinkingModule):
         return _describe_thinking(module, config.model_config["core"]["type"], remarks)
     core = getattr(module, "core", None)
@@ -171,13 +173,25 @@ def _scaling(module: Any) -> str | None:
 def _acting(module: Any, config: Any) -> str | None:
     """Say how draws become actions, and which may be drawn."""
     drawn = module.actions.described()
-    if drawn is not None and not speaks_columns(module) and config.normalize_actions and not module.squash:
-        drawn = "draws of a Gaussian, of which RLlib takes -1 to 1 for the bounds, and cuts the rest"
+    if drawn is not None and not speaks_columns(module) and not module.squash:
+        drawn = _taken_by_rllib(module.actions.space, config)
     said = [drawn]
     if module.inputs.masked:
         source = f"{module.inputs.mask_key} of the observation" if module.inputs.mask_key else "info"
         said.append(f"only those that action_mask allows, of {source}")
     return "; ".join(text for text in said if text) or None
+
+
+def _taken_by_rllib(space: Any, config: Any) -> str:
+    """What RLlib's own runners make of draws of a Gaussian that may lie beyond an action's bounds."""
+    from engram.agents.models.actions import is_bounded
+
+    if config.normalize_actions and is_bounded(space):
+        return "draws of a Gaussian, of which RLlib takes -1 to 1 for the bounds, and cuts the rest"
+    if config.clip_actions and not config.normalize_actions:
+        return "draws of a Gaussian, cut at the bounds"
+    way = "normalize_actions: false and clip_actions: true cut them"
+    return f"draws of a Gaussian, also beyond the bounds, where RLlib does not cut them; {way}"
 
 
 def _describe_thinking(module: Any, core: str, remarks: tuple[str, ...]) -> ModuleFacts:
