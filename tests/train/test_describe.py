@@ -14,8 +14,8 @@ from engram.agents.models.recurrent_network import HeadOptions
 from engram.agents.models.thinking_network import ReadoutOptions
 from engram.envs import GAMES, IDS, PUZZLES, SEQUENCES
 from engram.memory import CORES
-from engram.memory.options import Options, integer, integers, number, numbers
 from engram.memory.losses import SEQUENCE_LOSSES
+from engram.memory.options import Options, integer, integers, number, numbers
 from engram.memory.thinking import EXIT_RULES, LOSSES, THINKERS
 from engram.train.console import screen
 from engram.train.console.errors import ExperimentError
