@@ -307,6 +307,10 @@ class _SoftmaxConverter(_BoxConverter):
         return _one_hot(targets, self.size)
 
     @override
+    def remark(self) -> None:
+        return None
+
+    @override
     def described(self) -> str:
         return f"the probabilities of {self.classes} classes (softmax)"
 

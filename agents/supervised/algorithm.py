@@ -45,6 +45,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     """
 
     needed_info = NEEDED_INFO
+    behavior: str = TARGETS_ACT  # of those that older checkpoints hold, too
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or Supervised)

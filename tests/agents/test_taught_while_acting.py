@@ -190,7 +190,7 @@ def test_lanes_that_do_not_count_are_left_out():
 def test_an_action_of_probabilities():
     actions = action_converter(spaces.Box(0.0, 1.0, (3,), np.float64), softmax=True)
     logits = torch.tensor([[0.0, np.log(2.0), np.log(5.0)]])
-    assert (actions.kind, actions.size, actions.classes) == ("softmax", 3, 3)
+    assert (actions.kind, actions.size, actions.classes, actions.remark()) == ("softmax", 3, 3, None)
     for drawn in (actions.likeliest(logits), actions.draw(logits, torch.Generator())):
         np.testing.assert_allclose(actions.to_env(drawn.numpy()), [[1 / 8, 2 / 8, 5 / 8]], rtol=1e-6)
     targets = actions.targets(np.array([2, 0]))
