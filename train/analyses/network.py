@@ -28,6 +28,8 @@ DISCRETE: gym.Space[Any] = gym.spaces.Discrete(len(ACTIONS))
 PROBABILITIES = (2,)
 """Shape of the other: the probabilities of left and right, of which one above a threshold acts."""
 
+NO_STATE = "the network has no state"
+
 
 class ActingNetwork:
     """A network that plays B lanes; see `engram.envs.ibl.analyses.recording.Network`.
@@ -92,7 +94,7 @@ def _threshold(envs: Any) -> float:
 
 def flat(leaves: list[Tensor]) -> Tensor:
     """Return the parts of a state, each (B, ...), side by side, (B, H)."""
-    return torch.cat([leaf.flatten(1) for leaf in leaves], dim=1)
+    return torch.cat([leaf.reshape(len(leaf), -1) for leaf in leaves], dim=1)
 
 
 class Dynamics:
@@ -117,7 +119,9 @@ class Dynamics:
                 encoder.float()  # what observations are prepared for
         self._module.core.register_forward_pre_hook(lambda _, given: (given[0].double(), *given[1:]))
         first = self._module.initial_state(1)
-        if not first or not all(leaf.is_floating_point() for leaf in first.values()):
+        if not first:
+            raise ValueError(NO_STATE)
+        if not all(leaf.is_floating_point() for leaf in first.values()):
             raise ValueError(f"the state of core {module.core_type} is not made of real numbers alone")
         self._shapes = {name: leaf.shape[1:] for name, leaf in first.items()}
 
