@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engram.agents.models.actions import action_converter
+from engram.agents.models.actions import model_actions
 from engram.agents.models.choice import thinks
 from engram.agents.models.given import find_inputs
 from engram.agents.models.moments import NormalizationOptions
@@ -79,7 +79,7 @@ def _of_model(card: Card) -> Network:
     if thinks(card.model):
         return ThinkingNetwork(parse_thinking_model(card.model), seen, done)
     parts = parse_recurrent_model(card.model)
-    actions = action_converter(done, parts.section.squash)
+    actions = model_actions(done, card.model)
     inputs = find_inputs(card.model, seen, actions, told_mask=card.action_mask == "info")
     normalised = card.normalization
     return RecurrentNetwork(parts, inputs, None if normalised is None else NormalizationOptions(**normalised))

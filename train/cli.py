@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperOption
 
+from engram.memory.options import unknown_message
 from engram.train.console.errors import ExperimentError, reason
 
 VERBS = (
@@ -90,6 +91,9 @@ def _command() -> Any:
 def _usage(error: Any) -> str:
     """What is wrong with the options, and the help of an argument that is missing."""
     message: str = error.format_message()
+    if message.startswith("No such command"):
+        typed = message.split("'")[1]
+        return f"{unknown_message('command', typed, VERBS)}; environments, cores and others: rllib list"
     meaning = getattr(getattr(error, "param", None), "help", None)
     return f"{message} {meaning}" if message.startswith("Missing argument") and meaning else message
 

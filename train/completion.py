@@ -72,7 +72,9 @@ _OF_KIND: dict[str, Completer] = {
     "encoder": _table(("engram.agents", "models/encoders.py", "ENCODERS")),
     "env": envs,
     "exit-rule": exit_rules,
-    "loss": _table(("engram.memory", "thinking/losses.py", "LOSSES")),
+    "loss": _table(
+        ("engram.memory", "thinking/losses.py", "LOSSES"), ("engram.memory", "losses.py", "SEQUENCE_LOSSES")
+    ),
     "picture": pictures,
     "scheduler": schedulers,
     "search-algorithm": _table(("engram.train", "experiments/search_algorithms.py", "SEARCH_ALGORITHMS")),

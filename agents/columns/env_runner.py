@@ -13,6 +13,7 @@ import numpy as np
 import torch
 import tree
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector.utils import create_empty_array
 from numpy.typing import NDArray
 from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.env import INPUT_ENV_SINGLE_SPACES, INPUT_ENV_SPACES
@@ -23,12 +24,13 @@ from torch import Tensor
 
 from engram.agents.columns.env_states import restore_env, save_env
 from engram.agents.columns.episodes import EpisodeLog
-from engram.agents.columns.failures import TellsFailure
+from engram.agents.columns.failures import EnvError, TellsFailure
 from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.columns.fragment import ColumnSet, Fragment, Nest, lane_of
 from engram.agents.columns.inputs import InputLanes, add_inputs
 from engram.agents.columns.lanes import make_lanes
 from engram.agents.columns.learner import as_tensors
+from engram.agents.columns.symbols import SymbolBounds
 from engram.agents.models.given import masked
 from engram.agents.models.recurrent import ColumnarModule
 from engram.memory.core import State, where_lanes
@@ -76,8 +78,9 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
             raise ValueError(f"env: {self.config.env} resets its lanes in mode {mode}; known: SAME_STEP")
         self.num_envs = self.env.num_envs
         self._needs_initial_reset = True
-        self._episodes = EpisodeLog(self.num_envs, group_by=self.env.metadata.get("group_by"))
+        self._episodes = EpisodeLog.of(self.env)
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
+        self._symbols = SymbolBounds(self.env.single_observation_space)
 
     def make_module(self) -> None:
         """Builds the module, for tests where this runner evaluates."""
@@ -199,12 +202,23 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
     def _reset_lanes(self) -> None:
         observations, self._infos = self._try_env_reset(seed=self._lane_seeds(), options=None)
         self._guard.step = 0
-        self._observations = self._guard.observe(observations)
+        self._observations = self._see(observations)
         self._resets = np.ones(self.num_envs, bool)
         self._state = self.module.initial_state(self.num_envs)
         self._returns = np.zeros(self.num_envs)
         self._episodes.restart()
         self._begin_acting()
+
+    def _see(self, observations: Nest) -> Nest:
+        """What lanes see now, (B, ...), with 0 for what is not finite.
+
+        Raises:
+            EnvError: A symbol is not in its space.
+        """
+        strange = self._symbols.finding(observations)
+        if strange is not None:
+            raise EnvError(self._scene(strange[1], strange[0]))
+        return self._guard.observe(observations)
 
     def _begin_acting(self) -> None:
         self._needs_initial_reset = False
@@ -231,7 +245,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
     @torch.no_grad()
     def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> ColumnSet:
         """Steps every lane `length` times; a failed environment starts the fragment over."""
-        buffer, t = FragmentBuffer(length, self.num_envs, self._observations), 0
+        buffer, t = FragmentBuffer(length, self.num_envs, self.env.single_observation_space), 0
         while t < length:
             if t == 0:
                 state_in = {name: value.cpu().numpy().copy() for name, value in self._state.items()}
@@ -245,7 +259,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
                 t = 0
                 continue
             observations, rewards, terminateds, truncateds, infos = results
-            self._observations = self._guard.observe(observations)
+            self._observations = self._see(observations)
             buffer.end(t, actions, logp, values, rewards, terminateds, truncateds)
             if truncateds.any():
                 buffer.final_values[t] = self._final_values(truncateds, infos)
@@ -311,7 +325,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
                 self._episodes.limit(episodes)
                 continue
             observations, rewards, terminateds, truncateds, infos = results
-            self._observations = self._guard.observe(observations)
+            self._observations = self._see(observations)
             self._guard.look({"reward": rewards[None]}, self._guard.step)
             self._resets = terminateds | truncateds
             self._episodes.step(rewards, self._resets, infos)
@@ -374,6 +388,8 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         Under SAME_STEP the returned observation is already the next episode's; the final one is in `infos`.
         """
         lanes = np.flatnonzero(truncateds)
+        if "final_obs" not in infos:
+            raise EnvError(self._scene("step truncates an episode without info['final_obs']", int(lanes[0])))
         observations = tree.map_structure(np.copy, self._observations)
         for lane in lanes.tolist():
             _put(observations, lane, lane_of(infos["final_obs"], lane))
@@ -402,9 +418,11 @@ def _put(nest: Nest, lane: int, values: Nest) -> None:
 class FragmentBuffer:
     """The arrays of a fragment while it is being sampled."""
 
-    def __init__(self, length: int, lanes: int, observations: Nest) -> None:
+    def __init__(self, length: int, lanes: int, space: gym.Space[Any]) -> None:
+        # As the space says: what lanes return first may be whole numbers by chance.
+        one_lane = create_empty_array(space, 1)
         self.observations = tree.map_structure(
-            lambda x: np.empty((length + 1, *x.shape), x.dtype), observations
+            lambda x: np.empty((length + 1, lanes, *x.shape[1:]), x.dtype), one_lane
         )
         self.resets = np.empty((length + 1, lanes), bool)
         self.rewards = np.empty((length, lanes))  # as they came: single precision may be too small for them

@@ -6,11 +6,14 @@ B lanes.
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 import numpy as np
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from ray.rllib.utils.metrics.metrics_logger import MetricsLogger
+
+from engram.agents.columns.trials import PER_TRIAL, TrialLog
 
 EPISODES = "episodes"
 """Metric key: the list of episodes that ended since the last report."""
@@ -50,12 +53,15 @@ class Unfinished(NamedTuple):
 class EpisodeLog:
     """Sums up rewards lane by lane and keeps the episodes that ended, unless their return is not finite."""
 
-    def __init__(self, lanes: int, group_by: str | None = None) -> None:
+    def __init__(
+        self, lanes: int, group_by: str | None = None, per_trial: Mapping[str, str] | None = None
+    ) -> None:
         """Starts B episodes.
 
         Args:
             lanes: B.
             group_by: The info key by which results are split, if any.
+            per_trial: What is told of the trials of an episode, if anything, see `trials`.
         """
         self._returns = np.zeros(lanes)
         self._lengths = np.zeros(lanes, np.int64)
@@ -64,6 +70,12 @@ class EpisodeLog:
         self._uncounted = 0
         self._quota: NDArray[np.int64] | None = None
         self._says_success = False
+        self._trials = TrialLog(per_trial or {})
+
+    @classmethod
+    def of(cls, envs: VectorEnv[Any, Any, Any]) -> Self:
+        """Starts the episodes of lanes, logged as their metadata ask for."""
+        return cls(envs.num_envs, envs.metadata.get("group_by"), envs.metadata.get(PER_TRIAL))
 
     def restart(self) -> None:
         """Starts every lane's episode over, without a limit; what has finished stays."""
@@ -83,6 +95,7 @@ class EpisodeLog:
     def forget(self) -> None:
         """Forgets episodes that have ended and were not reported."""
         self._finished, self._uncounted = [], 0
+        self._trials.forget()
 
     def wanting(self) -> bool:
         """Whether a limited log still waits for episodes."""
@@ -95,6 +108,7 @@ class EpisodeLog:
 
     def step(self, rewards: NDArray[Any], dones: NDArray[np.bool_], infos: Mapping[str, Any]) -> None:
         """Takes in one step of every lane; `infos` as a SAME_STEP vector environment gives them."""
+        self._trials.step(rewards, dones, infos, self.counting())
         self._returns += rewards
         self._lengths += 1
         self._says_success = self._says_success or "success" in infos
@@ -114,6 +128,7 @@ class EpisodeLog:
             "finished": [tuple(episode) for episode in self._finished],
             "uncounted": self._uncounted,
             "says_success": self._says_success,
+            "trials": self._trials.get_state(),
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -122,6 +137,7 @@ class EpisodeLog:
         self._returns[:], self._lengths[:] = state["returns"], state["lengths"]
         self._finished = [Episode(*episode) for episode in state["finished"]]
         self._uncounted, self._says_success = state["uncounted"], state["says_success"]
+        self._trials.set_state(state.get("trials", {}))  # older checkpoints have none
 
     def ended(self) -> int:
         """How many episodes ended since the last call."""
@@ -135,6 +151,7 @@ class EpisodeLog:
         for episode in self._finished:
             metrics.log_value(EPISODES, tuple(episode), reduce="item_series")
         self._finished = []
+        self._trials.report(metrics)
 
     def _finish(self, lane: int, final: Mapping[str, Any]) -> None:
         if self._quota is not None:
@@ -150,10 +167,18 @@ class EpisodeLog:
             Episode(
                 float(self._returns[lane]),
                 int(self._lengths[lane]),
-                None if success is None else bool(success),
+                None if success is None else _as_bool("success", success),
                 None if group is None else str(group),
             )
         )
+
+
+def _as_bool(key: str, value: Any) -> bool:
+    """An entry of info that is true or false; of text or NaN, Python would make something true."""
+    number = np.asarray(value)
+    if number.size != 1 or number.dtype.kind not in "biuf" or not np.isfinite(number).all():
+        raise ValueError(f"info[{key!r}] is {value!r:.60}; expected true or false, a bool")
+    return bool(number.item())
 
 
 def _lane_value(infos: Mapping[str, Any], key: str, lane: int) -> Any:

@@ -115,20 +115,19 @@ class TellsFailure(EnvRunner):  # type: ignore[misc]
             more = (
                 "; config.env_timeout_s: .inf waits for ever" if hasattr(self.config, "env_timeout_s") else ""
             )
-            raise EnvError(f"{self._scene(doing, said, hanging)}{more}") from hanging
-        except Exception as error:
+            raise EnvError(f"{self._scene(f'{doing} {said}', _lane_of(hanging))}{more}") from hanging
+        except (Exception, SystemExit) as error:
             known = _in_chain(error, NoLegalActionError) or _in_chain(error, EnvError)
             if known is not None:
                 raise known from None
             cause = error.__cause__ if type(error) is RuntimeError and error.__cause__ else error
-            raise EnvError(self._scene(doing, f"raises {explain(cause)}", cause)) from cause
+            raise EnvError(self._scene(f"{doing} raises {explain(cause)}", _lane_of(cause))) from cause
 
-    def _scene(self, doing: str, said: str, error: BaseException) -> str:
+    def _scene(self, said: str, lane: int | None) -> str:
         """`small/Cue-v0: its step raises KeyError: 'x' (my_env.py:3) at env step 160 (lane 0, ...)`."""
         name = str(getattr(self.config.env, "__name__", self.config.env)).rpartition(":")[2]
-        lane = _lane_of(error)
         where = [*([] if lane is None else [f"lane {lane}"]), f"env runner {self.worker_index or 0}"]
-        return f"{name}: its {doing} {said} at env step {self.counted_steps():,} ({', '.join(where)})"
+        return f"{name}: its {said} at env step {self.counted_steps():,} ({', '.join(where)})"
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from engram.agents.columns.finite import zeroed
 from engram.agents.columns.fragment import Nest, lane_of
-from engram.agents.models.actions import action_converter
+from engram.agents.models.actions import model_actions
 from engram.agents.models.choice import thinks
 from engram.agents.models.given import (
     ACTION_MASK,
@@ -131,13 +131,16 @@ class InputLanes(VectorWrapper):
     def _flat_mask(self, mask: Any) -> NDArray[np.bool_]:
         """One lane's mask, (A,); that of a `MultiDiscrete` may be a tuple with one for each choice."""
         parts = mask if isinstance(mask, tuple | list) else (mask,)
-        flat: NDArray[np.bool_] = np.concatenate([np.ravel(part) for part in parts]) != 0
+        flat = np.concatenate([np.ravel(part) for part in parts])
         if flat.shape != (self._actions.size,):
             raise ValueError(
                 f"action_mask: info['action_mask'] has {flat.size} numbers, expected {self._actions.size}, "
                 f"one for each choice of {self._actions.space}; model.action_mask: none ignores it"
             )
-        return flat
+        if flat.dtype.kind == "f" and np.isnan(flat).any():
+            raise ValueError(f"action_mask: info['action_mask'] is nan at {int(np.isnan(flat).argmax())}")
+        legal: NDArray[np.bool_] = flat != 0
+        return legal
 
     def _check_legal(self, legal: NDArray[np.bool_]) -> None:
         """Raises NoLegalActionError where a lane whose episode goes on, or begins, leaves nothing to do."""
@@ -177,7 +180,7 @@ def add_inputs(
     """
     if thinks(model):
         return lanes
-    actions = action_converter(lanes.single_action_space, bool(model.get("squash")))
+    actions = model_actions(lanes.single_action_space, model)
     inputs = model_inputs(model, lanes.single_observation_space, actions)
     undecided = model.get("action_mask", "auto") == "auto" and not inputs.masked
     if undecided and actions.choices and _tells(lanes, make_one):

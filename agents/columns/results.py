@@ -37,6 +37,7 @@ from engram.agents.columns.finite import NON_FINITE, NonFinite, shown
 from engram.agents.columns.learner import STEPS_TAKEN
 from engram.agents.columns.live import scheduled, set_live
 from engram.agents.columns.starting import start_from_checkpoint
+from engram.agents.columns.trials import TRIALS, per_trial
 
 
 class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
@@ -156,6 +157,7 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         runners = result.setdefault(ENV_RUNNER_RESULTS, {})
         self._window.extend(runners.pop(EPISODES, ()))
         runners.update(self._window.summary(runners.pop(UNFINISHED, ())))
+        _average_trials(runners)
         result["timesteps_total"] = int(runners.get(NUM_ENV_STEPS_SAMPLED_LIFETIME, 0))
         steps = float(runners.get(NUM_ENV_STEPS_SAMPLED, 0))
         result["steps_per_second"] = steps / max(result.get("time_this_iter_s", 0.0), 1e-9)
@@ -200,8 +202,15 @@ class ResultCallbacks(RLlibCallback):  # type: ignore[misc]
         window.extend(runners.pop(EPISODES, ()))
         unfinished = as_records(runners.pop(UNFINISHED, ()), Unfinished)
         if window.episodes or unfinished:
-            self._evaluated = window.summary(unfinished)
+            _average_trials(runners)
+            self._evaluated = window.summary(unfinished) | {k: v for k, v in runners.items() if k == TRIALS}
         runners.update(self._evaluated)
+
+
+def _average_trials(runners: dict[str, Any]) -> None:
+    """Replaces sums over trials by means, in place; without any trial the section goes."""
+    if TRIALS in runners:
+        runners[TRIALS] = per_trial(runners[TRIALS])
 
 
 def _played(result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -222,8 +231,10 @@ def _is_infinite(value: Any) -> bool:
     return isinstance(value, Real) and math.isinf(value)
 
 
-def bptt_steps_of(config: Any) -> int:
+def bptt_steps_of(config: Any) -> int | None:
     """Returns the BPTT length: the steps that gradients reach back at most, by the shortest of what cuts.
+
+    None: nothing cuts, gradients reach back through whole episodes.
 
     Args:
         config: An `AlgorithmConfig`. Stock RLlib cuts its sequences at the module's `max_seq_len` and, where
@@ -238,9 +249,9 @@ def bptt_steps_of(config: Any) -> int:
         (model.get("core") or {}).get("bptt_steps"),
     ]
     steps = [cut for cut in cuts if cut]
-    if not steps or not _joins_fragments(config):
+    if not getattr(config, "whole_episodes", False) and (not steps or not _joins_fragments(config)):
         steps.append(config.get_rollout_fragment_length())
-    return int(min(steps))
+    return int(min(steps)) if steps else None
 
 
 def _joins_fragments(config: Any) -> bool:

@@ -132,7 +132,8 @@ def _find(name: Any, path: str) -> type[Any]:
     module, _, attribute = name.rpartition(":" if ":" in name else ".")
     found = load_object(f"{module}:{attribute}", path) if module else _bare().get(name)
     if found is None:
-        raise ValueError(unknown_message(path, name, _bare(), limit=8))
+        others = "those of other packages and your own by module:Class, as minigrid.wrappers:FullyObsWrapper"
+        raise ValueError(f"{unknown_message(path, name, _bare(), limit=8)}; {others}")
     if not (isinstance(found, type) and issubclass(found, gym.Wrapper | VectorWrapper)):
         raise ValueError(
             f"{path}: {name!r} is no wrapper; expected a class derived from gymnasium.Wrapper or "

@@ -10,6 +10,7 @@ shape of the space.
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,6 +22,12 @@ from typing_extensions import override
 from engram.agents.models import spaces
 from engram.agents.models.spaces import AnySpace, named
 
+LEAST_SHARE = 0.05
+"""Of a new policy's draws, that lie within an action's bounds without a word."""
+
+FARTHEST = 100.0
+"""Deviations of a new policy's draws that an action's bounds are apart without a word."""
+
 
 class ActionConverter(ABC):
     """Draws and converts actions of one space.
@@ -31,6 +38,7 @@ class ActionConverter(ABC):
         space: The environment's space of one lane.
         size: A.
         choices: Options of each draw that is one of several, `size` in all; empty for other kinds of draws.
+        classes: How many there are where a right answer is one of several, counted from 0; else None.
         feature_size: What `features` makes of an action.
     """
 
@@ -38,6 +46,7 @@ class ActionConverter(ABC):
     space: AnySpace
     size: int
     choices: tuple[int, ...] = ()
+    classes: int | None = None
     feature_size: int
 
     def __init__(self, space: AnySpace, size: int, feature_size: int) -> None:
@@ -59,12 +68,24 @@ class ActionConverter(ABC):
     def from_env(self, actions: NDArray[Any]) -> NDArray[Any]:
         """Converts actions (B, ...) of the environment to draws, in the dtype of the distribution."""
 
+    def targets(self, answers: NDArray[Any]) -> NDArray[Any]:
+        """Converts what an environment says is right (B, ...) to what a loss compares A numbers with."""
+        return self.from_env(answers)
+
+    def certain(self, targets: NDArray[Any]) -> NDArray[Any]:
+        """Converts targets (B, ...) to the draws of somebody who is certain of them."""
+        return targets
+
     @abstractmethod
     def features(self, actions: NDArray[Any]) -> NDArray[np.float32]:
         """Converts actions (B, ...) of the environment to numbers for a network, (B, features)."""
 
     def described(self) -> str | None:
         """Describes in a few words how draws become actions; None where they are the same."""
+        return None
+
+    def remark(self) -> str | None:
+        """Says what may keep a new policy from most of the actions; None where nothing does."""
         return None
 
     def _flat(self, actions: NDArray[Any]) -> NDArray[Any]:
@@ -85,7 +106,7 @@ class _DiscreteConverter(ActionConverter):
     def __init__(self, space: spaces.Discrete) -> None:
         super().__init__(space, int(space.n), int(space.n))
         self._start = np.asarray(space.start, np.int64)
-        self.choices = (self.size,)
+        self.choices, self.classes = (self.size,), self.size
 
     @override
     def likeliest(self, inputs: Tensor) -> Tensor:
@@ -203,7 +224,22 @@ class _BoxConverter(ActionConverter):
 
     @override
     def described(self) -> str | None:
-        return "draws of a Gaussian, cut at the bounds" if is_bounded(self.space) else None
+        return "draws of a Gaussian, cut at the bounds" if has_bounds(self.space) else None
+
+    @override
+    def remark(self) -> str | None:
+        low, high = self._low.astype(np.float64), self._high.astype(np.float64)
+        share = _normal_share(low, high)
+        missed, narrow = share < LEAST_SHARE, np.isfinite(low) & np.isfinite(high) & (high - low > FARTHEST)
+        if not (missed | narrow).any():
+            return None
+        number = int((missed | narrow).argmax())
+        what = "hardly any lie within" if missed[number] else "they reach little of what lies within"
+        way = "model.squash: true stretches them" if is_bounded(self.space) else "a wrapper may shift them"
+        return (
+            f"actions: draws of a new policy have mean 0 and deviation 1, and {what} the bounds "
+            f"{low[number]:g} and {high[number]:g}; {way}"
+        )
 
 
 class _SquashedConverter(_BoxConverter):
@@ -240,6 +276,40 @@ class _SquashedConverter(_BoxConverter):
     def described(self) -> str:
         return "draws of a Gaussian, squashed by tanh to the bounds"
 
+    @override
+    def remark(self) -> None:
+        return None
+
+
+class _SoftmaxConverter(_BoxConverter):
+    """`Box` from 0 to 1 with a number for each of K classes; an action is the K probabilities themselves."""
+
+    kind = "softmax"
+
+    def __init__(self, space: spaces.Box) -> None:
+        super().__init__(space)
+        self.size = self.classes = self.feature_size
+
+    @override
+    def likeliest(self, inputs: Tensor) -> Tensor:
+        return inputs.softmax(-1)
+
+    @override
+    def draw(self, inputs: Tensor, generator: Generator) -> Tensor:
+        return self.likeliest(inputs)
+
+    @override
+    def targets(self, answers: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(answers, np.int64)
+
+    @override
+    def certain(self, targets: NDArray[Any]) -> NDArray[Any]:
+        return _one_hot(targets, self.size)
+
+    @override
+    def described(self) -> str:
+        return f"the probabilities of {self.classes} classes (softmax)"
+
 
 def rescaled(draws: NDArray[Any], box: spaces.Box) -> NDArray[Any]:
     """Converts draws (B, ...) as RLlib does: of a `Box` with bounds, -1 to 1 stand for low to high."""
@@ -270,24 +340,44 @@ _KINDS: dict[type[spaces.Space], type[ActionConverter]] = {
 }
 
 
+def _normal_share(low: NDArray[np.float64], high: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of a standard normal distribution lies between bounds."""
+    below = torch.special.ndtr(torch.from_numpy(np.stack([low, high])))
+    share: NDArray[np.float64] = (below[1] - below[0]).numpy()
+    return share
+
+
+def has_bounds(box: spaces.Box) -> bool:
+    """Whether any number has a lower or an upper bound."""
+    return bool(np.isfinite(box.low).any() or np.isfinite(box.high).any())
+
+
 def is_bounded(box: spaces.Box) -> bool:
     """Whether every number has a lower and an upper bound."""
     return bool(np.isfinite(box.low).all() and np.isfinite(box.high).all())
 
 
-def action_converter(space: AnySpace, squash: bool = False) -> ActionConverter:
+def model_actions(space: AnySpace, model: Mapping[str, Any]) -> ActionConverter:
+    """Makes the converter that a `model:` section asks for; arguments and errors as in `action_converter`."""
+    return action_converter(space, bool(model.get("squash")), bool(model.get("softmax")))
+
+
+def action_converter(space: AnySpace, squash: bool = False, softmax: bool = False) -> ActionConverter:
     """Makes the converter of the actions of one lane.
 
     Args:
         space: Of the environment.
         squash: Whether actions of a `Box` are squashed to its bounds by tanh, and not cut there.
+        softmax: Whether an action of a `Box` is the probabilities of classes.
 
     Raises:
-        ValueError: A space without a distribution, or one that cannot be squashed.
+        ValueError: A space without a distribution, or one that cannot be squashed, or holds no probabilities.
     """
     kind: Any = next((row for known, row in _KINDS.items() if isinstance(space, known)), None)
     drawable = not isinstance(space, spaces.Box) or np.issubdtype(space.dtype, np.floating)
-    if kind is None or not drawable or not math.prod(space.shape or ()):
+    if kind is not None and not math.prod(space.shape or ()):
+        raise ValueError(f"cannot act in the action space {named(space)}: it holds no numbers")
+    if kind is None or not drawable:
         raise ValueError(
             f"cannot act in the action space {named(space)}; known: Discrete, MultiDiscrete, MultiBinary and "
             "Box of floats"
@@ -296,5 +386,21 @@ def action_converter(space: AnySpace, squash: bool = False) -> ActionConverter:
         if not (isinstance(space, spaces.Box) and is_bounded(space)):
             raise ValueError(f"squash: true is for the action space Box with bounds, got {named(space)}")
         kind = _SquashedConverter
+    if softmax:
+        if squash:
+            raise ValueError("softmax: true and squash: true contradict each other; legal: one of them")
+        if not _holds_probabilities(space):
+            raise ValueError(
+                "softmax: true is for the action space Box from 0 to 1 with one number for each of 2 or more "
+                f"classes, got {named(space)}"
+            )
+        kind = _SoftmaxConverter
     converter: ActionConverter = kind(space)
     return converter
+
+
+def _holds_probabilities(space: AnySpace) -> bool:
+    """Whether a space is a row of two or more numbers from 0 to 1."""
+    if not isinstance(space, spaces.Box) or len(space.shape) != 1 or space.shape[0] < 2:
+        return False
+    return bool((space.low == 0).all() and (space.high == 1).all())

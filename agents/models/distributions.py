@@ -111,6 +111,24 @@ class TorchTanhGaussian(TorchDiagGaussian):  # type: ignore[misc]
         return TorchDeterministic(loc=torch.tanh(self.loc))
 
 
+class TorchProbabilities(TorchDeterministic):  # type: ignore[misc]
+    """The probabilities of K classes as an action, by their logits (B, K): nothing is drawn."""
+
+    @classmethod
+    def from_logits(cls, logits: Tensor, **_: Any) -> TorchProbabilities:
+        """The distribution of logits (B, K)."""
+        return cls(loc=logits.softmax(-1))
+
+    @staticmethod
+    def required_input_dim(space: gym.Space[Any], **_: Any) -> int:
+        """K."""
+        return int(np.prod(space.shape or ()))
+
+    def to_deterministic(self) -> TorchProbabilities:
+        """The same."""
+        return self
+
+
 _NEAREST = 1.0 - 1e-6  # to the bounds, where atanh is infinite
 
 _POINTS, _WEIGHTS = np.polynomial.hermite_e.hermegauss(32)
@@ -127,6 +145,7 @@ _KINDS: dict[str, type[Distribution]] = {
     "bernoulli": TorchBernoulli,
     "categorical": TorchCategorical,
     "gaussian": TorchDiagGaussian,
+    "softmax": TorchProbabilities,
     "tanh_gaussian": TorchTanhGaussian,
 }
 

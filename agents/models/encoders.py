@@ -121,6 +121,8 @@ class DictEncoder(Encoder):
         super().__init__(reader, options)
         self.names, self.parts = tuple(parts), nn.ModuleList(parts.values())
         self.film: str | None = None
+        if options.join != "film" and options.film is not None:
+            raise ValueError(f"film: no effect with join: {options.join}; set join: film, or leave film out")
         if options.join == "film":
             self._build_modulations(options.film, parts)
         sizes = [part.output_size for name, part in parts.items() if name != self.film]

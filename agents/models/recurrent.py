@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ray.rllib.core.columns import Columns
 from ray.rllib.core.rl_module.torch import TorchRLModule
 
-from engram.agents.models.actions import action_converter
+from engram.agents.models.actions import model_actions
 from engram.agents.models.distributions import distribution_of
 from engram.agents.models.inputs import model_inputs
 from engram.agents.models.moments import NORMALIZATION, NormalizationOptions
@@ -122,7 +122,9 @@ class RecurrentModule(ColumnarModule, RecurrentNetwork):
         parts = parse_recurrent_model(
             {key: value for key, value in self.model_config.items() if key in known}
         )
-        actions = action_converter(self.action_space, parts.section.squash)
+        actions = model_actions(self.action_space, self.model_config)
+        if parts.section.softmax and not self.model_config.get(TAKES_CHANCES, False):
+            raise ValueError("softmax: true is for run: Supervised; probabilities are no draws")
         inputs = model_inputs(self.model_config, self.observation_space, actions)
         normalised = self.model_config.get(NORMALIZATION)
         self.build(parts, inputs, None if normalised is None else NormalizationOptions(*normalised))

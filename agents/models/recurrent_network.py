@@ -21,17 +21,23 @@ from engram.agents.models.spaces import AnySpace
 from engram.memory import Core, CoreOptions, core_options
 from engram.memory.core import State
 from engram.memory.modes import chances
-from engram.memory.options import Options, boolean, integers, parse_options, section, text
+from engram.memory.options import Options, boolean, choice, integers, parse_options, section, text
 from engram.memory.registry import build_class, check_output_size
 from engram.memory.windows.mlp import relu_layers
 
 
 @dataclass(frozen=True, kw_only=True)
 class HeadOptions(Options):
-    """Options of the layers that policy and value share behind the core."""
+    """Options of the layers behind the core: those that policy and value share, and how theirs start."""
 
     hidden: tuple[int, ...] = integers(
         (), "units of each ReLU layer over what was remembered and what is seen", unit="units"
+    )
+    init: str = choice(
+        "even",
+        "what the policy's layer starts from. even: a hundredth of PyTorch's weights and biases of 0, all "
+        "actions being about equally likely; torch: PyTorch's own",
+        ("even", "torch"),
     )
 
 
@@ -64,6 +70,11 @@ class ModelConfig(StartOptions):
     squash: bool = boolean(
         False,
         "whether actions of a Box with bounds are squashed to them by tanh; else what is drawn is cut there",
+    )
+    softmax: bool = boolean(
+        False,
+        "whether an action of a Box from 0 to 1 is the probabilities of as many classes, one of which "
+        "info['target'] says is right; under run: Supervised",
     )
 
 
@@ -151,8 +162,9 @@ class RecurrentNetwork(Network):
         self.policy_head = nn.Linear(features, self.actions.size)
         self.value_head = nn.Linear(features, 1)
         with torch.no_grad():
-            self.policy_head.weight.mul_(POLICY_INIT_SCALE)
-            self.policy_head.bias.zero_()
+            if parts.head.init == "even":
+                self.policy_head.weight.mul_(POLICY_INIT_SCALE)
+                self.policy_head.bias.zero_()
             self.value_head.bias.zero_()
 
     @override

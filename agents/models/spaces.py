@@ -22,6 +22,9 @@ UNKNOWN = 1
 AnySpace = Any
 """A space of this module, or Gymnasium's own."""
 
+_LONGEST = 100
+"""Characters of a space in a message that are no trouble to read."""
+
 _WORD = re.compile(r"\w+|[^\w\s]")
 
 
@@ -174,6 +177,20 @@ def without(space: AnySpace, name: str) -> AnySpace:
     return kind({key: part for key, part in space.items() if key != name})
 
 
+def in_short(space: AnySpace) -> str:
+    """Returns a space in one line: names of parts, shapes, and the widest bounds."""
+    parts = getattr(space, "spaces", None)
+    if parts is not None:
+        keys = parts if isinstance(parts, Mapping) else dict(enumerate(parts))
+        inside = ", ".join(f"{key}: {in_short(part)}" for key, part in keys.items())
+        return f"{type(space).__name__}({inside})"
+    low, high = getattr(space, "low", None), getattr(space, "high", None)
+    if low is None or high is None or not np.size(low):
+        return " ".join(str(space).split())
+    return f"Box{space.shape} {space.dtype}, {low.min():g} to {high.max():g}"
+
+
 def named(space: AnySpace) -> str:
-    """Returns a space in one line, for messages."""
-    return " ".join(str(space).split())
+    """Returns a space in one line, for messages: as it writes itself, or `in_short` where that is long."""
+    written = " ".join(str(space).split())
+    return written if len(written) <= _LONGEST else in_short(space)

@@ -1,4 +1,4 @@
-"""Supervised: cross-entropy with the targets of an environment, on columns."""
+"""Supervised: a loss of answers to the targets of an environment, on columns."""
 
 import math
 from typing import Any, Self
@@ -16,17 +16,25 @@ from engram.agents.columns.under_way import ColumnarState
 from engram.agents.models.choice import answers_at_once
 from engram.agents.models.recurrent import TAKES_CHANCES, ColumnarModule
 from engram.agents.supervised.learner import JUDGED, SOLVED, SupervisedLearner
-from engram.agents.supervised.objectives import check_sequence_loss, make_objective
+from engram.agents.supervised.objectives import make_objective, sequence_loss, thinking_loss
 from engram.agents.supervised.precision import check_precision
-from engram.agents.supervised.runner import NEEDED_INFO, SupervisedEnvRunner
-from engram.memory.thinking import make_loss
+from engram.agents.supervised.runner import (
+    BEHAVIORS,
+    NEEDED_INFO,
+    TARGETS_ACT,
+    SupervisedEnvRunner,
+)
+from engram.memory.options import unknown_message
 
 
 class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     """Settings of `Supervised`; everything else as in any `AlgorithmConfig`.
 
     Attributes:
-        loss: Which one, `{"type": ...}`; see `engram.memory.thinking.losses`.
+        loss: Which one, `{type: ...}`; null: `final` of networks that think, `cross_entropy` of sequences.
+        behavior: Who acts in training. targets: what is right is done (teacher forcing). network: what the
+            network chooses; targets are only learned from, episodes count, and `explore` says whether
+            actions are drawn.
         optimizer: See `engram.agents.columns.optimizers.OptimizerOptions`.
         lr_epochs: Warm-up and decay by epochs on top of `lr`; see `EpochOptions` there.
         throttle: Whether the step size of a thinker's recurrent parameters is divided by the iterations.
@@ -40,7 +48,8 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
         super().__init__(algo_class=algo_class or Supervised)
-        self.loss: dict[str, Any] = {"type": "final"}
+        self.loss: dict[str, Any] | None = None
+        self.behavior = TARGETS_ACT
         self.optimizer: dict[str, Any] = {"type": "adam"}
         self.lr_epochs: dict[str, Any] = {}
         self.throttle = False
@@ -65,7 +74,8 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
     def training(
         self,
         *,
-        loss: dict[str, Any] = NotProvided,
+        loss: dict[str, Any] | None = NotProvided,
+        behavior: str = NotProvided,
         optimizer: dict[str, Any] = NotProvided,
         lr_epochs: dict[str, Any] = NotProvided,
         throttle: bool = NotProvided,
@@ -77,6 +87,7 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         super().training(**kwargs)
         self.set_provided(
             loss=loss,
+            behavior=behavior,
             optimizer=optimizer,
             lr_epochs=lr_epochs,
             throttle=throttle,
@@ -84,6 +95,16 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
             truncation=truncation,
         )
         return self
+
+    @property
+    def whole_episodes(self) -> bool:
+        """Whether an update is one whole episode, however long, and not a fragment of every lane."""
+        return self.batch_mode == "complete_episodes" and not self.in_evaluation
+
+    @property
+    def total_train_batch_size(self) -> int:
+        """As of all on columns; of whole episodes, whose lengths nobody knows, 1: any is enough."""
+        return 1 if self.whole_episodes else super().total_train_batch_size
 
     def minibatch_steps(self) -> list[int]:
         """Environment steps of each minibatch that one learner makes of an update: puzzles, or all lanes."""
@@ -105,11 +126,15 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         check_precision(self.autocast)
         if self.truncation is not None and self.truncation < 1:
             raise ValueError(f"truncation: expected an integer >= 1, or null, got {self.truncation!r}")
+        if self.behavior not in BEHAVIORS:
+            raise ValueError(unknown_message("behavior", self.behavior, BEHAVIORS))
         if answers_at_once(self.model_config):
-            make_loss(self.loss)
+            thinking_loss(self.loss)
             self._refuse("truncation", "null", "a core that thinks has one update for each batch of puzzles")
+            if self.whole_episodes:
+                raise ValueError("batch_mode: expected truncate_episodes; puzzles are episodes of one step")
         else:
-            check_sequence_loss(self.loss)
+            sequence_loss(self.loss)
             self._check_streams()
 
     def check_module(self, module: ColumnarModule) -> None:
@@ -127,6 +152,11 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         self._refuse("throttle", "false", "it is for cores that think")
         if self.num_epochs != 1:
             raise ValueError(f"num_epochs: sequences are seen once, expected 1, got {self.num_epochs!r}")
+        if self.whole_episodes and self.lanes > 1:
+            raise ValueError(
+                "batch_mode: complete_episodes makes an update of one episode, as episodes differ in length: "
+                f"expected one lane (num_envs_per_env_runner: 1, num_env_runners: 0 or 1), got {self.lanes}"
+            )
         fragments = self.lanes * self.get_rollout_fragment_length()
         if not self.in_evaluation and self.total_train_batch_size > fragments:
             raise ValueError(
@@ -147,7 +177,8 @@ class SupervisedCallbacks(ResultCallbacks):
     """The share of right answers stands where other algorithms have the mean return.
 
     In an iteration that asks for no answer the last share stands; before the first answer it is NaN. Where an
-    answer is an episode, the share is the rate of success, too. Training plays no episodes to count.
+    answer is an episode, the share is the rate of success, too. Training plays no episodes to count, but
+    where the network acts: there returns are those of its episodes, and the share stands beside the loss.
     """
 
     _share = math.nan
@@ -174,6 +205,9 @@ class SupervisedCallbacks(ResultCallbacks):
         if judged:
             self._share = float(solved / judged)
             learned["answers"] = int(judged)
+            learned["answers_right"] = self._share
+        if algorithm.config.behavior != TARGETS_ACT:
+            return
         runners = result[ENV_RUNNER_RESULTS]
         for played in ("num_episodes_in_window", "unfinished_episode_len_max"):
             runners.pop(played, None)

@@ -28,10 +28,9 @@ from engram.agents.models.nests import flat_steps
 from engram.agents.models.recurrent import OBJECTIVE, RESETS, ColumnarModule
 from engram.agents.models.thinking import ThinkingModule
 from engram.agents.supervised.labelled import LabelledFragment
-from engram.agents.supervised.objectives import MASKS, TARGETS, Objective, make_objective
+from engram.agents.supervised.objectives import MASKS, TARGETS, Objective, make_objective, thinking_loss
 from engram.agents.supervised.precision import precision
 from engram.memory.core import State
-from engram.memory.thinking import make_loss
 
 if TYPE_CHECKING:
     from engram.agents.supervised.algorithm import SupervisedConfig
@@ -70,7 +69,7 @@ class LabelledBatch(TensorBatch):
 
 
 class SupervisedLearner(ColumnarLearner):
-    """Minimises the cross-entropy with the targets.
+    """Minimises a loss of the answers, by default the cross-entropy with the targets.
 
     Puzzles of one step are shuffled together over time and lanes. Sequences are streams: the state behind one
     stretch is where the next begins, and gradients stop in between (truncated back-propagation through time).
@@ -109,7 +108,7 @@ class SupervisedLearner(ColumnarLearner):
         recurrent: Sequence[torch.nn.Parameter] = ()
         scale = 1.0
         if isinstance(module, ThinkingModule) and self.config.throttle:
-            iterations = make_loss(self.config.loss).iterations or module.thinking_steps
+            iterations = thinking_loss(self.config.loss).iterations or module.thinking_steps
             recurrent, scale = module.thinker.recurrent_parameters(), 1.0 / iterations
         optimizer = make_optimizer(optimizer_options(self.config.optimizer), parameters, recurrent, scale)
         self.register_optimizer(

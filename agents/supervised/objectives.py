@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 from ray.rllib.core.columns import Columns
 from torch import Tensor
-from torch.nn import functional
 
 from engram.agents.models.recurrent import RESETS, ColumnarModule
 from engram.agents.models.spaces import named
 from engram.agents.models.thinking import ThinkingModule
 from engram.memory.core import State, detach_state
-from engram.memory.thinking import Loss, make_loss
+from engram.memory.losses import SEQUENCE_LOSSES, SequenceLoss, make_sequence_loss
+from engram.memory.thinking import LOSSES, Loss, make_loss
 from engram.memory.thinking.predictions import exact, predict
 
 TARGETS = "targets"
@@ -58,31 +58,25 @@ def thinking_objective(loss: Loss) -> Objective:
     return objective
 
 
-def sequence_objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict[str, Any]:
-    """Sequences: cross-entropy at the steps that count.
+def sequence_objective(loss: SequenceLoss) -> Objective:
+    """Sequences: a loss of the answers at the steps that count.
 
     The batch holds observations (T, B, ...), resets, the state before them, and targets and masks, (T, B) for
     labels or (T, B, N) for bits.
     """
-    outputs = module.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
-    logits = outputs.action_dist_inputs.flatten(0, 1).float()
-    targets, masks = batch[TARGETS].flatten(0, 1), batch[MASKS].flatten(0, 1)
-    losses, answers = _bits(logits, targets) if targets.ndim > 1 else _labels(logits, targets)
-    # Learners must take the same number of steps: a stretch without an answer is one, with a gradient of 0.
-    loss = (losses * masks).sum() / masks.sum().clamp(min=1)
-    solved = _solved(answers, targets, masks)
-    return ObjectiveResult(loss, solved, {}, detach_state(outputs.state))._asdict()
 
+    def objective(module: ColumnarModule, batch: Mapping[str, Any]) -> dict[str, Any]:
+        outputs = module.forward_columns(batch[Columns.OBS], batch[Columns.STATE_IN], batch[RESETS])
+        logits = outputs.action_dist_inputs.flatten(0, 1).float()
+        targets, masks = batch[TARGETS].flatten(0, 1), batch[MASKS].flatten(0, 1)
+        labels = targets.ndim == 1
+        answers = logits.argmax(1, keepdim=True) if labels else (logits > 0).to(targets.dtype)
+        # Learners must take the same number of steps: one without an answer has a gradient of 0.
+        value = loss(logits, targets, masks)
+        solved = _solved(answers, targets, masks)
+        return ObjectiveResult(value, solved, {}, detach_state(outputs.state))._asdict()
 
-def _labels(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropies (P,) and answers (P, 1) of logits (P, K)."""
-    return functional.cross_entropy(logits, targets, reduction="none"), logits.argmax(1, keepdim=True)
-
-
-def _bits(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross-entropies and answers, both (P, N), of the logits of bits (P, N)."""
-    losses = functional.binary_cross_entropy_with_logits(logits, targets.float(), reduction="none")
-    return losses, (logits > 0).to(targets.dtype)
+    return objective
 
 
 def _solved(answers: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
@@ -90,7 +84,7 @@ def _solved(answers: Tensor, targets: Tensor, masks: Tensor) -> Tensor:
     return exact(answers, targets, masks)[masks.reshape(len(masks), -1).any(1)]
 
 
-def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective:
+def make_objective(module: ColumnarModule, loss: Mapping[str, Any] | None) -> Objective:
     """The objective for a kind of module.
 
     Args:
@@ -101,18 +95,31 @@ def make_objective(module: ColumnarModule, loss: Mapping[str, Any]) -> Objective
         ValueError: An unknown option, or one that the module has no use for.
     """
     if isinstance(module, ThinkingModule) and not module.carry:
-        return thinking_objective(make_loss(loss))
-    check_sequence_loss(loss)
-    if not isinstance(module.action_space, gym.spaces.Discrete | gym.spaces.MultiBinary):
+        return thinking_objective(thinking_loss(loss))
+    sequence = sequence_loss(loss)
+    space = module.action_space
+    if module.actions.classes is None and not isinstance(space, gym.spaces.MultiBinary):
         raise ValueError(
-            f"cannot be told what is right in {named(module.action_space)}; known: Discrete, MultiBinary"
+            f"cannot be told what is right in {named(space)}; known: Discrete, MultiBinary, and with "
+            "softmax: true a Box from 0 to 1"
         )
-    return sequence_objective
+    return sequence_objective(sequence)
 
 
-def check_sequence_loss(loss: Mapping[str, Any]) -> None:
-    """Checks the `loss:` setting of a module that does not think; raises ValueError naming the key."""
-    if dict(loss) != {"type": "final"}:
+def thinking_loss(loss: Mapping[str, Any] | None) -> Loss:
+    """The loss of a network that thinks; without a setting `final`. Errors name the key."""
+    return make_loss({"type": "final"} if loss is None else loss)
+
+
+def sequence_loss(loss: Mapping[str, Any] | None) -> SequenceLoss:
+    """The loss of sequences; without a setting `cross_entropy`.
+
+    Raises:
+        ValueError: There is no such loss, or it is for networks that think; the message names the key.
+    """
+    if loss is not None and loss.get("type") in LOSSES:
         raise ValueError(
-            f"loss: {dict(loss)!r} is for networks that think over one step; else only {{type: final}}"
+            f"loss: {dict(loss)!r} is for networks that think over one step; else one of "
+            f"{', '.join(SEQUENCE_LOSSES)}"
         )
+    return make_sequence_loss({"type": "cross_entropy"} if loss is None else loss)

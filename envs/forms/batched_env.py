@@ -254,7 +254,9 @@ class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
             observations[lane] = of_lane(seen, place)
         info: dict[str, Any] = {}
         for name, values in self._facts().items():
-            told = np.full_like(values, None) if values.dtype == object else np.zeros_like(values)
+            told = np.zeros(values.shape, values.dtype)
+            if values.dtype == object:
+                told.fill(None)
             told[lanes] = values[lanes]
             info[name], info[f"_{name}"] = told, ended
         return {

@@ -35,7 +35,8 @@ class SingleLane(WholeCopies, gymnasium.Env[Observations, Any], Generic[LaneT]):
         if of is None:
             return
         cls._of = of
-        cls.metadata = {name: of.metadata[name] for name in ("render_modes", "render_fps")}
+        told = ("render_modes", "render_fps", "per_trial")
+        cls.metadata = {name: of.metadata[name] for name in told if name in of.metadata}
         parameters = parameters_of(of)
         del parameters["num_envs"], parameters["autoreset_mode"]
         declare(cls, list(parameters.values()), read_meanings(of))

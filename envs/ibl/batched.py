@@ -67,7 +67,11 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
         float32 (B, 3), fresh at each step.
     """
 
-    metadata: dict[str, Any] = {**BatchedTask.metadata, "tells": ("target", "mask")}  # noqa: RUF012
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        **BatchedTask.metadata,
+        "tells": ("target", "mask"),
+        "per_trial": {"accuracy": "correct", "acted": "acted", "observations": "observations"},
+    }
 
     @override
     def _interface(self) -> tuple[gymnasium.spaces.Box, int]:
@@ -86,6 +90,7 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
         self._trial, self._k, self._n_obs, self._decided, self._right = np.zeros((5, lanes), np.int64)
         self._feedback, self._observing = np.zeros((2, lanes), np.bool_)
         self._acted, self._correct, self._timeout, self._ignored = np.zeros((4, lanes), np.bool_)
+        self._observations = np.zeros(lanes, np.int64)
         self._seen_reward = np.zeros(lanes)
         self._ints = np.zeros((lanes, len(_INTS)), np.int64)  # of the present trial
         self._floats = np.zeros((lanes, len(_FLOATS)))  # likewise
@@ -116,7 +121,7 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
         for lane, given in zip(lanes.tolist(), read_options(options, self.rules, lanes.size), strict=True):
             self._drawn.write(lane, draw_session(self.np_random, self.rules, given))
-        counts = (self._trial, self._k, self._decided, self._right, self._seen_reward)
+        counts = (self._trial, self._k, self._decided, self._right, self._observations, self._seen_reward)
         for values in (*counts, self._feedback, self._acted, self._correct, self._timeout, self._ignored):
             values[lanes] = 0
         self._n_obs[lanes] = self.rules.zero_steps == 0
@@ -137,6 +142,7 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
         self._correct = self._acted & (actions == self._ints[:, _TARGET])
         self._timeout = observing & ~acts & (self._n_obs == rules.max_observations)
         decided = self._acted | self._timeout
+        self._observations = self._n_obs * decided
         rewards = np.where(observing, rules.wait_reward, rules.blank_reward)
         if rules.blank_reward:
             rewards[self._feedback] = 0.0
@@ -214,6 +220,7 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
             "acted": self._acted,
             "correct": self._correct,
             "timeout": self._timeout,
+            "observations": self._observations,
             "ignored": self._ignored,
             "accuracy": self._right / np.maximum(self._decided, 1),
             "delay": self._delay,
@@ -221,7 +228,7 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
         }
 
     def _state(self) -> dict[str, Array]:
-        counts = ("trial", "k", "n_obs", "decided", "right", "seen_reward", "feedback")
+        counts = ("trial", "k", "n_obs", "decided", "right", "observations", "seen_reward", "feedback")
         drawn = {name: getattr(self._drawn, name) for name in ("ints", "floats", "noise", "last")}
         return drawn | {name: getattr(self, f"_{name}") for name in (*counts, *_OUTCOMES)}
 

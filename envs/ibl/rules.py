@@ -160,6 +160,16 @@ class IBLRules(Rules):
         """How likely each strength is, (strengths,)."""
         return np.array(self.weights) / sum(self.weights)
 
+    @cached_property
+    def strength_values(self) -> Floats:
+        """The strengths, (strengths,)."""
+        return np.array(self.strengths, np.float64)
+
+    @cached_property
+    def right_odds(self) -> Floats:
+        """How likely a stimulus is on the right: in blocks of the left, in unbiased trials, in the others."""
+        return np.array([1 - self.p_s, 0.5, self.p_s])
+
 
 def make_rules(
     preset: str = "code",

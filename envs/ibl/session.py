@@ -59,18 +59,18 @@ def draw_session(rng: np.random.Generator, rules: IBLRules, given: Mapping[str, 
     favoured = first * (1 - 2 * (np.arange(len(lengths)) % 2))
     if rules.unbiased_trials:
         lengths, favoured = np.insert(lengths, 0, rules.unbiased_trials), np.insert(favoured, 0, 0)
-    block, trials = np.repeat(np.arange(len(lengths)), lengths), int(lengths.sum())
+    trials = int(lengths.sum())
+    block = np.repeat(np.arange(len(lengths)), lengths)
     block_side = favoured[block]
     side, mu, noise = given.get("sides"), given.get("mus"), given.get("noise")
     if side is None:
-        chance = np.where(block_side == 0, 0.5, np.where(block_side == 1, rules.p_s, 1 - rules.p_s))
-        side = np.where(rng.random(trials) < chance, 1, -1)
+        side = 2 * (rng.random(trials) < rules.right_odds[block_side + 1]) - 1
     if mu is None:
-        mu = np.array(rules.strengths)[draw_by_odds(rng, rules.strength_odds, trials)]
+        mu = rules.strength_values[draw_by_odds(rng, rules.strength_odds, trials)]
     if noise is None:
         noise = rng.standard_normal((trials, rules.shown_steps, 2), np.float32)
-    begun = np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return Session(block, np.arange(trials) - begun, block_side, side[:trials], mu[:trials], noise[:trials])
+    trial_in_block = np.arange(trials) - (np.cumsum(lengths) - lengths)[block]
+    return Session(block, trial_in_block, block_side, side[:trials], mu[:trials], noise[:trials])
 
 
 def read_options(options: Mapping[str, Any], rules: IBLRules, lanes: int) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from engram.envs.forms.single_lane import SingleTask
 from engram.envs.ibl.batched import BatchedIBL
+from engram.envs.ibl.rules import ACTIONS
 
 
 class IBL(SingleTask[BatchedIBL], of=BatchedIBL):
@@ -56,7 +57,8 @@ class IBL(SingleTask[BatchedIBL], of=BatchedIBL):
         (observations of the trial so far), `is_blank` (bool: no stimulus is shown); `target` (int), the
         action that would be right, and `mask` (bool), whether it counts in a loss, true where an action
         counts. Of the step just taken: `trial_end` (bool: it decided a trial), `acted`, `correct`, `timeout`
-        (bool), `ignored` (bool: an action other than waiting had no effect). Of the session: `accuracy`
+        (bool), `observations` (int: that the decided trial took, 0 where none was decided), `ignored` (bool:
+        an action other than waiting had no effect). Of the session: `accuracy`
         (float), share of the decided trials that were right; `delay` (int), env steps from the sight of a
         trial's result to the next action that counts; the block has to be remembered for longer, over many
         trials; `success` (bool): all trials are decided, and 80 % or more of them were right. What is seen
@@ -80,3 +82,7 @@ class IBL(SingleTask[BatchedIBL], of=BatchedIBL):
     """
 
     best_return: ClassVar[str] = "0.746 a trial on average, about 148 a session"
+
+    def get_action_meanings(self) -> list[str]:
+        """Return what the actions are called, in order, as Atari's environments do."""
+        return list(ACTIONS)

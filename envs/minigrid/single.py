@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar
 from engram.envs.forms.batched_env import BatchedEnv
 from engram.envs.forms.single_lane import SingleLane
 from engram.envs.minigrid.batched import BatchedGrid
+from engram.envs.minigrid.rules import ACTIONS
 
 GridLaneT = TypeVar("GridLaneT", bound=BatchedGrid[Any])
 
@@ -39,6 +40,10 @@ class SingleGrid(SingleLane[GridLaneT]):
         page = page.replace("\nReward:\n", f"{_SEEN_AND_DONE}\nReward:\n", 1)
         cls.__doc__ = page.replace("\nSource:\n", f"{_OPTIONS}\nSource:\n", 1)
         super().__init_subclass__(of=of, **keywords)
+
+    def get_action_meanings(self) -> list[str]:
+        """Return what the actions are called, in order, as Atari's environments do."""
+        return list(ACTIONS)
 
     @property
     def level(self) -> Any:

@@ -60,8 +60,19 @@ class ThingsLevel(SquareLevel):
         for name, other in (("novel_colors", "novel_share"), ("novel_share", "novel_colors")):
             if getattr(self, name) is not None and getattr(self, other) is None:
                 raise ValueError(f"{name}: has no effect without {other}; legal: both, or neither")
-        if self.novel_colors is not None and self.targets is None:
+        if self.novel_colors is None:
+            return
+        if self.targets is None:
             raise ValueError("novel_colors: no effect with target: drawn; legal: a target by name")
+        if not self.distractors:
+            raise ValueError("novel_colors: no effect with distractors: 0; legal: at least 1 distractor")
+        known = [color for color in self.strange_colors if color in self.colors]
+        if known:
+            said = "" if self.distractor_colors is not None else " (distractor_colors: all, unless set)"
+            raise ValueError(
+                f"novel_colors: known distractors may have {', '.join(known)}, too{said}; legal: colours "
+                "that distractor_colors lacks"
+            )
 
     def _check_enough(self, name: str, colors: Sequence[str]) -> None:
         """Refuse colours of which not enough different things can be made."""

@@ -87,7 +87,6 @@ def test_features_of_several_choices_are_one_hot_each():
     "space",
     [
         spaces.Box(0, 3, (2,), np.int32),
-        spaces.Box(0, 3, (0,)),
         spaces.Tuple((spaces.Discrete(2), spaces.Discrete(3))),
         spaces.Dict(a=spaces.Discrete(2)),
         spaces.Text(3),
@@ -96,6 +95,33 @@ def test_features_of_several_choices_are_one_hot_each():
 def test_other_spaces_are_refused(space):
     with pytest.raises(ValueError, match=r"cannot act in the action space .*; known: Discrete, "):
         action_converter(space)
+
+
+def test_a_space_without_numbers_is_refused():
+    with pytest.raises(ValueError, match="holds no numbers"):
+        action_converter(spaces.Box(0, 3, (0,)))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-1, 1, None),
+        (-2, np.inf, None),
+        (-np.inf, np.inf, None),
+        (0, 1, None),
+        (-50, 50, None),
+        (100, 200, "hardly any lie within the bounds 100 and 200; model.squash: true stretches them"),
+        (0, 1e-4, "hardly any lie within the bounds 0 and 0.0001; model.squash: true stretches them"),
+        (3, np.inf, "hardly any lie within the bounds 3 and inf; a wrapper may shift them"),
+        (-1e4, 1e4, "they reach little of what lies within the bounds -10000 and 10000; model.squash: true"),
+    ],
+)
+def test_bounds_that_a_new_policy_misses_are_told(low, high, said):
+    """A standard normal draw lies within 0 and 1 in 34 %, beyond 3 in 0.1 %, within 0 and 1e-4 in 0.004 %."""
+    remark = action_converter(spaces.Box(low, high, (2,))).remark()
+    assert (remark is None) if said is None else (said in remark)
+    if np.isfinite([low, high]).all():
+        assert action_converter(spaces.Box(low, high, (2,)), squash=True).remark() is None
 
 
 def test_counted_from_zero():

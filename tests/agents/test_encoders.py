@@ -321,6 +321,11 @@ def test_any_part_may_scale_and_shift():
             r"encoder\.film: unknown 'misson'; did you mean",
         ),
         (
+            GRID,
+            {"type": "dict", "film": "mission"},
+            r"encoder\.film: no effect with join: concat; set join: film, or leave film out",
+        ),
+        (
             any_spaces.OBSERVATIONS["goal"],
             {"type": "dict", "join": "film"},
             r"encoder\.film: expected one of observation, achieved_goal, desired_goal; it is clear",

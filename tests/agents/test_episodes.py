@@ -1,6 +1,9 @@
 """Episode bookkeeping: returns per lane, equal shares in evaluation, windows without NaN."""
 
+import math
+
 import numpy as np
+import pytest
 
 from engram.agents.columns.episodes import EPISODES, UNFINISHED, EpisodeLog, EpisodeWindow
 
@@ -35,6 +38,28 @@ def test_returns_and_lengths_are_per_lane():
     assert report(log)[EPISODES] == [(3.0, 2, True, "3"), (70.0, 3, False, "4")]
     assert log.ended() == 2
     assert log.ended() == 0
+
+
+@pytest.mark.parametrize("success", ["no", math.nan, None, [True, False]])
+def test_a_success_is_true_or_false(success):
+    """Python takes a text, and NaN, for true."""
+    log, told = EpisodeLog(1), np.array([None])
+    told[0] = success
+    step = (np.ones(1), np.array([True]), {"final_info": {"success": told}})
+    if success is None:
+        log.step(*step)
+        assert report(log)[EPISODES] == [(1.0, 1, None, None)]
+        return
+    with pytest.raises(ValueError, match=r"info\['success'\] is .*; expected true or false, a bool"):
+        log.step(*step)
+
+
+@pytest.mark.parametrize("success", [True, np.True_, 1, 1.0, np.array([True])])
+def test_a_success_as_it_may_be_written(success):
+    log, told = EpisodeLog(1), np.array([None])
+    told[0] = success
+    log.step(np.ones(1), np.array([True]), {"final_info": {"success": told}})
+    assert report(log)[EPISODES] == [(1.0, 1, True, None)]
 
 
 def test_every_lane_plays_its_share_and_no_more():

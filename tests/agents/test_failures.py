@@ -1,12 +1,14 @@
 """Environments that raise or hang, whoever plays them: one line names the environment, the place and lane."""
 
 import signal
+import sys
 import time
 
 import gymnasium as gym
 import numpy as np
 import pytest
 import test_finite
+from gymnasium.vector.utils import batch_space
 from ray.exceptions import RayActorError
 from test_finite import LANES, iterate
 
@@ -18,7 +20,7 @@ class Unlucky(gym.Env):
     """Episodes of 10 steps; in lane `lane`, the step `at` of a lane, or the reset behind it, goes wrong.
 
     Args:
-        what: `raise`, `hang`, `stubborn` (hangs, and holds on to its exceptions), or nothing.
+        what: `raise`, `exit`, `hang`, `stubborn` (hangs, and holds on to its exceptions), or nothing.
         at: Steps of a lane.
         where: `step` or `reset`.
         lane: Copies are counted as they are made.
@@ -51,6 +53,8 @@ class Unlucky(gym.Env):
             return
         if self._what == "raise":
             raise KeyError("no such board")
+        if self._what == "exit":
+            sys.exit(3)
         while self._what in ("hang", "stubborn"):
             try:
                 time.sleep(0.01)
@@ -95,6 +99,103 @@ def test_who_raised_and_where(run, settings, step, monkeypatch, pytestconfig):
         said
     )
     assert said.endswith(f" at env step {step} (lane 2, env runner 0)")
+
+
+@pytest.mark.parametrize("where", ["step", "reset"])
+def test_an_exit_is_a_failure_like_any_other(where):
+    said = failure(config("RecurrentPPO", {"what": "exit", "where": where}))
+    assert said.startswith("engram_tests/Unlucky-v0: its step raises SystemExit: 3"), said
+
+
+class Symbols(gym.Env):
+    """Shows numbers that its spaces do not know, from the step `at` on."""
+
+    def __init__(self, part="sign", at=7):
+        self.observation_space = gym.spaces.Dict(
+            sign=gym.spaces.Discrete(4, start=2),
+            tiles=gym.spaces.MultiDiscrete([3, 5], start=[0, 1]),
+            lamps=gym.spaces.MultiBinary(2),
+            place=gym.spaces.Box(0, 1, (1,)),
+        )
+        self.action_space = gym.spaces.Discrete(2)
+        self._part, self._at, self._steps = part, at, 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._look(), {}
+
+    def step(self, action):
+        self._steps += 1
+        return self._look(), 0.0, False, False, {}
+
+    def _look(self):
+        seen = {"sign": 5, "tiles": np.array([2, 5]), "lamps": np.array([1, 0], np.int8)}
+        if self._steps >= self._at:
+            seen |= {
+                "sign": {"sign": 6},
+                "tiles": {"tiles": np.array([2, 0])},
+                "lamps": {"lamps": np.array([1, 2], np.int8)},
+            }[self._part]
+        return seen | {"place": np.zeros(1, np.float32)}
+
+
+gym.register("engram_tests/Symbols-v0", Symbols, disable_env_checker=True)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ("sign", "observation['sign'] is 6, its space says Discrete(4, start=2)"),
+        ("tiles", "observation['tiles'][1] is 0, its space says MultiDiscrete([3 5], start=[0 1])"),
+        ("lamps", "observation['lamps'][1] is 2, its space says MultiBinary(2)"),
+    ],
+)
+def test_a_symbol_that_its_space_does_not_know(part, said):
+    """At the seventh step of four lanes; before, the last of the legal ones are shown without a word."""
+    made = test_finite.config("RecurrentPPO", {"part": part}, "engram_tests/Symbols-v0")
+    assert failure(made) == f"engram_tests/Symbols-v0: its {said} at env step 28 (lane 0, env runner 0)"
+
+
+class Whole(gym.vector.VectorEnv):
+    """Lanes that are reset to whole numbers and go on with others; `cut` at a step without its last sight."""
+
+    metadata = {"autoreset_mode": gym.vector.AutoresetMode.SAME_STEP}  # noqa: RUF012
+
+    def __init__(self, num_envs=1, cut=False):
+        self.num_envs, self._cut = num_envs, cut
+        self.single_observation_space, self.single_action_space = (
+            gym.spaces.Box(0, 1, (1,)),
+            gym.spaces.Discrete(2),
+        )
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros((self.num_envs, 1), np.int64), {}
+
+    def step(self, actions):
+        never = np.zeros(self.num_envs, bool)
+        cut = np.full(self.num_envs, self._cut)
+        return np.full((self.num_envs, 1), 0.5, np.float32), np.ones(self.num_envs), never, cut, {}
+
+
+gym.register("engram_tests/Whole-v0", vector_entry_point=Whole)
+
+
+def test_a_fragment_holds_numbers_as_the_space_says():
+    made = test_finite.config("RecurrentPPO", {}, "engram_tests/Whole-v0")
+    (fragment,) = made.env_runner_cls(config=made).sample()
+    assert fragment.observations.dtype == np.float32
+    np.testing.assert_array_equal(fragment.observations[:, 0, 0], [0, *[0.5] * 5])
+
+
+def test_an_end_without_its_last_observation_is_told():
+    said = failure(test_finite.config("RecurrentPPO", {"cut": True}, "engram_tests/Whole-v0"))
+    assert said == (
+        "engram_tests/Whole-v0: its step truncates an episode without info['final_obs'] at env step 4 "
+        "(lane 0, env runner 0)"
+    )
 
 
 @pytest.mark.parametrize("what", ["hang", "stubborn"])

@@ -17,6 +17,7 @@ from engram.agents.columns.inputs import add_inputs
 from engram.agents.columns.lanes import vectorize
 from engram.agents.models.choice import module_class
 from engram.agents.models.given import ACTION_MASK, OBSERVATION
+from engram.agents.models.recurrent import TAKES_CHANCES
 from engram.policy import write_policy
 from engram.policy.card import card_of
 from engram.train.evaluation.policy import make_policy
@@ -38,6 +39,10 @@ THINKING = {
     "res_net18": (IMAGE, spaces.Discrete(5), {}),
 }
 """Each network that thinks -> what it sees, what it answers, its options."""
+
+
+OF_TRAINING = ("normalization", TAKES_CHANCES)
+"""What the algorithm adds to a `model:` section, and a card has not."""
 
 
 class Step(NamedTuple):
@@ -67,7 +72,7 @@ def make_thinker(kind, **model):
 
 def write(module, file, **others):
     """The module's policy as a file."""
-    known = {key: value for key, value in module.model_config.items() if key != "normalization"}
+    known = {key: value for key, value in module.model_config.items() if key not in OF_TRAINING}
     return write_policy(file, module, card_of(module, known, **others))
 
 

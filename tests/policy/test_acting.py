@@ -16,6 +16,7 @@ from gymnasium import spaces
 from played import GRU, MLP, THINKING, act, agrees, make_module, make_thinker, play, write
 
 import engram
+from engram.agents.models.recurrent import TAKES_CHANCES
 from engram.agents.stock.module import StockRecurrentModule
 from engram.envs.forms.words import Tokens, Vocabulary
 from engram.memory import CORES
@@ -103,6 +104,16 @@ def test_actions(name, made, squash, explore, tmp_path):
     policy = engram.load_policy(write(module, tmp_path / "p", rescaled=box and made is not None))
     assert agrees(policy, played, explore=explore)
     assert policy.card.rescaled == (box and made is not None)
+
+
+@pytest.mark.parametrize("explore", [False, True])
+def test_actions_that_are_probabilities(explore, tmp_path):
+    """Nothing is drawn: they are the same whether the policy explores or not."""
+    model = GRU | {"softmax": True, TAKES_CHANCES: True}
+    module = make_module(model, SEEN["vector"], spaces.Box(0.0, 1.0, (3,)))
+    policy = engram.load_policy(write(module, tmp_path / "p"))
+    assert policy.card.actions == "softmax"
+    assert agrees(policy, act(module, SEEN["vector"], greedy=not explore), explore=explore)
 
 
 LANES = {

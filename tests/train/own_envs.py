@@ -111,6 +111,26 @@ class LanesOfWrongSpace(Lanes):
         self.observation_space = self.single_observation_space
 
 
+class LanesWithoutLast(Lanes):
+    """Its lanes begin anew, and do not tell what they saw last."""
+
+    def step(self, actions):
+        seen, rewards, never, _, info = super().step(actions)
+        return seen, rewards, never, ~never, info
+
+
+class TextSuccess(Good):
+    def step(self, action):
+        *rest, info = super().step(action)
+        return *rest, {**info, "success": "no"}
+
+
+class LateMask(Good):
+    def step(self, action):
+        *rest, info = super().step(action)
+        return *rest, {**info, "action_mask": np.array([1, 0], np.int8)}
+
+
 class Outer:
     class Inner(Good):
         pass

@@ -36,6 +36,7 @@ def completed(typed, monkeypatch):
         ("rllib describe encoder m", ["mlp"]),
         ("rllib describe loss d", ["delta", "delta_random"]),
         ("rllib describe losses p", ["progressive"]),
+        ("rllib describe losses ne", ["neg_prob"]),
         ("rllib describe exit-rule n", ["n_plus_k"]),
         ("rllib describe picture cu", ["curves"]),
         ("rllib describe algorithm Rec", ["RecurrentA2C", "RecurrentIMPALA", "RecurrentPPO"]),

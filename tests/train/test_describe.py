@@ -14,6 +14,7 @@ from engram.agents.models.recurrent_network import HeadOptions
 from engram.agents.models.thinking_network import ReadoutOptions
 from engram.envs import GAMES, IDS, PUZZLES, SEQUENCES
 from engram.memory import CORES
+from engram.memory.losses import SEQUENCE_LOSSES
 from engram.memory.options import Options, integer, integers, number, numbers
 from engram.memory.thinking import EXIT_RULES, LOSSES, THINKERS
 from engram.train.console import screen
@@ -33,7 +34,7 @@ from engram.train.plans import build, effects, settings
 MADE_OF_OPTIONS = [
     *((core, name) for name in (*CORES, *THINKERS)),
     *((encoder, name) for name in ENCODERS),
-    *((loss, name) for name in LOSSES),
+    *((loss, name) for name in (*LOSSES, *SEQUENCE_LOSSES)),
     *((exit_rule, name) for name in EXIT_RULES),
     *((picture, name) for name in PICTURES),
 ]
@@ -65,7 +66,7 @@ def test_every_option_has_type_range_and_meaning(describe, name):
 def test_cores_and_networks_name_their_source():
     for name in {**CORES, **THINKERS}.keys() - {"mlp"}:  # the control is nobody's
         assert core(name).source, name
-    for name in LOSSES:
+    for name in (*LOSSES, *SEQUENCE_LOSSES):
         assert loss(name).source, name
     for name in EXIT_RULES:
         assert exit_rule(name).source, name

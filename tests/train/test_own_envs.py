@@ -132,6 +132,9 @@ def test_info_of_a_class_path():
         ("NoInfo", "step() number 1: info is None (NoneType), expected a dict"),
         ("Raises", "step() number 1 raises KeyError: 'x' (tests/train/own_envs.py:"),
         ("LanesOfOneReward", "step() number 1: rewards is 1.0 (float), expected numbers of shape (2,)"),
+        ("TextSuccess", "step() number 1: info['success'] is 'no' (str), expected a bool"),
+        ("LateMask", "step() number 1: info has an action_mask, and that of reset() has none"),
+        ("LanesWithoutLast", "step() number 1: a lane has begun anew, and info['final_obs'] lacks its last"),
         ("LanesOfWrongSpace", "observation_space is Box(0.0, 1.0, (3,), float32), expected"),
     ],
 )

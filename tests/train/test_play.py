@@ -153,6 +153,33 @@ def test_a_level_of_minigrid_is_text_in_colours():
     assert [Span("carries the yellow key")] in screen(keys, "", 200)
 
 
+@pytest.mark.parametrize("env_id", ["minigrid:MiniGrid-DoorKey-5x5-v0", "engram/DoorKey-v0"])
+def test_keys_of_a_grid_level(env_id):
+    """Turns and steps by the arrows, things by letters: the same play as by digits."""
+    if env_id.startswith("minigrid:"):
+        pytest.importorskip("minigrid")
+    named, numbered = (start(env_id, {}, 3) for _ in range(2))
+    digits = {"KEY_LEFT": "0", "d": "1", "KEY_UP": "2", "p": "3", "KEY_NPAGE": "4", " ": "5", "\n": "6"}
+    for key in ("d", "KEY_UP", "p", "KEY_LEFT", "l", "p", " ", "\n", "w", "KEY_PPAGE", "a"):
+        digit = {"l": "4", "w": "2", "KEY_PPAGE": "3", "a": "0"}.get(key) or digits[key]
+        named.press(key)
+        numbered.press(digit)
+        assert named.session.text == numbered.session.text
+    assert named.session.frame == numbered.session.frame == 11
+    assert named.help.startswith(
+        "0 left (arrows)   1 right (arrows)   2 forward (arrows)   3 pickup (p)   4 drop (l)   "
+        "5 toggle (space)   6 done (Enter)   r new episode"
+    )
+
+
+def test_keys_of_the_ibl_task():
+    keys = start("engram/IBL-v0", {}, 0)
+    assert keys.help.startswith("0 left (arrows)   1 right (arrows)   2 wait (space)   r new episode")
+    for key in ("KEY_RIGHT", " ", "d"):
+        keys.press(key)
+    assert keys.session.frame == 3
+
+
 def test_a_level_that_is_rejected_is_not_told(capfd):
     pytest.importorskip("minigrid")
     start("minigrid:BabyAI-GoToLocal-v0", {}, 3)

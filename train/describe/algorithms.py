@@ -247,11 +247,12 @@ def _nested(name: str) -> list[Section]:
 
 def _supervised() -> list[Section]:
     from engram.agents.columns.optimizers import EpochOptions
+    from engram.memory.losses import SEQUENCE_LOSSES
     from engram.memory.thinking import LOSSES
 
     losses = [
         Section(f"config.loss: {{type: {name}, ...}}: {first_line(loss)}", rows(loss))
-        for name, loss in LOSSES.items()
+        for name, loss in {**LOSSES, **SEQUENCE_LOSSES}.items()
     ]
     return [
         *losses,

@@ -17,6 +17,7 @@ Groups = dict[str, Entries]
 """Heading -> names with a line of text each; a kind without groups has one, without a heading."""
 
 CARRIED, THOUGHT = "carry a memory from step to step", "think in iterations over one step"
+SEQUENCES = "give answers in sequences"
 
 
 def _envs() -> Groups:
@@ -74,7 +75,10 @@ KINDS: dict[str, Callable[[], Groups]] = {
     "encoders": lambda: {"": _table("engram.agents", "ENCODERS")},
     "algorithms": _algorithms,
     "configs": _configs,
-    "losses": lambda: {"": _table("engram.memory.thinking", "LOSSES")},
+    "losses": lambda: {
+        THOUGHT: _table("engram.memory.thinking", "LOSSES"),
+        SEQUENCES: _table("engram.memory.losses", "SEQUENCE_LOSSES"),
+    },
     "exit-rules": lambda: {"": _table("engram.memory.thinking", "EXIT_RULES")},
     "pictures": _pictures,
     "schedulers": lambda: {"": _table("engram.train.population.schedulers", "SCHEDULERS")},

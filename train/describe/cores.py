@@ -63,9 +63,11 @@ def encoder(name: str) -> Page:
 
 def loss(name: str) -> Page:
     """Describe a loss of `run: Supervised`; arguments and errors as in `core`."""
+    from engram.memory.losses import SEQUENCE_LOSSES, SequenceLoss
     from engram.memory.thinking.losses import LOSSES, Loss
 
-    cls = find("loss", name, LOSSES, Loss)
+    of_sequences = name in SEQUENCE_LOSSES
+    cls = find("loss", name, {**LOSSES, **SEQUENCE_LOSSES}, SequenceLoss if of_sequences else Loss)
     return _made_of_options("loss", name, cls, cls)
 
 

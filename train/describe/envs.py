@@ -7,11 +7,12 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engram.agents.models.spaces import in_short
 from engram.train.console.errors import ExperimentError
 from engram.train.describe.docstrings import arguments, document, parts, sentence, tidy
 from engram.train.describe.options import type_name
 from engram.train.describe.page import Option, Page, Section, plain
-from engram.train.environments.facts import info_keys, probe, space_in_short
+from engram.train.environments.facts import info_keys, probe
 from engram.train.environments.ids import NAMESPACE, find_spec
 
 _SHOWN_APART = ("Arguments", "Args", "Source")
@@ -21,7 +22,7 @@ def env(name: str) -> Page:
     """Describe an environment.
 
     Args:
-        name: Any Gymnasium id, with or without `module:`; of ours, `TMaze-v0` will do.
+        name: Any Gymnasium id, with or without `module:`; of ours, `TMaze` will do.
 
     Raises:
         ExperimentError: there is no such environment.
@@ -48,10 +49,10 @@ def _summary(text: str) -> str:
 
 
 def _full(name: str) -> str:
-    """Our ids may be written without their namespace."""
+    """Our ids may be written without their namespace and version."""
     from engram.envs import IDS
 
-    return NAMESPACE + name if NAMESPACE + name in IDS else name
+    return next((full for full in (NAMESPACE + name, f"{NAMESPACE}{name}-v0") if full in IDS), name)
 
 
 def _creator(entry_point: Any) -> Any:
@@ -75,8 +76,8 @@ def _facts(env_id: str, creator: Any, spec: Any) -> dict[str, Any]:
     try:
         made = probe(env_id, {}, "copies")
         facts |= {
-            "observation": space_in_short(made.observation_space),
-            "action": space_in_short(made.action_space),
+            "observation": in_short(made.observation_space),
+            "action": in_short(made.action_space),
             "memory delay": None
             if made.memory_delay is None
             else f"{made.memory_delay:,} env steps from cue to choice, with the defaults",

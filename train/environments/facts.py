@@ -51,19 +51,6 @@ class EnvFacts:
     tells_mask: bool = False
 
 
-def space_in_short(space: Any) -> str:
-    """A space on one line: names of parts, shapes, and the widest bounds."""
-    parts = getattr(space, "spaces", None)
-    if parts is not None:
-        keys = parts if isinstance(parts, Mapping) else dict(enumerate(parts))
-        inside = ", ".join(f"{key}: {space_in_short(part)}" for key, part in keys.items())
-        return f"{type(space).__name__}({inside})"
-    low, high = getattr(space, "low", None), getattr(space, "high", None)
-    if low is None or high is None:
-        return str(space).replace("\n", " ")
-    return f"Box{space.shape} {space.dtype}, {low.min():g} to {high.max():g}"
-
-
 def _is_foreign(env_id: str, env_config: Mapping[str, Any]) -> bool:
     """Whether an environment has to be tried out: it has wrappers, or is neither ours nor Gymnasium's.
 

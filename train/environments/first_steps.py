@@ -10,8 +10,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
+from numpy.typing import NDArray
 
 from engram.envs.forms.words import UNKNOWN, Tokens
 from engram.envs.wrappers.texts import parts
@@ -20,6 +22,7 @@ from engram.train.environments.guard import VARIABLE, Say
 
 STEPS = 10  # at most
 _ARRAYS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+_MASK = "action_mask"
 PATIENCE = 2.0  # s after which no further step is begun
 
 
@@ -78,6 +81,7 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
         env = env.env  # these would raise errors of their own about what is looked at here
     batched = hasattr(env, "num_envs")
     begun = _reset(env, say, subject)
+    masked = _MASK in begun[1]
     env.action_space.seed(0)
     end = time.monotonic() + PATIENCE
     for number in range(1, STEPS + 1):
@@ -85,12 +89,19 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
         action = _legal_action(env, *begun, said)
         observation, reward, *flags, info = _step(env, action, number, say, subject)
         begun = observation, info
+        if _MASK in info and not masked:
+            raise ExperimentError(
+                f"{said}: info has an action_mask, and that of reset() has none, so nothing says what is "
+                f"legal at first; not yours to mend? {VARIABLE}=0 trains without this check and any mask"
+            )
         _check_observation(observation, env.observation_space, said)
         named = list(zip(("terminated", "truncated"), flags[:2], strict=True))
         if batched:
             _check_column(reward, env.num_envs, np.number, "rewards", said)
             for name, column in named:
                 _check_column(column, env.num_envs, np.bool_, name, said)
+            if env.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP and np.logical_or(*flags).any():
+                _check_final(info, np.logical_or(*flags), said)
         else:
             _check_reward(reward, said)
             for name, flag in named:
@@ -108,7 +119,7 @@ def _legal_action(env: Any, observation: Any, info: Mapping[str, Any], said: str
     """Draw an action, of those that an `action_mask` allows where there is one."""
     space, lanes = getattr(env, "single_action_space", env.action_space), getattr(env, "num_envs", 1)
     parts = observation if isinstance(observation, Mapping) else {}
-    told = info.get("action_mask", parts.get("action_mask", np.zeros(0)))
+    told = info.get(_MASK, parts.get(_MASK, np.zeros(0)))
     mask = np.concatenate([np.ravel(part) for part in (told if isinstance(told, tuple) else (told,))])
     counts = np.tile(np.ravel(getattr(space, "nvec", getattr(space, "n", 0))), lanes)
     fits = isinstance(space, spaces.Discrete | spaces.MultiDiscrete) and mask.shape == (counts.sum(),)
@@ -167,6 +178,19 @@ def _explained(error: Exception) -> str:
 def _check_info(info: Any, said: str) -> None:
     if not isinstance(info, dict):
         raise ExperimentError(f"{said}: info is {_in_short(info)}, expected a dict")
+    success = np.asarray(info.get("success", False))
+    if success.dtype.kind not in ("biufO" if success.ndim else "biuf"):  # a lane's np.bool_ is an object
+        raise ExperimentError(f"{said}: info['success'] is {_in_short(info['success'])}, expected a bool")
+
+
+def _check_final(info: dict[str, Any], ended: NDArray[np.bool_], said: str) -> None:
+    """Refuse lanes that begin anew without a word of what they saw last."""
+    told = info.get("final_obs")
+    if told is None or any(told[lane] is None for lane in np.flatnonzero(ended)):
+        raise ExperimentError(
+            f"{said}: a lane has begun anew, and info['final_obs'] lacks its last observation, which "
+            "metadata['autoreset_mode'] SAME_STEP asks for"
+        )
 
 
 def _check_reward(reward: Any, said: str) -> None:

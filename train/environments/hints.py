@@ -82,7 +82,14 @@ PACKAGES = (
 
 def hint(env_id: str) -> str | None:
     """Advise on an id that is not registered; None where nothing is known about it."""
-    return newest_version(env_id) or next((_advice(each, env_id) for each in _owners(env_id)), None)
+    known = newest_version(env_id) or _of_ours(env_id)
+    return known or next((_advice(each, env_id) for each in _owners(env_id)), None)
+
+
+def _of_ours(env_id: str) -> str | None:
+    """Advise on an id of ours without its namespace, or its version."""
+    ours = (full for full in (f"engram/{env_id}", f"engram/{env_id}-v0") if full in gym.registry)
+    return next((f"did you mean {full!r}?" for full in ours), None)
 
 
 def newest_version(env_id: str) -> str | None:

@@ -13,6 +13,7 @@ from gymnasium.vector import VectorEnv
 
 from engram.agents.columns.episodes import EPISODES, Episode, EpisodeLog
 from engram.agents.columns.finite import LaneGuard
+from engram.agents.columns.trials import TRIALS, per_trial
 from engram.train.console.errors import ExperimentError
 from engram.train.evaluation.agent import Agent
 from engram.train.evaluation.answers import AnswerLog
@@ -82,22 +83,30 @@ class Played(NamedTuple):
     Attributes:
         episodes: The episodes, in the order in which they ended.
         answers: Cross-entropies of the answers in them, see `AnswerLog.summary`.
+        trials: Means over their trials, see `engram.agents.columns.trials`; empty where there are none.
     """
 
     episodes: list[Episode]
     answers: dict[str, Any]
+    trials: dict[str, float]
 
     def summary(self) -> dict[str, Any]:
-        """Return means over the episodes, see `summarise`, and the cross-entropies."""
-        return summarise(self.episodes) | self.answers
+        """Return means over the episodes, see `summarise`, the cross-entropies and means over trials."""
+        return summarise(self.episodes) | self.answers | ({TRIALS: self.trials} if self.trials else {})
 
 
 class _Finished(list[Episode]):
-    """Collects the episodes that an `EpisodeLog` reports."""
+    """Collects the episodes that an `EpisodeLog` reports, and sums over their trials."""
 
-    def log_value(self, key: str, value: Any, **_: Any) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+        self.sums: dict[str, float] = {}
+
+    def log_value(self, key: str | tuple[str, str], value: Any, **_: Any) -> None:
         if key == EPISODES:
             self.append(Episode(*value))
+        elif key[0] == TRIALS:
+            self.sums[key[1]] = value
 
 
 def play_episodes(agent: Agent, episodes: int, seed: int = 0) -> Played:
@@ -117,11 +126,7 @@ def play_episodes(agent: Agent, episodes: int, seed: int = 0) -> Played:
     lanes = min(episodes, MAX_LANES)
     with closing(agent.make_envs(lanes)) as envs:
         policy = agent.make_policy(lanes)
-        log, answers, finished = (
-            EpisodeLog(lanes, envs.metadata.get("group_by")),
-            AnswerLog(envs),
-            _Finished(),
-        )
+        log, answers, finished = EpisodeLog.of(envs), AnswerLog(envs), _Finished()
         log.limit(episodes)
         for step in play_steps(envs, policy, seed):
             answers.step(policy, step.infos, log.counting())
@@ -129,4 +134,4 @@ def play_episodes(agent: Agent, episodes: int, seed: int = 0) -> Played:
             if not log.wanting():
                 break
         log.report(finished)
-        return Played(finished, answers.summary())
+        return Played(finished, answers.summary(), per_trial(finished.sums) if finished.sums else {})

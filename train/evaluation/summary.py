@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from engram.agents.columns.episodes import Episode, EpisodeWindow
+from engram.agents.columns.trials import COUNT, REWARD, TRIALS
 from engram.train.console.screen import Part, make_table
 from engram.train.evaluation.answers import CROSS_ENTROPIES
 
@@ -57,7 +58,7 @@ def _interval(returns: list[float]) -> list[float] | None:
 
 
 def summary_parts(summary: Mapping[str, Any]) -> Iterator[Part]:
-    """Yield what to show of a summary: a table, and a line for each cross-entropy.
+    """Yield what to show of a summary: a table, and a line for trials and for each cross-entropy.
 
     A group of all episodes is no row: it says what the first one says.
 
@@ -70,11 +71,23 @@ def summary_parts(summary: Mapping[str, Any]) -> Iterator[Part]:
     }
     header = ("", "episodes", "return", "95 % interval", "success", "length")
     yield make_table(header, [_row(name, measures) for name, measures in rows.items()])
+    if TRIALS in summary:
+        yield f"trials: {trials_in_short(summary[TRIALS])}"
     for name, where in CROSS_ENTROPIES.items():
         if name in summary:
             chance = summary.get("chance", {}).get(name)
             beside = "" if chance is None else f" ({chance:.4f} if nothing is remembered)"
             yield f"cross-entropy, {where.steps}: {summary[name]:.4f} nats{beside}"
+
+
+def trials_in_short(means: Mapping[str, float]) -> str:
+    """Write means over trials in a line, and how many these are.
+
+    Args:
+        means: From `engram.agents.columns.trials.per_trial`.
+    """
+    named = [f"{name} {value:.4f}" for name, value in means.items() if name not in (COUNT, REWARD)]
+    return ", ".join([f"{means[COUNT]:,.0f}", *named, f"reward per trial {means[REWARD]:.4f}"])
 
 
 def _row(name: str, measures: Mapping[str, Any]) -> list[str]:

@@ -88,11 +88,12 @@ def is_known(path: str, run: str) -> bool:
 
     Args:
         path: `env_runners/episode_return_mean` and the like; of the episodes of one group (a level, a delay,
-            a size), `env_runners/groups/GROUP/success_rate`.
+            a size), `env_runners/groups/GROUP/success_rate`; of trials, whose measures each environment names
+            itself, `env_runners/trials/NAME`.
         run: The algorithm's name.
     """
     free = run not in _NAMED and path.startswith(_LEARNER) and path != _LEARNER
-    return path in paths() or _is_of_group(path) or free
+    return path in paths() or _is_of_group(path) or _is_of_trials(path) or free
 
 
 def alike(path: str) -> list[str]:
@@ -104,6 +105,11 @@ def _is_of_group(path: str) -> bool:
     section, _, rest = path.partition("/groups/")
     group, _, name = rest.rpartition("/")
     return section in _SECTIONS and bool(group) and name in EPISODES
+
+
+def _is_of_trials(path: str) -> bool:
+    section, _, name = path.partition("/trials/")
+    return section in _SECTIONS and name.isidentifier()
 
 
 def check_stop(path: str, value: Any, where: str = "stop") -> float:

@@ -28,9 +28,14 @@ def _table(name: str) -> Table:
     """Return the types of a section that have a name."""
     from engram.agents.models.encoders import ENCODERS
     from engram.memory import CORES
+    from engram.memory.losses import SEQUENCE_LOSSES
     from engram.memory.thinking import LOSSES, THINKERS
 
-    tables: dict[str, Table] = {"core": {**CORES, **THINKERS}, "encoder": ENCODERS, "loss": LOSSES}
+    tables: dict[str, Table] = {
+        "core": {**CORES, **THINKERS},
+        "encoder": ENCODERS,
+        "loss": {**LOSSES, **SEQUENCE_LOSSES},
+    }
     return tables[name]
 
 

@@ -172,9 +172,9 @@ refused ALL: timesteps_per_iteration | an old name; today: min_sample_timesteps_
 honoured STOCK: clip_actions normalize_actions
 idle COLUMNAR: clip_actions | actions in a Box are always clipped to its bounds | true
 idle COLUMNAR: normalize_actions | actions in a Box are never rescaled to its bounds | false
-honoured STOCK: batch_mode
-refused COLUMNAR: batch_mode | fragments are equally long; an episode goes on in the next one, and so does the
-    memory
+honoured STOCK Supervised: batch_mode
+refused COLUMNAR but Supervised: batch_mode | fragments are equally long; an episode goes on in the next one,
+    and so does the memory
 honoured STOCK: add_default_connectors_to_env_to_module_pipeline add_default_connectors_to_learner_pipeline
     add_default_connectors_to_module_to_env_pipeline episode_lookback_horizon episodes_to_numpy
     merge_env_runner_states sync_filters_on_rollout_workers_timeout_s
@@ -231,7 +231,7 @@ honoured RecurrentPPO PPO APPO: clip_param
 honoured RecurrentPPO RecurrentA2C PPO: lambda_
 refused APPO: lambda_ | V-trace has none
 honoured RecurrentPPO RecurrentA2C: normalize_advantages
-honoured Supervised: autocast loss lr_epochs throttle truncation
+honoured Supervised: autocast behavior loss lr_epochs throttle truncation
 honoured PPO APPO: use_kl_loss
 honoured PPO APPO needs use_kl_loss: kl_coeff kl_target
 honoured PPO: use_critic vf_clip_param

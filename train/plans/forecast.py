@@ -64,6 +64,8 @@ def steps_per_report(config: Any) -> int | None:
     update: int | None = getattr(config, "update_steps", None)
     trained = int(config.min_train_timesteps_per_iteration or 0)  # RLlib counts a step once in each epoch
     asynchronous = hasattr(config, "broadcast_interval")
+    if getattr(config, "whole_episodes", False):  # of any length
+        return None
     if update is None or config.min_time_s_per_iteration or (trained and config.num_learners > 1):
         return None
     if asynchronous and (config.num_env_runners or trained):

@@ -1,13 +1,14 @@
 """The header of a run: what is printed before it trains."""
 
+import math
 from typing import Any
 
 from rich.console import Console
 
-from engram.train.environments.facts import space_in_short
+from engram.agents.models.spaces import in_short
 from engram.train.experiments.search import split_env
 from engram.train.experiments.search_algorithms import score_of, suggesting
-from engram.train.plans import build, forecast
+from engram.train.plans import build, effects, forecast
 from engram.train.plans.network import ModuleFacts, ThinkingFacts, precision
 from engram.train.plans.plan import Plan
 from engram.train.plans.starts import worded
@@ -22,16 +23,18 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
         ("environment", _env(plan)),
         *([("wrappers", ", ".join(env.wrappers))] if env.wrappers else []),
-        ("observation", space_in_short(env.observation_space)),
+        ("observation", in_short(env.observation_space)),
         *([("scaling", module.scaling)] if module.scaling is not None else []),
-        ("actions", "; ".join(filter(None, [space_in_short(env.action_space), module.acting]))),
+        ("actions", "; ".join(filter(None, [in_short(env.action_space), module.acting]))),
         ("core", _core(module)),
         *_thinking(module.thinking),
         *(("starts from", worded(start)) for start in plan.starts),
         *_frozen(config),
+        *_supervised(config),
         ("lanes", _lanes(config)),
-        ("fragment", f"{config.get_rollout_fragment_length()} env steps"),
-        ("BPTT window", "none (no memory)" if module.window is None else f"{module.window} env steps"),
+        ("fragment", _fragment(config)),
+        ("BPTT window", _window(module)),
+        *_discount(plan),
     ]
     if env.memory_delay is not None:
         lines.append(("task delay", f"{env.memory_delay} env steps from cue to choice"))
@@ -160,6 +163,42 @@ def _frozen(config: Any) -> list[tuple[str, str]]:
     """Name the parts of the model that are not trained."""
     frozen = config.model_config.get("freeze")
     return [("frozen", f"{', '.join(frozen)}: not trained")] if frozen else []
+
+
+def _fragment(config: Any) -> str:
+    if getattr(config, "whole_episodes", False):
+        return "an episode, however long"
+    return f"{config.get_rollout_fragment_length()} env steps"
+
+
+def _window(module: ModuleFacts) -> str:
+    if module.window is None:
+        return "none (no memory)"
+    return "whole episodes" if math.isinf(module.window) else f"{module.window} env steps"
+
+
+def _discount(plan: Plan) -> list[tuple[str, str]]:
+    """Say what is earned most of, where rewards are learned from."""
+    row, gamma = effects.find(plan.experiment.run, "gamma"), plan.config.gamma
+    if row is None or row.effect != "honoured":
+        return []
+    alike = "; rewards of an episode count alike, whenever they come" if gamma == 1 else ""
+    return [("discount", f"gamma {gamma:g} per env step{alike}")]
+
+
+def _supervised(config: Any) -> list[tuple[str, str]]:
+    """Name the loss of answers in sequences, and who acts while they are learned."""
+    if not hasattr(config, "behavior"):
+        return []
+    from engram.agents.models.choice import answers_at_once
+    from engram.agents.supervised.objectives import sequence_loss
+    from engram.agents.supervised.runner import TARGETS_ACT
+
+    if answers_at_once(config.model_config):
+        return []
+    loss, name = sequence_loss(config.loss), (config.loss or {"type": "cross_entropy"})["type"]
+    acts = "what is right is done (targets)" if config.behavior == TARGETS_ACT else "the network acts"
+    return [("loss", f"{name}: {loss.described()}"), ("behavior", f"{acts} in training")]
 
 
 def _precision(config: Any) -> list[tuple[str, str]]:

@@ -1,6 +1,7 @@
 """The network of a plan: what the header says about it, and whether evaluations can play with it."""
 
 import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -39,7 +40,8 @@ class ModuleFacts:
         core: The core's name, or the module's class where it has no core.
         parameters: Trained and frozen parameters of the whole module.
         core_parameters: Those of the core alone, or None.
-        window: Env steps that gradients reach back, or None where the module keeps no memory.
+        window: Env steps that gradients reach back, infinite through whole episodes, or None where the module
+            keeps no memory.
         carries_gradient: Whether the core bridges a delay by gradients through time.
         thinking: Its iterations, or None where it does not think.
         scaling: What is done to observations before they are encoded, or None where nothing is.
@@ -51,7 +53,7 @@ class ModuleFacts:
     core: str
     parameters: int
     core_parameters: int | None
-    window: int | None
+    window: float | None
     carries_gradient: bool
     thinking: ThinkingFacts | None = None
     scaling: str | None = None
@@ -70,14 +72,14 @@ def build_module(config: Any, env: EnvFacts) -> Any:
 
 def _given(config: Any, env: EnvFacts) -> Any:
     """The space of what a model of ours is given, which may be more than an observation."""
-    from engram.agents.models.actions import action_converter
+    from engram.agents.models.actions import model_actions
     from engram.agents.models.choice import thinks
     from engram.agents.models.inputs import given_space, model_inputs
 
     model = config.model_config
     if ("core" not in model and not is_columnar(trainable(config).__name__)) or thinks(model):
         return env.observation_space
-    actions = action_converter(env.action_space, bool(model.get("squash")))
+    actions = model_actions(env.action_space, model)
     return given_space(model_inputs(model, env.observation_space, actions, told_mask=env.tells_mask))
 
 
@@ -125,31 +127,39 @@ def describe_module(config: Any, env: EnvFacts, starts: bool = True) -> ModuleFa
     return replace(facts, start={"from": start.source, "copied": start.copied, "new": start.new})
 
 
-_OF_MODEL = ("core", "encoder", "readout", "action_mask", "squash", "init", "freeze")
+_OF_MODEL = ("core", "encoder", "readout", "action_mask", "squash", "softmax", "init", "freeze")
 """How errors begin that name a key of `model:`."""
 
 
 def _describe(module: Any, config: Any) -> ModuleFacts:
-    from engram.agents import ColumnarModule, bptt_steps_of
+    from engram.agents import ColumnarModule
     from engram.agents.models.thinking import ThinkingModule
 
     remarks = tuple(module.remarks(trainable(config).__name__)) if isinstance(module, ColumnarModule) else ()
+    if speaks_columns(module) and hasattr(module, "actions"):
+        remarks += tuple(filter(None, [module.actions.remark()]))
     if isinstance(module, ThinkingModule):
         return _describe_thinking(module, config.model_config["core"]["type"], remarks)
     core = getattr(module, "core", None)
     if core is None:
-        window = bptt_steps_of(config) if module.is_stateful() else None
+        window = _window(config) if module.is_stateful() else None
         return ModuleFacts(type(module).__name__, _count(module), None, window, carries_gradient=True)
     return ModuleFacts(
         core=config.model_config["core"]["type"] if "core" in config.model_config else type(core).__name__,
         parameters=_count(module),
         core_parameters=_count(core),
-        window=bptt_steps_of(config) if core.initial_state(1) else None,
+        window=_window(config) if core.initial_state(1) else None,
         carries_gradient=core.carries_gradient,
         scaling=_scaling(module),
         remarks=remarks,
         acting=_acting(module, config),
     )
+
+
+def _window(config: Any) -> float:
+    from engram.agents import bptt_steps_of
+
+    return bptt_steps_of(config) or math.inf
 
 
 def _scaling(module: Any) -> str | None:
@@ -163,13 +173,25 @@ def _scaling(module: Any) -> str | None:
 def _acting(module: Any, config: Any) -> str | None:
     """Say how draws become actions, and which may be drawn."""
     drawn = module.actions.described()
-    if drawn is not None and not speaks_columns(module) and config.normalize_actions and not module.squash:
-        drawn = "draws of a Gaussian, of which RLlib takes -1 to 1 for the bounds, and cuts the rest"
+    if drawn is not None and not speaks_columns(module) and not module.squash:
+        drawn = _taken_by_rllib(module.actions.space, config)
     said = [drawn]
     if module.inputs.masked:
         source = f"{module.inputs.mask_key} of the observation" if module.inputs.mask_key else "info"
         said.append(f"only those that action_mask allows, of {source}")
     return "; ".join(text for text in said if text) or None
+
+
+def _taken_by_rllib(space: Any, config: Any) -> str:
+    """What RLlib's own runners make of draws of a Gaussian that may lie beyond an action's bounds."""
+    from engram.agents.models.actions import is_bounded
+
+    if config.normalize_actions and is_bounded(space):
+        return "draws of a Gaussian, of which RLlib takes -1 to 1 for the bounds, and cuts the rest"
+    if config.clip_actions and not config.normalize_actions:
+        return "draws of a Gaussian, cut at the bounds"
+    way = "normalize_actions: false and clip_actions: true cut them"
+    return f"draws of a Gaussian, also beyond the bounds, where RLlib does not cut them; {way}"
 
 
 def _describe_thinking(module: Any, core: str, remarks: tuple[str, ...]) -> ModuleFacts:

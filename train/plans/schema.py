@@ -257,6 +257,7 @@ def _sections() -> Schema:
     from engram.agents.models.recurrent_network import HeadOptions, ModelConfig
     from engram.agents.models.thinking_network import ReadoutOptions, ThinkingConfig
     from engram.memory import CORES
+    from engram.memory.losses import SEQUENCE_LOSSES
     from engram.memory.thinking import LOSSES, THINKERS
 
     stock: Schema = {field.name: {} for field in dataclasses.fields(DefaultModelConfig)}
@@ -273,7 +274,7 @@ def _sections() -> Schema:
         "model": {"type": ["object", "null"], "properties": stock | gone | ours, **_CLOSED},
         "core": _typed({**CORES, **THINKERS}),
         "encoder": _typed(ENCODERS, with_parts="encoder"),
-        "loss": _typed(LOSSES),
+        "loss": _typed({**LOSSES, **SEQUENCE_LOSSES}),
         **{key: _beside_run(key, table) for key, table in _TYPED.items()},
     }
 

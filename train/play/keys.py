@@ -1,6 +1,6 @@
 """Keys and their effects. They are named as `curses.window.getkey` names them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gymnasium.spaces import Discrete, Space
@@ -17,6 +17,23 @@ _MOVES = {
     **dict.fromkeys(("KEY_RIGHT", "d"), RIGHT),
     **dict.fromkeys((" ", "."), STAY),
 }
+_NAMED = {
+    "left": ("KEY_LEFT", "a"),
+    "right": ("KEY_RIGHT", "d"),
+    "forward": ("KEY_UP", "w"),
+    "up": ("KEY_UP", "w"),
+    "down": ("KEY_DOWN", "s"),
+    "pickup": ("p", "KEY_PPAGE"),
+    "drop": ("l", "KEY_NPAGE"),
+    "toggle": (" ",),
+    "wait": (" ", "."),
+    "noop": (" ", "."),
+    "done": ("\n",),
+}
+"""Keys beside its digit of an action with a usual name: minigrid's own, and letters."""
+
+_SPOKEN = {"KEY_LEFT": "arrows", "KEY_RIGHT": "arrows", "KEY_UP": "arrows", "KEY_DOWN": "arrows"}
+_SPOKEN |= {" ": "space", "\n": "Enter"}
 
 
 class Keyboard:
@@ -33,7 +50,7 @@ class Keyboard:
     def __init__(self, session: Session, show_hidden: bool = False) -> None:
         self.session, self.show_hidden = session, show_hidden
         space = session.env.action_space
-        self._actions = _MOVES if session.game else {str(n): space.dtype.type(n) for n in _numbers(space)}
+        self._actions = _MOVES if session.game else _by_number_and_name(space, session.action_names)
         self._commands: dict[str, Callable[[], None]] = {"r": session.begin, "h": self._toggle}
         if session.game:
             self._commands |= {"f": lambda: session.stay(LEAP), "n": session.stay_until_change}
@@ -63,7 +80,7 @@ class Keyboard:
         if self.session.game:
             moves = f"arrows/WASD move   space stay   f stay {LEAP}   n stay until something changes"
         else:
-            moves = f"{min(self._actions)}-{max(self._actions)} actions"
+            moves = _told(self.session.env.action_space, self.session.action_names)
         return f"{moves}   r new episode   h {'hide' if self.show_hidden else 'show'} what is hidden   q quit"
 
     def _toggle(self) -> None:
@@ -73,6 +90,30 @@ class Keyboard:
 def has_keys(space: Space[Any]) -> bool:
     """Return whether one digit can name each action of a space."""
     return isinstance(space, Discrete) and set(_numbers(space)) <= set(range(10))
+
+
+def _by_number_and_name(space: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Each action by its digit, and by the keys of its name."""
+    keys = {str(number): space.dtype.type(number) for number in _numbers(space)}
+    for number, name in zip(_numbers(space), names, strict=False):
+        keys |= dict.fromkeys(_NAMED.get(name, ()), space.dtype.type(number))
+    return keys
+
+
+def _told(space: Any, names: Sequence[str]) -> str:
+    """The keys of the actions, in words."""
+    numbers = _numbers(space)
+    if not names:
+        return f"{numbers[0]}-{numbers[-1]} actions"
+    return "   ".join(
+        " ".join((str(n), name, _beside(name))).rstrip() for n, name in zip(numbers, names, strict=False)
+    )
+
+
+def _beside(name: str) -> str:
+    """The key beside its digit by which an action is best reached, in brackets; empty: there is none."""
+    keys = _NAMED.get(name)
+    return f"({_SPOKEN.get(keys[0], keys[0])})" if keys else ""
 
 
 def _numbers(space: Any) -> range:

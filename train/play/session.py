@@ -1,6 +1,7 @@
 """An environment in a person's hands: the episode so far. It knows no keys and no screen."""
 
 from collections.abc import Mapping
+from enum import EnumType
 from typing import Any
 
 import gymnasium as gym
@@ -25,6 +26,7 @@ class Session:
     Attributes:
         env: The environment.
         game: The board game inside it; None: it is another kind of environment.
+        action_names: What its actions are called, in order; empty: it does not say.
         info: What it said with the present frame.
         frame: Env steps taken in this episode.
         total: Return of this episode so far.
@@ -36,6 +38,7 @@ class Session:
     def __init__(self, env: gym.Env[Any, Any], seed: int | None = None) -> None:
         self.env: Any = env
         self.game = env.unwrapped if isinstance(env.unwrapped, PycolabGame | SingleGame) else None
+        self.action_names = _action_names(env)
         self.returns: list[float] = []
         self.begin(seed)
 
@@ -84,3 +87,12 @@ class Session:
     def hidden(self) -> Mapping[str, Any]:
         """Hidden choices of the game in this episode; empty for other environments."""
         return self.game.hidden_choices if self.game else {}
+
+
+def _action_names(env: gym.Env[Any, Any]) -> list[str]:
+    """Names of actions, of `get_action_meanings` (Atari, ours) or the enumeration `actions` (minigrid)."""
+    bare: Any = env.unwrapped
+    if hasattr(bare, "get_action_meanings"):
+        return [str(name).lower() for name in bare.get_action_meanings()]
+    actions = getattr(bare, "actions", None)
+    return list(actions.__members__) if isinstance(actions, EnumType) else []

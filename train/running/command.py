@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -180,12 +181,22 @@ def _plans(experiments: list[Experiment], resume: bool, errors: Errors) -> list[
     """Check experiments to the end; raises all errors at once, those of reading them included."""
     from engram.train.plans.plan import make_plan
 
-    plans = []
+    plans, found = [], {}
     for experiment in experiments:
-        with errors.kept():
+        own = Errors()
+        with own.kept():
             plans.append(make_plan(experiment, resume))
+        found[experiment.name] = own.lines
+    errors.lines += _by_experiment(found)
     errors.check()
     return plans
+
+
+def _by_experiment(found: Mapping[str, list[str]]) -> list[str]:
+    """Lines of errors, each once; what is wrong with some experiments only begins with their names."""
+    lines = dict.fromkeys(line for lines in found.values() for line in lines)
+    named = ((line, [name for name, wrong in found.items() if line in wrong]) for line in lines)
+    return [line if len(names) == len(found) else f"{', '.join(names)}: {line}" for line, names in named]
 
 
 def _left(plans: list[Any]) -> bool:

@@ -59,6 +59,12 @@ def cells(trial: str, result: Mapping[str, Any], left: float | None) -> tuple[st
     )
 
 
+def of_trials(result: Mapping[str, Any]) -> list[str]:
+    """Return name and mean of each measure of trials; nothing where episodes have none."""
+    means = result.get("env_runners", {}).get("trials", {})
+    return [f"{name} {value:.3f}" for name, value in means.items() if name not in ("count", "reward")]
+
+
 def _return(result: Mapping[str, Any]) -> str:
     """The mean return; before an episode has ended, how far the longest one is."""
     value = number_at(result, "env_runners/episode_return_mean")
@@ -97,6 +103,7 @@ class Progress(Callback):  # type: ignore[misc]
         self._rows: dict[str, tuple[str, ...]] = {}
         self._printed: dict[str, float] = {}
         self._skipped: dict[str, int] = {}
+        self._trials: dict[str, list[str]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         """Ray Tune pickles its callbacks; what is on the screen stays behind."""
@@ -114,6 +121,7 @@ class Progress(Callback):  # type: ignore[misc]
         """Show a new result."""
         pace = self._paces.setdefault(trial.trial_id, Pace(self.stop))
         self._rows[trial.trial_id] = cells(label(trial), result, pace.left(result))
+        self._trials[trial.trial_id] = of_trials(result)
         self._tell_skipped(trial, result)
         if "new_episodes" in result:
             self._say(trial, f"new episodes began: {result['new_episodes']}")
@@ -166,7 +174,7 @@ class Progress(Callback):  # type: ignore[misc]
         self._printed[trial_id] = time.monotonic()
         trial, *values = self._rows[trial_id]
         pairs = [f"{name} {value}" for name, value in zip(COLUMNS[1:], values, strict=True)]
-        print(f"{trial}: {', '.join(pairs)}", flush=True)
+        print(f"{trial}: {', '.join([*pairs, *self._trials[trial_id]])}", flush=True)
 
 
 def label(trial: Trial) -> str:

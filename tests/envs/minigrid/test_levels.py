@@ -224,8 +224,25 @@ def test_sizes_and_numbers_of_rooms_are_drawn():
         ),
         (
             "PickupDist",
-            {"target": "red key", "novel_colors": "red", "novel_share": 1},
-            "there are 2 different",
+            {"target": "red key", "distractor_colors": KNOWN, "novel_colors": "yellow", "novel_share": 1},
+            "there are 3 different",
+        ),
+        (
+            "PickupDist",
+            {"target": "red key", "novel_colors": NOVEL, "novel_share": 0.5},
+            r"novel_colors: known distractors may have .*, too \(distractor_colors: all, unless set\)",
+        ),
+        (
+            "PickupDist",
+            {"target": "red key", "distractor_colors": ["red", "grey"], "novel_colors": ["grey", "blue"]}
+            | {"novel_share": 0.5},
+            "novel_colors: known distractors may have grey, too; legal: colours that distractor_colors lacks",
+        ),
+        (
+            "PickupDist",
+            {"target": "red key", "distractors": 0, "distractor_colors": KNOWN}
+            | {"novel_colors": NOVEL, "novel_share": 0.5},
+            "novel_colors: no effect with distractors: 0",
         ),
         ("PickupDist", {"wrong_pickup_ends": "yes"}, "wrong_pickup_ends: 'yes' is not a boolean"),
         ("GoToLocal", {"size": 3}, "size: 3 is too small; .*nearest: 4"),
