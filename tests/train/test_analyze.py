@@ -58,6 +58,7 @@ def test_probabilities_act_above_the_threshold_of_their_environment(material):
     with_threshold = material.agent.with_settings({"wrappers": [wrapper]})
     envs = super(type(with_threshold), with_threshold).make_envs(3)
     network = ActingNetwork(Agent(), envs)
+    assert (network.choices.tolist(), network.log_odds.tolist()) == ([2] * 3, [0] * 3)  # it has not acted
     network.act(None, None, {})
     assert network.choices.tolist() == [0, 2, 1]
     assert network.log_odds == pytest.approx(np.log([0.15 / 0.85, 3, 9]), rel=1e-5)

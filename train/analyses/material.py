@@ -111,6 +111,10 @@ class Material:
             trials = play_sessions(watched, envs, self.layout.lanes, self.layout.seed)
         return watched.steps(), trials
 
+    def play_network(self) -> None:
+        """Let the network play its sessions now, so that what is wrong with that is no picture's fault."""
+        _ = self._played
+
     @cached_property
     def steps(self) -> Steps:
         """Steps whose states are looked at: those of as many sessions as `MOST_NUMBERS` allow.

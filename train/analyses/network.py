@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engram.agents.models.recurrent_network import RecurrentNetwork
 from engram.envs.arrays import Array, Flags, Floats, Ints
-from engram.envs.ibl.rules import ACTIONS, LEFT, RIGHT
+from engram.envs.ibl.rules import ACTIONS, LEFT, RIGHT, WAIT
 from engram.envs.ibl.threshold import THRESHOLD, BatchedThresholdAction, act_above
 from engram.memory.classic.rnn import RNN
 from engram.train.console.errors import ExperimentError
@@ -51,7 +51,8 @@ class ActingNetwork:
             )
         self._threshold = THRESHOLD if self._decides else _threshold(envs)
         self._policy = agent.make_policy(self._lanes)
-        self._actions: Array = np.zeros(self._lanes, np.int64)
+        even = np.full((self._lanes, *PROBABILITIES), 0.5)
+        self._actions: Array = np.full(self._lanes, WAIT) if self._decides else even
 
     def act(self, observations: Any, resets: Flags, infos: Mapping[str, Any]) -> Array:
         """Choose an action per lane, in the form of its environment."""
