@@ -16,14 +16,20 @@ SESSIONS = f"{','.join(IBL_COLUMNS)}\n1,1,0.8,0.25,-35,-1,1,0.4\n1,2,0.8,1,35,1,
 """A CSV of a mouse's trials."""
 
 
-def two_unit_module(gain=3.0):
-    """The two units; the likeliest of three actions is what a probability above 0.9 chooses."""
+def ibl_module(**core):
+    """An untrained network that sees observations as they are."""
     env = make_batched(IBL, 1, {})
-    module = RecurrentModule(
+    torch.manual_seed(0)
+    return RecurrentModule(
         observation_space=env.single_observation_space,
         action_space=env.single_action_space,
-        model_config={"encoder": {"type": "one_hot"}, "core": {"type": "rnn", "size": 2}},
+        model_config={"encoder": {"type": "one_hot"}, "core": core},
     )
+
+
+def two_unit_module(gain=3.0):
+    """The two units; the likeliest of three actions is what a probability above 0.9 chooses."""
+    module = ibl_module(type="rnn", size=2)
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.zero_()

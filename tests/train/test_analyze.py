@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 import torch
-from made_up_ibl import make_two_unit_checkpoint
-from made_up_thinkers import SUMS, make_checkpoint
+from made_up_ibl import IBL, ibl_module, make_two_unit_checkpoint
+from made_up_thinkers import SUMS, make_checkpoint, write_checkpoint
 
 from engram.envs.ibl.analyses.recording import Steps
 from engram.envs.ibl.radd import INPUT, RECURRENT, TwoUnitActor
@@ -58,6 +58,7 @@ def test_probabilities_act_above_the_threshold_of_their_environment(material):
     with_threshold = material.agent.with_settings({"wrappers": [wrapper]})
     envs = super(type(with_threshold), with_threshold).make_envs(3)
     network = ActingNetwork(Agent(), envs)
+    assert (network.choices.tolist(), network.log_odds.tolist()) == ([2] * 3, [0] * 3)  # it has not acted
     network.act(None, None, {})
     assert network.choices.tolist() == [0, 2, 1]
     assert network.log_odds == pytest.approx(np.log([0.15 / 0.85, 3, 9]), rel=1e-5)
@@ -163,3 +164,16 @@ def test_every_picture_of_a_network(material, tmp_path):
     assert report.findings.keys() == PICTURES.keys() - {"populations"}
     weights = {each.what: each for each in report.findings["distillation"]}
     assert weights["r2 one step ahead, held out"].found > 0.99
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("core", ["lstm", "low_pass", "gtrxl", "mlp"])
+def test_any_core_is_analysed(core, tmp_path):
+    module = ibl_module(type=core)
+    with torch.no_grad():
+        module.policy_head.weight.mul_(1000)  # so that it acts now and then
+    agent = load_agent(write_checkpoint(tmp_path / "trial", module, IBL, {}))
+    report = write_report(make_material(agent, 10, seed=0), tmp_path)
+    assert {"accuracy", "psychometric", "chronometric", "block_change", "rewards"} <= report.findings.keys()
+    without_state = set(report.left_out.values()) == {"the network has no state"}
+    assert without_state == (core == "mlp")

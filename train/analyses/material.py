@@ -25,7 +25,7 @@ from engram.envs.ibl.play import Player, Trials, play_sessions
 from engram.envs.ibl.players import PLAYERS
 from engram.envs.ibl.rules import IBLRules
 from engram.envs.ibl.table import session_table
-from engram.train.analyses.network import ActingNetwork, Dynamics
+from engram.train.analyses.network import NO_STATE, ActingNetwork, Dynamics
 from engram.train.console.errors import ExperimentError
 from engram.train.evaluation import TrainedAgent
 
@@ -37,6 +37,9 @@ DROPPED = 200
 
 BLOCKS = 10
 """Of a session."""
+
+MOST_UNITS = 1024
+"""Numbers of a state; larger ones are not kept."""
 
 MOST_NUMBERS = 40_000_000
 """Of states that are looked at: N times H."""
@@ -92,26 +95,37 @@ class Material:
     layout: Layout
     mouse: DataFrame | None = None
     _baselines: dict[str, DataFrame] = dataclasses.field(default_factory=dict, init=False)
+    _why_no_states: str = dataclasses.field(default=NO_STATE, init=False)
 
     @cached_property
     def _played(self) -> tuple[Steps, Trials]:
         torch.manual_seed(self.layout.seed)
         with closing(self.agent.make_envs(self.layout.lanes)) as envs:
-            watched = Watched(ActingNetwork(self.agent, envs), Observer(self.layout.lanes, self.rules))
+            network = ActingNetwork(self.agent, envs)
+            units = network.hidden.shape[1]
+            self._why_no_states = (
+                f"a state of {units:,} numbers is too large; at most {MOST_UNITS:,}" if units else NO_STATE
+            )
+            observer = Observer(self.layout.lanes, self.rules)
+            watched = Watched(network, observer, states=units <= MOST_UNITS)
             trials = play_sessions(watched, envs, self.layout.lanes, self.layout.seed)
         return watched.steps(), trials
+
+    def play_network(self) -> None:
+        """Let the network play its sessions now, so that what is wrong with that is no picture's fault."""
+        _ = self._played
 
     @cached_property
     def steps(self) -> Steps:
         """Steps whose states are looked at: those of as many sessions as `MOST_NUMBERS` allow.
 
         Raises:
-            ValueError: The network has no state.
+            ValueError: The network has no state, or one that is too large.
         """
         steps, _ = self._played
         units = steps.hidden.shape[1]
         if not units:
-            raise ValueError("the network has no state")
+            raise ValueError(self._why_no_states)
         sessions = max(1, int(MOST_NUMBERS * self.layout.lanes / steps.hidden.size))
         return steps.where(
             (steps["step"] >= DROPPED) & (steps["session"] < sessions) & (steps["block_side"] != 0)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engram.agents.models.recurrent_network import RecurrentNetwork
 from engram.envs.arrays import Array, Flags, Floats, Ints
-from engram.envs.ibl.rules import ACTIONS, LEFT, RIGHT
+from engram.envs.ibl.rules import ACTIONS, LEFT, RIGHT, WAIT
 from engram.envs.ibl.threshold import THRESHOLD, BatchedThresholdAction, act_above
 from engram.memory.classic.rnn import RNN
 from engram.train.console.errors import ExperimentError
@@ -27,6 +27,8 @@ DISCRETE: gym.Space[Any] = gym.spaces.Discrete(len(ACTIONS))
 
 PROBABILITIES = (2,)
 """Shape of the other: the probabilities of left and right, of which one above a threshold acts."""
+
+NO_STATE = "the network has no state"
 
 
 class ActingNetwork:
@@ -49,7 +51,8 @@ class ActingNetwork:
             )
         self._threshold = THRESHOLD if self._decides else _threshold(envs)
         self._policy = agent.make_policy(self._lanes)
-        self._actions: Array = np.zeros(self._lanes, np.int64)
+        even = np.full((self._lanes, *PROBABILITIES), 0.5)
+        self._actions: Array = np.full(self._lanes, WAIT) if self._decides else even
 
     def act(self, observations: Any, resets: Flags, infos: Mapping[str, Any]) -> Array:
         """Choose an action per lane, in the form of its environment."""
@@ -92,7 +95,7 @@ def _threshold(envs: Any) -> float:
 
 def flat(leaves: list[Tensor]) -> Tensor:
     """Return the parts of a state, each (B, ...), side by side, (B, H)."""
-    return torch.cat([leaf.flatten(1) for leaf in leaves], dim=1)
+    return torch.cat([leaf.reshape(len(leaf), -1) for leaf in leaves], dim=1)
 
 
 class Dynamics:
@@ -117,7 +120,9 @@ class Dynamics:
                 encoder.float()  # what observations are prepared for
         self._module.core.register_forward_pre_hook(lambda _, given: (given[0].double(), *given[1:]))
         first = self._module.initial_state(1)
-        if not first or not all(leaf.is_floating_point() for leaf in first.values()):
+        if not first:
+            raise ValueError(NO_STATE)
+        if not all(leaf.is_floating_point() for leaf in first.values()):
             raise ValueError(f"the state of core {module.core_type} is not made of real numbers alone")
         self._shapes = {name: leaf.shape[1:] for name, leaf in first.items()}
 

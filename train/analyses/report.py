@@ -76,6 +76,7 @@ def write_report(material: Material, folder: Path, names: Sequence[str] = tuple(
     Raises:
         ExperimentError: A file cannot be written.
     """
+    material.play_network()
     drawn: dict[str, tuple[Picture, bytes]] = {}
     left_out: dict[str, str] = {}
     for name in names:

@@ -102,10 +102,11 @@ class Watched:
     Args:
         network: what plays.
         observer: what believes, from the same observations, and never acts.
+        states: whether its states are kept, too; else they have no units.
     """
 
-    def __init__(self, network: Network, observer: Observer) -> None:
-        self._network, self._observer = network, observer
+    def __init__(self, network: Network, observer: Observer, states: bool = True) -> None:
+        self._network, self._observer, self._states = network, observer, states
         self._rows: list[dict[str, Array]] = []
         self._hidden: list[Array] = []
         self._sessions: Ints = np.full(observer.lanes, -1)
@@ -123,7 +124,8 @@ class Watched:
         actions = self._network.act(observations, resets, infos)
         self._chosen = self._network.choices
         self._sessions = self._sessions + resets
-        self._hidden.append(np.array(self._network.hidden, np.float32))
+        hidden = self._network.hidden if self._states else np.zeros((len(seen), 0))
+        self._hidden.append(np.array(hidden, np.float32))
         told = {name: np.array(infos[name]) for name in TOLD}
         self._rows.append(
             told
