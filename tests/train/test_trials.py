@@ -89,7 +89,8 @@ def test_header_names_loss_and_who_acts():
 
 
 def test_header_names_the_discount():
-    assert dict(header.rows(plan("ibl_rl_gru")))["discount"] == (
+    assert dict(header.rows(plan("ibl_rl_gru")))["discount"] == "gamma 0.9 per env step"
+    assert dict(header.rows(plan("ibl_rl_gru", **{"config.gamma": 1})))["discount"] == (
         "gamma 1 per env step; rewards of an episode count alike, whenever they come"
     )
     assert dict(header.rows(plan("tmaze_lstm")))["discount"] == "gamma 0.998 per env step"
