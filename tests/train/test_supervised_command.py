@@ -31,7 +31,7 @@ def plan(env=SUMS, run="Supervised", **config):
 
 REFUSED = [
     ({"loss": {"type": "dleta"}}, "config: loss.type: unknown 'dleta'; did you mean 'delta'?"),
-    ({"loss": "delta"}, "config.loss: expected a mapping, got 'delta'"),
+    ({"loss": "delta"}, "config.loss: expected a mapping or null, got 'delta'"),
     ({"loss": {"type": "progressive", "alpha": 2}}, "config: loss.alpha: expected a number"),
     ({"optimizer": {"type": "sdg"}}, "config: optimizer.type: unknown 'sdg'; did you mean 'sgd'?"),
     (

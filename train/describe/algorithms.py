@@ -23,6 +23,7 @@ MOST_USED = (
     "num_env_runners",
     "num_envs_per_env_runner",
     "rollout_fragment_length",
+    "batch_mode",
     "num_learners",
     "num_gpus_per_learner",
     "min_sample_timesteps_per_iteration",
@@ -78,6 +79,8 @@ MEANINGS = {
 
 COLUMNAR_MEANINGS = {
     "rollout_fragment_length": "steps of each lane between two updates; gradients reach back no further",
+    "batch_mode": "truncate_episodes: updates are fragments of every lane; complete_episodes: each is one whole "
+    "episode of the only lane",
     "train_batch_size_per_learner": "size of an update; null: one fragment of every lane",
     "minibatch_size": "part of the batch that one gradient step takes, whole lanes; null: all of it",
     "grad_clip": "bound on the global norm of gradients (see grad_clip_by); null: none",
