@@ -19,6 +19,7 @@ from engram.train.plans.plan import make_plan
 LICHESS = "there is no lichess_db_puzzle.csv"
 WITH_FILES_OF_THE_USERS = {
     "grid_transfer": "config.model.init_from: ~/ray_results/multi_room_(lstm|rims): no such folder",
+    "grid_memory_any_far": "config.model.init_from: ~/ray_results/grid_memory_any: no such folder",
     "tmaze_transfer": "config.model.init_from: ~/ray_results/tmaze_short: no such folder",
     "chess_delta_paper": LICHESS,
     "chess_progressive_paper": LICHESS,

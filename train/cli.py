@@ -11,12 +11,12 @@ from typing import Any
 import typer
 from typer.core import TyperOption
 
-from engram.memory.options import unknown_message
-from engram.train.console.errors import ExperimentError, reason
+from engram.train.console.errors import ExperimentError, reason, unknown
 
 VERBS = (
     "train",
     "evaluate",
+    "analyze",
     "export",
     "play",
     "probe-core",
@@ -92,7 +92,7 @@ def _usage(error: Any) -> str:
     message: str = error.format_message()
     if message.startswith("No such command"):
         typed = message.split("'")[1]
-        return f"{unknown_message('command', typed, VERBS)}; environments, cores and others: rllib list"
+        return f"{unknown('command', typed, VERBS)}; environments, cores and others: rllib list"
     meaning = getattr(getattr(error, "param", None), "help", None)
     return f"{message} {meaning}" if message.startswith("Missing argument") and meaning else message
 

@@ -58,6 +58,7 @@ _CORES = ("engram.memory", "__init__.py", "CORES")
 cores = _table(_CORES)
 exit_rules = _table(("engram.memory", "thinking/exits.py", "EXIT_RULES"))
 pictures = _table(("engram.train", "pictures/kinds.py", "KINDS"))
+analyses = _table(("engram.train", "analyses/report.py", "PICTURES"))
 schedulers = _table(
     ("engram.train", "population/schedulers.py", "SCHEDULERS"),
     ("engram.agents", "population/options.py", "POPULATIONS"),

@@ -10,7 +10,6 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from engram.envs.arguments import check_at_least
 from engram.envs.arrays import Array, Flags, Ints
-from engram.envs.ibl.rules import RIGHT
 
 Trials = dict[str, Array]
 """Columns by name, each (N,): those of `COLUMNS`, and the beliefs of a player that has them."""
@@ -34,7 +33,7 @@ else NaN."""
 class Player(Protocol):
     """What plays B lanes."""
 
-    def act(self, observations: Array, resets: Flags, infos: Mapping[str, Any]) -> Ints:
+    def act(self, observations: Array, resets: Flags, infos: Mapping[str, Any]) -> Array:
         """Choose an action per lane.
 
         Args:
@@ -67,7 +66,7 @@ def play_sessions(player: Player, envs: VectorEnv[Any, Any, Any], sessions: int,
         log.see_results(resets)
         observations, rewards, terminated, truncated, now = envs.step(actions)
         resets = terminated | truncated
-        log.step(infos, actions, rewards, resets, now)
+        log.step(infos, rewards, resets, now)
         infos = now
     return log.trials()
 
@@ -96,9 +95,7 @@ class _Log:
             believed = self._belief("block_belief", self._decided)
             self._rows[-1]["block_belief"] = np.where(resets[self._decided], np.nan, believed)
 
-    def step(
-        self, infos: Mapping[str, Any], actions: Array, rewards: Array, ended: Flags, now: Mapping[str, Any]
-    ) -> None:
+    def step(self, infos: Mapping[str, Any], rewards: Array, ended: Flags, now: Mapping[str, Any]) -> None:
         """Take in a step: the infos before it, and what came of it."""
         self._steps += 1
         self._rewards += rewards
@@ -106,7 +103,7 @@ class _Log:
         lanes = np.flatnonzero(outcomes.pop("trial_end") & (self._left > 0))
         self._decided = lanes
         if lanes.size:
-            self._rows.append(self._read(lanes, infos, actions, outcomes))
+            self._rows.append(self._read(lanes, infos, outcomes))
             self._steps[lanes] = self._rewards[lanes] = 0
         over = np.flatnonzero(ended)
         self._left[over] -= self._left[over] > 0
@@ -114,13 +111,13 @@ class _Log:
         self._next += over.size
         self._steps[over] = self._rewards[over] = 0
 
-    def _read(
-        self, lanes: Ints, infos: Mapping[str, Any], actions: Array, outcomes: Mapping[str, Array]
-    ) -> Trials:
+    def _read(self, lanes: Ints, infos: Mapping[str, Any], outcomes: Mapping[str, Array]) -> Trials:
         row = {"session": self._session[lanes]} | {name: infos[name][lanes] for name in TOLD}
-        acted = outcomes["acted"][lanes]
         row["steps"], row["reward"] = self._steps[lanes], self._rewards[lanes]
-        row["response"] = np.where(acted, np.where(actions[lanes] == RIGHT, 1, -1), 0)
+        chosen = np.where(
+            outcomes["correct"][lanes], row["side"], -row["side"]
+        )  # whatever an action looks like
+        row["response"] = np.where(outcomes["acted"][lanes], chosen, 0)
         row |= {name: values[lanes] for name, values in outcomes.items()}
         if "stimulus_belief" in self._beliefs:
             row["stimulus_belief"] = self._belief("stimulus_belief", lanes)

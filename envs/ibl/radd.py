@@ -1,4 +1,4 @@
-"""The paper's two-unit network as a player: what it distilled from the trained one, with its printed numbers.
+"""A two-unit network as a player: the paper's, distilled from its trained one, or another.
 
 B lanes.
 """
@@ -25,6 +25,18 @@ INPUT = np.array([[-0.19, 0.20, 0.005], [-0.04, 0.04, 0.021]])
 MOST_GAIN = 1000.0
 
 
+def run_two_units(recurrent: Array, inputs: Array, before: Array, observations: Array) -> Floats:
+    """Return the beliefs after one more observation, (..., 2).
+
+    Args:
+        recurrent: weights onto the beliefs, from them, (2, 2).
+        inputs: likewise from left, right and reward, (2, 3).
+        before: beliefs before it, (..., 2).
+        observations: (..., 3).
+    """
+    return np.asarray(np.tanh(before @ recurrent.T + observations @ inputs.T))
+
+
 class TwoUnitActor:
     """Two tanh units, beliefs of stimulus and block, carried from trial to trial.
 
@@ -36,6 +48,8 @@ class TwoUnitActor:
         gain: of the readout (default 3): the logits of left and right are -gain and gain times the belief of
             the stimulus.
         threshold: probability above which it acts, 0.5 to 1 (default 0.9).
+        recurrent: weights of its own in place of `RECURRENT`, (2, 2).
+        inputs: likewise of `INPUT`, (2, 3).
 
     Attributes:
         beliefs: of stimulus and block, -1 left to 1 right, (B, 2).
@@ -51,7 +65,11 @@ class TwoUnitActor:
         *,
         gain: float = 3.0,
         threshold: float = THRESHOLD,
+        recurrent: Any = RECURRENT,
+        inputs: Any = INPUT,
     ) -> None:
+        self.recurrent = _weights("recurrent", recurrent, RECURRENT.shape)
+        self.inputs = _weights("inputs", inputs, INPUT.shape)
         self.gain = check_number("gain", gain, 0.0, MOST_GAIN)
         self.threshold = check_number("threshold", threshold, 0.5, 1.0)
         self.reset(lanes)
@@ -82,5 +100,13 @@ class TwoUnitActor:
             actions (B,); wait on steps without a stimulus.
         """
         self.beliefs[resets] = 0.0
-        self.beliefs = np.tanh(self.beliefs @ RECURRENT.T + observations @ INPUT.T)
+        self.beliefs = run_two_units(self.recurrent, self.inputs, self.beliefs, observations)
         return np.where(is_shown(observations), act_above(self.stimulus_belief, self.threshold), WAIT)
+
+
+def _weights(name: str, values: Any, shape: tuple[int, ...]) -> Floats:
+    """Return weights as an array of their shape."""
+    weights = np.asarray(values, np.float64)
+    if weights.shape != shape:
+        raise ValueError(f"{name}: shape {weights.shape} does not fit; legal: {shape}")
+    return weights

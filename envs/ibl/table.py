@@ -53,7 +53,7 @@ def session_table(trials: Trials) -> DataFrame:
     missing = [name for name in COLUMNS if name not in trials]
     if missing:
         raise ValueError(f"trials: no column {', '.join(missing)}; legal: what play_sessions returns")
-    return _pandas().DataFrame({name: np.asarray(values) for name, values in trials.items()})
+    return load_pandas().DataFrame({name: np.asarray(values) for name, values in trials.items()})
 
 
 def write_sessions(
@@ -89,7 +89,7 @@ def write_sessions(
         "trial_correct": table["correct"].to_numpy().astype(np.int64),
         "reaction_time": table["n_obs"].to_numpy(),
     }
-    _pandas().DataFrame(columns).to_csv(csv, index=False)
+    load_pandas().DataFrame(columns).to_csv(csv, index=False)
 
 
 def read_sessions(csv: str | os.PathLike[str], contrasts: Mapping[float, float] | None = None) -> DataFrame:
@@ -108,7 +108,7 @@ def read_sessions(csv: str | os.PathLike[str], contrasts: Mapping[float, float] 
         ValueError: it is no CSV, a column is missing, or holds what it cannot.
         OSError: the file cannot be read.
     """
-    pandas = _pandas()
+    pandas = load_pandas()
     name = str(csv)
     try:
         found = pandas.read_csv(csv)
@@ -193,7 +193,7 @@ def _numbers(name: str, column: str, values: Any) -> Floats:
     """Return a column as finite numbers; true and false count as 1 and 0."""
     if values.dtype == np.bool_:
         return np.asarray(values, np.float64)
-    numbers = np.asarray(_pandas().to_numeric(values, errors="coerce"), np.float64)
+    numbers = np.asarray(load_pandas().to_numeric(values, errors="coerce"), np.float64)
     _check_values(name, column, np.asarray(values, object), np.isfinite(numbers), "numbers")
     return numbers
 
@@ -207,7 +207,7 @@ def _check_values(name: str, column: str, values: Array, legal: Array, words: st
         )
 
 
-def _pandas() -> Any:
+def load_pandas() -> Any:
     """Return the module pandas.
 
     Raises:

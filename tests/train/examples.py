@@ -42,6 +42,7 @@ PLACEHOLDERS = {
 
 CAPS = {
     "bits": 32,
+    "blocks": 10,
     "episodes": 2,
     "iterations": 4,
     "positions": 13,
@@ -54,6 +55,7 @@ CAPS = {
 """The most that is asked of an option or a setting of that name."""
 
 LIGHT = {
+    "analyze": ("--blocks", "10", "--only", "components"),
     "train": ("--dry-run",),
     "probe-core": ("--steps", "100"),
     "evaluate": ("--episodes", "2"),
@@ -66,6 +68,7 @@ SETTINGS = {"impulse-responses": "steps: 100", "pool-contents": "steps: 50"}
 """What a picture gets among its `--options`."""
 
 SUBJECTS = {
+    "analyze": "ibl_rnn",
     "span": "copying_lstm",
     "positions": "mazes_delta_small",
     "bits": "prefix_sums_delta",

@@ -12,6 +12,7 @@ import examples
 import pytest
 import ray
 import torch
+from made_up_ibl import SESSIONS, make_two_unit_checkpoint
 from made_up_runs import make_population, make_trial
 from made_up_thinkers import SMALL, make_evaluation, module_for, write_checkpoint
 from ray.tune import PlacementGroupFactory
@@ -98,6 +99,9 @@ def make_run(folder):
     if folder.name.endswith("_pbt"):
         make_population(folder)
         return
+    if folder.name.startswith("ibl"):
+        make_two_unit_checkpoint(folder / "trial")
+        return
     env, thinks, model = "engram/PrefixSums-v0", True, TINY
     if folder.name == SOURCE:
         model = read_whole_document(SOURCE)[SOURCE]["config"]["model"]
@@ -135,6 +139,7 @@ def desk(home, tmp_path, monkeypatch):
     monkeypatch.setattr("engram.train.commands.play.check_terminal", lambda: None)
     monkeypatch.setattr("engram.train.play.screen.run", lambda *arguments: None)
     (tmp_path / "my_env.py").write_text(own_file("my_env.py"))
+    (tmp_path / "sessions.csv").write_text(SESSIONS)
     monkeypatch.syspath_prepend(tmp_path)
     for name in ("delta", "progressive"):
         make_evaluation(tmp_path / f"{name}.json", [True, False], exits={"confidence": [1, 0, 1, 0]})

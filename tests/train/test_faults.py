@@ -139,12 +139,20 @@ def test_events_that_cannot_be_written_are_told_once_and_stop_nothing(tmp_path):
 
 
 @pytest.fixture
+def heeds_sighup():
+    """As in a terminal, also where these tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture
 def printed(capsys):
     return lambda: capsys.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_signals_end_a_run_and_only_ctrl_c_is_patient(number, printed, monkeypatch):
+def test_signals_end_a_run_and_only_ctrl_c_is_patient(number, printed, monkeypatch, heeds_sighup):
     with INTERRUPT.listening():
         INTERRUPT.waits_for = {"a"}
         os.kill(os.getpid(), number)
@@ -188,6 +196,7 @@ def test_a_terminal_that_is_gone_is_not_written_to():
 
 def _hang_up(terminal):
     os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     opened = os.open(terminal, os.O_RDWR)
     os.dup2(opened, 1)
     os.dup2(opened, 2)

@@ -62,7 +62,13 @@ TEXTS = (
     "--",
     "a b",
 )
-SLOW_TO_ANSWER = {"--steps": "50", "--episodes": "2", "--problems": "2", "--thinking-steps": "2"}
+SLOW_TO_ANSWER = {
+    "--blocks": "10",
+    "--steps": "50",
+    "--episodes": "2",
+    "--problems": "2",
+    "--thinking-steps": "2",
+}
 """Options that only say how much is computed."""
 
 NEVER = {"--ray-address", "--ray-num-cpus", "--ray-num-gpus", "--install-completion", "--show-completion"}

@@ -123,7 +123,7 @@ FAILS = {
     ],
     "two_faults_2023": [
         "stop.training_iterations: unknown key; did you mean 'training_iteration'?",
-        "config.train_batch_sizes: unknown key",
+        "second: config.train_batch_sizes: unknown key",
     ],
 }
 """File -> the beginnings of the lines that say what is wrong with it, in any order."""

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import typer
+from made_up_ibl import make_two_unit_checkpoint
 from made_up_runs import make_population, make_trial
 from made_up_thinkers import SUMS, make_checkpoint, make_evaluation
 
@@ -13,6 +14,7 @@ from engram.train.console import screen
 SUBJECTS = {
     "train": ("--run", "PPO", "--env", "CartPole-v1", "--dry-run"),
     "evaluate": ("sums", "--episodes", "3"),
+    "analyze": ("two_units", "--blocks", "10", "--only", "components"),
     "export": ("sums", "--out", "policy.safetensors"),
     "play": (),
     "probe-core": ("low_pass", "--steps", "20", "--options", "{pools: 2}"),
@@ -39,6 +41,7 @@ LINES = {verb: (verb, *SUBJECTS[verb]) for verb in COMMANDS if verb != "play"} |
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("made")
     make_checkpoint(folder / "sums", SUMS, {"bits": 3})
+    make_two_unit_checkpoint(folder / "two_units")
     make_evaluation(folder / "evaluations/one.json", [True, False])
     for lr in (float("inf"), 0.1):
         make_trial(folder / "runs", env_config={}, config={"lr": lr}, episode_return_mean=[0.5])

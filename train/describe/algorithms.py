@@ -17,6 +17,8 @@ MOST_USED = (
     "lr",
     "grad_clip",
     "grad_clip_by",
+    "normalize_observations",
+    "normalize_rewards",
     "num_epochs",
     "minibatch_size",
     "train_batch_size_per_learner",

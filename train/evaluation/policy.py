@@ -42,6 +42,11 @@ class Policy(abc.ABC):
             (B, ...) actions as the environment takes them.
         """
 
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The recurrent state after the last `act`, tensors (B, ...) by name; empty without one."""
+        return {}
+
     def log_likelihood(self, actions: Array) -> Array | None:
         """Return the natural logarithm of the probability that the last `act` gave to `actions`, (B,).
 
@@ -114,7 +119,12 @@ class ColumnPolicy(ModulePolicy):
 
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
-        self._state = module.initial_state(lanes)
+        self._state: Mapping[str, Any] = module.initial_state(lanes)
+
+    @property
+    @override
+    def state(self) -> Mapping[str, Any]:
+        return self._state
 
     @override
     @torch.inference_mode()
@@ -134,7 +144,12 @@ class StockPolicy(ModulePolicy):
     def __init__(self, module: Any, lanes: int, greedy: bool) -> None:
         super().__init__(module, lanes, greedy)
         self._first = tree.map_structure(lambda leaf: _repeat(leaf, lanes), module.get_initial_state() or {})
-        self._state = self._first
+        self._state: Mapping[str, Any] = self._first
+
+    @property
+    @override
+    def state(self) -> Mapping[str, Any]:
+        return self._state
 
     @override
     @torch.inference_mode()
