@@ -81,6 +81,8 @@ MEANINGS = {
 
 COLUMNAR_MEANINGS = {
     "rollout_fragment_length": "steps of each lane between two updates; gradients reach back no further",
+    "batch_mode": "truncate_episodes: an update is a fragment of every lane; complete_episodes: it is an "
+    "episode of the only lane",
     "train_batch_size_per_learner": "size of an update; null: one fragment of every lane",
     "minibatch_size": "part of the batch that one gradient step takes, whole lanes; null: all of it",
     "grad_clip": "bound on the global norm of gradients (see grad_clip_by); null: none",
