@@ -3,11 +3,8 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-CONFIGS = Path(__file__).parent.parent / "configs"
 
 
 def rllib(*arguments):
@@ -18,7 +15,7 @@ def rllib(*arguments):
 
 
 def train(name, folder):
-    rllib("train", "-f", str(CONFIGS / f"{name}.yaml"), "--local-dir", str(folder))
+    rllib("train", "-f", name, "--local-dir", str(folder))
 
 
 def train_and_evaluate(name, folder, **env_config):
