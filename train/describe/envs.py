@@ -1,5 +1,6 @@
 """Environments: parameters, spaces, info keys, the delay that a memory has to bridge."""
 
+import importlib
 import inspect
 import itertools
 import re
@@ -12,8 +13,9 @@ from engram.train.console.errors import ExperimentError
 from engram.train.describe.docstrings import arguments, document, parts, sentence, tidy
 from engram.train.describe.options import type_name
 from engram.train.describe.page import Option, Page, Section, plain
+from engram.train.environments import hints
 from engram.train.environments.facts import info_keys, probe
-from engram.train.environments.ids import NAMESPACE, find_spec
+from engram.train.environments.ids import find_spec
 
 _SHOWN_APART = ("Arguments", "Args", "Source")
 
@@ -50,9 +52,8 @@ def _summary(text: str) -> str:
 
 def _full(name: str) -> str:
     """Our ids may be written without their namespace and version."""
-    from engram.envs import IDS
-
-    return next((full for full in (NAMESPACE + name, f"{NAMESPACE}{name}-v0") if full in IDS), name)
+    importlib.import_module("engram.envs")  # registers them
+    return hints.of_ours(name) or name
 
 
 def _creator(entry_point: Any) -> Any:

@@ -100,8 +100,9 @@ def play_first_steps(env: Any, say: Say, subject: str) -> None:
             _check_column(reward, env.num_envs, np.number, "rewards", said)
             for name, column in named:
                 _check_column(column, env.num_envs, np.bool_, name, said)
-            if env.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP and np.logical_or(*flags).any():
-                _check_final(info, np.logical_or(*flags), said)
+            ended = np.logical_or(*flags)
+            if env.metadata.get("autoreset_mode") is AutoresetMode.SAME_STEP and ended.any():
+                _check_final(info, ended, said)
         else:
             _check_reward(reward, said)
             for name, flag in named:

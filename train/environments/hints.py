@@ -82,14 +82,16 @@ PACKAGES = (
 
 def hint(env_id: str) -> str | None:
     """Advise on an id that is not registered; None where nothing is known about it."""
-    known = newest_version(env_id) or _of_ours(env_id)
+    known = newest_version(env_id)
+    if known is None and (full := of_ours(env_id)) is not None:
+        known = f"did you mean {full!r}?"
     return known or next((_advice(each, env_id) for each in _owners(env_id)), None)
 
 
-def _of_ours(env_id: str) -> str | None:
-    """Advise on an id of ours without its namespace, or its version."""
-    ours = (full for full in (f"engram/{env_id}", f"engram/{env_id}-v0") if full in gym.registry)
-    return next((f"did you mean {full!r}?" for full in ours), None)
+def of_ours(env_id: str) -> str | None:
+    """Complete an id of ours that lacks its namespace, or its version too; None where it is none of ours."""
+    candidates = (f"engram/{env_id}", f"engram/{env_id}-v0")
+    return next((full for full in candidates if full in gym.registry), None)
 
 
 def newest_version(env_id: str) -> str | None:
