@@ -60,6 +60,7 @@ _CODE: dict[str, Any] = {
     "final_feedback_step": False,
     "wait_reward": -0.05,
     "blank_reward": 0.0,
+    "trial_cost": 0.0,
 }
 PRESETS: Mapping[str, dict[str, Any]] = {
     "code": _CODE,
@@ -101,6 +102,7 @@ class IBLRules(Rules):
     final_feedback_step: bool
     wait_reward: float
     blank_reward: float
+    trial_cost: float
 
     def __post_init__(self) -> None:
         check_number("p_s", self.p_s, 0.0, 1.0)
@@ -115,7 +117,7 @@ class IBLRules(Rules):
         check_at_least("max_observations", self.max_observations, 1, ">= 1 env steps", MOST_OBSERVATIONS)
         check_known("feedback", self.feedback, FEEDBACK)
         check_flag("final_feedback_step", self.final_feedback_step)
-        for name in ("wait_reward", "blank_reward"):
+        for name in ("wait_reward", "blank_reward", "trial_cost"):
             check_number(name, getattr(self, name), -MOST_STRENGTH, MOST_STRENGTH)
         each = self.longest_block * self.trial_bytes
         check_fits("blocks_per_session", self.blocks_per_session, each, "blocks")
@@ -188,6 +190,7 @@ def make_rules(
     final_feedback_step: bool | None = None,
     wait_reward: float | None = None,
     blank_reward: float | None = None,
+    trial_cost: float | None = None,
 ) -> IBLRules:
     """Make the parameters of the task: those of a preset, but for the ones that are given.
 
@@ -222,6 +225,10 @@ def make_rules(
         wait_reward: reward of waiting on a step with a stimulus, at least -1000; default -0.05. Not for the
             step that acts, or times out.
         blank_reward: reward of each of the `zero_steps`, at least -1000; default 0 (paper: -0.05).
+        trial_cost: what each trial costs, taken from the reward of the step that decides it, and not seen in
+            the observation; default 0. A session has as many trials whatever is done, so what earns most per
+            trial stays the same. At what a good player earns per trial, trials to come are worth about 0:
+            values stay small, and a discount does not make a learner hasty.
 
     Raises:
         ValueError: a value is not legal.

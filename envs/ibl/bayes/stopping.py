@@ -69,23 +69,36 @@ def solve(rules: IBLRules, rate: float = 0.0) -> Stopping:
     return Stopping(rate, sums, priors, waiting, before)
 
 
+def trial_worth(rules: IBLRules, rate: float = 0.0) -> float:
+    """Compute the most reward per trial.
+
+    Args:
+        rules: of the task.
+        rate: what each env step of waiting costs, beside the rewards of the task.
+    """
+    found = solve(rules, rate)
+    value = np.interp(_usual_priors(rules), found.priors, found.before).mean()
+    return float(value + rules.zero_steps * rules.blank_reward - rules.trial_cost)
+
+
 @functools.lru_cache(maxsize=64)
 def best_rate(rules: IBLRules) -> float:
     """Compute the most reward per env step: the cost of time at which a trial is worth its time."""
     from scipy.optimize import brentq
 
-    priors = _usual_priors(rules)
     steps = rules.zero_steps + (rules.feedback == "noisy") + 1  # without any waiting
-    blank = rules.zero_steps * rules.blank_reward
+    least = rules.zero_steps * rules.blank_reward - rules.trial_cost
+    return float(
+        brentq(
+            lambda rate: trial_worth(rules, rate) - rate * steps,
+            least / steps,
+            (1 + least) / steps,
+            xtol=1e-5,
+        )
+    )
 
-    def surplus(rate: float) -> float:
-        found = solve(rules, rate)
-        value = np.interp(priors, found.priors, found.before).mean()
-        return float(value + blank - rate * steps)
 
-    return float(brentq(surplus, blank / steps, (1 + blank) / steps, xtol=1e-5))
-
-
+@functools.lru_cache(maxsize=64)
 def _usual_priors(rules: IBLRules) -> Floats:
     """Return the priors of the right side in trials of some sessions whose sides are all revealed."""
     rng = np.random.default_rng(0)

@@ -16,7 +16,7 @@ from engram.envs.forms.parameters import Parametrized
 from engram.envs.minigrid.batched import BatchedGrid
 from engram.envs.minigrid.cells import EMPTY, WALL, code_of
 from engram.envs.minigrid.draws import Draws
-from engram.envs.minigrid.layout import Layout, Sheet
+from engram.envs.minigrid.layout import DIRECTIONS, Layout, Sheet
 from engram.envs.minigrid.level import MOST_CELLS, GridLevel, check_share
 from engram.envs.minigrid.objectives import GoToMatch, Objective
 from engram.envs.minigrid.rules import ACTIONS, PICKUP, TOGGLE
@@ -24,6 +24,7 @@ from engram.envs.minigrid.single import SingleGrid
 from engram.envs.minigrid.view import REACH
 
 STARTS = ("any", "cue", "mixed")
+FACING = ("away", "any")
 MISSION = "go to the matching object at the end of the hallway"
 
 _THINGS = (code_of("key", "green"), code_of("ball", "green"))
@@ -43,8 +44,10 @@ class MemoryLevel(GridLevel):
             needed; from 11 on it is.
         random_length: whether the length of the hallway is drawn (default false).
         start: where the agent begins: "any" (default): anywhere in the hallway or the room, as in minigrid,
-            looking away from the cue; "cue": beside the cue, which it sees; "mixed": either.
+            see `facing`; "cue": beside the cue, which it sees; "mixed": either.
         cue_share: share of episodes that begin beside the cue, 0 to 1 (default 0.5); with "mixed" only.
+        facing: where the agent looks that does not begin beside the cue: "away" (default): away from it, as
+            in minigrid; "any": in a drawn direction, so that some episodes see the cue without turning round.
         max_steps: env steps after which an episode is cut short, at least 1; none (default): 5 `size`^2.
 
     Raises:
@@ -58,6 +61,7 @@ class MemoryLevel(GridLevel):
     random_length: bool = False
     start: str = "any"
     cue_share: float = 0.5
+    facing: str = "away"
     max_steps: int | None = None
 
     def __post_init__(self) -> None:
@@ -65,11 +69,17 @@ class MemoryLevel(GridLevel):
         check_flag("random_length", self.random_length)
         check_known("start", self.start, STARTS)
         check_share("cue_share", self.cue_share)
-        if self.start != "mixed" and self.cue_share != type(self).cue_share:
-            raise ValueError(
-                f"cue_share: {self.cue_share} has no effect with start: {self.start}; legal: start: mixed"
-            )
+        check_known("facing", self.facing, FACING)
+        self._check_effect("cue_share", "mixed")
+        self._check_effect("facing", "any", "mixed")
         super().__post_init__()
+
+    def _check_effect(self, name: str, *starts: str) -> None:
+        """Refuse a parameter that is given where only other starts ask for it."""
+        value = getattr(self, name)
+        if self.start not in starts and value != getattr(type(self), name):
+            legal = ", ".join(f"start: {start}" for start in starts)
+            raise ValueError(f"{name}: {value} has no effect with start: {self.start}; legal: {legal}")
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
@@ -115,6 +125,8 @@ class MemoryLevel(GridLevel):
         start = {"any": 0.0, "cue": 1.0, "mixed": self.cue_share}[self.start]
         at_cue = draws.happens(start)
         sheet.agent = (1 if at_cue else draws.between(1, end + 1), middle)
+        if self.facing == "any" and not at_cue:
+            sheet.direction = draws.below(DIRECTIONS)
         cue = draws.below(2)
         upper = 1 - draws.below(2)
         sheet.put(1, middle - 1, _THINGS[cue])
@@ -172,5 +184,5 @@ class Memory(SingleGrid[BatchedMemory], of=BatchedMemory):
 
     Source:
         MiniGrid 3.2.0, `MiniGrid-MemoryS{size}-v0`, and `...Random-v0` with `random_length`: by default the
-        same draws, frames and rewards under the same seed. `start` is ours.
+        same draws, frames and rewards under the same seed. `start` and `facing` are ours.
     """

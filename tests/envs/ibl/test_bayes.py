@@ -15,7 +15,7 @@ from engram.envs.ibl.batched import BatchedIBL
 from engram.envs.ibl.bayes import BayesianActor, LegacyActor, Observer, OptimalStopping
 from engram.envs.ibl.bayes.filters import AverageFilter, MarkovFilter, SemiMarkovFilter
 from engram.envs.ibl.bayes.stimulus import StimulusEvidence, logit, sigmoid
-from engram.envs.ibl.bayes.stopping import best_rate, solve
+from engram.envs.ibl.bayes.stopping import best_rate, solve, trial_worth
 from engram.envs.ibl.play import play_sessions
 from engram.envs.ibl.players import PLAYERS, summarise
 from engram.envs.ibl.rules import WAIT, make_rules
@@ -324,6 +324,17 @@ def test_the_value_of_optimal_stopping():
 @pytest.mark.slow
 def test_the_most_reward_per_step():
     assert best_rate(RULES) == pytest.approx(0.2219, abs=0.004)
+
+
+def test_at_the_cost_of_a_trials_worth_time_is_free():
+    """Then what earns most per step earns most per trial, and a discount hurries nobody."""
+    short = {"strengths": [0, 1.5], "max_observations": 3}
+    rules = make_rules(**short)
+    rate = best_rate(rules)
+    assert best_rate(make_rules(**short, trial_cost=0.3)) < rate - 0.05
+    priced = make_rules(**short, trial_cost=trial_worth(rules))
+    assert best_rate(priced) == pytest.approx(0, abs=1e-4)
+    assert np.array_equal(solve(priced).waiting, solve(rules).waiting)
 
 
 PARTS = dict.fromkeys(("concordant", "discordant", "block"), 0.01)

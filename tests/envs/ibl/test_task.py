@@ -123,6 +123,17 @@ def test_a_timeout_is_on_the_twelfth_step():
     assert [row[4]["timeout"] for row in rows] == 2 * [*11 * [False], True]
 
 
+def test_what_a_trial_costs_is_not_seen():
+    sessions = [
+        play(IBL(blocks_per_session=1, trial_cost=cost), lambda info: info["k"] % 3, seed=3)[0]
+        for cost in (0, 0.7)
+    ]
+    for (seen, _, _, reward, now), (seen_too, _, _, paid, now_too) in zip(*sessions, strict=True):
+        assert np.array_equal(seen, seen_too)
+        assert paid == pytest.approx(reward - 0.7 * now["trial_end"])
+        assert now["trial_end"] == now_too["trial_end"]
+
+
 def test_the_papers_cut():
     """One blank step, which costs; a noisy step after the action; the session's last result is seen."""
     rows, last = play(

@@ -3,6 +3,7 @@
 import gymnasium
 import numpy as np
 import pytest
+import scipy.stats
 
 from engram.envs.minigrid.cells import CELLS, KINDS, THINGS
 from engram.envs.minigrid.levels.memory import MemoryLevel
@@ -101,6 +102,7 @@ def finals(envs, act, episodes):
         ("engram/Memory-v0", {"size": 7}, 1.0),
         ("engram/Memory-v0", {"size": 13}, 1.0),
         ("engram/Memory-v0", {"size": [7, 11], "random_length": True, "start": "mixed"}, 1.0),
+        ("engram/Memory-v0", {"size": 13, "start": "mixed", "facing": "any"}, 1.0),
         ("engram/PickupDist-v0", {}, 0.97),
         ("engram/PickupDist-v0", PAPER, 0.97),
     ],
@@ -171,6 +173,15 @@ def test_mixed_starts():
     assert abs((info["start"] == "cue").mean() - 0.3) < 0.11  # 4 standard errors
 
 
+def test_drawn_directions_are_of_those_who_do_not_begin_beside_the_cue():
+    envs = make("engram/Memory-v0", start="mixed", facing="any")
+    seen, info = envs.reset(seed=0)
+    at_cue = info["start"] == "cue"
+    assert set(seen["direction"][at_cue]) == {0}
+    counts = np.bincount(seen["direction"][~at_cue], minlength=4)
+    assert scipy.stats.chisquare(counts).pvalue > 1e-3
+
+
 def test_sizes_and_numbers_of_rooms_are_drawn():
     _, info = make("engram/Memory-v0", size={"low": 7, "high": 11}).reset(seed=0)
     assert set(info["size"]) == {7, 9, 11}
@@ -185,6 +196,12 @@ def test_sizes_and_numbers_of_rooms_are_drawn():
         ("Memory", {"size": 5}, "size: 5 is too small; .*nearest: 7"),
         ("Memory", {"start": "que"}, "start: unknown 'que'; did you mean 'cue'"),
         ("Memory", {"cue_share": 0.2}, "cue_share: 0.2 has no effect with start: any; legal: start: mixed"),
+        ("Memory", {"facing": "left"}, "facing: unknown 'left'; known: any, away"),
+        (
+            "Memory",
+            {"start": "cue", "facing": "any"},
+            "facing: any has no effect with start: cue; legal: start: any, start: mixed",
+        ),
         ("Memory", {"start": "mixed", "cue_share": 2}, "cue_share: 2 is no share; legal: 0 to 1; nearest: 1"),
         ("Memory", {"random_length": 1}, "random_length: 1 is not a boolean"),
         ("Memory", {"max_steps": 0}, "max_steps: 0 is too small; legal: >= 1 env steps, or none; nearest: 1"),
