@@ -540,3 +540,21 @@ def test_the_record_says_how_evaluation_acts(tmp_path, evaluation, explore):
         json.dumps({"experiment": {"env": "CartPole-v1"}, "trial_config": trial})
     )
     assert checkpoints.source(tmp_path / "checkpoint_000000").explore is explore
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "kept"),
+    [
+        ({"env_config": {"delay": 5}}, {"delay": 5}),
+        ({"env_config": None}, {}),
+        ({"explore": True}, {}),
+        (3, {}),
+    ],
+)
+def test_the_record_says_what_evaluation_plays(tmp_path, evaluation, kept):
+    trial = {"env_config": {"delay": 2}, "evaluation_config": evaluation}
+    (tmp_path / "run.json").write_text(
+        json.dumps({"experiment": {"env": "CartPole-v1"}, "trial_config": trial})
+    )
+    found = checkpoints.source(tmp_path / "checkpoint_000000")
+    assert (found.env_config, found.evaluation) == ({"delay": 2}, kept)

@@ -1,4 +1,5 @@
 import json
+import shutil
 import sys
 
 import gymnasium as gym
@@ -8,6 +9,7 @@ import torch
 from PIL import Image, ImageSequence
 from scipy import stats
 
+import engram
 from engram.agents import RecurrentModule
 from engram.agents.columns.episodes import Episode
 from engram.train.console.errors import ExperimentError
@@ -51,6 +53,21 @@ def test_the_door_for_python(finished_run):
     played = play_episodes(load_agent(str(finished_run[1])), 4, seed=3).episodes
     assert found == [episode.episode_return for episode in played]
     assert load_agent(finished_run[1], {"delay": 5}, greedy=False).env_config == {"delay": 5}
+
+
+def test_it_plays_what_the_experiment_evaluates_in(finished_run, tmp_path, typed):
+    """Settings of `evaluation_config` go over those of training, those of the command over both."""
+    run = shutil.copytree(finished_run[1], tmp_path / "cue")
+    (record,) = run.glob("RecurrentPPO_*/run.json")
+    data = json.loads(record.read_text())
+    data["trial_config"]["evaluation_config"] = {"env_config": {"delay": 4}, "explore": True}
+    record.write_text(json.dumps(data))
+    agent = load_agent(run)
+    assert (agent.env_config, agent.greedy) == ({"delay": 4}, False)
+    assert load_agent(run, {"delay": 5}).env_config == {"delay": 5}
+    assert '{"delay": 4}' in typed("evaluate", run, "--episodes", 2)[1]
+    typed("export", run, "--out", tmp_path / "policy.safetensors")
+    assert engram.load_policy(tmp_path / "policy.safetensors").card.env_config == {"delay": 2}
 
 
 class Oracle(ModulePolicy):

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow.fs
@@ -13,6 +15,7 @@ from tensorboardX import SummaryWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from engram.train.running import storing
+from engram.train.running.failing import described
 from engram.train.running.going_back import GoBack, cut_events, cut_reports, cut_rows, go_back, records
 from engram.train.running.storing import TrialStorage, copy_whole, keep_files_whole
 from engram.train.runs.wholeness import CHECKSUMS, is_whole
@@ -217,13 +220,16 @@ def test_a_full_disk_leaves_the_checkpoint_before(storage, tmp_path, monkeypatch
     kept.current_checkpoint_index = 1
 
     def full(source, target):
-        target.mkdir()
-        (target / "half").write_text("")
-        raise OSError(28, "No space left on device")
+        Path(target).write_text("half of it")
+        raise OSError(28, "No space left on device", str(source), None, str(target))
 
-    monkeypatch.setattr(shutil, "copytree", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(OSError, match="No space left") as raised:
         kept.persist_current_checkpoint(checkpoint)
+    line = described(raised.value, tmp_path / "results")
+    assert re.fullmatch(
+        r"No space left on device: .*/\.checkpoint_000001\.half/.*; free some space there", line
+    )
     assert names_in(tmp_path / "results" / "cue" / "trial") == ["checkpoint_000000"]
 
 

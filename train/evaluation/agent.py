@@ -19,6 +19,7 @@ from engram.train.console.errors import ExperimentError
 from engram.train.console.screen import quiet
 from engram.train.environments.facts import make_batched
 from engram.train.evaluation.policy import Policy, make_policy
+from engram.train.experiments.inheritance import merged
 from engram.train.runs import checkpoints
 from engram.train.runs.best import best_checkpoint
 
@@ -178,7 +179,8 @@ def load_agent(
 
     Args:
         path: A checkpoint, or a trial's or an experiment's folder; `best_checkpoint` says which is taken.
-        env_config: Settings merged over those of training.
+        env_config: Settings merged over those of training and of the experiment's
+            `evaluation_config.env_config`.
         greedy: Whether to take the likeliest action; None: as the experiment's `evaluation_config.explore`
             says, and the likeliest where it says nothing.
 
@@ -195,7 +197,7 @@ def load_agent(
         checkpoint,
         checkpoints.load_module(checkpoint),
         source.env,
-        source.env_config,
+        merged(source.env_config, source.evaluation),
         not source.explore if greedy is None else greedy,
     )
     return agent.with_settings(env_config or {})

@@ -74,7 +74,7 @@ def make_card(agent: TrainedAgent) -> Card:
         rescaled=isinstance(module, StockRecurrentModule) and module.actions.kind.endswith("gaussian"),
         explore=not agent.greedy,
         env=agent.env_id,
-        env_config=dict(agent.env_config),
+        env_config=checkpoints.source(agent.checkpoint).env_config,
         algorithm=checkpoints.algorithm_of(agent.checkpoint) or None,
         env_steps=int(checkpoints.counts_reached(agent.checkpoint)["timesteps_total"]) or None,
         seed=mapping_at(record, "trial_config").get("seed"),

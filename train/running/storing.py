@@ -50,7 +50,7 @@ class TrialStorage(StorageContext):  # type: ignore[misc]
         half = target.with_name(f".{target.name}.half")
         shutil.rmtree(half, ignore_errors=True)
         try:
-            shutil.copytree(checkpoint.path, half)
+            copy_whole(Path(checkpoint.path), half)
             write_checksums(half)
             _flush_all(half)
             shutil.rmtree(target, ignore_errors=True)  # a damaged one, which the trial did not go on from

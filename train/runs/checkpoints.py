@@ -1,12 +1,12 @@
 """Checkpoints on disk: which is the newest, is it whole, what does it belong to."""
 
+import dataclasses
 import math
 import os
 import pickle
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +20,20 @@ from engram.train.runs.wholeness import MODULE, ROOT_MARK, fault, is_whole
 _STEPS = "num_env_steps_sampled_lifetime"
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class TrainedOn:
     """What a checkpoint was trained on.
 
     Attributes:
         env: The environment's id.
         env_config: Its keyword arguments.
+        evaluation: `evaluation_config.env_config`: those that are others in evaluations.
         explore: `evaluation_config.explore`: whether evaluation draws actions; else the likeliest is taken.
     """
 
     env: str
     env_config: dict[str, Any]
+    evaluation: dict[str, Any] = dataclasses.field(default_factory=dict)
     explore: bool = False
 
 
@@ -192,7 +194,7 @@ def source(checkpoint: Path) -> TrainedOn:
     env, env_config = config.get("env"), config.get("env_config") or {}
     if not isinstance(env, str) or not isinstance(env_config, dict) or not pickles.is_plain(env_config):
         raise ExperimentError(f"{checkpoint}: does not say which environment it is for")
-    return TrainedOn(env, env_config, _explores(config))
+    return TrainedOn(env, env_config, *_evaluation(config))
 
 
 def _first_argument(arguments: Any) -> dict[str, Any]:
@@ -213,12 +215,14 @@ def _recorded_source(trial_folder: Path) -> TrainedOn | None:
     if not isinstance(env, str):
         return None
     env_config = trial.get("env_config") or {}
-    return TrainedOn(env, env_config, _explores(trial)) if isinstance(env_config, dict) else None
+    return TrainedOn(env, env_config, *_evaluation(trial)) if isinstance(env_config, dict) else None
 
 
-def _explores(config: Mapping[str, Any]) -> bool:
-    evaluation = config.get("evaluation_config")
-    return isinstance(evaluation, Mapping) and evaluation.get("explore") is True
+def _evaluation(config: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """What evaluations set: the environment's keyword arguments, and whether actions are drawn."""
+    env_config = mapping_at(config, "evaluation_config", "env_config")
+    evaluation = mapping_at(config, "evaluation_config")
+    return env_config if pickles.is_plain(env_config) else {}, evaluation.get("explore") is True
 
 
 def training_iteration(checkpoint: Path) -> int:
