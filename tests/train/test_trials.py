@@ -89,7 +89,7 @@ def test_header_names_loss_and_who_acts():
 
 
 def test_header_names_the_discount():
-    assert dict(header.rows(plan("ibl_rl_gru")))["discount"] == "gamma 0.9 per env step"
+    assert dict(header.rows(plan("ibl_rl_gru")))["discount"] == "gamma 0.98 per env step"
     assert dict(header.rows(plan("ibl_rl_gru", **{"config.gamma": 1})))["discount"] == (
         "gamma 1 per env step; rewards of an episode count alike, whenever they come"
     )
