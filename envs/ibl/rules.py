@@ -226,7 +226,7 @@ def make_rules(
             step that acts, or times out.
         blank_reward: reward of each of the `zero_steps`, at least -1000; default 0 (paper: -0.05).
         trial_cost: what each trial costs, taken from the reward of the step that decides it, and not seen in
-            the observation; default 0. A session has as many trials whatever is done, so what earns most per
+            the observation, at least -1000; default 0. A session has as many trials whatever is done, so what earns most per
             trial stays the same. At what a good player earns per trial, trials to come are worth about 0:
             values stay small, and a discount does not make a learner hasty.
 
