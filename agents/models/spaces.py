@@ -171,6 +171,24 @@ def _filled(values: ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any]) -> 
     return np.broadcast_to(np.asarray(values, dtype), shape).copy()
 
 
+def leaf_spaces(space: AnySpace, name: str = "observation") -> dict[str, AnySpace]:
+    """Returns the innermost spaces by name, in the order of the leaves of an observation."""
+    if isinstance(space, Dict):
+        inside: list[tuple[Any, AnySpace]] = sorted(space.spaces.items())
+    elif isinstance(space, Tuple):
+        inside = list(enumerate(space.spaces))
+    else:
+        return {name: space}
+    return {
+        found: leaf for key, part in inside for found, leaf in leaf_spaces(part, f"{name}[{key!r}]").items()
+    }
+
+
+def frames_in(space: AnySpace) -> int:
+    """Returns how many frames a picture has in its planes, the newest one last; 1 where it says nothing."""
+    return int(getattr(space, "frames", 1))
+
+
 def without(space: AnySpace, name: str) -> AnySpace:
     """Returns a `Dict`, of this module or Gymnasium's as the given one is, without one of its parts."""
     kind: Any = next(base for base in type(space).__mro__ if base.__name__ == "Dict")

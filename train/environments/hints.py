@@ -36,7 +36,7 @@ _ATARI = (
 
 PACKAGES = (
     Package("minigrid", "engram[minigrid]", r"(MiniGrid|BabyAI)-.*"),
-    Package("ale_py", "ale-py", rf"ALE/.*|({_ATARI})(-ram)?(NoFrameskip|Deterministic)?-v\d"),
+    Package("ale_py", "engram[atari]", rf"ALE/.*|({_ATARI})(-ram)?(NoFrameskip|Deterministic)?-v\d"),
     Package(
         "gymnasium_robotics",
         "gymnasium-robotics",
