@@ -117,7 +117,7 @@ def newer_version(env_id: str) -> str | None:
 
 
 def how_to_install(module: str) -> str | None:
-    """`pip install "engram[atari]"` for `ale_py`; None where the module is of no package known here, or is there."""
+    """`pip install popgym` for `popgym`; None where the module is of no package known here, or is there."""
     found = next((each for each in PACKAGES if _top(each.module) == _top(module)), None)
     return None if found is None or _installed(found.module) else f"pip install {_quoted(found.install)}"
 
