@@ -120,7 +120,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "gated": True,
         "attention_init": "normal",
     },
-    # The authors' public code for Atari: RIMs compete for the only input, there is none of zeros beside it. No
+    # The authors' public code for Atari: RIMs compete for the only input, without one of zeros beside it. No
     # dropout: under a policy gradient it would have no effect.
     "authors_atari": {
         "rim_size": 85,

@@ -398,7 +398,7 @@ def test_initial_states() -> None:
         ({"compete": "rims", "elements": 2}, r"core.compete: 'rims' is defined for one input element"),
         (
             {"preset": "autors"},
-            r"core.preset: unknown 'autors'; did you mean 'authors'\? known: authors, authors_atari, dido, pa",
+            r"core.preset: unknown 'autors'; did you mean 'authors'\? known: authors, authors_atari, dido",
         ),
         ({"margin": True}, r"core.margin: no effect with compete: inputs; set compete: rims, or leave"),
         ({"elements": 7}, r"core.elements: expected a divisor of the 600 features, got 7"),
