@@ -99,7 +99,8 @@ class PictureEncoder(Encoder):
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Pictures (N, rows, columns, planes) to (N, output_size)."""
-        if len(prepared) <= CHUNK:
+        # An exported network takes any number of them at once.
+        if torch.compiler.is_compiling() or len(prepared) <= CHUNK:
             return self._encoded(prepared)
         return torch.cat([self._encoded(chunk) for chunk in torch.split(prepared, CHUNK)])
 

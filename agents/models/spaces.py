@@ -50,15 +50,20 @@ class Space(ABC):  # noqa: B024 (for its hook)
 
 
 class Box(Space):
-    """Numbers within bounds `low` and `high`, arrays of the same shape."""
+    """Numbers within bounds `low` and `high`, arrays of the same shape; pictures of so many `frames`."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
     def __init__(
-        self, low: ArrayLike, high: ArrayLike, shape: Iterable[int], dtype: Any = np.float32
+        self,
+        low: ArrayLike,
+        high: ArrayLike,
+        shape: Iterable[int],
+        dtype: Any = np.float32,
+        frames: int = 1,
     ) -> None:
-        self.shape, self.dtype = tuple(shape), np.dtype(dtype)
+        self.shape, self.dtype, self.frames = tuple(shape), np.dtype(dtype), frames
         self.low, self.high = (_filled(bound, self.shape, self.dtype) for bound in (low, high))
 
 

@@ -209,24 +209,7 @@ class GameLanes(VectorEnv[Bytes, Ints, Array]):
 
 
 class AtariLanes(Parametrized, GameLanes, task=AtariOptions):
-    """B Atari games at once, in C++.
-
-    Observation:
-        The latest `stack_num` frames, uint8 (B, rows, columns, stack_num * P), see `FrameStack`.
-
-    Action:
-        A number per lane; `actions` names them.
-
-    Reward:
-        The game's own, neither clipped nor scaled.
-
-    End:
-        Terminated when the game is over, truncated after `max_num_frames_per_episode`. A lost life ends
-        nothing.
-
-    Info:
-        `score` so far; `lives`, and `episode_frame_number`, frames of this game, those before its first step
-        included. In `final_info`, `lives` are those before the last step.
+    """B Atari games at once, in C++; observations and the rest as of `Atari`, each (B, ...).
 
     ALE has no state to be saved, so that there are no copies: a run that is resumed begins new games.
     """

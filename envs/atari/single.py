@@ -105,8 +105,24 @@ class SingleGame(gymnasium.Env[Bytes, Any]):
 class Atari(Parametrized, SingleGame, task=AtariOptions):
     """An Atari game.
 
-    Description:
-        Observation, action, reward, end and info are those of a lane of `AtariLanes`, see there.
+    Observation:
+        The latest `stack_num` frames as planes of one picture, uint8 (rows, columns, stack_num * planes), the
+        newest one last; in the first steps of a game, zeros for those from before it.
+
+    Action:
+        `Discrete(n)`: those that do something in the game, 3 to 18 of them; `get_action_meanings` names them.
+
+    Reward:
+        The game's own, neither clipped nor scaled.
+
+    End:
+        Terminated when the game is over, truncated after `max_num_frames_per_episode`. A lost life ends
+        nothing.
+
+    Info:
+        `score` so far; `lives`; `episode_frame_number`, frames of this game, those before its first step
+        included. Of lanes that begin anew in the step that ends a game, `lives` in `final_info` are those
+        before that step.
 
     Source:
         Bellemare et al., The Arcade Learning Environment, arXiv 1207.4708.
