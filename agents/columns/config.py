@@ -158,7 +158,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
 
     def _check_clipping(self) -> None:
         clip = self.clip_rewards
-        if clip and clip is not True and not 0 < clip < math.inf:
+        if clip is not None and not isinstance(clip, bool) and not 0 < clip < math.inf:
             raise ValueError(
                 f"clip_rewards: {clip} is out of range; legal: true (their signs), a number above 0, or false"
             )

@@ -122,6 +122,7 @@ def test_clipped_is_what_is_learned_from_and_not_what_is_told(clip, learned):
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
+        ({"clip_rewards": 0.0}, "clip_rewards: 0.0 is out of range; legal: true"),
         ({"clip_rewards": -1.0}, "clip_rewards: -1.0 is out of range; legal: true"),
         ({"clip_rewards": True, "normalize_rewards": True}, "clip_rewards: normalize_rewards scales rewards"),
     ],
