@@ -54,8 +54,10 @@ Trials of a neuroscience task in sessions (`ibl`), batched, and one lane of that
 |---|---|
 | `engram/IBL-v0` | which side is favoured at present, from the results of many trials |
 
-Every environment, in both forms, can be copied and pickled at any step, and the copy plays on alike, by
-itself (`engram.envs.forms.copies`).
+Atari games of ALE are registered by `ale_py`; what trains them is in `atari`.
+
+Every environment registered here, in both forms, can be copied and pickled at any step, and the copy plays on
+alike, by itself (`engram.envs.forms.copies`).
 
 Elsewhere use `"engram.envs:engram/TMaze-v0"`: the part before the colon imports this package first.
 """

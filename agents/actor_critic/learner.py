@@ -20,9 +20,11 @@ from torch import Tensor
 from engram.agents.actor_critic.estimators import Transitions
 from engram.agents.columns.config import count_minibatches
 from engram.agents.columns.fragment import Fragment
+from engram.agents.columns.frames import frame_counts, stacked
 from engram.agents.columns.learner import ColumnarLearner, TensorBatch, as_tensors
 from engram.agents.models.moments import Normalization
 from engram.agents.models.recurrent import RESETS
+from engram.agents.models.spaces import AnySpace
 
 LANE_MAJOR = frozenset({Columns.STATE_IN, "last_values"})
 """Columns of a `ColumnBatch` whose first axis is the lanes; all others have time first, lanes second."""
@@ -68,6 +70,18 @@ class ColumnBatch(TensorBatch):
         """The batch of one lane that does not count."""
         batch = self.take(torch.zeros(1, dtype=torch.long, device=self[Columns.REWARDS].device))
         batch.counts = False
+        return batch
+
+    def stacked(self, space: AnySpace) -> ColumnBatch:
+        """The batch with pictures whose frames are shared stacked, see `engram.agents.columns.frames`.
+
+        Args:
+            space: Of the observations of one lane.
+        """
+        if max(frame_counts(space)) == 1:
+            return self
+        batch = ColumnBatch(self)
+        batch[Columns.OBS], batch.counts = stacked(self[Columns.OBS], self[RESETS], space), self.counts
         return batch
 
     def transitions(self, values: Tensor, last_values: Tensor) -> Transitions:
@@ -119,17 +133,19 @@ class ActorCriticLearner(ColumnarLearner):
         """
         minibatches = count_minibatches(columns.lanes, columns.length, minibatch_size)
         self._sampled = columns
-        batch = self.prepare_batch(self._with_normal_rewards(self._kept(columns)))
+        batch = self.prepare_batch(self._with_scaled_rewards(self._kept(columns)))
         normalization = self._normalization()
         if normalization is not None and normalization.unseen:
             batch = batch.first_lane()
+        space = self.network.observation_space
         for _epoch in range(num_epochs):
             if minibatches == 1:
-                yield batch
+                yield batch.stacked(space)
                 continue
             shuffled = torch.randperm(batch.lanes, device=self._device)
             for lanes in torch.tensor_split(shuffled, minibatches):
-                yield batch.take(lanes) if batch.counts and len(lanes) else batch.first_lane()
+                part = batch.take(lanes) if batch.counts and len(lanes) else batch.first_lane()
+                yield part.stacked(space)
 
     def _kept(self, columns: Fragment) -> ColumnBatch:
         """The lanes that were not dropped; where there is none, one that does not count."""
@@ -140,7 +156,11 @@ class ActorCriticLearner(ColumnarLearner):
             return batch.first_lane()
         return batch.take(torch.from_numpy(np.flatnonzero(~columns.dropped)).to(self._device))
 
-    def _with_normal_rewards(self, batch: ColumnBatch) -> ColumnBatch:
+    def _with_scaled_rewards(self, batch: ColumnBatch) -> ColumnBatch:
+        """The batch with what is learned of its rewards, where that is not all."""
+        clip, rewards = self.config.clip_rewards, batch[Columns.REWARDS]
+        if clip:
+            batch[Columns.REWARDS] = rewards.sign() if clip is True else rewards.clamp(-clip, clip)
         normalization = self._normalization()
         if normalization is not None and self.config.normalize_rewards:
             returns = self._sampled.discounted_returns(self.config.gamma)[:, ~self._sampled.dropped]

@@ -47,6 +47,8 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         normalize_rewards: Whether what is learned from are rewards over the running deviation of the
             discounted return. Reported returns are those of the environment.
         normalization_clip: Largest magnitude of what was normalised; None: any.
+        clip_rewards: What is learned from rewards (RLlib's setting). True: their signs; a number: no more
+            than that, either way; None or False: all. Reported returns are those of the environment.
         schedules: Live setting -> `[[env step, value], ...]`, each value until the next step, from the first
             update of an iteration on; lr and entropy_coeff have schedules of their own.
         population: A member's place in its population, see `engram.agents.population`; None: it is in none.
@@ -147,10 +149,23 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         for key in ("normalize_observations", "normalize_rewards"):
             if getattr(self, key) and thinks(self.model_config):
                 raise ValueError(f"{key}: a core that thinks in iterations takes numbers as they are")
+        self._check_clipping()
         if self.num_learners and self.lanes % self.num_learners:
             raise ValueError(
                 f"num_learners: {self.lanes} lanes (num_env_runners * num_envs_per_env_runner) cannot be "
                 f"shared equally among {self.num_learners} learners"
+            )
+
+    def _check_clipping(self) -> None:
+        clip = self.clip_rewards
+        if clip is not None and not isinstance(clip, bool) and not 0 < clip < math.inf:
+            raise ValueError(
+                f"clip_rewards: {clip} is out of range; legal: true (their signs), a number above 0, or false"
+            )
+        if clip and self.normalize_rewards:
+            raise ValueError(
+                "clip_rewards: normalize_rewards scales rewards, too, by returns that are not clipped; set "
+                "one of them"
             )
 
     def _check_fragments(self) -> None:

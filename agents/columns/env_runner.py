@@ -4,7 +4,7 @@ T time, B lanes.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 import tree
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import create_empty_array
 from numpy.typing import NDArray
 from ray.rllib.core import DEFAULT_MODULE_ID
@@ -27,6 +27,7 @@ from engram.agents.columns.episodes import EpisodeLog
 from engram.agents.columns.failures import EnvError, TellsFailure
 from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.columns.fragment import ColumnSet, Fragment, Nest, lane_of
+from engram.agents.columns.frames import empty_rows, frame_counts, write_row
 from engram.agents.columns.inputs import InputLanes, add_inputs
 from engram.agents.columns.lanes import make_lanes
 from engram.agents.columns.learner import as_tensors
@@ -81,6 +82,9 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         self._episodes = EpisodeLog.of(self.env)
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
         self._symbols = SymbolBounds(self.env.single_observation_space)
+        # What a wrapper makes of a picture may not be what it makes of its frames, one by one.
+        wrapped = isinstance(self._plain_env(), VectorWrapper)
+        self._frames = frame_counts(self.env.single_observation_space, shared=not wrapped)
 
     def make_module(self) -> None:
         """Builds the module, for tests where this runner evaluates."""
@@ -245,7 +249,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
     @torch.no_grad()
     def _sample_fragment(self, length: int, explore: bool, random_actions: bool) -> ColumnSet:
         """Steps every lane `length` times; a failed environment starts the fragment over."""
-        buffer, t = FragmentBuffer(length, self.num_envs, self.env.single_observation_space), 0
+        buffer, t = FragmentBuffer(length, self.num_envs, self.env.single_observation_space, self._frames), 0
         while t < length:
             if t == 0:
                 state_in = {name: value.cpu().numpy().copy() for name, value in self._state.items()}
@@ -416,14 +420,22 @@ def _put(nest: Nest, lane: int, values: Nest) -> None:
 
 
 class FragmentBuffer:
-    """The arrays of a fragment while it is being sampled."""
+    """The arrays of a fragment while it is being sampled.
 
-    def __init__(self, length: int, lanes: int, space: gym.Space[Any]) -> None:
+    Args:
+        length: T.
+        lanes: B.
+        space: Of one lane.
+        frames: How many frames each leaf of an observation shares with those around it, see `frame_counts`.
+    """
+
+    def __init__(self, length: int, lanes: int, space: gym.Space[Any], frames: Sequence[int]) -> None:
         # As the space says: what lanes return first may be whole numbers by chance.
         one_lane = create_empty_array(space, 1)
-        self.observations = tree.map_structure(
-            lambda x: np.empty((length + 1, lanes, *x.shape[1:]), x.dtype), one_lane
-        )
+        rows = zip(tree.flatten(one_lane), frames, strict=True)
+        empty = [empty_rows(length + 1, lanes, leaf[0], count) for leaf, count in rows]
+        self.observations: Nest = tree.unflatten_as(one_lane, empty)
+        self._frames = frames
         self.resets = np.empty((length + 1, lanes), bool)
         self.rewards = np.empty((length, lanes))  # as they came: single precision may be too small for them
         self.terminateds = np.empty((length, lanes), bool)
@@ -436,8 +448,9 @@ class FragmentBuffer:
 
     def begin(self, t: int, observations: Nest, resets: NDArray[np.bool_]) -> None:
         """Writes what is seen at row `t`."""
-        for column, value in zip(tree.flatten(self.observations), tree.flatten(observations), strict=True):
-            column[t] = value
+        columns, values = tree.flatten(self.observations), tree.flatten(observations)
+        for column, value, count in zip(columns, values, self._frames, strict=True):
+            write_row(column, t, value, count)
         self.resets[t] = resets
 
     def end(

@@ -4,6 +4,7 @@ A class path is `package.module:MyEnv` or, as RLlib has it, `package.module.MyEn
 for itself, so that nothing has to be registered in the workers.
 """
 
+import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,12 @@ _MAPPING_NAMES = ("config", "env_config", "env_context", "context", "cfg")
 _NAME = r"[A-Za-z_]\w*"
 _DOTTED = rf"{_NAME}(\.{_NAME})+"
 _EDGE = "engram.envs.wrappers:at_edge"  # named and not imported: the agents know no environment
+_FORMS = {  # so are forms of ours that train, in place of a package's own
+    "ale_py.vector_env:AtariVectorEnv": {
+        "entry_point": "engram.envs.atari.single:Atari",
+        "vector_entry_point": "engram.envs.atari.lanes:AtariLanes",
+    },
+}
 _DOTTED_OR_NOT = rf"{_NAME}(\.{_NAME})*"
 
 
@@ -44,6 +51,7 @@ def find_spec(env: str, worker_index: int = 0) -> EnvSpec:
 
     A class of a `VectorEnv`, or a function with the argument `num_envs`, gives a spec without a single form.
     Whatever has one argument for all of its settings, as RLlib's own environments have, is given them so.
+    Atari games of ALE are made in forms of ours, `engram.envs.atari`.
 
     Args:
         env: A Gymnasium id, with or without `module:` in front, or a class path.
@@ -62,7 +70,12 @@ def find_spec(env: str, worker_index: int = 0) -> EnvSpec:
     if module and name not in gym.registry and re.fullmatch(_DOTTED_OR_NOT, name):
         path = f"{module}:{name}"
         return _own_spec(load_object(path, "env"), path, worker_index)
-    return gym.spec(name)
+    return _in_our_forms(gym.spec(name))
+
+
+def _in_our_forms(spec: EnvSpec) -> EnvSpec:
+    forms: dict[str, Any] = _FORMS.get(str(spec.vector_entry_point), {})
+    return dataclasses.replace(spec, **forms)
 
 
 def _own_spec(creator: Any, path: str, worker_index: int) -> EnvSpec:

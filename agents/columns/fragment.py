@@ -128,7 +128,8 @@ class Fragment(ColumnSet):
     """One stretch of experience, for actor-critics.
 
     Attributes:
-        observations: (T + 1, B, ...); row T is the observation behind the last step.
+        observations: (T + 1, B, ...); row T is the observation behind the last step. Of pictures of S frames
+            that share them, the frames: (T + S, B, ...), see `engram.agents.columns.frames`.
         resets: True where the row is the first of an episode, (T + 1, B).
         actions: As the distribution counts them, see `engram.agents.models.actions`, (T, B, ...).
         action_logp: Log-probability of the actions under the policy that took them, (T, B).

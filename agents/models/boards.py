@@ -62,16 +62,24 @@ class BoardEncoder(Encoder):
     def _planes_first(self, prepared: Tensor) -> Tensor:
         return self.embedded(prepared).permute(0, 3, 1, 2)
 
-    def _board(self, name: str) -> tuple[int, int, int]:
-        """Rows, columns, planes; ValueError: it is none."""
-        if len(self.shape) != 3:
-            nest = isinstance(self.reader, FlatReader)
-            found = "several parts; use 'dict'" if nest else f"{self.shape}; use 'mlp'"
-            raise ValueError(
-                f"type: {name!r} needs observations of shape (rows, columns, planes), got {found}"
-            )
-        rows, columns, planes = self.shape
-        return rows, columns, planes
+
+def check_board(name: str, shape: tuple[int, ...], reader: Reader) -> tuple[int, int, int]:
+    """Returns rows, columns and planes of a board or picture.
+
+    Args:
+        name: The encoder's, as options have it.
+        shape: Of what its layers take.
+        reader: What read it.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if len(shape) != 3:
+        nest = isinstance(reader, FlatReader)
+        found = "several parts; use 'dict'" if nest else f"{shape}; use 'mlp'"
+        raise ValueError(f"type: {name!r} needs observations of shape (rows, columns, planes), got {found}")
+    rows, columns, planes = shape
+    return rows, columns, planes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +102,7 @@ class ConvEncoder(BoardEncoder):
 
     def __init__(self, reader: Reader, options: ConvEncoderOptions) -> None:
         super().__init__(reader, options)
-        rows, columns, planes = self._board("conv")
+        rows, columns, planes = check_board("conv", self.shape, reader)
         layers: list[nn.Module] = []
         for channels in options.channels:
             layers += [nn.Conv2d(planes, channels, kernel_size=3, padding=1), nn.ReLU()]
@@ -131,7 +139,7 @@ class GridConvEncoder(BoardEncoder):
 
     def __init__(self, reader: Reader, options: GridConvEncoderOptions) -> None:
         super().__init__(reader, options)
-        rows, columns, planes = self._board("grid_conv")
+        rows, columns, planes = check_board("grid_conv", self.shape, reader)
         layers: list[nn.Module] = []
         for channels in options.channels:
             layers += [nn.Conv2d(planes, channels, kernel_size=2), nn.ReLU()]

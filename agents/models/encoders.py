@@ -16,7 +16,8 @@ from engram.agents.models import spaces
 from engram.agents.models.boards import ConvEncoder, GridConvEncoder, MLPEncoder, OneHotEncoder
 from engram.agents.models.encoder import Encoder, EncoderOptions, Modulation
 from engram.agents.models.observations import CODES_SIDE, PartsReader, parts_of
-from engram.agents.models.spaces import AnySpace, named
+from engram.agents.models.pictures import DQNEncoder, ImpalaEncoder, NatureEncoder, suiting
+from engram.agents.models.spaces import AnySpace, frames_in, named
 from engram.agents.models.texts import BagEncoder, GRUEncoder, TextEncoder
 from engram.memory.options import (
     Options,
@@ -40,7 +41,10 @@ class AutoEncoderOptions(Options):
 
 
 class AutoEncoder(Encoder):
-    """The encoder that suits the space: `mlp` of numbers, `gru` of texts, `dict` of `Dict` and `Tuple`."""
+    """The encoder that suits the space: `mlp` of numbers, `gru` of texts, `dict` of `Dict` and `Tuple`.
+
+    Of pictures of several frames, such as those of Atari games, `nature`, or `dqn` where they are small.
+    """
 
     Options = AutoEncoderOptions
 
@@ -48,7 +52,7 @@ class AutoEncoder(Encoder):
     @override
     def build(cls, space: AnySpace, options: Any, path: str, name: str) -> Any:
         fitting = part_type(space)
-        whole = fitting in ("dict", "gru")
+        whole = fitting in ("dict", "gru") or frames_in(space) > 1
         return make_encoder(space, {"type": fitting if whole else "mlp"}, path)
 
 
@@ -83,6 +87,8 @@ def part_type(space: AnySpace) -> str:
         return "one_hot"
     if len(space.shape) != 3:
         return "mlp"
+    if frames_in(space) > 1:
+        return suiting(space.shape)
     whole = not np.issubdtype(space.dtype, np.floating)
     board = whole and max(space.shape[:2]) < CODES_SIDE
     return "grid_conv" if board and min(space.shape[:2]) >= 7 else "conv"
@@ -212,9 +218,12 @@ ENCODERS: dict[str, type[Encoder]] = {
     "bag": BagEncoder,
     "conv": ConvEncoder,
     "dict": DictEncoder,
+    "dqn": DQNEncoder,
     "grid_conv": GridConvEncoder,
     "gru": GRUEncoder,
+    "impala": ImpalaEncoder,
     "mlp": MLPEncoder,
+    "nature": NatureEncoder,
     "none": NoneEncoder,
     "one_hot": OneHotEncoder,
 }

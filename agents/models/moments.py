@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from engram.agents.models import spaces
 from engram.agents.models.nests import leaves_of, with_leaves
-from engram.agents.models.spaces import AnySpace, named
+from engram.agents.models.spaces import AnySpace, leaf_spaces, named
 
 NORMALIZATION = "normalization"
 """Entry of a module's `model_config`, set by the algorithm: what a `Normalization` is made from, or None."""
@@ -116,7 +116,7 @@ class Normalization(nn.Module):
 
     def __init__(self, space: AnySpace, options: NormalizationOptions) -> None:
         super().__init__()
-        leaves = _leaves(space) if options.observations else {}
+        leaves = leaf_spaces(space) if options.observations else {}
         places = {place: name for place, (name, leaf) in enumerate(leaves.items()) if _is_float(leaf)}
         if options.observations and not places:
             raise ValueError(
@@ -171,17 +171,6 @@ class Normalization(nn.Module):
 
     def _clipped(self, values: Tensor) -> Tensor:
         return values if self._clip is None else values.clamp(-self._clip, self._clip)
-
-
-def _leaves(space: AnySpace, name: str = "observation") -> dict[str, AnySpace]:
-    """The innermost spaces by name, in the order of the leaves of an observation."""
-    if isinstance(space, spaces.Dict):
-        inside: list[tuple[Any, AnySpace]] = sorted(space.spaces.items())
-    elif isinstance(space, spaces.Tuple):
-        inside = list(enumerate(space.spaces))
-    else:
-        return {name: space}
-    return {found: leaf for key, part in inside for found, leaf in _leaves(part, f"{name}[{key!r}]").items()}
 
 
 def _is_float(space: AnySpace) -> bool:

@@ -16,6 +16,7 @@ from engram.agents.models.spaces import (
     Tokens,
     Tuple,
     Words,
+    frames_in,
     named,
 )
 
@@ -52,7 +53,8 @@ def space_data(space: Any, path: str) -> dict[str, Any]:
 def _numbers(space: Box | Discrete | MultiDiscrete) -> dict[str, Any]:
     if isinstance(space, Box):
         bounds = {"low": _short(space.low), "high": _short(space.high)}
-        return {"type": "Box", "shape": list(space.shape), **bounds}
+        frames = {"frames": frames_in(space)} if frames_in(space) > 1 else {}
+        return {"type": "Box", "shape": list(space.shape), **bounds, **frames}
     if isinstance(space, Discrete):
         return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
     numbers = {"type": "MultiDiscrete", "nvec": space.nvec.tolist(), "start": _short(space.start)}
@@ -93,7 +95,8 @@ def _made(data: Mapping[str, Any]) -> Space:
     if kind == "MultiBinary":
         return MultiBinary(_shape(data))
     if kind == "Box":
-        return Box(_numeric(data["low"]), _numeric(data["high"]), _shape(data), data["dtype"])
+        frames = _whole(data.get("frames", 1))
+        return Box(_numeric(data["low"]), _numeric(data["high"]), _shape(data), data["dtype"], frames)
     if kind == "Discrete":
         return Discrete(_whole(data["n"]), _whole(data["start"]), data["dtype"])
     if kind == "Tokens":

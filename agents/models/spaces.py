@@ -50,15 +50,20 @@ class Space(ABC):  # noqa: B024 (for its hook)
 
 
 class Box(Space):
-    """Numbers within bounds `low` and `high`, arrays of the same shape."""
+    """Numbers within bounds `low` and `high`, arrays of the same shape; pictures of so many `frames`."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
     def __init__(
-        self, low: ArrayLike, high: ArrayLike, shape: Iterable[int], dtype: Any = np.float32
+        self,
+        low: ArrayLike,
+        high: ArrayLike,
+        shape: Iterable[int],
+        dtype: Any = np.float32,
+        frames: int = 1,
     ) -> None:
-        self.shape, self.dtype = tuple(shape), np.dtype(dtype)
+        self.shape, self.dtype, self.frames = tuple(shape), np.dtype(dtype), frames
         self.low, self.high = (_filled(bound, self.shape, self.dtype) for bound in (low, high))
 
 
@@ -169,6 +174,24 @@ class Tuple(Space):
 def _filled(values: ArrayLike, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """One number for all, or one for each, as an array."""
     return np.broadcast_to(np.asarray(values, dtype), shape).copy()
+
+
+def leaf_spaces(space: AnySpace, name: str = "observation") -> dict[str, AnySpace]:
+    """Returns the innermost spaces by name, in the order of the leaves of an observation."""
+    if isinstance(space, Dict):
+        inside: list[tuple[Any, AnySpace]] = sorted(space.spaces.items())
+    elif isinstance(space, Tuple):
+        inside = list(enumerate(space.spaces))
+    else:
+        return {name: space}
+    return {
+        found: leaf for key, part in inside for found, leaf in leaf_spaces(part, f"{name}[{key!r}]").items()
+    }
+
+
+def frames_in(space: AnySpace) -> int:
+    """Returns how many frames a picture has in its planes, the newest one last; 1 where it says nothing."""
+    return int(getattr(space, "frames", 1))
 
 
 def without(space: AnySpace, name: str) -> AnySpace:

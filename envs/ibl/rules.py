@@ -225,10 +225,10 @@ def make_rules(
         wait_reward: reward of waiting on a step with a stimulus, at least -1000; default -0.05. Not for the
             step that acts, or times out.
         blank_reward: reward of each of the `zero_steps`, at least -1000; default 0 (paper: -0.05).
-        trial_cost: what each trial costs, taken from the reward of the step that decides it, and not seen in
-            the observation, at least -1000; default 0. A session has as many trials whatever is done, so what earns most per
-            trial stays the same. At what a good player earns per trial, trials to come are worth about 0:
-            values stay small, and a discount does not make a learner hasty.
+        trial_cost: what each trial costs, at least -1000; default 0. It is taken from the reward of the step
+            that decides a trial, and not seen in the observation. A session has as many trials whatever is
+            done, so what earns most per trial stays the same. At what a good player earns per trial, trials
+            to come are worth about 0: values stay small, and a discount does not make a learner hasty.
 
     Raises:
         ValueError: a value is not legal.

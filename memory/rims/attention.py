@@ -114,7 +114,10 @@ class InputAttention(nn.Module):
             logits = logits.masked_fill(~kept.view(-1, 1, 1, 1), -math.inf)
         shares = torch.softmax(logits, 0)
         active = most(shares.detach().mean((2, 3)), self.options.num_active, kept)
-        shares = torch.softmax(logits.masked_fill(~active.unsqueeze(-1), -math.inf), 0)
+        if self.options.margin:
+            shares = _margins(shares, active.unsqueeze(-1))
+        else:
+            shares = torch.softmax(logits.masked_fill(~active.unsqueeze(-1), -math.inf), 0)
         return Attention(torch.cat([torch.zeros_like(shares), shares], -1), active)
 
     @property
@@ -198,6 +201,22 @@ def make_weight(*shape: int, init: str = "uniform") -> nn.Parameter:
     weight = torch.empty(shape)
     bound = 1 / math.sqrt(shape[-2])
     return nn.Parameter(weight.normal_(0, 0.01) if init == "normal" else weight.uniform_(-bound, bound))
+
+
+def _margins(shares: Tensor, kept: Tensor) -> Tensor:
+    """By how much shares that are kept exceed the largest one that is not, scaled to sum to one.
+
+    Args:
+        shares: (K, B, n, 1).
+        kept: (K, B, 1, 1) bool.
+
+    Returns:
+        (K, B, n, 1); zeros where all that are kept are equal to it.
+    """
+    largest = shares.masked_fill(kept, 0).amax(0)
+    margins = torch.where(kept, torch.relu(shares - largest), 0)
+    total = margins.sum(0)
+    return margins / torch.where(total > 0, total, 1)
 
 
 def most(score: Tensor, count: int, kept: Tensor | None) -> Tensor:

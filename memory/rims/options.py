@@ -54,6 +54,11 @@ class RIMsOptions(CoreOptions):
         "softmax over null and input in each RIM, or over the RIMs, the largest shares kept, without null",
         ("inputs", "rims"),
     )
+    margin: bool = boolean(
+        False,
+        "with compete: rims, the largest share that is not kept is subtracted from those that are, and what "
+        "is left is scaled; where RIMs attend alike, they read nothing",
+    )
     attention_init: str = choice(
         "uniform",
         "maps of both attentions start within 1/sqrt(fan in), or normal with deviation 0.01",
@@ -90,6 +95,8 @@ class RIMsOptions(CoreOptions):
             )
         if self.compete == "rims" and self.elements != 1:
             raise ValueError("compete: 'rims' is defined for one input element only")
+        if self.margin and self.compete != "rims":
+            raise ValueError("margin: no effect with compete: inputs; set compete: rims, or leave margin out")
 
     @property
     def value_size(self) -> int:
@@ -108,6 +115,18 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
         "input_dropout": 0.1,
         "input_dropout_on": "output",
         "comm_dropout": 0.1,
+        "read_candidate": True,
+        "block_inactive": True,
+        "gated": True,
+        "attention_init": "normal",
+    },
+    # The authors' public code for Atari: RIMs compete for the only input, without one of zeros beside it. No
+    # dropout: under a policy gradient it would have no effect.
+    "authors_atari": {
+        "rim_size": 85,
+        "dynamics": "gru",
+        "compete": "rims",
+        "margin": True,
         "read_candidate": True,
         "block_inactive": True,
         "gated": True,

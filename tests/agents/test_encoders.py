@@ -398,4 +398,17 @@ def test_parts_may_have_any_name(name):
 
 
 def test_every_encoder_is_met_here():
-    assert set(ENCODERS) == {"auto", "bag", "conv", "dict", "grid_conv", "gru", "mlp", "none", "one_hot"}
+    assert set(ENCODERS) == {
+        "auto",
+        "bag",
+        "conv",
+        "dict",
+        "dqn",
+        "grid_conv",
+        "gru",
+        "impala",
+        "mlp",
+        "nature",
+        "none",
+        "one_hot",
+    }

@@ -81,6 +81,8 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {**SMALL_RIMS, "num_active": 3, "input_attention": False, "dynamics": "gru"},
         {**SMALL_RIMS, "num_active": 2, "compete": "rims", "input_heads": 2},
         {**SMALL_RIMS, "num_active": 2, "preset": "authors"},
+        {**SMALL_RIMS, "num_active": 2, "preset": "authors_atari"},
+        {**SMALL_RIMS, "num_active": 3, "compete": "rims", "margin": True},
         {**SMALL_RIMS, "num_active": 2, "preset": "dido", "initial_state": "zeros"},
     ],
     "rnn": [{"size": 1}, {"size": 6}, {"size": 6, "nonlinearity": "relu"}],

@@ -28,7 +28,7 @@ ERRORS: list[tuple[Any, str]] = [
     ({"type": "torch:nope"}, "core.type: cannot load 'torch:nope': module 'torch' has no attribute 'nope'"),
     ({"type": "torch.nn:LSTM"}, "core.type: 'torch.nn:LSTM' is no subclass of engram.memory.Core"),
     ({"type": "lstm", "preset": "paper"}, "core.preset: unknown key; known: bptt_steps, horizon, size"),
-    ({"type": "rims", "preset": 1}, "core.preset: unknown 1; known: authors, dido, paper"),
+    ({"type": "rims", "preset": 1}, "core.preset: unknown 1; known: authors, authors_atari, dido, paper"),
     ({}, f"core.type: missing; known: {KNOWN}"),
     ("lstm", "core: expected a mapping with the key 'type', got 'lstm'"),
     (

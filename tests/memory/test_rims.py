@@ -41,6 +41,8 @@ def fragment(core: RIMs, steps: int = T) -> tuple[Tensor, State]:
         (600, {"preset": "dido"}, 2_150_864),
         # The authors' 1,649,800 that train, less the second of two biases that are only ever added.
         (600, {"preset": "authors"}, 1_649_800 - 2_400),
+        (512, {"num_rims": 6, "rim_size": 85}, 1_369_648),
+        (512, {"preset": "authors_atari"}, 1_109_038),
     ],
 )
 def test_parameter_counts(features: int, options: dict[str, Any], count: int) -> None:
@@ -269,6 +271,7 @@ def test_dropout_acts_in_training_only(options: dict[str, Any]) -> None:
         ({"num_active": K}, K - 1),
         ({"input_attention": False, "num_active": K}, K - 1),
         ({"compete": "rims"}, 2),
+        ({"compete": "rims", "margin": True}, 2),
     ],
 )
 def test_dropped_rims_are_gone(options: dict[str, Any], active: int) -> None:
@@ -334,6 +337,39 @@ def test_competition_between_rims_shares_out_the_input() -> None:
     assert not info["input_attention"][..., 0].any()
 
 
+def test_the_next_share_is_subtracted_before_shares_are_scaled() -> None:
+    """The rule in one line, against what the core tells, and the gradient of a head on it."""
+    core = build(preset="authors_atari")
+    inputs, state = fragment(core, 1)
+    attention, hidden = core.input_attention, state["hidden"].requires_grad_()
+    assert attention.key is not None
+    assert attention.query is not None
+    queries = torch.einsum("bkh,khd->bkd", hidden, attention.query)
+    shares = torch.softmax((queries * (inputs[0] @ attention.key).unsqueeze(1)).sum(-1) / 2, 1)
+    kept = (shares - shares.sort(1, descending=True).values[:, 2:3]).clamp(min=0)
+    expected = kept / kept.sum(1, keepdim=True)
+    _, _, info = core(inputs, state, return_info=True)
+    got = info["input_attention"][0, :, 0, :, 1]
+    torch.testing.assert_close(got, expected, rtol=0, atol=1e-10)
+    assert torch.equal(got > 0, info["active"][0])
+    assert not info["input_attention"][..., 0].any()
+    head = torch.randn(B, K, dtype=torch.float64)
+    slopes = [
+        torch.autograd.grad((each * head).sum(), hidden, retain_graph=True)[0] for each in (got, expected)
+    ]
+    torch.testing.assert_close(*slopes, rtol=0, atol=1e-10)
+
+
+def test_rims_that_attend_alike_read_nothing_and_go_on() -> None:
+    core = build(preset="authors_atari")
+    inputs, _ = fragment(core)
+    outputs, _, info = core(inputs, core.initial_state(B), return_info=True)
+    assert not info["input_attention"][0].any()
+    assert info["input_attention"][1].any()
+    gradients = torch.autograd.grad(outputs.sum(), list(core.parameters()), allow_unused=True)
+    assert all(gradient is None or gradient.isfinite().all() for gradient in gradients)
+
+
 def test_initial_states() -> None:
     assert not any(leaf.any() for leaf in build().initial_state(B).values())
     learned = build(initial_state="learned")
@@ -362,8 +398,9 @@ def test_initial_states() -> None:
         ({"compete": "rims", "elements": 2}, r"core.compete: 'rims' is defined for one input element"),
         (
             {"preset": "autors"},
-            r"core.preset: unknown 'autors'; did you mean 'authors'\? known: authors, dido, paper",
+            r"core.preset: unknown 'autors'; did you mean 'authors'\? known: authors, authors_atari, dido",
         ),
+        ({"margin": True}, r"core.margin: no effect with compete: inputs; set compete: rims, or leave"),
         ({"elements": 7}, r"core.elements: expected a divisor of the 600 features, got 7"),
         ({"comm_dropout": 1.0}, r"core.comm_dropout: expected a number"),
     ],

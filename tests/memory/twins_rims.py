@@ -87,7 +87,9 @@ def attend(core: RIMs, rows: list[Tensor], hidden: list[Tensor]) -> tuple[list[l
     if options.compete == "rims":
         shares = [torch.softmax(torch.stack([row[i][1] for row in logits]), 0) for i in range(heads)]
         active = largest([sum(share[k].item() for share in shares) for k in range(len(hidden))], options)
-        totals = [sum(share[k] for k in active) for share in shares]
+        if options.margin:
+            shares = [less_the_next(share, options.num_active) for share in shares]
+        totals = [sum(share[k] for k in active) or torch.ones_like(share[0]) for share in shares]
         zero = torch.zeros_like(shares[0][0])
         weights = [
             [
@@ -103,6 +105,14 @@ def attend(core: RIMs, rows: list[Tensor], hidden: list[Tensor]) -> tuple[list[l
     else:
         scores = [-sum(row[0].item() for row in rim) for rim in weights]
     return weights, largest(scores, options)
+
+
+def less_the_next(shares: Tensor, count: int) -> Tensor:
+    """Shares (K,) less the one of rank `count` + 1, and zero where that is not positive."""
+    if count == len(shares):
+        return shares
+    ranked, _ = torch.sort(shares, descending=True)
+    return torch.stack([share - ranked[count] if share > ranked[count] else 0 * share for share in shares])
 
 
 def largest(scores: list[float], options: RIMsOptions) -> list[int]:

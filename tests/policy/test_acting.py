@@ -18,6 +18,7 @@ from played import GRU, MLP, THINKING, act, agrees, make_module, make_thinker, p
 import engram
 from engram.agents.models.recurrent import TAKES_CHANCES
 from engram.agents.stock.module import StockRecurrentModule
+from engram.envs.forms.frames import FrameStack
 from engram.envs.forms.words import Tokens, Vocabulary
 from engram.memory import CORES
 from engram.memory.thinking import THINKERS
@@ -35,6 +36,9 @@ ENCODERS = {
     "cells": ("board", {"type": "conv", "channels": [2], "size": 4, "cells": "one_hot"}),
     "symlog": ("number", {"type": "mlp", "hidden": [4], "scale": "symlog"}),
     "film": ("grid", FILM),
+    "auto": (FrameStack(20, 21, 1, 4), {"type": "auto"}),
+    "nature": (FrameStack(36, 40, 3, 2), {"type": "nature", "channels": [2, 3, 4], "size": 5}),
+    "impala": (FrameStack(9, 8, 1, 4), {"type": "impala", "channels": [2, 3], "size": 5}),
 }
 
 FRESH = """
@@ -86,8 +90,9 @@ def test_observations(name, tmp_path):
 @pytest.mark.parametrize("name", ENCODERS)
 def test_encoders(name, tmp_path):
     seen, options = ENCODERS[name]
-    module = make_module({"encoder": options, "core": GRU["core"]}, SEEN[seen], DONE["choice"])
-    assert agrees(engram.load_policy(write(module, tmp_path / "p")), act(module, SEEN[seen]))
+    space = SEEN[seen] if isinstance(seen, str) else seen
+    module = make_module({"encoder": options, "core": GRU["core"]}, space, DONE["choice"])
+    assert agrees(engram.load_policy(write(module, tmp_path / "p")), act(module, space))
 
 
 @pytest.mark.parametrize("explore", [False, True])

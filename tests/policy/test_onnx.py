@@ -10,6 +10,7 @@ from onnxruntime import InferenceSession
 from played import GRU, MLP, THINKING, act, make_module, make_thinker, play
 
 from engram.agents.models.nests import leaves_of
+from engram.envs.forms.frames import FrameStack
 from engram.memory import CORES
 from engram.policy import onnx
 from engram.policy.card import card_of
@@ -61,6 +62,15 @@ def test_observations(name, tmp_path):
     file, _ = export(module, tmp_path)
     wanted = [f"observation{path}" for path in _paths(SEEN[name])]
     assert_agrees(file, module, act(module, SEEN[name], steps=6, lanes=5), wanted)
+
+
+@slow
+@pytest.mark.parametrize("kind", ["dqn", "impala"])
+def test_pictures_of_several_frames(kind, tmp_path):
+    seen = FrameStack(20, 21, 1, 4)
+    module = make_module({"encoder": {"type": kind, "size": 5}, "core": GRU["core"]}, seen, DONE["choice"])
+    file, _ = export(module, tmp_path)
+    assert_agrees(file, module, act(module, seen, steps=6, lanes=5), ["observation"])
 
 
 def _paths(space):

@@ -11,6 +11,7 @@ from engram.agents.models import spaces as ours
 from engram.agents.models.encoders import make_encoder, part_type
 from engram.agents.models.nests import leaves_of, with_leaves
 from engram.agents.models.space_data import space_data, space_of
+from engram.envs.forms.frames import FrameStack
 
 WIDE = {
     "int64": spaces.Box(-(2**63), 2**63 - 1, (2,), np.int64),
@@ -19,6 +20,7 @@ WIDE = {
     "rows": spaces.Box(np.array([[0, 1], [2, 3]]), np.array([[4, 5], [4, 5]]), dtype=np.float64),
     "none": spaces.Box(0, 1, (0, 3)),
     "small": spaces.Discrete(3, dtype=np.int32),
+    "frames": FrameStack(5, 6, 3, 4),
 }
 ALL = {**any_spaces.OBSERVATIONS, **{f"action {key}": one for key, one in any_spaces.ACTIONS.items()}, **WIDE}
 
@@ -52,6 +54,7 @@ def test_a_space_is_read_as_it_was_written(name):
     assert_alike(found, ALL[name])
     assert space_data(found, "") == data
     assert hasattr(found, "vocabulary") == hasattr(ALL[name], "vocabulary")
+    assert ours.frames_in(found) == ours.frames_in(ALL[name])
 
 
 def test_bounds_that_repeat_are_written_once():

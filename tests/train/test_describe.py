@@ -198,7 +198,7 @@ def test_every_config_says_what_it_is_and_what_it_builds_on(name):
     assert page.summary
     text = shipped_configs()[name]
     assert page.text["File"] in text
-    assert page.facts["env"].startswith("engram/")
+    assert page.facts["env"].startswith(("engram/", "ALE/"))
     assert ("Resolved" in page.text) is any("base" in each for each in yaml.safe_load(text).values())
 
 

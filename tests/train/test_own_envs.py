@@ -285,9 +285,9 @@ def test_a_batched_form_alone_under_stock_runners():
     [
         ("MiniGrid-MemoryS7-v0", "minigrid", '"engram[minigrid]"'),
         ("BabyAI-GoToObj-v0", "minigrid", '"engram[minigrid]"'),
-        ("ALE/Pong-v5", "ale_py", "ale-py"),
-        ("PongNoFrameskip-v4", "ale_py", "ale-py"),
-        ("Breakout-ramDeterministic-v0", "ale_py", "ale-py"),
+        ("ALE/Pong-v5", "ale_py", '"engram[atari]"'),
+        ("PongNoFrameskip-v4", "ale_py", '"engram[atari]"'),
+        ("Breakout-ramDeterministic-v0", "ale_py", '"engram[atari]"'),
         ("FetchReach-v4", "gymnasium_robotics", "gymnasium-robotics"),
         ("HandReach-v3", "gymnasium_robotics", "gymnasium-robotics"),
         ("highway-fast-v0", "highway_env", "highway-env"),

@@ -19,6 +19,7 @@ MOST_USED = (
     "grad_clip_by",
     "normalize_observations",
     "normalize_rewards",
+    "clip_rewards",
     "num_epochs",
     "minibatch_size",
     "train_batch_size_per_learner",
@@ -91,6 +92,8 @@ COLUMNAR_MEANINGS = {
     "normalize_rewards": "divide rewards by the running deviation of the discounted return; what is reported "
     "stays as it is",
     "normalization_clip": "largest magnitude of what was normalised; null: any",
+    "clip_rewards": "true: learn from the signs of rewards; a number: from no more than that, either way; "
+    "what is reported stays as it is",
     "on_non_finite": "stop: a reward, observation, loss or gradient that is NaN or infinite ends the trial; "
     "skip: nothing is learned from that lane's fragment, or that minibatch, and non_finite_skipped counts. "
     "An iteration with nothing left to learn from, or such a parameter, ends it either way",

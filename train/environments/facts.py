@@ -39,6 +39,7 @@ class EnvFacts:
         wrappers: Names of the wrappers around it, the innermost one first.
         remarks: What the header says about it.
         tells_mask: Whether its info tells which actions are legal.
+        rules: What makes its scores comparable to others', or not; None where it does not say.
     """
 
     id: str
@@ -49,6 +50,7 @@ class EnvFacts:
     wrappers: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     tells_mask: bool = False
+    rules: str | None = None
 
 
 def _is_foreign(env_id: str, env_config: Mapping[str, Any]) -> bool:
@@ -248,6 +250,7 @@ def _facts(env_id: str, env: Any) -> EnvFacts:
         memory_delay=getattr(env.unwrapped, "memory_delay", None),
         group_by=env.unwrapped.metadata.get("group_by"),
         remarks=(f"env: {env_id} is an older version; the newest is {newest}",) if newest else (),
+        rules=env.unwrapped.metadata.get("rules"),
     )
 
 

@@ -36,7 +36,7 @@ _ATARI = (
 
 PACKAGES = (
     Package("minigrid", "engram[minigrid]", r"(MiniGrid|BabyAI)-.*"),
-    Package("ale_py", "ale-py", rf"ALE/.*|({_ATARI})(-ram)?(NoFrameskip|Deterministic)?-v\d"),
+    Package("ale_py", "engram[atari]", rf"ALE/.*|({_ATARI})(-ram)?(NoFrameskip|Deterministic)?-v\d"),
     Package(
         "gymnasium_robotics",
         "gymnasium-robotics",
@@ -117,13 +117,13 @@ def newer_version(env_id: str) -> str | None:
 
 
 def how_to_install(module: str) -> str | None:
-    """`pip install ale-py` for `ale_py`; None where the module is of no package known here, or is there."""
+    """`pip install popgym` for `popgym`; None where the module is of no package known here, or is there."""
     found = next((each for each in PACKAGES if _top(each.module) == _top(module)), None)
     return None if found is None or _installed(found.module) else f"pip install {_quoted(found.install)}"
 
 
 def for_import(error: BaseException) -> str:
-    """`; pip install ale-py` where an error comes from a known package that is not there; else empty."""
+    """`; pip install highway-env` where an error comes from a known package that is not there; else empty."""
     cause = error
     while cause.__cause__ is not None:
         cause = cause.__cause__

@@ -14,19 +14,21 @@ from engram.train.environments import hints
 
 NAMESPACE = "engram/"
 MODULE = "engram.envs:"  # what makes a Ray worker import our registrations
+NAMESPACES = {NAMESPACE: MODULE, "ALE/": "ale_py:"}
 
 
 def qualified(env_id: str) -> str:
     """The name under which every process finds an environment.
 
-    `engram/X-v0` -> `engram.envs:engram/X-v0`, with the module that registers it; a class path
-    `package.module.MyEnv` -> `package.module:MyEnv`.
+    `engram/X-v0` -> `engram.envs:engram/X-v0` and `ALE/X-v5` -> `ale_py:ALE/X-v5`, with the module that
+    registers it; a class path `package.module.MyEnv` -> `package.module:MyEnv`.
 
     Args:
         env_id: An id or a class path as a user writes it.
     """
-    if env_id.startswith(NAMESPACE):
-        return MODULE + env_id
+    for namespace, registers in NAMESPACES.items():
+        if env_id.startswith(namespace):
+            return registers + env_id
     module, name = _split(env_id)
     return f"{module}:{name}" if module else env_id
 

@@ -114,7 +114,8 @@ honoured ALL needs torch_compile_learner_what_to_compile=complete_update: torch_
 # Whatever the algorithm.
 refused ALL: observation_filter | RLlib's new API stack has no filters; see normalize_observations of our own
     algorithms, or put gymnasium.wrappers.NormalizeObservation into wrappers
-refused ALL: clip_rewards | nothing in RLlib's new API stack clips rewards; put
+honoured COLUMNAR but Supervised: clip_rewards
+refused STOCK Supervised: clip_rewards | nothing in RLlib's new API stack clips rewards; put
     gymnasium.wrappers.ClipReward into wrappers | false
 refused ALL: exploration_config | actions are drawn from the module's own distribution; see explore, and DQN's
     epsilon

@@ -22,6 +22,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
     lines = [
         ("experiment", f"{plan.experiment.name} ({plan.experiment.run})"),
         ("environment", _env(plan)),
+        *([("rules", env.rules)] if env.rules else []),
         *([("wrappers", ", ".join(env.wrappers))] if env.wrappers else []),
         ("observation", in_short(env.observation_space)),
         *([("scaling", module.scaling)] if module.scaling is not None else []),
@@ -35,6 +36,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("fragment", _fragment(config)),
         ("BPTT window", _window(module)),
         *_discount(plan),
+        *_clipping(plan),
     ]
     if env.memory_delay is not None:
         lines.append(("task delay", f"{env.memory_delay} env steps from cue to choice"))
@@ -184,6 +186,17 @@ def _discount(plan: Plan) -> list[tuple[str, str]]:
         return []
     alike = "; rewards of an episode count alike, whenever they come" if gamma == 1 else ""
     return [("discount", f"gamma {gamma:g} per env step{alike}")]
+
+
+def _clipping(plan: Plan) -> list[tuple[str, str]]:
+    """Say what of rewards is learned from, where it is not all, or where scores of games are known."""
+    row, clip = effects.find(plan.experiment.run, "clip_rewards"), plan.config.clip_rewards
+    if row is None or row.effect != "honoured" or not (clip or plan.env.rules):
+        return []
+    if not clip:
+        return [("rewards", "learned from as they are")]
+    how = "their signs, -1, 0 or 1" if clip is True else f"clipped to -{clip:g} to {clip:g}"
+    return [("rewards", f"learned from are {how}; returns are of rewards as they come")]
 
 
 def _supervised(config: Any) -> list[tuple[str, str]]:

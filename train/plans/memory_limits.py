@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
+from engram.agents.models.spaces import frames_in
 from engram.train.console.errors import ExperimentError
 from engram.train.environments.facts import EnvFacts
 
@@ -98,7 +99,7 @@ def _bytes(space: spaces.Space[Any]) -> int:
         return sum(_bytes(part) for part in parts)
     if space.shape is None or space.dtype is None:
         return 0
-    return int(np.prod(space.shape, dtype=np.int64)) * space.dtype.itemsize
+    return int(np.prod(space.shape, dtype=np.int64)) * space.dtype.itemsize // frames_in(space)
 
 
 def in_words(size: float) -> str:
