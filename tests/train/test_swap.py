@@ -158,7 +158,7 @@ def test_a_wrong_value_is_an_error(changes):
         (
             {"encoder": {"type": "mlp", "channels": [4], "size": 9}},
             {"encoder": {"type": "mlp"}},
-            "encoder mlp: drops channels, size (of conv)",
+            "encoder mlp: drops channels, size (of conv, dqn, impala, ...)",
         ),
         (
             {"encoder": {"type": "mlp", "image": {"type": "conv"}, "join": "film", "hidden": [4]}},
