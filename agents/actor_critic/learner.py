@@ -5,6 +5,7 @@ T time, B lanes.
 
 from __future__ import annotations
 
+import itertools
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -138,10 +139,10 @@ class ActorCriticLearner(ColumnarLearner):
         if normalization is not None and normalization.unseen:
             batch = batch.first_lane()
         space = self.network.observation_space
+        if minibatches == 1:
+            yield from itertools.repeat(batch.stacked(space), num_epochs)
+            return
         for _epoch in range(num_epochs):
-            if minibatches == 1:
-                yield batch.stacked(space)
-                continue
             shuffled = torch.randperm(batch.lanes, device=self._device)
             for lanes in torch.tensor_split(shuffled, minibatches):
                 part = batch.take(lanes) if batch.counts and len(lanes) else batch.first_lane()

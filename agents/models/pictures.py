@@ -85,8 +85,8 @@ class PictureEncoder(Encoder):
     def __init__(self, reader: Reader, options: Any) -> None:
         super().__init__(reader, options)
         # What is only multiplied is so by the first convolution; anything else its reader makes floats of.
-        self.inside = isinstance(reader, BoxReader) and reader.factor is not None
-        self.factor = reader.factor if isinstance(reader, BoxReader) and reader.factor is not None else 1.0
+        factor = reader.factor if isinstance(reader, BoxReader) else None
+        self.inside, self.factor = factor is not None, 1.0 if factor is None else factor
 
     def finish(self, sizes: tuple[int, int], planes: int, size: int) -> None:
         """Adds the linear layer over `planes` of those sizes."""

@@ -20,7 +20,7 @@ SCREEN = (210, 160)
 """Rows and columns of a picture that is rendered, pixels."""
 
 
-class SingleGame(gymnasium.Env[Bytes, Any]):
+class GameLane(gymnasium.Env[Bytes, Any]):
     """What `Atari` does, with its options in one."""
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium declares it so)
@@ -102,7 +102,7 @@ class SingleGame(gymnasium.Env[Bytes, Any]):
         return list(self._lane.actions)
 
 
-class Atari(Parametrized, SingleGame, task=AtariOptions):
+class Atari(Parametrized, GameLane, task=AtariOptions):
     """An Atari game.
 
     Observation:

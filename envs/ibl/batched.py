@@ -149,7 +149,8 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
         rewards[decided] = WRONG_REWARD  # a timeout looks alike
         rewards[self._correct] = RIGHT_REWARD
         self._seen_reward = rewards.copy()
-        rewards[decided] -= rules.trial_cost
+        if rules.trial_cost:
+            rewards[decided] -= rules.trial_cost
         self._decided += decided
         self._right += self._correct
         return rewards, self._go_on(decided)

@@ -220,8 +220,8 @@ def _recorded_source(trial_folder: Path) -> TrainedOn | None:
 
 def _evaluation(config: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
     """What evaluations set: the environment's keyword arguments, and whether actions are drawn."""
-    env_config = mapping_at(config, "evaluation_config", "env_config")
     evaluation = mapping_at(config, "evaluation_config")
+    env_config = mapping_at(evaluation, "env_config")
     return env_config if pickles.is_plain(env_config) else {}, evaluation.get("explore") is True
 
 
