@@ -14,13 +14,16 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from engram.agents.models import spaces
-from engram.agents.models.encoder import Encoder, EncoderOptions, run_layers
+from engram.agents.models.encoder import Encoder, EncoderOptions, by_chunks, run_layers
 from engram.agents.models.observations import FlatReader, make_reader
 from engram.agents.models.reader import Reader
 from engram.agents.models.spaces import AnySpace
 from engram.agents.models.symbols import CodeReader, OneHotReader, symbols_of
 from engram.memory.options import Options, choice, integer, integers
 from engram.memory.windows.mlp import relu_layers
+
+CHUNK = 512
+"""Boards that a convolution is at, at a time."""
 
 CELLS = ("raw", "one_hot", "embed")
 
@@ -105,16 +108,22 @@ class ConvEncoder(BoardEncoder):
         rows, columns, planes = check_board("conv", self.shape, reader)
         layers: list[nn.Module] = []
         for channels in options.channels:
-            layers += [nn.Conv2d(planes, channels, kernel_size=3, padding=1), nn.ReLU()]
+            layers += [nn.Conv2d(planes, channels, kernel_size=3, padding=1), nn.ReLU(inplace=True)]
             planes = channels
-        self.convolutions = nn.Sequential(*layers)
+        self.convolutions = nn.Sequential(*layers[:-1])
         self.linear = nn.Linear(rows * columns * planes, options.size)
         self.output_size, self.modulated = options.size, options.channels
 
     def forward(self, prepared: Tensor, modulations: Sequence[Tensor] = ()) -> Tensor:
         """Prepared (N, rows, columns, planes) to (N, size)."""
+        if modulations:
+            return self._encoded(prepared, modulations)
+        return by_chunks(self._encoded, prepared, CHUNK)
+
+    def _encoded(self, prepared: Tensor, modulations: Sequence[Tensor] = ()) -> Tensor:
         images = run_layers(self.convolutions, self._planes_first(prepared), modulations)
-        return torch.relu(self.linear(images.flatten(1)))
+        # Planes lie last, so that to flatten is to copy; the ReLU keeps the copy for its gradient.
+        return torch.relu(self.linear(torch.relu_(images.flatten(1))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +151,7 @@ class GridConvEncoder(BoardEncoder):
         rows, columns, planes = check_board("grid_conv", self.shape, reader)
         layers: list[nn.Module] = []
         for channels in options.channels:
-            layers += [nn.Conv2d(planes, channels, kernel_size=2), nn.ReLU()]
+            layers += [nn.Conv2d(planes, channels, kernel_size=2), nn.ReLU(inplace=True)]
             layers += [] if len(layers) > 2 else [nn.MaxPool2d(2)]
             planes = channels
         rest = [(side - 1) // 2 - (len(options.channels) - 1) for side in (rows, columns)]

@@ -4,7 +4,7 @@ N stands for any number of observations at once (T * B in training, B when sampl
 units of a layer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -127,3 +127,17 @@ def run_layers(layers: nn.Sequential, inputs: Tensor, modulations: Sequence[Tens
             gamma, beta = next(waiting).reshape(2, *inputs.shape[:2], *[1] * (inputs.ndim - 2))
             inputs = gamma * inputs + beta
     return inputs
+
+
+def by_chunks(encode: Callable[[Tensor], Tensor], observations: Tensor, most: int) -> Tensor:
+    """Encodes observations a few at a time, so that what layers hand on is in the processor's cache.
+
+    Args:
+        encode: Makes (N, F) of (N, ...).
+        observations: Any number of them.
+        most: How many at a time.
+    """
+    # An exported network takes any number of them at once.
+    if torch.compiler.is_compiling() or len(observations) <= most:
+        return encode(observations)
+    return torch.cat([encode(chunk) for chunk in torch.split(observations, most)])

@@ -15,7 +15,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from engram.agents.models.boards import check_board
-from engram.agents.models.encoder import Encoder, EncoderOptions
+from engram.agents.models.encoder import Encoder, EncoderOptions, by_chunks
 from engram.agents.models.observations import BoxReader
 from engram.agents.models.reader import Reader
 from engram.memory.options import integer, integers
@@ -99,10 +99,7 @@ class PictureEncoder(Encoder):
 
     def forward(self, prepared: Tensor) -> Tensor:
         """Pictures (N, rows, columns, planes) to (N, output_size)."""
-        # An exported network takes any number of them at once.
-        if torch.compiler.is_compiling() or len(prepared) <= CHUNK:
-            return self._encoded(prepared)
-        return torch.cat([self._encoded(chunk) for chunk in torch.split(prepared, CHUNK)])
+        return by_chunks(self._encoded, prepared, CHUNK)
 
     def _encoded(self, pictures: Tensor) -> Tensor:
         images: Tensor = self.convolutions(pictures)

@@ -268,7 +268,8 @@ def test_a_mission_scales_and_shifts_the_layers_of_a_picture(kind):
                 assert each.shape == state.shape[:2]
             shaped = [each.view(*each.shape, *[1] * (state.ndim - 2)) for each in (gamma, beta)]
             state = shaped[0] * state + shaped[1]
-    expected = functional.relu(image.linear(state.flatten(1))) if kind == "conv" else state.flatten(1)
+    expected = functional.relu(state.flatten(1))
+    expected = functional.relu(image.linear(expected)) if kind == "conv" else expected
     found = encode(encoder, observations)
     direction = encode(parts["direction"], observations["direction"])
     by_name = {"image": expected, "direction": direction}
