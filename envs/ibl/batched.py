@@ -21,23 +21,24 @@ from engram.envs.ibl.rules import (
     ACTIONS,
     LEGAL_ACTIONS,
     MOST_SEEN,
-    RIGHT_REWARD,
     SUCCESS_SHARE,
-    WAIT,
-    WRONG_REWARD,
     IBLRules,
     make_rules,
 )
 from engram.envs.ibl.session import Noise, Session, draw_session, read_options
+from engram.envs.ibl.steps import COUNTS, TOLD_FLAGS, TOLD_INTS, kinds_of, make_steps
 
-_INTS = ("block", "trial_in_block", "block_side", "side", "target", "concordant")
-_FLOATS = ("mu", "signed_contrast", "left", "right")
-_TARGET, _MEANS = _INTS.index("target"), slice(2, 4)
-_OUTCOMES = ("acted", "correct", "timeout", "ignored")
+_INTS = ("block", "trial_in_block", "block_side", "side", "target")
+_FLOATS = ("mu", "signed_contrast")
+_TARGET = _INTS.index("target")
 
 
 class _Tables:
-    """Sessions as drawn: `_INTS` (B, T, 6), `_FLOATS` (B, T, 4), noise (B, T, M, 2), last trials (B,)."""
+    """Sessions as drawn, trial by trial.
+
+    `_INTS` (B, T, 5), `_FLOATS` (B, T, 2), noise (B, T, M, 2), last trials (B,); of these are made the kinds
+    of trials (B, T), and what is seen (B, T, 1 + M, 3): nothing, then stimuli; the reward is left out.
+    """
 
     def __init__(self, rules: IBLRules, lanes: int) -> None:
         shape = (lanes, rules.most_trials)
@@ -45,19 +46,33 @@ class _Tables:
         self.floats = np.zeros((*shape, len(_FLOATS)))
         self.noise: Noise = np.zeros((*shape, rules.shown_steps, 2), np.float32)
         self.last = np.zeros(lanes, np.int64)
+        self.kinds = np.zeros(shape, np.int64)
+        self.frames = np.zeros((*shape, 1 + rules.shown_steps, 3), np.float32)
 
     def write(self, lane: int, session: Session) -> None:
         """Put a session into a lane."""
         trials = len(session.side)
         self.last[lane] = trials - 1
-        side, right = session.side, session.side > 0
         where = (session.block, session.trial_in_block, session.block_side)
-        for place, values in enumerate((*where, side, right, side == session.block_side)):
+        for place, values in enumerate((*where, session.side, session.side > 0)):
             self.ints[lane, :trials, place] = values
-        contrast = session.mu * side
-        for place, strengths in enumerate((session.mu, contrast, session.mu * ~right, session.mu * right)):
+        for place, strengths in enumerate((session.mu, session.mu * session.side)):
             self.floats[lane, :trials, place] = strengths
         self.noise[lane, :trials] = session.noise
+        self.prepare(lane)
+
+    def prepare(self, lane: int) -> None:
+        """Make what is made of a lane's session."""
+        trials = np.arange(self.last[lane] + 1)
+        self.kinds[lane, trials] = kinds_of(trials == self.last[lane], self.ints[lane, trials, _TARGET])
+        self.frames[lane, trials, 1:, :2] = self.stimuli(lane, trials)
+
+    def stimuli(self, lanes: Ints | int, trials: Ints) -> Floats:
+        """Return all stimuli of some trials, (..., M, 2): left and right, strength and noise."""
+        right, mu = self.ints[lanes, trials, _TARGET], self.floats[lanes, trials, 0]
+        means = np.stack((mu * (1 - right), mu * right), axis=-1)
+        stimuli: Floats = self.noise[lanes, trials] + means[..., None, :]
+        return stimuli
 
 
 class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
@@ -86,18 +101,12 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     @override
     def _allocate(self) -> None:
         lanes = self.num_envs
+        self._steps = make_steps(self.rules)
         self._drawn = _Tables(self.rules, lanes)
-        self._trial, self._k, self._n_obs, self._decided, self._right = np.zeros((5, lanes), np.int64)
-        self._feedback, self._observing = np.zeros((2, lanes), np.bool_)
-        self._acted, self._correct, self._timeout, self._ignored = np.zeros((4, lanes), np.bool_)
-        self._observations = np.zeros(lanes, np.int64)
-        self._seen_reward = np.zeros(lanes)
-        self._ints = np.zeros((lanes, len(_INTS)), np.int64)  # of the present trial
-        self._floats = np.zeros((lanes, len(_FLOATS)))  # likewise
+        self._counts = np.zeros((lanes, len(COUNTS)), np.int64)
+        self._case = np.full(lanes, self._steps.start)  # of the step just taken
         self._first_rows = self._lanes * self.rules.most_trials
         self._delay = np.full(lanes, self.rules.memory_delay)
-        self._noisy_feedback = self.rules.feedback == "noisy"
-        self._feedback_steps = self._noisy_feedback or self.rules.final_feedback_step
 
     @override
     def _lane_bytes(self) -> int:
@@ -121,118 +130,57 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
         for lane, given in zip(lanes.tolist(), read_options(options, self.rules, lanes.size), strict=True):
             self._drawn.write(lane, draw_session(self.np_random, self.rules, given))
-        counts = (self._trial, self._k, self._decided, self._right, self._observations, self._seen_reward)
-        for values in (*counts, self._feedback, self._acted, self._correct, self._timeout, self._ignored):
-            values[lanes] = 0
-        self._n_obs[lanes] = self.rules.zero_steps == 0
+        self._counts[lanes] = 0
+        self._case[lanes] = self._steps.start
         self._look()
 
     def _look(self) -> None:
-        """Look up the present trials, and find out which lanes observe what asks for an action."""
-        drawn = self._drawn
-        self._rows = rows = self._first_rows + self._trial
-        self._ints = drawn.ints.reshape(-1, len(_INTS)).take(rows, axis=0)
-        self._floats = drawn.floats.reshape(-1, len(_FLOATS)).take(rows, axis=0)
-        self._observing = (self._k >= self.rules.zero_steps) & ~self._feedback
+        """Look up the present trials, and the first case of each lane's next step."""
+        self._rows = self._first_rows + self._counts[:, 0]
+        self._next = self._steps.next.take(self._case) + self._drawn.kinds.take(self._rows)
 
     def _advance(self, actions: Ints) -> tuple[Floats, Flags]:
-        rules, observing, acts = self.rules, self._observing, actions != WAIT
-        self._ignored = acts & ~observing
-        self._acted = observing & acts
-        self._correct = self._acted & (actions == self._ints[:, _TARGET])
-        self._timeout = observing & ~acts & (self._n_obs == rules.max_observations)
-        decided = self._acted | self._timeout
-        self._observations = self._n_obs * decided
-        rewards = np.where(observing, rules.wait_reward, rules.blank_reward)
-        if rules.blank_reward:
-            rewards[self._feedback] = 0.0
-        rewards[decided] = WRONG_REWARD  # a timeout looks alike
-        rewards[self._correct] = RIGHT_REWARD
-        self._seen_reward = rewards.copy()
-        if rules.trial_cost:
-            rewards[decided] -= rules.trial_cost
-        self._decided += decided
-        self._right += self._correct
-        return rewards, self._go_on(decided)
-
-    def _go_on(self, decided: Flags) -> Flags:
-        """Go to the next step, of the same trial or of the next one; return which sessions are over."""
-        last = self._trial == self._drawn.last
-        leaving = self._feedback | decided
-        if self._feedback_steps:
-            stays = decided & self._has_feedback_step(last)
-            leaving &= ~stays
-        over: Flags = leaving & last
-        self._feedback = over | stays if self._feedback_steps else over.copy()  # the last result is seen
-        enters = leaving & ~last
-        remains = ~enters
-        self._trial += enters
-        self._k += 1
-        self._k *= remains
-        self._n_obs *= remains
+        steps = self._steps
+        self._case = case = self._next + actions
+        self._counts += steps.counts.take(case, axis=0)
         self._look()
-        self._n_obs += self._observing
-        return over
-
-    def _has_feedback_step(self, last: Flags) -> Flags:
-        """Return whose present trial ends with a step of its own for the result."""
-        final: Flags = last & self.rules.final_feedback_step
-        if self._noisy_feedback:
-            final |= ~last
-        return final
+        return steps.rewards.take(case), steps.over.take(case)
 
     def _observe(self, lanes: Lanes) -> Array:
         """Return fresh observations, float32 (lanes, 3): left, right, last reward."""
-        shows, steps = self._observing, self._n_obs
-        if self._noisy_feedback:
-            shows, steps = shows | self._feedback, steps + self._feedback
-        noise = self._drawn.noise.reshape(-1, 2).take(
-            self._rows * self.rules.shown_steps + (steps - 1), axis=0
-        )
-        seen = np.empty((self.num_envs, 3), np.float32)
-        seen[:, :2] = (noise + self._floats[:, _MEANS]) * shows[:, None]
-        seen[:, 2] = self._seen_reward
+        frames = self._rows * (1 + self.rules.shown_steps) + self._steps.frame.take(self._case)
+        seen = self._drawn.frames.reshape(-1, 3).take(frames, axis=0)
+        seen[:, 2] = self._steps.seen.take(self._case)
         return seen[lanes]
 
     def _boards(self, lanes: Lanes) -> Bytes:
-        steps = np.arange(self.rules.shown_steps)
-        shown = steps < (self._n_obs + (self._feedback & self._noisy_feedback))[:, None]
-        stimuli = self._drawn.noise[self._lanes, self._trial] + self._floats[:, None, _MEANS]
-        return paint(self.look, np.where(shown[..., None], stimuli, 0.0)[lanes], self._seen_reward[lanes])
+        trial, seen = self._counts[:, 0], self._steps.seen.take(self._case)
+        n_obs = self._steps.ints.take(self._case, axis=0)[:, 1]
+        shown = np.arange(self.rules.shown_steps) < np.maximum(n_obs, self._steps.frame.take(self._case))[:, None]
+        stimuli = self._drawn.stimuli(self._lanes, trial)
+        return paint(self.look, np.where(shown[..., None], stimuli, 0.0)[lanes], seen[lanes])
 
     def _facts(self) -> dict[str, Array]:
-        block, trial_in_block, block_side, side, target, concordant = self._ints.T
-        decided, observing = self._acted | self._timeout, self._observing
-        over = self._decided > self._drawn.last
-        return {
-            "trial": self._trial,
-            "block": block,
-            "trial_in_block": trial_in_block,
-            "block_side": block_side,
-            "side": side,
-            "mu": self._floats[:, 0],
-            "signed_contrast": self._floats[:, 1],
-            "concordant": concordant.astype(np.bool_),
-            "k": self._k,
-            "n_obs": self._n_obs,
-            "is_blank": ~(observing | self._feedback) if self._noisy_feedback else ~observing,
-            "target": target,
-            "mask": observing,
-            "trial_end": decided,
-            "acted": self._acted,
-            "correct": self._correct,
-            "timeout": self._timeout,
-            "observations": self._observations,
-            "ignored": self._ignored,
-            "accuracy": self._right / np.maximum(self._decided, 1),
-            "delay": self._delay,
-            "success": over & (self._right >= SUCCESS_SHARE * self._decided),
-        }
+        ints = self._drawn.ints.reshape(-1, len(_INTS)).take(self._rows, axis=0)
+        floats = self._drawn.floats.reshape(-1, len(_FLOATS)).take(self._rows, axis=0)
+        told_ints, told_flags = (each.take(self._case, axis=0) for each in (self._steps.ints, self._steps.flags))
+        trial, decided, right = self._counts.T
+        facts: dict[str, Array] = {"trial": trial}
+        facts.update(zip(_INTS, ints.T, strict=True))
+        facts.update(zip(_FLOATS, floats.T, strict=True))
+        facts.update(zip(TOLD_INTS, told_ints.T, strict=True))
+        facts.update(zip(TOLD_FLAGS, told_flags.T, strict=True))
+        facts["concordant"] = facts["side"] == facts["block_side"]
+        facts["accuracy"] = right / np.maximum(decided, 1)
+        facts["delay"] = self._delay
+        facts["success"] = self._steps.done.take(self._case) & (right >= SUCCESS_SHARE * decided)
+        return facts
 
     def _state(self) -> dict[str, Array]:
-        counts = ("trial", "k", "n_obs", "decided", "right", "observations", "seen_reward", "feedback")
         drawn = {name: getattr(self._drawn, name) for name in ("ints", "floats", "noise", "last")}
-        return drawn | {name: getattr(self, f"_{name}") for name in (*counts, *_OUTCOMES)}
+        return drawn | {"counts": self._counts, "case": self._case}
 
     def _restored(self) -> None:
+        for lane in self._lanes.tolist():
+            self._drawn.prepare(lane)
         self._look()
