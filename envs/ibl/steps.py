@@ -1,5 +1,8 @@
 """The rules of a step, applied once to every case that there is; playing looks the results up.
 
+A step depends on little: how far the trial is, whether it is the session's last one, which side is right, and
+the action. Looked up, it takes the same few array operations whatever happens in it.
+
 C cases, P places.
 """
 
@@ -18,7 +21,7 @@ COUNTS = ("trial", "decided", "right")
 TOLD_INTS = ("k", "n_obs", "observations")
 TOLD_FLAGS = ("is_blank", "mask", "trial_end", "acted", "correct", "timeout", "ignored")
 
-_STAGES = 3  # of a trial: it is played, its result is seen, and that is over, too
+_STAGES = 3  # of a trial: it is played; its result is seen; so it is after a step of its own, in the last one
 _KINDS = (2, 2, len(ACTIONS))  # cases at a place: whether the trial is the last one, target, action
 
 
@@ -26,15 +29,15 @@ class Steps(NamedTuple):
     """What each case leads to. A case is a place in a trial, the trial's kind (see `kinds_of`), an action.
 
     Attributes:
-        counts: what is added to `COUNTS`, (C, 3).
+        counts: what is added to `COUNTS`, (3, C).
         rewards: (C,).
         seen: the reward as it is seen, (C,).
         over: whether the session is, (C,).
-        done: whether all its trials are decided, (C,).
+        decided: whether a trial is, (C,).
         next: first case at the place that is next, (C,).
         frame: what is seen there: 0 blank, n the nth noisy step of the trial, (C,).
-        ints: facts of the step, and of the place that is next, `TOLD_INTS`, (C, 3).
-        flags: likewise `TOLD_FLAGS`, (C, 7).
+        ints: facts of the step, and of the place that is next, `TOLD_INTS`, (3, C).
+        flags: likewise `TOLD_FLAGS`, (7, C).
         start: a case that leads where sessions start, and has nothing to tell of itself.
     """
 
@@ -42,7 +45,7 @@ class Steps(NamedTuple):
     rewards: Floats
     seen: Floats
     over: Flags
-    done: Flags
+    decided: Flags
     next: Ints
     frame: Ints
     ints: Ints
@@ -60,7 +63,7 @@ class _Places(NamedTuple):
 
     def at(self, places: Ints) -> _Places:
         """Return some of them."""
-        return _Places(*(values[places] for values in self))
+        return _Places(self.stage[places], self.k[places], self.n_obs[places], self.observing[places])
 
 
 def kinds_of(last: Array, target: Array) -> Ints:
@@ -85,20 +88,21 @@ def make_steps(rules: IBLRules) -> Steps:
     leaving = sees_result | (decided & ~_has_result_step(rules, last))
     enters, over = leaving & ~last, leaving & last
     onward = np.where(decided | sees_result, place + length, place + 1)
-    following = np.where(enters, 0, onward) % places.k.size  # a step too many, once a session is over
+    following = np.where(enters, 0, onward % places.k.size)  # beyond them only what is thrown away leads
     there = places.at(following)
     shows = there.observing | ((there.stage > 0) & (rules.feedback == "noisy"))
-    told = (~shows, there.observing, decided, acted, correct, timeout, acts & ~here.observing)
+    told_ints = (there.k, there.n_obs, here.n_obs * decided)
+    told_flags = (~shows, there.observing, decided, acted, correct, timeout, acts & ~here.observing)
     return Steps(
-        counts=np.stack((enters, decided, correct), axis=-1).astype(np.int64),
+        counts=np.stack((enters, decided, correct)).astype(np.int64),
         rewards=seen - rules.trial_cost * decided,
         seen=seen,
         over=over,
-        done=last & (decided | sees_result),
+        decided=decided,
         next=following * np.prod(_KINDS),
         frame=(there.n_obs + (there.stage > 0)) * shows,
-        ints=np.stack((there.k, there.n_obs, here.n_obs * decided), axis=-1),
-        flags=np.stack(told, axis=-1),
+        ints=np.stack(told_ints),
+        flags=np.stack(told_flags),
         start=int(np.flatnonzero(sees_result & enters & ~acts)[0]),
     )
 
