@@ -202,10 +202,10 @@ class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
             self._begin(begun, {})
         return self._observe(ALL), rewards, terminated, truncated, final
 
-    def facts_of(self, lane: int) -> dict[str, Any]:
-        """Return what `info` says of one lane's present step: arrays, plain Python numbers and texts."""
+    def plain_facts(self) -> dict[str, Any]:
+        """Return what `info` says of the only lane's step: arrays, plain Python numbers and texts."""
         return {
-            name: values.item(lane) if values.ndim == 1 else values[lane].copy()
+            name: values.item() if values.ndim == 1 else values[0].copy()
             for name, values in self._facts().items()
         }
 

@@ -72,7 +72,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Observations, Any], Generic[LaneT]):
             self._lane.restart()
         observations, _ = self._lane.reset(options=options)
         self._over = False
-        return of_lane(observations, 0), self._lane.facts_of(0)
+        return of_lane(observations, 0), self._lane.plain_facts()
 
     def step(self, action: Any) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
         """Play one step.
@@ -86,7 +86,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Observations, Any], Generic[LaneT]):
         observations, rewards, terminated, truncated, _ = self._lane.play(np.asarray(action)[None])
         ends = bool(terminated[0]), bool(truncated[0])
         self._over = any(ends)
-        return of_lane(observations, 0), float(rewards[0]), *ends, self._lane.facts_of(0)
+        return of_lane(observations, 0), float(rewards[0]), *ends, self._lane.plain_facts()
 
     def render(self) -> Any:
         """Render the present step as the batched form does; None without a render mode."""

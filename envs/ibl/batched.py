@@ -6,6 +6,7 @@ B lanes, T trials of the longest session, M steps of a trial that show noise.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import gymnasium
@@ -31,6 +32,8 @@ from engram.envs.ibl.steps import COUNTS, TOLD_FLAGS, TOLD_INTS, kinds_of, make_
 _INTS = ("block", "trial_in_block", "block_side", "side", "target")
 _FLOATS = ("mu", "signed_contrast")
 _TARGET = _INTS.index("target")
+_SESSION = ("accuracy", "success", "delay")
+_NAMES = ("trial", *_INTS, *_FLOATS, "concordant", *TOLD_INTS, *TOLD_FLAGS, *_SESSION)
 
 
 class _Drawn:
@@ -175,39 +178,29 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
         rewards = self._steps.seen[self._case]
         return paint(self.look, np.where(shown[..., None], stimuli, 0.0)[lanes], rewards[lanes])
 
-    def _told(self) -> tuple[tuple[tuple[str, ...], Array], ...]:
-        """Return the entries of `info` that are looked up together: names, and a row for each, (names, B)."""
+    def _told(self) -> tuple[Array, ...]:
+        """Return tables of what `info` tells, (rows, B); all rows together are named `_NAMES`."""
         drawn, steps, rows, case = self._drawn, self._steps, self._rows, self._case
         return (
-            (_INTS, drawn.ints.reshape(-1, len(_INTS)).take(rows, axis=0).T),
-            (_FLOATS, drawn.floats.reshape(-1, len(_FLOATS)).take(rows, axis=0).T),
-            (TOLD_INTS, steps.ints.take(case, axis=1)),
-            (TOLD_FLAGS, steps.flags.take(case, axis=1)),
+            self._counts[:1],
+            drawn.ints.reshape(-1, len(_INTS)).take(rows, axis=0).T,
+            drawn.floats.reshape(-1, len(_FLOATS)).take(rows, axis=0).T,
+            drawn.concordant.take(rows)[None],
+            steps.ints.take(case, axis=1),
+            steps.flags.take(case, axis=1),
+            self._accuracy[None],
+            self._success[None],
+            self._delay[None],
         )
 
     def _facts(self) -> dict[str, Array]:
-        facts = self._others()
-        for names, values in self._told():
-            facts.update(zip(names, values, strict=True))
-        return facts
-
-    def _others(self) -> dict[str, Array]:
-        """Return the other entries of `info`, each (B,)."""
-        return {
-            "trial": self._counts[0],
-            "concordant": self._drawn.concordant.take(self._rows),
-            "accuracy": self._accuracy,
-            "delay": self._delay,
-            "success": self._success,
-        }
+        return dict(zip(_NAMES, chain.from_iterable(self._told()), strict=True))
 
     @override
-    def facts_of(self, lane: int) -> dict[str, Any]:
-        """Reads whole groups, which is faster than fact by fact."""
-        facts = {name: values.item(lane) for name, values in self._others().items()}
-        for names, values in self._told():
-            facts.update(zip(names, values[:, lane].tolist(), strict=True))
-        return facts
+    def plain_facts(self) -> dict[str, Any]:
+        """Reads whole tables, which is faster than fact by fact."""
+        tables = [table.ravel().tolist() for table in self._told()]
+        return dict(zip(_NAMES, chain.from_iterable(tables), strict=True))
 
     def _state(self) -> dict[str, Array]:
         drawn = {name: getattr(self._drawn, name) for name in ("ints", "floats", "noise", "last")}
