@@ -29,55 +29,51 @@ from engram.envs.ibl.rules import (
 from engram.envs.ibl.session import Noise, Session, draw_session, read_options
 from engram.envs.ibl.steps import COUNTS, TOLD_FLAGS, TOLD_INTS, kinds_of, make_steps
 
-_INTS = ("block", "trial_in_block", "block_side", "side", "target")
+_INTS = ("block", "trial_in_block", "block_side", "side", "target", "concordant")
+_TARGET, _CONCORDANT, _KIND = _INTS.index("target"), _INTS.index("concordant"), len(_INTS)
 _FLOATS = ("mu", "signed_contrast")
-_TARGET = _INTS.index("target")
 _SESSION = ("accuracy", "success", "delay")
-_NAMES = ("trial", *_INTS, *_FLOATS, "concordant", *TOLD_INTS, *TOLD_FLAGS, *_SESSION)
+_NAMES = ("trial", *_INTS, *_FLOATS, *TOLD_INTS, *TOLD_FLAGS, *_SESSION)
 
 
 class _Drawn:
     """Sessions as drawn, trial by trial.
 
     Attributes:
-        ints: facts `_INTS`, (B, T, 5).
+        ints: facts `_INTS`, and the kinds of trials, see `kinds_of`, (B, T, 7).
         floats: facts `_FLOATS`, (B, T, 2).
         noise: see `Session`, (B, T, M, 2).
         last: number of the last trial, (B,).
-        concordant: a fact, (B, T); this and what is below follow from what is above.
-        kinds: of trials, see `kinds_of`, (B, T).
-        frames: what is seen, nothing, then M stimuli: left, right, and room for a reward, (B, T, 1 + M, 3).
+        frames: what is seen: nothing, then each stimulus; left, right, and room for a reward,
+            (B, T, 1 + M, 3). It follows from what is above.
     """
 
     def __init__(self, rules: IBLRules, lanes: int) -> None:
         shape = (lanes, rules.most_trials)
-        self.ints = np.zeros((*shape, len(_INTS)), np.int64)
+        self.ints = np.zeros((*shape, len(_INTS) + 1), np.int64)
         self.floats = np.zeros((*shape, len(_FLOATS)))
         self.noise: Noise = np.zeros((*shape, rules.shown_steps, 2), np.float32)
         self.last = np.zeros(lanes, np.int64)
-        self.concordant = np.zeros(shape, np.bool_)
-        self.kinds = np.zeros(shape, np.int64)
         self.frames = np.zeros((*shape, 1 + rules.shown_steps, 3), np.float32)
 
     def write(self, lane: int, session: Session) -> None:
         """Put a session into a lane."""
         trials = len(session.side)
         self.last[lane] = trials - 1
+        side, target = session.side, session.side > 0
+        kinds = kinds_of(np.arange(trials) == trials - 1, target)
         where = (session.block, session.trial_in_block, session.block_side)
-        for place, values in enumerate((*where, session.side, session.side > 0)):
+        for place, values in enumerate((*where, side, target, side == session.block_side, kinds)):
             self.ints[lane, :trials, place] = values
-        for place, strengths in enumerate((session.mu, session.mu * session.side)):
+        for place, strengths in enumerate((session.mu, session.mu * side)):
             self.floats[lane, :trials, place] = strengths
         self.noise[lane, :trials] = session.noise
-        self.prepare(lane)
+        self.show(lane)
 
-    def prepare(self, lane: int) -> None:
-        """Work out what follows from what a lane's session holds."""
-        last = self.last[lane]
-        trials = slice(last + 1)
-        _, _, block_side, side, target = self.ints[lane, trials].T
-        self.concordant[lane, trials] = side == block_side
-        self.kinds[lane, trials] = kinds_of(np.arange(last + 1) == last, target)
+    def show(self, lane: int) -> None:
+        """Work out what is seen in a lane's session."""
+        trials = slice(self.last[lane] + 1)
+        target = self.ints[lane, trials, _TARGET]
         mu, noise = self.floats[lane, trials, 0, None], self.noise[lane, trials]
         for place, shown in enumerate((1 - target, target)):
             self.frames[lane, trials, 1:, place] = noise[..., place] + mu * shown[:, None]
@@ -125,7 +121,7 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         drawn, trials = self._drawn, int(self._drawn.last[lane]) + 1
-        ints = dict(zip(_INTS, drawn.ints[lane, :trials].T, strict=True))
+        ints = dict(zip(_INTS, drawn.ints[lane, :trials, :_KIND].T, strict=True))
         biased = self.rules.unbiased_trials
         _, blocks = np.unique(ints["block"][biased:], return_counts=True)
         return {
@@ -147,7 +143,8 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     def _look(self) -> None:
         """Look up the present trials, and the first case of each lane's next step."""
         self._rows = self._first_rows + self._counts[0]
-        self._next = self._steps.next.take(self._case) + self._drawn.kinds.take(self._rows)
+        self._ints = self._drawn.ints.reshape(-1, _KIND + 1).take(self._rows, axis=0).T
+        self._next = self._steps.next.take(self._case) + self._ints[_KIND]
 
     def _score(self) -> None:
         """Work out what is told of sessions; it changes with each trial that is decided."""
@@ -180,12 +177,12 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
 
     def _told(self) -> tuple[Array, ...]:
         """Return tables of what `info` tells, (rows, B); all rows together are named `_NAMES`."""
-        drawn, steps, rows, case = self._drawn, self._steps, self._rows, self._case
+        steps, case = self._steps, self._case
         return (
             self._counts[:1],
-            drawn.ints.reshape(-1, len(_INTS)).take(rows, axis=0).T,
-            drawn.floats.reshape(-1, len(_FLOATS)).take(rows, axis=0).T,
-            drawn.concordant.take(rows)[None],
+            self._ints[:_CONCORDANT],
+            self._ints[_CONCORDANT:_KIND].astype(np.bool_),
+            self._drawn.floats.reshape(-1, len(_FLOATS)).take(self._rows, axis=0).T,
             steps.ints.take(case, axis=1),
             steps.flags.take(case, axis=1),
             self._accuracy[None],
@@ -208,6 +205,6 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
 
     def _restored(self) -> None:
         for lane in self._lanes.tolist():
-            self._drawn.prepare(lane)
+            self._drawn.show(lane)
         self._look()
         self._score()

@@ -42,7 +42,7 @@ MOST_BLOCKS = 10_000
 MOST_OBSERVATIONS = 1_000
 MOST_STRENGTH = 1_000.0  # standard deviations of the noise
 MOST_SEEN = 2 * MOST_STRENGTH  # of a side: strength and noise
-TRIAL_BYTES = 77  # what a trial takes beside its noisy steps
+TRIAL_BYTES = 84  # what a trial takes beside its noisy steps
 STEP_BYTES = 20  # of a noisy step: the noise, and what is seen
 
 _CODE: dict[str, Any] = {
