@@ -202,10 +202,12 @@ class BatchedEnv(WholeCopies, VectorEnv[Observations, Array, Array]):
             self._begin(begun, {})
         return self._observe(ALL), rewards, terminated, truncated, final
 
-    @property
-    def facts(self) -> dict[str, Array]:
-        """What `info` says of the present step, each (B, ...): the lanes' own arrays, which may change."""
-        return self._facts()
+    def plain_facts(self) -> dict[str, Any]:
+        """Return what `info` says of the only lane's step: arrays, plain Python numbers and texts."""
+        return {
+            name: values.item() if values.ndim == 1 else values[0].copy()
+            for name, values in self._facts().items()
+        }
 
     def get_state(self) -> dict[str, Any]:
         """Return all that decides the future: plain arrays and the state of the random generator.

@@ -72,7 +72,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Observations, Any], Generic[LaneT]):
             self._lane.restart()
         observations, _ = self._lane.reset(options=options)
         self._over = False
-        return of_lane(observations, 0), self._info()
+        return of_lane(observations, 0), self._lane.plain_facts()
 
     def step(self, action: Any) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
         """Play one step.
@@ -86,14 +86,7 @@ class SingleLane(WholeCopies, gymnasium.Env[Observations, Any], Generic[LaneT]):
         observations, rewards, terminated, truncated, _ = self._lane.play(np.asarray(action)[None])
         ends = bool(terminated[0]), bool(truncated[0])
         self._over = any(ends)
-        return of_lane(observations, 0), float(rewards[0]), *ends, self._info()
-
-    def _info(self) -> dict[str, Any]:
-        """Return the lane's facts as arrays, plain Python numbers and texts."""
-        return {
-            name: values.item() if values.ndim == 1 else values[0].copy()
-            for name, values in self._lane.facts.items()
-        }
+        return of_lane(observations, 0), float(rewards[0]), *ends, self._lane.plain_facts()
 
     def render(self) -> Any:
         """Render the present step as the batched form does; None without a render mode."""

@@ -6,6 +6,7 @@ B lanes, T trials of the longest session, M steps of a trial that show noise.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import gymnasium
@@ -21,43 +22,61 @@ from engram.envs.ibl.rules import (
     ACTIONS,
     LEGAL_ACTIONS,
     MOST_SEEN,
-    RIGHT_REWARD,
     SUCCESS_SHARE,
-    WAIT,
-    WRONG_REWARD,
     IBLRules,
     make_rules,
 )
 from engram.envs.ibl.session import Noise, Session, draw_session, read_options
+from engram.envs.ibl.steps import COUNTS, TOLD_FLAGS, TOLD_INTS, kinds_of, make_steps
 
 _INTS = ("block", "trial_in_block", "block_side", "side", "target", "concordant")
-_FLOATS = ("mu", "signed_contrast", "left", "right")
-_TARGET, _MEANS = _INTS.index("target"), slice(2, 4)
-_OUTCOMES = ("acted", "correct", "timeout", "ignored")
+_TARGET, _CONCORDANT, _KIND = _INTS.index("target"), _INTS.index("concordant"), len(_INTS)
+_FLOATS = ("mu", "signed_contrast")
+_SESSION = ("accuracy", "success", "delay")
+_NAMES = ("trial", *_INTS, *_FLOATS, *TOLD_INTS, *TOLD_FLAGS, *_SESSION)
 
 
-class _Tables:
-    """Sessions as drawn: `_INTS` (B, T, 6), `_FLOATS` (B, T, 4), noise (B, T, M, 2), last trials (B,)."""
+class _Drawn:
+    """Sessions as drawn, trial by trial.
+
+    Attributes:
+        ints: facts `_INTS`, and the kinds of trials, see `kinds_of`, (B, T, 7).
+        floats: facts `_FLOATS`, (B, T, 2).
+        noise: see `Session`, (B, T, M, 2).
+        last: number of the last trial, (B,).
+        frames: what is seen: nothing, then each stimulus; left, right, and room for a reward,
+            (B, T, 1 + M, 3). It follows from what is above.
+    """
 
     def __init__(self, rules: IBLRules, lanes: int) -> None:
         shape = (lanes, rules.most_trials)
-        self.ints = np.zeros((*shape, len(_INTS)), np.int64)
+        self.ints = np.zeros((*shape, len(_INTS) + 1), np.int64)
         self.floats = np.zeros((*shape, len(_FLOATS)))
         self.noise: Noise = np.zeros((*shape, rules.shown_steps, 2), np.float32)
         self.last = np.zeros(lanes, np.int64)
+        self.frames = np.zeros((*shape, 1 + rules.shown_steps, 3), np.float32)
 
     def write(self, lane: int, session: Session) -> None:
         """Put a session into a lane."""
         trials = len(session.side)
         self.last[lane] = trials - 1
-        side, right = session.side, session.side > 0
+        side, target = session.side, session.side > 0
+        kinds = kinds_of(np.arange(trials) == trials - 1, target)
         where = (session.block, session.trial_in_block, session.block_side)
-        for place, values in enumerate((*where, side, right, side == session.block_side)):
+        for place, values in enumerate((*where, side, target, side == session.block_side, kinds)):
             self.ints[lane, :trials, place] = values
-        contrast = session.mu * side
-        for place, strengths in enumerate((session.mu, contrast, session.mu * ~right, session.mu * right)):
+        for place, strengths in enumerate((session.mu, session.mu * side)):
             self.floats[lane, :trials, place] = strengths
         self.noise[lane, :trials] = session.noise
+        self.show(lane)
+
+    def show(self, lane: int) -> None:
+        """Work out what is seen in a lane's session."""
+        trials = slice(self.last[lane] + 1)
+        target = self.ints[lane, trials, _TARGET]
+        mu, noise = self.floats[lane, trials, 0, None], self.noise[lane, trials]
+        for place, shown in enumerate((1 - target, target)):
+            self.frames[lane, trials, 1:, place] = noise[..., place] + mu * shown[:, None]
 
 
 class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
@@ -86,18 +105,13 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     @override
     def _allocate(self) -> None:
         lanes = self.num_envs
-        self._drawn = _Tables(self.rules, lanes)
-        self._trial, self._k, self._n_obs, self._decided, self._right = np.zeros((5, lanes), np.int64)
-        self._feedback, self._observing = np.zeros((2, lanes), np.bool_)
-        self._acted, self._correct, self._timeout, self._ignored = np.zeros((4, lanes), np.bool_)
-        self._observations = np.zeros(lanes, np.int64)
-        self._seen_reward = np.zeros(lanes)
-        self._ints = np.zeros((lanes, len(_INTS)), np.int64)  # of the present trial
-        self._floats = np.zeros((lanes, len(_FLOATS)))  # likewise
-        self._first_rows = self._lanes * self.rules.most_trials
+        self._steps = make_steps(self.rules)
+        self._drawn = _Drawn(self.rules, lanes)
+        self._counts = np.zeros((len(COUNTS), lanes), np.int64)
+        self._case = np.full(lanes, self._steps.start)  # of the step just taken
+        self._accuracy, self._success = np.zeros(lanes), np.zeros(lanes, np.bool_)
         self._delay = np.full(lanes, self.rules.memory_delay)
-        self._noisy_feedback = self.rules.feedback == "noisy"
-        self._feedback_steps = self._noisy_feedback or self.rules.final_feedback_step
+        self._first_rows = self._lanes * self.rules.most_trials
 
     @override
     def _lane_bytes(self) -> int:
@@ -107,7 +121,7 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     @override
     def hidden_choices(self, lane: int) -> dict[str, Any]:
         drawn, trials = self._drawn, int(self._drawn.last[lane]) + 1
-        ints = dict(zip(_INTS, drawn.ints[lane, :trials].T, strict=True))
+        ints = dict(zip(_INTS, drawn.ints[lane, :trials, :_KIND].T, strict=True))
         biased = self.rules.unbiased_trials
         _, blocks = np.unique(ints["block"][biased:], return_counts=True)
         return {
@@ -121,118 +135,76 @@ class BatchedIBL(Parametrized, BatchedTask[IBLRules], task=make_rules):
     def _begin(self, lanes: Ints, options: Mapping[str, Any]) -> None:
         for lane, given in zip(lanes.tolist(), read_options(options, self.rules, lanes.size), strict=True):
             self._drawn.write(lane, draw_session(self.np_random, self.rules, given))
-        counts = (self._trial, self._k, self._decided, self._right, self._observations, self._seen_reward)
-        for values in (*counts, self._feedback, self._acted, self._correct, self._timeout, self._ignored):
-            values[lanes] = 0
-        self._n_obs[lanes] = self.rules.zero_steps == 0
+        self._counts[:, lanes] = 0
+        self._case[lanes] = self._steps.start
+        self._accuracy[lanes] = self._success[lanes] = 0
         self._look()
 
     def _look(self) -> None:
-        """Look up the present trials, and find out which lanes observe what asks for an action."""
-        drawn = self._drawn
-        self._rows = rows = self._first_rows + self._trial
-        self._ints = drawn.ints.reshape(-1, len(_INTS)).take(rows, axis=0)
-        self._floats = drawn.floats.reshape(-1, len(_FLOATS)).take(rows, axis=0)
-        self._observing = (self._k >= self.rules.zero_steps) & ~self._feedback
+        """Look up the present trials, and the first case of each lane's next step."""
+        self._rows = self._first_rows + self._counts[0]
+        self._ints = self._drawn.ints.reshape(-1, _KIND + 1).take(self._rows, axis=0).T
+        self._next = self._steps.next.take(self._case) + self._ints[_KIND]
+
+    def _score(self) -> None:
+        """Work out what is told of sessions; it changes with each trial that is decided."""
+        _, decided, right = self._counts
+        self._accuracy = right / np.maximum(decided, 1)
+        self._success = (decided > self._drawn.last) & (right >= SUCCESS_SHARE * decided)
 
     def _advance(self, actions: Ints) -> tuple[Floats, Flags]:
-        rules, observing, acts = self.rules, self._observing, actions != WAIT
-        self._ignored = acts & ~observing
-        self._acted = observing & acts
-        self._correct = self._acted & (actions == self._ints[:, _TARGET])
-        self._timeout = observing & ~acts & (self._n_obs == rules.max_observations)
-        decided = self._acted | self._timeout
-        self._observations = self._n_obs * decided
-        rewards = np.where(observing, rules.wait_reward, rules.blank_reward)
-        if rules.blank_reward:
-            rewards[self._feedback] = 0.0
-        rewards[decided] = WRONG_REWARD  # a timeout looks alike
-        rewards[self._correct] = RIGHT_REWARD
-        self._seen_reward = rewards.copy()
-        if rules.trial_cost:
-            rewards[decided] -= rules.trial_cost
-        self._decided += decided
-        self._right += self._correct
-        return rewards, self._go_on(decided)
-
-    def _go_on(self, decided: Flags) -> Flags:
-        """Go to the next step, of the same trial or of the next one; return which sessions are over."""
-        last = self._trial == self._drawn.last
-        leaving = self._feedback | decided
-        if self._feedback_steps:
-            stays = decided & self._has_feedback_step(last)
-            leaving &= ~stays
-        over: Flags = leaving & last
-        self._feedback = over | stays if self._feedback_steps else over.copy()  # the last result is seen
-        enters = leaving & ~last
-        remains = ~enters
-        self._trial += enters
-        self._k += 1
-        self._k *= remains
-        self._n_obs *= remains
+        steps = self._steps
+        self._case = case = self._next + actions
+        self._counts += steps.counts.take(case, axis=1)
         self._look()
-        self._n_obs += self._observing
-        return over
-
-    def _has_feedback_step(self, last: Flags) -> Flags:
-        """Return whose present trial ends with a step of its own for the result."""
-        final: Flags = last & self.rules.final_feedback_step
-        if self._noisy_feedback:
-            final |= ~last
-        return final
+        if np.count_nonzero(steps.decided.take(case)):
+            self._score()
+        return steps.rewards.take(case), steps.over.take(case)
 
     def _observe(self, lanes: Lanes) -> Array:
         """Return fresh observations, float32 (lanes, 3): left, right, last reward."""
-        shows, steps = self._observing, self._n_obs
-        if self._noisy_feedback:
-            shows, steps = shows | self._feedback, steps + self._feedback
-        noise = self._drawn.noise.reshape(-1, 2).take(
-            self._rows * self.rules.shown_steps + (steps - 1), axis=0
-        )
-        seen = np.empty((self.num_envs, 3), np.float32)
-        seen[:, :2] = (noise + self._floats[:, _MEANS]) * shows[:, None]
-        seen[:, 2] = self._seen_reward
+        frames = self._rows * (1 + self.rules.shown_steps) + self._steps.frame.take(self._case)
+        seen: Array = self._drawn.frames.reshape(-1, 3).take(frames, axis=0)
+        seen[:, 2] = self._steps.seen.take(self._case)
         return seen[lanes]
 
     def _boards(self, lanes: Lanes) -> Bytes:
-        steps = np.arange(self.rules.shown_steps)
-        shown = steps < (self._n_obs + (self._feedback & self._noisy_feedback))[:, None]
-        stimuli = self._drawn.noise[self._lanes, self._trial] + self._floats[:, None, _MEANS]
-        return paint(self.look, np.where(shown[..., None], stimuli, 0.0)[lanes], self._seen_reward[lanes])
+        n_obs, frame = self._steps.ints[1, self._case], self._steps.frame[self._case]
+        shown = np.arange(self.rules.shown_steps) < np.maximum(n_obs, frame)[:, None]
+        stimuli = self._drawn.frames[self._lanes, self._counts[0], 1:, :2].astype(np.float64)
+        rewards = self._steps.seen[self._case]
+        return paint(self.look, np.where(shown[..., None], stimuli, 0.0)[lanes], rewards[lanes])
+
+    def _told(self) -> tuple[Array, ...]:
+        """Return tables of what `info` tells, (rows, B); all rows together are named `_NAMES`."""
+        steps, case = self._steps, self._case
+        return (
+            self._counts[:1],
+            self._ints[:_CONCORDANT],
+            self._ints[_CONCORDANT:_KIND].astype(np.bool_),
+            self._drawn.floats.reshape(-1, len(_FLOATS)).take(self._rows, axis=0).T,
+            steps.ints.take(case, axis=1),
+            steps.flags.take(case, axis=1),
+            self._accuracy[None],
+            self._success[None],
+            self._delay[None],
+        )
 
     def _facts(self) -> dict[str, Array]:
-        block, trial_in_block, block_side, side, target, concordant = self._ints.T
-        decided, observing = self._acted | self._timeout, self._observing
-        over = self._decided > self._drawn.last
-        return {
-            "trial": self._trial,
-            "block": block,
-            "trial_in_block": trial_in_block,
-            "block_side": block_side,
-            "side": side,
-            "mu": self._floats[:, 0],
-            "signed_contrast": self._floats[:, 1],
-            "concordant": concordant.astype(np.bool_),
-            "k": self._k,
-            "n_obs": self._n_obs,
-            "is_blank": ~(observing | self._feedback) if self._noisy_feedback else ~observing,
-            "target": target,
-            "mask": observing,
-            "trial_end": decided,
-            "acted": self._acted,
-            "correct": self._correct,
-            "timeout": self._timeout,
-            "observations": self._observations,
-            "ignored": self._ignored,
-            "accuracy": self._right / np.maximum(self._decided, 1),
-            "delay": self._delay,
-            "success": over & (self._right >= SUCCESS_SHARE * self._decided),
-        }
+        return dict(zip(_NAMES, chain.from_iterable(self._told()), strict=True))
+
+    @override
+    def plain_facts(self) -> dict[str, Any]:
+        """Reads whole tables, which is faster than fact by fact."""
+        tables = [table.ravel().tolist() for table in self._told()]
+        return dict(zip(_NAMES, chain.from_iterable(tables), strict=True))
 
     def _state(self) -> dict[str, Array]:
-        counts = ("trial", "k", "n_obs", "decided", "right", "observations", "seen_reward", "feedback")
         drawn = {name: getattr(self._drawn, name) for name in ("ints", "floats", "noise", "last")}
-        return drawn | {name: getattr(self, f"_{name}") for name in (*counts, *_OUTCOMES)}
+        return drawn | {"counts": self._counts, "case": self._case}
 
     def _restored(self) -> None:
+        for lane in self._lanes.tolist():
+            self._drawn.show(lane)
         self._look()
+        self._score()

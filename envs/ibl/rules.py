@@ -42,7 +42,8 @@ MOST_BLOCKS = 10_000
 MOST_OBSERVATIONS = 1_000
 MOST_STRENGTH = 1_000.0  # standard deviations of the noise
 MOST_SEEN = 2 * MOST_STRENGTH  # of a side: strength and noise
-TRIAL_BYTES = 80  # what a trial takes beside its noise
+TRIAL_BYTES = 84  # what a trial takes beside its noisy steps
+STEP_BYTES = 20  # of a noisy step: the noise, and what is seen
 
 _CODE: dict[str, Any] = {
     "strengths": (0.0, 0.5, 1.0, 1.5, 2.0, 2.5),
@@ -149,8 +150,8 @@ class IBLRules(Rules):
 
     @property
     def trial_bytes(self) -> int:
-        """Bytes that a trial takes, its noise included."""
-        return TRIAL_BYTES + 8 * self.shown_steps
+        """Bytes that a trial takes, its noisy steps included."""
+        return TRIAL_BYTES + STEP_BYTES * self.shown_steps
 
     @cached_property
     def length_odds(self) -> Floats:

@@ -134,6 +134,15 @@ def test_what_a_trial_costs_is_not_seen():
         assert now["trial_end"] == now_too["trial_end"]
 
 
+def test_rewards_are_floats_where_whole_numbers_are_given():
+    envs = BatchedIBL(2, wait_reward=-2, blank_reward=-1, trial_cost=0.5)
+    envs.reset(seed=0)
+    paid = [envs.step(np.array([WAIT, RIGHT]))[1] for _ in range(3)]
+    assert [each.dtype for each in paid] == 3 * [np.float64]
+    assert [each[0] for each in paid] == [-1, -1, -2]
+    assert paid[2][1] in (0.5, -1.5)
+
+
 def test_the_papers_cut():
     """One blank step, which costs; a noisy step after the action; the session's last result is seen."""
     rows, last = play(
@@ -237,6 +246,7 @@ def test_lanes_are_single_forms_under_the_same_choices(preset):
     singles = [IBL(**settings) for _ in range(3)]
     told = [single.reset(options=each) for single, each in zip(singles, sessions(envs), strict=True)]
     assert np.array_equal([seen for seen, _ in told], observations)
+    told = {name for name in info if not name.startswith("_")}
     alive = np.ones(3, bool)
     while alive.any():
         actions = rng.choice(3, size=3, p=[0.2, 0.2, 0.6])
@@ -248,6 +258,7 @@ def test_lanes_are_single_forms_under_the_same_choices(preset):
             assert np.array_equal(seen, expected)
             assert (reward, ended) == (rewards[lane], over[lane])
             assert facts == {name: final[name][lane] for name in facts}
+            assert facts.keys() == told
         alive &= ~over
 
 
