@@ -179,13 +179,14 @@ def train(
 
 def _plans(experiments: list[Experiment], resume: bool, errors: Errors) -> list[Any]:
     """Check experiments to the end; raises all errors at once, those of reading them included."""
-    from engram.train.plans.plan import make_plan
+    from engram.train.plans.plan import Probed, make_plan
 
     plans, found = [], {}
+    probed: Probed = {}
     for experiment in experiments:
         own = Errors()
         with own.kept():
-            plans.append(make_plan(experiment, resume))
+            plans.append(make_plan(experiment, resume, probed))
         found[experiment.name] = own.lines
     errors.lines += _by_experiment(found)
     errors.check()
