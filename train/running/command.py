@@ -116,7 +116,11 @@ def _stop(texts: list[str]) -> dict[str, Any]:
 
 
 def train(
-    request: TrainRequest, ray: tuple[str | None, int | None, int | None, int], resume: bool, dry_run: bool
+    request: TrainRequest,
+    ray: tuple[str | None, int | None, int | None, int],
+    resume: bool,
+    dry_run: bool,
+    measure: bool = False,
 ) -> int:
     """Check everything, print the headers, run.
 
@@ -125,6 +129,7 @@ def train(
         ray: Address, CPUs, GPUs and verbosity.
         resume: Go on with what is in the results folders.
         dry_run: Stop after the headers.
+        measure: Before the headers of a dry run, time a few updates.
 
     Returns:
         The exit code.
@@ -146,7 +151,7 @@ def train(
 
     from engram.train.plans.header import print_header
     from engram.train.plans.plan import resolved
-    from engram.train.running import runner
+    from engram.train.running import cost, runner
     from engram.train.running.placing import option_by_name, place
     from engram.train.runs.folders import FolderLocks
 
@@ -156,7 +161,8 @@ def train(
         cluster.check_resources(plan, options)
     with FolderLocks() as locks:
         plans = place(plans, request.name, resume, None if dry_run else locks)
-        for plan in plans:
+        timed = cost.measure(plans, options) if measure else [None] * len(plans)
+        for plan, updates in zip(plans, timed, strict=True):
             if (said := cluster.notice(plan, options)) is not None:
                 print(f"notice: {said}", file=sys.stderr)
             if dry_run:
@@ -166,7 +172,7 @@ def train(
                 name = plan.asked or data["name"]
                 del data["name"]
                 print(yaml.safe_dump({name: data}, sort_keys=False), end="", flush=True)
-            print_header(plan, console)
+            print_header(plan, console, cost.described(plan, updates) if dry_run else None)
         if dry_run:
             return 0
         code = runner.run(plans, options, console)
