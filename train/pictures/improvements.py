@@ -170,7 +170,7 @@ def compare(trials: Sequence[Trial], baseline: str, metric: str) -> Improvements
         raise unknown("--options.baseline", baseline, cores)
     notes = [f"left out: {trial.name}: {why}" for trial in trials if (why := _no_score(trial, metric))]
     scores = {core: _scores(own, games, metric) for core, own in cores.items()}
-    found = []
+    found: list[Improvement] = []
     for core in [name for name in cores if name != baseline]:
         notes += _not_shared(core, scores[core], baseline, scores[baseline])
         notes += _other_differences(core, cores[core], baseline, cores[baseline])
@@ -226,13 +226,14 @@ def _by_core(trials: Sequence[Trial]) -> dict[str, list[Trial]]:
     for trial in trials:
         groups.setdefault(json.dumps(_core(trial), sort_keys=True), []).append(trial)
     cores = {key: _core(own[0]) for key, own in groups.items()}
-    found = {}
+    found: dict[str, list[Trial]] = {}
     for key, core in cores.items():
         alike = [other for other in cores.values() if other["type"] == core["type"]]
         options = dict.fromkeys(name for other in alike for name in other)
         differing = [name for name in options if any(other.get(name) != core.get(name) for other in alike)]
-        settings = {(name,): core[name] for name in differing if name in core}
-        found[" ".join([core["type"], *label(settings, short_keys(settings))])] = groups[key]
+        settings: dict[tuple[str, ...], Any] = {(name,): core[name] for name in differing if name in core}
+        name = " ".join([core["type"], *label(settings, short_keys(settings))])
+        found.setdefault(name, []).extend(groups[key])
     return found
 
 
