@@ -8,6 +8,7 @@ import pytest
 
 from engram.agents.columns.optimizers import epoch_options, optimizer_options
 from engram.agents.columns.results import bptt_steps_of
+from engram.envs.atari.published import published_scores
 from engram.memory import CORES
 from engram.memory.thinking import make_loss, thinker_options
 from engram.train.console.errors import ExperimentError
@@ -18,6 +19,7 @@ from engram.train.plans.plan import make_plan
 
 LICHESS = "there is no lichess_db_puzzle.csv"
 WITH_FILES_OF_THE_USERS = {
+    "atari_transfer_paper": "init_from: ~/ray_results/atari_pong_(lstm|rims)_paper: no such folder",
     "grid_transfer": "config.model.init_from: ~/ray_results/multi_room_(lstm|rims): no such folder",
     "grid_memory_any_far": "config.model.init_from: ~/ray_results/grid_memory_any: no such folder",
     "tmaze_transfer": "config.model.init_from: ~/ray_results/tmaze_short: no such folder",
@@ -27,6 +29,9 @@ WITH_FILES_OF_THE_USERS = {
 }
 SEVERAL = {
     "atari": 2,
+    "atari_paper": 3,
+    "atari_sources_paper": 6,
+    "atari_transfer_paper": 2,
     "babyai_paper": 2,
     "cifar10_paper": 8,
     "grid_memory": 15,
@@ -43,9 +48,16 @@ SEVERAL = {
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
 
+def with_two_games(experiment):
+    """An experiment of many games with the first two: each takes a quarter of a second to make."""
+    if not isinstance(experiment.env, dict):
+        return experiment
+    return experiment.model_copy(update={"env": {"grid_search": experiment.env["grid_search"][:2]}})
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_experiment_is_accepted(path, monkeypatch, tmp_path):
-    if path.stem == "atari":
+    if path.stem.startswith("atari"):
         pytest.importorskip("ale_py", reason="ale_py is missing: engram[atari]")
     monkeypatch.setenv("HOME", str(tmp_path))  # without runs
     experiments, notices = read_experiments(read_whole_document(str(path)), Overrides())
@@ -56,12 +68,13 @@ def test_experiment_is_accepted(path, monkeypatch, tmp_path):
         assert names.isdisjoint(path.stem for path in CONFIGS)
     else:
         assert names == {path.stem}
-    for experiment in experiments:
+    probed = {}
+    for experiment in map(with_two_games, experiments):
         if path.stem in WITH_FILES_OF_THE_USERS:
             with pytest.raises(ExperimentError, match=WITH_FILES_OF_THE_USERS[path.stem]):
-                make_plan(experiment)
+                make_plan(experiment, probed=probed)
         else:
-            assert make_plan(experiment).config is not None
+            assert make_plan(experiment, probed=probed).config is not None
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -99,6 +112,23 @@ def test_an_experiment_of_a_file_is_found_by_its_name():
     for experiments in files:
         name, experiment = list(experiments.items())[-1]
         assert read_whole_document(name) == read_whole_document(f"configs/{name}.yaml") == {name: experiment}
+
+
+def test_the_papers_atari_games_in_numbers():
+    """57 games, three trials of each, RIMs of 4 and of 5 active ones; 30 games with and without attention."""
+    pytest.importorskip("ale_py", reason="ale_py is missing: engram[atari]")
+    experiments, _ = read_experiments(read_whole_document("atari_paper"), Overrides())
+    listed = {each.name: each.env["grid_search"] for each in experiments}
+    games = listed["atari_lstm_paper"]
+    assert games == listed["atari_rims_paper"] == [f"ALE/{game}-v5" for game in published_scores()]
+    assert listed["atari_rims_no_input_attention_paper"] == games[:30]
+    pong, _ = read_experiments(read_whole_document("atari_paper"), Overrides({"env": "ALE/Pong-v5"}))
+    plans = {each.name: make_plan(each) for each in pong}
+    assert [plan.trials for plan in plans.values()] == [3, 6, 6]
+    lstm = plans["atari_lstm_paper"]
+    core, encoder, heads = 2_101_248, 59_520 + 803_328, 513 * (6 + 1)
+    assert (lstm.module.core_parameters, lstm.module.parameters) == (core, core + encoder + heads)
+    assert lstm.config.minibatch_steps() == [256] * 4
 
 
 @pytest.mark.parametrize("task", ["tmaze", "cued_catch"])

@@ -4,6 +4,7 @@
 |---|---|
 | `lanes.AtariLanes` | the games of all lanes at once, in ALE's own vector environment, which is C++ |
 | `single.Atari` | one lane of it, for Gymnasium's single form; it renders |
+| `published.PublishedScores` | what random actions and people score in 57 of the games |
 
 An episode is a whole game, rewards are the game's own, and a lost life ends nothing. What is seen is the
 latest few frames as the planes of one picture (`engram.envs.forms.frames`), bytes.

@@ -2,7 +2,8 @@
 
 A command is left as it is but for three things: placeholders (CHECKPOINT, my.yaml, '{...}') get a meaning by
 `PLACEHOLDERS`, numbers that say how much work it is are capped by `CAPS`, and `LIGHT` and `SETTINGS` say what
-is added where a command does not say it itself. A placeholder without a meaning is a KeyError.
+is added where a command does not say it itself, and `HEAVY` what is left out. A placeholder without a meaning
+is a KeyError.
 """
 
 import re
@@ -27,6 +28,7 @@ PLACEHOLDERS = {
     "CORE": "lstm",
     "ENV_ID": "engram/TMaze-v0",
     "FIRST_NODE": "head",
+    "ALE": "ALE",  # part of an id
     "SEED": "3",
     "S": "3",
     "N": "3",
@@ -63,6 +65,9 @@ LIGHT = {
     "probe-thinking": ("--problems", "4"),
 }
 """The option that a command gets where it does not say so itself."""
+
+HEAVY = ("--measure",)
+"""What is left out of a command: it starts Ray; `test_cost.py` does it."""
 
 SETTINGS = {"impulse-responses": "steps: 100", "pool-contents": "steps: 50"}
 """What a picture gets among its `--options`."""
@@ -131,7 +136,8 @@ def subject(split):
 def light(split):
     """A command that takes seconds; raises KeyError for a placeholder without a meaning."""
     meant = [_meant(word, before, split) for word, before in zip(split, ["", *split], strict=False)]
-    small = [_capped(word, before) for word, before in zip(meant, ["", *meant], strict=False)]
+    capped = [_capped(word, before) for word, before in zip(meant, ["", *meant], strict=False)]
+    small = [word for word in capped if word not in HEAVY]
     extra = LIGHT.get(small[0], ())
     small += () if extra and extra[0] in small else extra
     for kind in SETTINGS.keys() & small:

@@ -210,6 +210,13 @@ def test_an_experiment_of_a_config_has_a_page_of_its_own():
     assert "type: mlp" in page.text["Resolved"]
 
 
+def test_all_environments_of_a_search_are_named(tmp_path):
+    (tmp_path / "one.yaml").write_text(
+        "one: {env: {grid_search: [A-v0, B-v0]}, run: PPO}\ntwo: {env: A-v0}\n"
+    )
+    assert config(str(tmp_path / "one.yaml")).facts["env"] == "A-v0, B-v0"
+
+
 def test_a_config_of_ones_own(tmp_path):
     (tmp_path / "one.yaml").write_text(
         "# Mine.\n#\n# More.\none:\n  env: A-v0\n  run: PPO\n  config: {lr: .1}\n"

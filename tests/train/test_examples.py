@@ -99,6 +99,10 @@ def make_run(folder):
     if folder.name.endswith("_pbt"):
         make_population(folder)
         return
+    if folder.name.startswith("atari"):
+        core = {"type": folder.name.split("_")[1]}
+        make_trial(folder, env_config={}, env="ALE/Pong-v5", config={"model": {"core": core}}, **RETURNS)
+        return
     if folder.name.startswith("ibl"):
         make_two_unit_checkpoint(folder / "trial")
         return

@@ -71,7 +71,14 @@ SLOW_TO_ANSWER = {
 }
 """Options that only say how much is computed."""
 
-NEVER = {"--ray-address", "--ray-num-cpus", "--ray-num-gpus", "--install-completion", "--show-completion"}
+NEVER = {
+    "--measure",
+    "--ray-address",
+    "--ray-num-cpus",
+    "--ray-num-gpus",
+    "--install-completion",
+    "--show-completion",
+}
 """Options that reach for what lies outside the folder of the test."""
 
 COMMANDS = typer.main.get_command(cli.app).commands

@@ -20,10 +20,10 @@ THINKING = {"core": {"type": "deep_thinking", "width": 4, "thinking_steps": 2}}
 SMALL = {"num_envs_per_env_runner": 4, "rollout_fragment_length": 5, "model": MODEL}
 
 
-def plan(seeds=None, run="RecurrentPPO", env="small_envs:small/Cue-v0", **config):
+def plan(seeds=None, run="RecurrentPPO", env="small_envs:small/Cue-v0", probed=None, **config):
     section = {"env": env, "run": run, "config": SMALL | config}
     experiments, _ = read_experiments({"e": section}, Overrides(seeds=seeds))
-    return make_plan(experiments[0])
+    return make_plan(experiments[0], probed=probed)
 
 
 def count(monkeypatch, modules, name, key):
@@ -88,3 +88,12 @@ def test_environments_are_probed_once(monkeypatch):
     plan(lr={"grid_search": [1e-3, 1e-4]}, env_config={"delay": {"grid_search": [2, 3]}}, **evaluation)
     cue = "small_envs:small/Cue-v0"
     assert probed == {(cue, 2, "lanes"): 1, (cue, 3, "lanes"): 1}
+
+
+def test_environments_of_several_experiments_are_probed_once(monkeypatch):
+    probed = count(monkeypatch, (engram.train.plans.plan,), "probe", lambda arguments: arguments[0])
+    known = {}
+    for lr in (1e-3, 1e-4):
+        plan(lr=lr, probed=known)
+    assert probed == {"small_envs:small/Cue-v0": 1}
+    assert len(known) == 1

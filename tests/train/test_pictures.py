@@ -27,6 +27,7 @@ SMALL = {
     "pool-contents": {"pools": 3, "size": 5, "steps": 40, "first": "abc", "second": "bcd", "anagram": "cab"},
     "population": {"runs": ["population"]},
     "rim-activation": {"core": {"type": "rims", "num_rims": 4, "num_active": 2, "rim_size": 4}, "span": 6},
+    "scores": {"runs": ["runs/pong"], "baseline": "gru"},
     "thoughts": {"checkpoint": "sums", "iterations": 2},
 }
 
@@ -45,6 +46,14 @@ def runs(tmp_path_factory, monkeypatch, sums):
     folder = tmp_path_factory.mktemp("runs")
     for delay, success in ((20, 1.0), (70, 0.5)):
         make_trial(folder / "runs/tmaze", env_config={"limbo_time": delay}, success_rate=[success])
+    for core in ("gru", "rims"):
+        make_trial(
+            folder / "runs/pong",
+            env_config={},
+            env="ALE/Pong-v5",
+            config={"model": {"core": {"type": core}}},
+            episode_return_mean=[float(len(core))],
+        )
     make_evaluation(
         folder / "evaluations/delta.json", [True, False, True, True], exits={"confidence": [0, 2, 1, 1]}
     )

@@ -308,6 +308,22 @@ def test_another_environment_by_digits():
     assert keys.session.over  # in the hole of the second row
 
 
+def test_actions_beyond_9_have_letters():
+    """All 18 of an Atari game: `z` is number 10, up and fire at once."""
+    pytest.importorskip("ale_py", reason="ale_py is missing: engram[atari]")
+    keys = start("ALE/Alien-v5", seed=0)
+    assert keys.help.startswith(
+        "0 noop (space)   1 fire   2 up (arrows)   3 right (arrows)   4 left (arrows)"
+    )
+    assert "   9 downleft   z upfire   x rightfire" in keys.help
+    before = keys.session.pixels
+    for key in ("z", "KEY_LEFT", "t"):
+        keys.press(key)
+    assert keys.session.frame == 3
+    assert before.shape == (210, 160, 3)
+    assert keys.session.info["lives"] == 3
+
+
 def test_an_end_at_the_first_step():
     keys = start("small/Dial-v0", {"numbers": 10})
     keys.press("9")
@@ -320,9 +336,9 @@ def test_an_end_at_the_first_step():
 @pytest.mark.parametrize(
     ("space", "legal"),
     [
-        (gym.spaces.Discrete(10), True),
+        (gym.spaces.Discrete(18), True),
         (gym.spaces.Discrete(3, start=7), True),
-        (gym.spaces.Discrete(11), False),
+        (gym.spaces.Discrete(19), False),
         (gym.spaces.Discrete(2, start=-1), False),
         (gym.spaces.Box(0, 1), False),
         (gym.spaces.MultiDiscrete([2, 2]), False),
@@ -344,7 +360,7 @@ def test_which_actions_have_keys(space, legal):
         ),
         (
             partial(start, "small/Dial-v0"),
-            "play: small/Dial-v0 takes actions Box(-1.0, 1.0, (1,), float32); keys name 0",
+            "play: small/Dial-v0 takes actions Box(-1.0, 1.0, (1,), float32); keys name 0 to 17 only",
         ),
         (partial(start, "small/Dial-v0", {"top": -1}), "play: top: -1 is too small; legal: 0 or more"),
         (partial(start, "FrozenLake-v1", fps=5), "--fps: FrozenLake-v1 has no action that waits"),

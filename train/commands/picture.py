@@ -15,6 +15,7 @@ rllib picture curves ~/ray_results/tmaze_concrete ~/ray_results/tmaze_lstm
 rllib picture curves ~/ray_results/tmaze_* --options '{metric: success, band: ci95}' --out success.pdf
 rllib picture lineage ~/ray_results/tmaze_short_pbt
 rllib picture population ~/ray_results/tmaze_concrete_paper_pbt*
+rllib picture scores ~/ray_results/atari_lstm_paper ~/ray_results/atari_rims_paper
 rllib picture delays ~/ray_results/appendix_f_tmaze --options '{chance: 0.5}'
 rllib picture thoughts ~/ray_results/mazes_delta_small --options '{iterations: 64}'
 rllib picture filters CHECKPOINT --options '{problems: 1000}'
@@ -29,7 +30,7 @@ def command(
         typer.Argument(
             metavar="KIND",
             help="accuracy-curves, curves, delays, exits, filters, impulse-responses, lineage, "
-            "pool-contents, population, rim-activation, thoughts.",
+            "pool-contents, population, rim-activation, scores, thoughts.",
             autocompletion=completion.pictures,
         ),
     ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 rllib play engram/TMaze-v0
 rllib play minigrid:BabyAI-GoToLocal-v0
+rllib play ALE/Breakout-v5
 rllib play engram/TMaze-v0 --env-config '{limbo_time: 20}' --fps 5 --show-hidden
 """
 
@@ -92,12 +93,13 @@ def start(
         ExperimentError: There is no such environment, it has no such setting, or keys cannot play it.
     """
     from engram.train.environments.facts import make_rendered
-    from engram.train.play.keys import Keyboard, has_keys
+    from engram.train.play.keys import BY_NUMBER, Keyboard, has_keys
     from engram.train.play.session import Session
 
     env = _drawn(make_rendered(env_id, env_config or {}, ("ansi", "rgb_array"), "play"))
     if not has_keys(env.action_space):
-        raise ExperimentError(f"play: {env_id} takes actions {env.action_space}; keys name 0 to 9 only")
+        last = len(BY_NUMBER) - 1
+        raise ExperimentError(f"play: {env_id} takes actions {env.action_space}; keys name 0 to {last} only")
     with one_line(f"play: {env_id}"):
         session = Session(env, seed)
     if fps is not None and session.game is None:

@@ -16,6 +16,7 @@ rllib train --run PPO --env CartPole-v1 --config '{lr: 3e-4}' --stop timesteps_t
 rllib train -f tmaze_delays_lstm --init-from ~/ray_results/tmaze_short
 rllib train -f my.yaml --resume          (go on after Ctrl-C or a crash)
 rllib train -f my.yaml --dry-run         (check everything, start nothing)
+rllib train -f my.yaml --dry-run --measure   (and time a few updates: what would all of it take?)
 """
 
 # Options of RLlib's own former command, accepted and hidden.
@@ -110,6 +111,10 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check and show everything, start nothing.")
     ] = False,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="With --dry-run: time a few updates, and say what all would take."),
+    ] = False,
     keep_checkpoints_num: OldNumber = None,
     checkpoint_score_attr: OldText = None,
     max_failures: OldNumber = None,
@@ -131,6 +136,8 @@ def command(
 
     if None not in (local_dir, upload_dir):
         raise ExperimentError("--upload-dir: the same setting as --local-dir; keep '--local-dir'")
+    if measure and not dry_run:
+        raise ExperimentError("--measure: needs --dry-run")
     for notice in check_options(context.params):
         print(f"notice: {notice}", file=sys.stderr)
     overrides: dict[str, Any] = {
@@ -159,4 +166,5 @@ def command(
         overrides={path: value for path, value in overrides.items() if value is not None},
         seeds=seeds,
     )
-    raise typer.Exit(train(request, (ray_address, ray_num_cpus, ray_num_gpus, verbose), resume, dry_run))
+    ray = (ray_address, ray_num_cpus, ray_num_gpus, verbose)
+    raise typer.Exit(train(request, ray, resume, dry_run, measure))

@@ -9,6 +9,7 @@ from engram.train.describe.docstrings import sentence
 from engram.train.describe.page import Page, plain
 from engram.train.experiments.inheritance import read_whole_document
 from engram.train.experiments.loading import read_document, shipped_text
+from engram.train.experiments.search import LISTS, kind_of
 
 
 def config(name: str) -> Page:
@@ -75,5 +76,11 @@ def values_of(document: Any, key: str) -> list[str]:
     for each in _experiments_of(document):
         inside = each.get("config")
         value = each.get(key) or (inside.get(key) if isinstance(inside, dict) else None)
-        found += [str(value)] if value is not None else []
+        found += [str(one) for one in _each(value) if one is not None]
     return list(dict.fromkeys(found))
+
+
+def _each(value: Any) -> list[Any]:
+    """The values of a search, or the one that is no search."""
+    listed = next(iter(value.values())) if kind_of(value) in LISTS else None
+    return listed if isinstance(listed, list) else [value]

@@ -7,11 +7,10 @@ from typing import Any
 from engram.train.console.errors import ExperimentError, unknown
 from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, DelayScore, DelayScores, shown
 from engram.train.pictures.fields import Points
-from engram.train.runs.results import Trial, differing_settings, lookup, number_at
+from engram.train.runs.results import Trial, differing_settings, last_values, lookup
 
 FLAWLESS = ("engram/CuedCatch-v0",)  # a success there is an episode without one miss: too rare to compare
 RUNNERS = "env_runners"
-TENTH = 10
 
 
 def collect(trials: list[Trial], setting: str, metric: str, references: dict[str, Points]) -> DelayScores:
@@ -37,7 +36,7 @@ def collect(trials: list[Trial], setting: str, metric: str, references: dict[str
     for trial in finished:
         for delay in delays[trial.folder]:
             place = metric if len(delays[trial.folder]) == 1 else f"groups/{shown(delay)}/{metric}"
-            values = _last_values(trial, place)
+            values = last_values(trial, f"{RUNNERS}/{place}")
             if values:
                 mean, seed = statistics.fmean(values), trial.seed
                 scores.append(DelayScore(trial.experiment, delay, seed, mean, len(values), trial.name))
@@ -48,17 +47,9 @@ def collect(trials: list[Trial], setting: str, metric: str, references: dict[str
     return DelayScores(setting, metric, scores, references, left_out, _other_differences(finished, setting))
 
 
-def _last_values(trial: Trial, place: str) -> list[float]:
-    """A metric, by its place under `env_runners`, in the last tenth of a trial's reports that have it."""
-    count = -(-len(trial.reports) // TENTH)  # rounded up
-    last = trial.reports[len(trial.reports) - count :]
-    values = [number_at(report, f"{RUNNERS}/{place}") for report in last]
-    return [value for value in values if value is not None]
-
-
 def _telling_metric(trials: list[Trial]) -> str:
     """Successes where all trials count them, and they come often enough to compare; else returns."""
-    told = all(trial.env not in FLAWLESS and _last_values(trial, SUCCESS) for trial in trials)
+    told = all(trial.env not in FLAWLESS and last_values(trial, f"{RUNNERS}/{SUCCESS}") for trial in trials)
     return SUCCESS if told else RETURN
 
 

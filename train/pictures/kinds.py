@@ -22,6 +22,7 @@ from engram.train.pictures import (
     pool_contents,
     population,
     rim_activation,
+    scores,
     thoughts,
 )
 
@@ -62,6 +63,7 @@ KINDS: dict[str, Kind] = {
     "pool-contents": Kind(pool_contents.ContentsOptions, pool_contents.draw),
     "population": Kind(population.PopulationOptions, population.draw, population.populations),
     "rim-activation": Kind(rim_activation.ActivationOptions, rim_activation.draw),
+    "scores": Kind(scores.ScoreOptions, scores.draw, scores.scores),
     "thoughts": Kind(thoughts.ThoughtOptions, thoughts.draw, thoughts.think),
 }
 

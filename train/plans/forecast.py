@@ -83,6 +83,14 @@ def last_step(path: str, value: float, config: Any) -> int | None:
     return math.ceil(value / report) * report
 
 
+def trial_steps(experiment: Experiment, config: Any) -> int | None:
+    """Return the env steps that a trial takes if nothing else ends it; None where they are not known."""
+    reports, report = _reports(experiment, config), steps_per_report(config)
+    if reports is not None and report is not None:
+        return reports * report
+    return min((math.ceil(value) for key, value in experiment.stop.items() if key in _STEPS), default=None)
+
+
 def _reports(experiment: Experiment, config: Any) -> int | None:
     """Results until the first of the conditions that grow steadily is met, or None."""
     report = steps_per_report(config)

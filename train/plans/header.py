@@ -95,9 +95,9 @@ def notice(plan: Plan) -> str | None:
     )
 
 
-def print_header(plan: Plan, console: Console) -> None:
-    """Print it."""
-    for label, text in rows(plan):
+def print_header(plan: Plan, console: Console, cost: str | None = None) -> None:
+    """Print it, and what the run costs where that is given."""
+    for label, text in [*rows(plan), *([] if cost is None else [("cost", cost)])]:
         console.print(f"{label:<13}", style="bold", end="")
         console.print(text)
     remarks = [("notice", remark) for remark in (*plan.env.remarks, *plan.module.remarks)]

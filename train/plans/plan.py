@@ -91,12 +91,17 @@ class Plan:
         return forecast.count_trials(self.samples, self.domains)
 
 
-def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
+Probed = dict[str, EnvFacts | ExperimentError]
+"""What was found out about environments, by id, settings and form."""
+
+
+def make_plan(experiment: Experiment, resume: bool = False, probed: Probed | None = None) -> Plan:
     """Check an experiment to the end, without starting Ray.
 
     Args:
         experiment: From `read_experiments`.
         resume: Whether it goes on from its own checkpoints, whatever it once was restored from.
+        probed: Environments that are not probed again; those that are, are added. None: none of them.
 
     Raises:
         ExperimentError: all that is wrong, as far as one check does not need another's result.
@@ -104,7 +109,7 @@ def make_plan(experiment: Experiment, resume: bool = False) -> Plan:
     from engram.train.experiments.search_algorithms import check_search
     from engram.train.population.members import join, populate
 
-    errors, probes = Errors(), _Probes(experiment.run)
+    errors, probes = Errors(), _Probes(experiment.run, {} if probed is None else probed)
     with errors.kept():
         storage.check_writable(experiment.storage_path, experiment.name)
     with errors.kept():
@@ -193,15 +198,16 @@ def _cases(
 
 
 class _Probes:
-    """Probes the environments of an experiment, each distinct (id, settings, form) once.
+    """Probes environments, each distinct (id, settings, form) once.
 
     Args:
         run: The algorithm's name, which decides about the form.
+        found: What is known already; grows.
     """
 
-    def __init__(self, run: str) -> None:
+    def __init__(self, run: str, found: Probed) -> None:
         self.run = run
-        self._found: dict[str, EnvFacts | ExperimentError] = {}
+        self._found = found
 
     def facts(self, env: str, values: Mapping[str, Any], env_config: Any, path: str) -> EnvFacts:
         """Facts of an environment; raises ExperimentError where it cannot be made."""

@@ -10,6 +10,9 @@ from engram.train.play.session import Session
 
 QUIT = ("q", "\x1b")
 LEAP = 10  # steps
+BY_NUMBER = "0123456789zxcvbnmt"
+"""A key for each action by its number; as many as an Atari game has."""
+
 _MOVES = {
     **dict.fromkeys(("KEY_UP", "w"), UP),
     **dict.fromkeys(("KEY_DOWN", "s"), DOWN),
@@ -30,7 +33,7 @@ _NAMED = {
     "noop": (" ", "."),
     "done": ("\n",),
 }
-"""Keys beside its digit of an action with a usual name: minigrid's own, and letters."""
+"""Keys beside the one of its number, of an action with a usual name: minigrid's own, and letters."""
 
 _SPOKEN = {"KEY_LEFT": "arrows", "KEY_RIGHT": "arrows", "KEY_UP": "arrows", "KEY_DOWN": "arrows"}
 _SPOKEN |= {" ": "space", "\n": "Enter"}
@@ -88,13 +91,13 @@ class Keyboard:
 
 
 def has_keys(space: Space[Any]) -> bool:
-    """Return whether one digit can name each action of a space."""
-    return isinstance(space, Discrete) and set(_numbers(space)) <= set(range(10))
+    """Return whether one key can name each action of a space."""
+    return isinstance(space, Discrete) and set(_numbers(space)) <= set(range(len(BY_NUMBER)))
 
 
 def _by_number_and_name(space: Any, names: Sequence[str]) -> dict[str, Any]:
-    """Each action by its digit, and by the keys of its name."""
-    keys = {str(number): space.dtype.type(number) for number in _numbers(space)}
+    """Each action by the key of its number, and by those of its name."""
+    keys = {BY_NUMBER[number]: space.dtype.type(number) for number in _numbers(space)}
     for number, name in zip(_numbers(space), names, strict=False):
         keys |= dict.fromkeys(_NAMED.get(name, ()), space.dtype.type(number))
     return keys
@@ -104,14 +107,16 @@ def _told(space: Any, names: Sequence[str]) -> str:
     """The keys of the actions, in words."""
     numbers = _numbers(space)
     if not names:
-        return f"{numbers[0]}-{numbers[-1]} actions"
+        letters = BY_NUMBER[10 : numbers.stop]
+        return f"{numbers[0]}-{min(numbers[-1], 9)}{letters} actions"
     return "   ".join(
-        " ".join((str(n), name, _beside(name))).rstrip() for n, name in zip(numbers, names, strict=False)
+        " ".join((BY_NUMBER[n], name, _beside(name))).rstrip()
+        for n, name in zip(numbers, names, strict=False)
     )
 
 
 def _beside(name: str) -> str:
-    """The key beside its digit by which an action is best reached, in brackets; empty: there is none."""
+    """The key of its name by which an action is best reached, in brackets; empty: there is none."""
     keys = _NAMED.get(name)
     return f"({_SPOKEN.get(keys[0], keys[0])})" if keys else ""
 

@@ -116,7 +116,11 @@ def _stop(texts: list[str]) -> dict[str, Any]:
 
 
 def train(
-    request: TrainRequest, ray: tuple[str | None, int | None, int | None, int], resume: bool, dry_run: bool
+    request: TrainRequest,
+    ray: tuple[str | None, int | None, int | None, int],
+    resume: bool,
+    dry_run: bool,
+    measure: bool = False,
 ) -> int:
     """Check everything, print the headers, run.
 
@@ -125,6 +129,7 @@ def train(
         ray: Address, CPUs, GPUs and verbosity.
         resume: Go on with what is in the results folders.
         dry_run: Stop after the headers.
+        measure: Before the headers of a dry run, time a few updates.
 
     Returns:
         The exit code.
@@ -146,7 +151,7 @@ def train(
 
     from engram.train.plans.header import print_header
     from engram.train.plans.plan import resolved
-    from engram.train.running import runner
+    from engram.train.running import cost, runner
     from engram.train.running.placing import option_by_name, place
     from engram.train.runs.folders import FolderLocks
 
@@ -156,7 +161,8 @@ def train(
         cluster.check_resources(plan, options)
     with FolderLocks() as locks:
         plans = place(plans, request.name, resume, None if dry_run else locks)
-        for plan in plans:
+        timed = cost.measure(plans, options) if measure else [None] * len(plans)
+        for plan, updates in zip(plans, timed, strict=True):
             if (said := cluster.notice(plan, options)) is not None:
                 print(f"notice: {said}", file=sys.stderr)
             if dry_run:
@@ -166,7 +172,7 @@ def train(
                 name = plan.asked or data["name"]
                 del data["name"]
                 print(yaml.safe_dump({name: data}, sort_keys=False), end="", flush=True)
-            print_header(plan, console)
+            print_header(plan, console, cost.described(plan, updates) if dry_run else None)
         if dry_run:
             return 0
         code = runner.run(plans, options, console)
@@ -179,13 +185,14 @@ def train(
 
 def _plans(experiments: list[Experiment], resume: bool, errors: Errors) -> list[Any]:
     """Check experiments to the end; raises all errors at once, those of reading them included."""
-    from engram.train.plans.plan import make_plan
+    from engram.train.plans.plan import Probed, make_plan
 
     plans, found = [], {}
+    probed: Probed = {}
     for experiment in experiments:
         own = Errors()
         with own.kept():
-            plans.append(make_plan(experiment, resume))
+            plans.append(make_plan(experiment, resume, probed))
         found[experiment.name] = own.lines
     errors.lines += _by_experiment(found)
     errors.check()

@@ -17,6 +17,7 @@ from engram.train.runs.tune_state import stored_trials
 from engram.train.runs.wholeness import ROOT_MARK
 
 REPORTS, FAILURE = "result.json", "error.txt"
+TENTH = 10
 _COUNTS = ("training_iteration", "timesteps_total", "num_env_steps_sampled_lifetime", "time_total_s")
 
 
@@ -205,6 +206,13 @@ def number_at(result: Mapping[str, Any], key: str) -> float | None:
     value = lookup(result, key)
     number = isinstance(value, int | float) and math.isfinite(value)
     return float(value) if number and not _of_unfinished_episodes(result, key) else None
+
+
+def last_values(trial: Trial, key: str) -> list[float]:
+    """Return the numbers at a key in the last tenth of a trial's reports, rounded up, where they have it."""
+    count = -(-len(trial.reports) // TENTH)
+    values = [number_at(report, key) for report in trial.reports[len(trial.reports) - count :]]
+    return [value for value in values if value is not None]
 
 
 def _of_unfinished_episodes(result: Mapping[str, Any], key: str) -> bool:
