@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CONFIG ?= configs/tmaze_concrete.yaml
 ARGS ?=
-PROCESSES ?= 2
+PROCESSES ?= 3
 
 export OMP_NUM_THREADS ?= 1
 

@@ -127,11 +127,12 @@ def optimizer_rates(algorithm):
     return [group["lr"] for group in optimizer.param_groups]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "settings"),
     [
         pytest.param(config, {"loss": {"type": "progressive"}}, id="thinker"),
-        pytest.param(copying, {"truncation": 2}, id="lstm", marks=pytest.mark.slow),
+        pytest.param(copying, {"truncation": 2}, id="lstm"),
     ],
 )
 def test_learners_share_the_lanes_and_agree(ray_cluster, make, settings):

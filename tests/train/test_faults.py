@@ -56,6 +56,7 @@ def of_a_task(error):
             "FileNotFoundError: [Errno 2] No such file: '/data/mazes'",
         ),
         (of_a_task(KeyError("x")), "KeyError: 'x'"),
+        (ActorDiedError(of_a_task(ValueError("path: none"))), "ValueError: path: none"),
         (ActorDiedError(), "its process was killed, by somebody or for want of memory"),
         (NodeDiedError("gone"), "the node that it ran on is gone"),
         (OutOfMemoryError("much text"), "its process was ended, as the node runs out of memory: fewer"),

@@ -36,9 +36,22 @@ def processes(session):
     return found
 
 
+BEGUN = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_what_is_left():
+    """A test that gives a run up leaves it behind."""
+    yield
+    for process in BEGUN:
+        for number in processes(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
+
 def started(*arguments):
     """Training in a session of its own, which heeds Ctrl-C."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         command("train", *arguments),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -47,6 +60,8 @@ def started(*arguments):
         start_new_session=True,
         preexec_fn=heed_ctrl_c,
     )
+    BEGUN.append(process)
+    return process
 
 
 def train_until(iteration, *arguments):
@@ -251,7 +266,7 @@ def test_a_killed_run_leaves_no_process(experiment_file, tmp_path):
 
 def test_kill_and_resume(experiment_file, tmp_path, trained, shared_ray):
     arguments = ("-f", experiment_file, "--local-dir", tmp_path, "--stop", "timesteps_total=4800")
-    killed(*arguments)
+    killed(*arguments, "--ray-address", shared_ray)
     newest = max(only_trial(tmp_path).glob("checkpoint_*"))
     done = trained(*arguments, "--resume")
     assert done.returncode == 0, done.stderr

@@ -259,7 +259,7 @@ def labels_module():
     return network.build_module(config, facts)
 
 
-def test_a_loss_that_is_no_number_ends_the_run_with_one_line(run, rllib):
+def test_a_loss_that_is_no_number_ends_the_run_with_one_line(run, trained):
     """The strings come from files, named as they are called where the command is typed."""
     folder, *_ = run
     (folder / "strings").mkdir()
@@ -269,9 +269,9 @@ def test_a_loss_that_is_no_number_ends_the_run_with_one_line(run, rllib):
         np.save(folder / "strings" / f"{bits}_targets.npy", strings.cumsum(1) % 2)
     files = "path: strings, split: test, split_sizes: {test: 4}"
     broken = EXPERIMENT.replace("env_config: {", f"env_config: {{{files}, ")
-    broken = broken.replace("lr: 1.0e-2", "lr: 1.0e+30")
+    broken = broken.replace("lr: 1.0e-2", "lr: 1.0e+30").replace("  config:", "  max_failures: 0\n  config:")
     (folder / "broken.yaml").write_text(broken)
-    done = rllib("train", "-f", "broken.yaml", "--local-dir", "broken", cwd=folder)
+    done = trained("-f", "broken.yaml", "--local-dir", "broken", cwd=folder)
     assert done.returncode == 1
     said = "failed: FloatingPointError: loss: nan at update 2; a smaller lr may help (env step "
     failed, kept = done.stdout.splitlines()[-4:-2]

@@ -1,5 +1,6 @@
 """Start Ray or connect to a cluster, and check that a trial fits."""
 
+import contextlib
 import functools
 import logging
 import math
@@ -14,6 +15,9 @@ from engram.train.console.errors import ExperimentError, reason
 from engram.train.plans import build, memory_limits
 from engram.train.plans.plan import Plan
 from engram.train.running.everywhere import check_seen
+
+FOLDER = "ENGRAM_FOLDER"
+"""Tells the workers of a cluster where the command was given."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,10 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
     if options.verbosity:
         logging.getLogger("ray.tune").setLevel(level)
     if options.address is not None:
-        environment = {"env_vars": {"OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"]}}
+        environment = {
+            "env_vars": {"OMP_NUM_THREADS": os.environ["OMP_NUM_THREADS"], FOLDER: os.getcwd()},
+            "worker_process_setup_hook": f"{enter_folder.__module__}.{enter_folder.__name__}",
+        }
         del common["include_dashboard"]
         try:
             ray.init(address=options.address, runtime_env=environment, **common)
@@ -200,6 +207,12 @@ def start_ray(plans: list[Plan], options: RayOptions) -> None:
     except Exception as error:  # a part that does not answer in time raises a plain one
         print(f"notice: Ray did not start ({reason(error)}); once more", file=sys.stderr)
         _start_again(start)
+
+
+def enter_folder() -> None:
+    """Enter the folder of the command, in a worker of a cluster: settings may name files from there."""
+    with contextlib.suppress(OSError):  # this node does not have it
+        os.chdir(os.environ[FOLDER])
 
 
 def _start_again(start: Callable[[], Any]) -> None:

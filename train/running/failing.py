@@ -41,6 +41,8 @@ def described(error: BaseException, folder: Path | None = None) -> str:
         return "its process was ended, as the node runs out of memory: fewer trials at once, or fewer lanes"
     if isinstance(error, NodeDiedError) or "its node has died" in str(error):
         return "the node that it ran on is gone"
+    if isinstance(error, RayActorError) and error.actor_init_failed:
+        return last_words(str(error))
     if isinstance(error, RayActorError | WorkerCrashedError):
         return "its process was killed, by somebody or for want of memory"
     if isinstance(error, RayTaskError | TuneError):
