@@ -36,6 +36,7 @@ SEVERAL = {
     "cifar10_paper": 8,
     "grid_memory": 15,
     "grid_transfer": 2,
+    "ibl_populations": 2,
     "ibl_rl": 5,
     "ibl_rnn_variants": 3,
     "mazes_by_depth_paper": 45,
