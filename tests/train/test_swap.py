@@ -283,6 +283,23 @@ def test_a_search_inside_a_search():
         search(type={"grid_search": ["low_pass", "lstm"]}, pools=2, sise=3)
 
 
+def test_what_is_set_in_a_search_over_sections_is_set_in_each():
+    document = read_whole_document("tmaze_concrete")
+    model = document["tmaze_concrete"]["config"]["model"]
+    lstm = {"type": "lstm", "size": 8}
+    model["core"] = {"grid_search": [LOW_PASS, lstm]}
+
+    def cores(key, value):
+        given = Overrides({f"config.model.core.{key}": value})
+        (experiment,), _ = read_experiments(document, given)
+        return experiment.config["model"]["core"]
+
+    assert cores("size", 4) == {"grid_search": [LOW_PASS | {"size": 4}, lstm | {"size": 4}]}
+    gru = {"type": "gru", "size": 16, "bptt_steps": 5}
+    assert cores("type", "gru") == {"grid_search": [gru, lstm | {"type": "gru"}]}
+    assert cores("grid_search", [lstm]) == {"grid_search": [lstm]}
+
+
 def test_a_search_over_sections_and_models():
     lstm = {"type": "lstm", "size": 8}
     space = {"grid_search": [LOW_PASS, lstm | {"pools": 3}]}

@@ -285,15 +285,21 @@ def set_dotted(section: dict[str, Any], path: str, value: Any) -> None:
         )
     if first == "config" and rest:
         rest[0] = new_name(older.CONFIG, rest[0])
-    keys = [*above, *rest]
-    here = section
-    for depth, key in enumerate(keys[:-1]):
-        inner = here.get(key)
-        if inner is not None and not isinstance(inner, dict):
-            raise ExperimentError(f"--set {path}: {'.'.join(keys[: depth + 1])} is {inner!r}, no mapping")
-        here[key] = dict(inner or {})
-        here = here[key]
-    here[keys[-1]] = value
+    section.update(_with(section, [*above, *rest], value, path))
+
+
+def _with(written: Any, keys: list[str], value: Any, path: str) -> Any:
+    """Return what is written with a value under some keys: in each section of a search over sections."""
+    if not keys:
+        return value
+    if written is not None and not isinstance(written, dict):
+        place = path.removesuffix(f".{'.'.join(keys)}")
+        raise ExperimentError(f"--set {path}: {place} is {written!r}, no mapping")
+    written = written or {}
+    space, listed = search.listed_by(written)
+    if space and keys[0] not in written and all(isinstance(each, dict) for each in listed):
+        return {space: [_with(each, keys, value, path) for each in listed]}
+    return written | {keys[0]: _with(written.get(keys[0]), keys[1:], value, path)}
 
 
 def _validate(section: dict[str, Any], errors: Errors) -> Experiment | None:

@@ -77,6 +77,17 @@ def kind_of(value: Any) -> str:
     return kind if kind in KINDS else ""
 
 
+Alternatives = tuple[str, list[Any]]
+"""The kind of a search space, empty where there is none, and what it is over."""
+
+
+def listed_by(value: Any) -> Alternatives:
+    """The kind of a search space that lists its values, and these; empty where it is none."""
+    kind = kind_of(value)
+    listed = next(iter(value.values())) if kind in LISTS else None
+    return (kind, listed) if isinstance(listed, list) else ("", [])
+
+
 def _examples(value: Any) -> Iterator[Any]:
     return variants(*split(value, "")) if isinstance(value, dict) else iter((value,))
 

@@ -13,7 +13,7 @@ from typing import Any
 from engram.train.console.errors import ExperimentError
 from engram.train.console.files import find
 from engram.train.environments.guard import alarm
-from engram.train.experiments.search import LISTS, kind_of, split
+from engram.train.experiments.search import Alternatives, listed_by, split
 
 Table = Mapping[str, type[Any]]
 Former = Mapping[str, Sequence[str]]
@@ -69,10 +69,6 @@ def fitted(
     return fit, list(dict.fromkeys(notices))
 
 
-Alternatives = tuple[str, list[Any]]
-"""The kind of a search space, empty where there is none, and what it is over."""
-
-
 def _fit_each(
     written: Any, alternatives: Alternatives, fit: Callable[[Any], tuple[Any, list[str]]]
 ) -> tuple[Any, list[str]]:
@@ -88,7 +84,7 @@ def _fit_each(
 def _fit_model(model: Any, former: Former, fixed: Collection[str]) -> tuple[Any, list[str]]:
     if not isinstance(model, dict):
         return model, []
-    if (listed := _listed(model))[0]:
+    if (listed := listed_by(model))[0]:
         return _fit_each(model, listed, lambda each: _fit_model(each, former, fixed))
     fit, notices = dict(model), []
     for name in ("core", "encoder"):
@@ -200,18 +196,11 @@ def _alternatives(section: Any) -> Alternatives:
     """The kind of a search space over sections, or over the types of one, and the sections it holds."""
     if not isinstance(section, dict):
         return "", [section]
-    space, listed = _listed(section)
+    space, listed = listed_by(section)
     if space:
         return space, listed
-    space, types = _listed(section.get("type"))
+    space, types = listed_by(section.get("type"))
     return space, [section | {"type": each} for each in types] if space else [section]
-
-
-def _listed(value: Any) -> Alternatives:
-    """The kind of a search space that lists its values, and these; empty where it is none."""
-    kind = kind_of(value)
-    listed = next(iter(value.values())) if kind in LISTS else None
-    return (kind, listed) if isinstance(listed, list) else ("", [])
 
 
 def _types(section: Any) -> list[str]:
