@@ -5,14 +5,16 @@ T time, B lanes.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 import tree
+from ray.rllib.core import DEFAULT_MODULE_ID
 from ray.rllib.core.columns import Columns
 from ray.rllib.utils.metrics import NUM_ENV_STEPS_SAMPLED_LIFETIME
 from ray.rllib.utils.schedules.scheduler import Scheduler
@@ -60,9 +62,24 @@ class ColumnBatch(TensorBatch):
 
     def take(self, lanes: Tensor) -> ColumnBatch:
         """The batch of some lanes, by index (b,)."""
+        return self._by_lanes(lambda x, axis: x.index_select(axis, lanes))
+
+    def parts(self, size: int | None) -> list[ColumnBatch]:
+        """Cuts the batch into parts of whole lanes, which are views of it.
+
+        Args:
+            size: Environment steps wanted of a part; None: all.
+        """
+        count = count_minibatches(self.lanes, len(self[Columns.REWARDS]), size)
+        if count == 1:
+            return [self]
+        return [self._by_lanes(functools.partial(_piece, count, part)) for part in range(count)]
+
+    def _by_lanes(self, pick: Callable[[Tensor, int], Tensor]) -> ColumnBatch:
+        """The batch of some lanes, which `pick` takes from each tensor, given the axis of the lanes."""
         return ColumnBatch(
             {
-                name: tree.map_structure(lambda x, axis=axis: x.index_select(axis, lanes), nest)
+                name: tree.map_structure(lambda x, axis=axis: pick(x, axis), nest)
                 for name, nest, axis in ((n, v, 0 if n in LANE_MAJOR else 1) for n, v in self.items())
             }
         )
@@ -98,6 +115,18 @@ class ColumnBatch(TensorBatch):
 
     def __len__(self) -> int:
         return int(self[Columns.REWARDS].numel())
+
+
+def _piece(count: int, index: int, x: Tensor, axis: int) -> Tensor:
+    """One of `count` pieces of a tensor, which is a view."""
+    return x.tensor_split(count, axis)[index]
+
+
+def _add(sums: dict[Any, Tensor], others: Mapping[Any, Tensor | None]) -> None:
+    """Adds tensors to those of their names, in place; those that are None do not count."""
+    for name, other in others.items():
+        if other is not None:
+            sums[name] = sums[name].add_(other) if name in sums else other
 
 
 class ActorCriticLearner(ColumnarLearner):
@@ -138,15 +167,34 @@ class ActorCriticLearner(ColumnarLearner):
         normalization = self._normalization()
         if normalization is not None and normalization.unseen:
             batch = batch.first_lane()
-        space = self.network.observation_space
         if minibatches == 1:
-            yield from itertools.repeat(batch.stacked(space), num_epochs)
+            yield from itertools.repeat(batch, num_epochs)
             return
         for _epoch in range(num_epochs):
             shuffled = torch.randperm(batch.lanes, device=self._device)
             for lanes in torch.tensor_split(shuffled, minibatches):
-                part = batch.take(lanes) if batch.counts and len(lanes) else batch.first_lane()
-                yield part.stacked(space)
+                yield batch.take(lanes) if batch.counts and len(lanes) else batch.first_lane()
+
+    def _uncompiled_update(
+        self, batch: dict[str, ColumnBatch], **_: Any
+    ) -> tuple[Any, dict[str, Tensor], Any]:
+        """RLlib's update on a minibatch: as many lanes at a time as `microbatch_size` says, then one step."""
+        whole, space = batch[DEFAULT_MODULE_ID], self.network.observation_space
+        gradients: dict[Any, Tensor] = {}
+        losses: dict[str, Tensor] = {}
+        terms: dict[str, Tensor] = {}
+        for part in whole.parts(self.config.microbatch_size):
+            share, piece = len(part) / len(whole), {DEFAULT_MODULE_ID: part.stacked(space)}
+            fwd_out = self.module.forward_train(piece)
+            own = {name: share * x for name, x in self.compute_losses(fwd_out=fwd_out, batch=piece).items()}
+            _add(gradients, self.compute_gradients(own))
+            _add(losses, {name: loss.detach() for name, loss in own.items()})
+            _add(terms, {name: share * term for name, term in self._terms.items()})
+            if self._finding:
+                break  # its gradients are what is looked at
+        self.metrics.log_dict(terms, key=DEFAULT_MODULE_ID, window=1)
+        self.apply_gradients(self.postprocess_gradients(gradients))
+        return fwd_out, losses, {}
 
     def _kept(self, columns: Fragment) -> ColumnBatch:
         """The lanes that were not dropped; where there is none, one that does not count."""
@@ -197,7 +245,7 @@ class ActorCriticLearner(ColumnarLearner):
         log_ratios: Tensor,
         **others: Tensor,
     ) -> Tensor:
-        """The weighted sum of an actor-critic's three terms; logs them, the divergence and `others`."""
+        """The weighted sum of an actor-critic's three terms; they, the divergence and `others` are logged."""
         terms = {
             "policy_loss": policy_loss,
             "vf_loss": vf_loss,
@@ -205,7 +253,6 @@ class ActorCriticLearner(ColumnarLearner):
             "mean_kl": -log_ratios.mean(),
         }
         self._terms = {name: value.detach() for name, value in (terms | others).items()}
-        self.metrics.log_dict(self._terms, key=module_id, window=1)
         bonus = self._entropy_coeff.get_current_value() * entropy
         loss: Tensor = policy_loss + self.config.vf_loss_coeff * vf_loss - bonus
         return loss

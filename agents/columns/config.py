@@ -49,10 +49,15 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         normalization_clip: Largest magnitude of what was normalised; None: any.
         clip_rewards: What is learned from rewards (RLlib's setting). True: their signs; a number: no more
             than that, either way; None or False: all. Reported returns are those of the environment.
+        microbatch_size: Env steps of a minibatch that go through the network at a time, as whole lanes; their
+            gradients add up to one step. Takes less memory and learns the same, but for rounding and for the
+            running statistics of `normalize: running`, which move on with each part. None: all of them.
         schedules: Live setting -> `[[env step, value], ...]`, each value until the next step, from the first
             update of an iteration on; lr and entropy_coeff have schedules of their own.
         population: A member's place in its population, see `engram.agents.population`; None: it is in none.
     """
+
+    microbatch_size: int | None = None  # of those that older checkpoints hold, too
 
     def set_columnar_defaults(self) -> None:
         """Sets what differs from RLlib's defaults."""
@@ -62,6 +67,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         self.num_envs_per_env_runner = 64
         self.rollout_fragment_length: int | str = 20
         self.minibatch_size: int | None = None
+        self.microbatch_size = None
         self.on_non_finite = "stop"
         self.env_timeout_s = ENV_TIMEOUT_S
         self.normalize_observations = False
@@ -187,6 +193,22 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
                 f"minibatch_size: {self.minibatch_size} is more than a learner's batch of {most} env steps "
                 f"({self.lanes} lanes x {self.get_rollout_fragment_length()} steps make a round); "
                 f"legal: 1 to {most}, or null for all of it"
+            )
+        self._check_microbatches()
+
+    def _check_microbatches(self) -> None:
+        size, most = self.microbatch_size, max(self.minibatch_steps())
+        if size is None:
+            return
+        if size > most:
+            raise ValueError(
+                f"microbatch_size: {size} is more than a minibatch of {most} env steps; legal: 1 to {most}, "
+                f"or null for all of it"
+            )
+        if self.num_learners > 1:
+            raise ValueError(
+                f"microbatch_size: not with {self.num_learners} learners, which wait for each other's "
+                f"gradients; legal: null"
             )
 
 

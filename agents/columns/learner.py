@@ -22,6 +22,7 @@ from torch import Tensor
 from engram.agents.columns.finite import NON_FINITE, all_finite, shown
 from engram.agents.columns.fragment import concatenate
 from engram.agents.columns.live import changed
+from engram.agents.columns.turns import taking_turns
 from engram.agents.models.recurrent import ColumnarModule
 
 STEPS_TAKEN = "steps_taken"
@@ -93,13 +94,27 @@ class ColumnarLearner(TorchLearner):  # type: ignore[misc]
         """
 
     def update(self, *, return_state: bool = False, **kwargs: Any) -> Any:
-        """Updates on fragments; the new weights travel with the results where `return_state`."""
-        results = super().update(**kwargs)
+        """Updates on fragments, in turn with trials that share its cores; see `engram.agents.columns.turns`.
+
+        Args:
+            return_state: Whether the new weights travel with the results.
+            **kwargs: As RLlib's.
+        """
+        with taking_turns(self._cpus()):
+            results = super().update(**kwargs)
         if return_state:
             results["_rl_module_state_after_update"] = self.get_state(
                 components=COMPONENT_RL_MODULE, inference_only=True
             )
         return results
+
+    def _cpus(self) -> float:
+        """The CPUs that its process has; one of several learners waits for others, and has no turns."""
+        config = self.config
+        if config.num_learners > 1:
+            return 1.0
+        asked = config.num_cpus_per_learner if config.num_learners else config.num_cpus_for_main_process
+        return 1.0 if asked == "auto" else float(asked)
 
     def before_gradient_based_update(self, *, timesteps: dict[str, Any]) -> None:
         """Sets the learning rate by its schedule before the update.

@@ -22,6 +22,7 @@ MOST_USED = (
     "clip_rewards",
     "num_epochs",
     "minibatch_size",
+    "microbatch_size",
     "train_batch_size_per_learner",
     "num_env_runners",
     "num_envs_per_env_runner",
@@ -49,6 +50,7 @@ UNITS = {
     "metrics_num_episodes_for_smoothing": "episodes",
     "min_sample_timesteps_per_iteration": "env steps",
     "min_train_timesteps_per_iteration": "env steps",
+    "microbatch_size": "env steps",
     "minibatch_size": "env steps",
     "num_env_runners": "processes",
     "num_envs_per_env_runner": "lanes",
@@ -86,6 +88,8 @@ COLUMNAR_MEANINGS = {
     "episode of the only lane",
     "train_batch_size_per_learner": "size of an update; null: one fragment of every lane",
     "minibatch_size": "part of the batch that one gradient step takes, whole lanes; null: all of it",
+    "microbatch_size": "part of a minibatch that goes through the network at a time, whole lanes; gradients "
+    "add up: less memory, the same step; null: all of it",
     "grad_clip": "bound on the global norm of gradients (see grad_clip_by); null: none",
     "normalize_observations": "standardise those parts of observations that are floats, by the running mean "
     "and deviation of all lanes",

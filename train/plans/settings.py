@@ -36,6 +36,7 @@ _BUILDERS = (
 )
 _NULLABLE = (
     "autocast",
+    "microbatch_size",
     "minibatch_size",
     "normalization_clip",
     "train_batch_size_per_learner",
@@ -78,8 +79,8 @@ _AT_LEAST_ZERO = """
     num_env_runners num_gpus_per_learner num_learners sample_timeout_s vf_clip_param vf_loss_coeff
 """
 _AT_LEAST_ONE = """
-    evaluation_duration metrics_num_episodes_for_smoothing minibatch_size num_envs_per_env_runner
-    num_epochs rollout_fragment_length train_batch_size_per_learner
+    evaluation_duration metrics_num_episodes_for_smoothing microbatch_size minibatch_size
+    num_envs_per_env_runner num_epochs rollout_fragment_length train_batch_size_per_learner
 """
 RANGES: dict[str, tuple[float, float]] = {
     **dict.fromkeys(_AT_LEAST_ZERO.split(), (0.0, math.inf)),
