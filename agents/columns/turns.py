@@ -22,6 +22,8 @@ if sys.platform != "win32":
 WAIT = (0.005, 0.02)
 """Seconds between two looks for a free place, at random: nobody is always the last to look."""
 
+_DRAWN = random.Random()  # of its own: how long one waited changes nothing that is drawn elsewhere
+
 
 @contextlib.contextmanager
 def turn(file: Path, places: int) -> Iterator[None]:
@@ -35,7 +37,7 @@ def turn(file: Path, places: int) -> Iterator[None]:
     """
     with file.open("ab") as places_file:
         while not any(_takes(places_file.fileno(), place) for place in range(places)):
-            time.sleep(random.uniform(*WAIT))
+            time.sleep(_DRAWN.uniform(*WAIT))
         yield  # to close the file is to free the place
 
 
