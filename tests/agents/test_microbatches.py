@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import test_finite
 import test_frames
-import test_ratios
 import torch
 from shell import Shell
 
@@ -67,7 +66,7 @@ def test_parts_add_up_to_the_step_of_the_whole(run, core):
 
 def test_parts_that_are_not_alike_count_by_their_steps():
     """Of 6 lanes, 4 at a time are one part, and 5 a step are rounded down to whole lanes: 6 parts."""
-    _, weights, lanes = updated(config("RecurrentPPO"))
+    _, weights, _lanes = updated(config("RecurrentPPO"))
     for size, expected in ((4 * STEPS, {6}), (3 * STEPS, {3}), (5, {1})):
         _, others, pieces = updated(config("RecurrentPPO", microbatch_size=size))
         assert set(pieces) == expected
@@ -92,7 +91,8 @@ def test_pictures_of_shared_frames_go_through_in_parts_too(shared):
     _, weights, _ = updated(test_frames.configured(shared, **settings))
     lane = test_frames.STEPS
     _, others, pieces = updated(test_frames.configured(shared, **settings, microbatch_size=lane))
-    assert set(pieces) == {1} and film.FRAMES > 1
+    assert set(pieces) == {1}
+    assert film.FRAMES > 1
     for name, weight in weights.items():
         torch.testing.assert_close(others[name], weight, rtol=1e-4, atol=1e-6, msg=name)
 
