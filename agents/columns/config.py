@@ -1,7 +1,7 @@
 """Settings and module of every algorithm on the columnar path, and the training step of most."""
 
 import math
-from typing import Any
+from typing import Any, Self
 
 import ray
 from ray.rllib.algorithms.algorithm import Algorithm
@@ -52,12 +52,21 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         microbatch_size: Env steps of a minibatch that go through the network at a time, as whole lanes; their
             gradients add up to one step. Takes less memory and learns the same, but for rounding and for the
             running statistics of `normalize: running`, which move on with each part. None: all of them.
+        cut_returns_at: Key of `info`, such as `lives`; where this number falls, what is learned of returns
+            ends as with an episode (discount 0), while the episode and its memory go on. Reported returns
+            are those of episodes. None: returns end with episodes.
         schedules: Live setting -> `[[env step, value], ...]`, each value until the next step, from the first
             update of an iteration on; lr and entropy_coeff have schedules of their own.
         population: A member's place in its population, see `engram.agents.population`; None: it is in none.
     """
 
-    microbatch_size: int | None = None  # of those that older checkpoints hold, too
+    microbatch_size: int | None = None  # these two of those that older checkpoints hold, too
+    cut_returns_at: str | None = None
+
+    @property
+    def needed_info(self) -> tuple[str, ...]:
+        """What an environment's info must hold."""
+        return (self.cut_returns_at,) if self.cut_returns_at else ()
 
     def set_columnar_defaults(self) -> None:
         """Sets what differs from RLlib's defaults."""
@@ -68,6 +77,7 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         self.rollout_fragment_length: int | str = 20
         self.minibatch_size: int | None = None
         self.microbatch_size = None
+        self.cut_returns_at = None
         self.on_non_finite = "stop"
         self.env_timeout_s = ENV_TIMEOUT_S
         self.normalize_observations = False
@@ -80,6 +90,18 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         # Sampling and learning take turns in one process of one thread.
         self.num_cpus_per_learner = 1
         self.num_cpus_for_main_process = 1
+
+    def training(
+        self,
+        *,
+        microbatch_size: int | None = NotProvided,
+        cut_returns_at: str | None = NotProvided,
+        **kwargs: Any,
+    ) -> Self:
+        """Sets the training settings: ours as in the class, the others as in `AlgorithmConfig.training`."""
+        super().training(**kwargs)
+        self.set_provided(microbatch_size=microbatch_size, cut_returns_at=cut_returns_at)
+        return self
 
     def set_provided(self, **settings: Any) -> None:
         """Sets those settings that a caller of `training` has given."""

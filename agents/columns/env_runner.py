@@ -4,7 +4,7 @@ T time, B lanes.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from ray.rllib.env.single_agent_env_runner import SingleAgentEnvRunner
 from ray.rllib.utils.metrics import SAMPLE_TIMER, WEIGHTS_SEQ_NO
 from torch import Tensor
 
+from engram.agents.columns.cuts import ReturnCuts
 from engram.agents.columns.env_states import restore_env, save_env
 from engram.agents.columns.episodes import EpisodeLog
 from engram.agents.columns.failures import EnvError, TellsFailure
@@ -81,6 +82,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         self._needs_initial_reset = True
         self._episodes = EpisodeLog.of(self.env)
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
+        self._cuts = ReturnCuts(self.config.cut_returns_at) if self.config.cut_returns_at else None
         self._symbols = SymbolBounds(self.env.single_observation_space)
         # What a wrapper makes of a picture may not be what it makes of its frames, one by one.
         wrapped = isinstance(self._plain_env(), VectorWrapper)
@@ -170,6 +172,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
             "returns": self._returns,
             "episodes": self._episodes.get_state(),
             "guard": self._guard.get_state(),
+            "cuts": None if self._cuts is None else self._cuts.get_state(),
         }
 
     def set_lanes_state(self, state: Mapping[str, Any] | None) -> None:
@@ -191,6 +194,8 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         self._returns = state["returns"]
         self._episodes.set_state(state["episodes"])
         self._guard.set_state(state["guard"])
+        if self._cuts is not None:
+            self._cuts.set_state(state.get("cuts"))
         self._begin_acting()
 
     def _plain_env(self) -> Any:
@@ -211,6 +216,8 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         self._state = self.module.initial_state(self.num_envs)
         self._returns = np.zeros(self.num_envs)
         self._episodes.restart()
+        if self._cuts is not None:
+            self._told(self._cuts.restart, self._infos)
         self._begin_acting()
 
     def _see(self, observations: Nest) -> Nest:
@@ -264,7 +271,8 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
                 continue
             observations, rewards, terminateds, truncateds, infos = results
             self._observations = self._see(observations)
-            buffer.end(t, actions, logp, values, rewards, terminateds, truncateds)
+            ends = terminateds | self._cut(terminateds | truncateds, infos)
+            buffer.end(t, actions, logp, values, rewards, ends, truncateds)
             if truncateds.any():
                 buffer.final_values[t] = self._final_values(truncateds, infos)
             self._resets = terminateds | truncateds
@@ -291,6 +299,21 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         )
         self._guard.look({"value": fragment.last_values[None]}, length + 1)
         return self._without_bad_lanes(fragment) if self._guard.bad.any() else fragment
+
+    def _cut(self, ended: NDArray[np.bool_], infos: Mapping[str, Any]) -> NDArray[np.bool_] | np.bool_:
+        """The lanes whose returns end here though their episodes go on, (B,)."""
+        return np.False_ if self._cuts is None else self._told(self._cuts.step, ended, infos)
+
+    def _told(self, take: Callable[..., Any], *told: Any) -> Any:
+        """What `take` makes of what lanes told.
+
+        Raises:
+            EnvError: They did not tell what it needs.
+        """
+        try:
+            return take(*told)
+        except ValueError as error:
+            raise EnvError(str(error)) from error
 
     def _without_bad_lanes(self, fragment: Fragment) -> Fragment:
         """The fragment with bad lanes marked, and no number in it that is not finite.

@@ -41,10 +41,8 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         autocast: Precision of the network's products: `bfloat16`; None, or `none`, for that of its weights;
             `auto`: see `engram.agents.supervised.precision`.
         truncation: Env steps of one update on sequences, which gradients do not leave; None: the fragment.
-        needed_info: What an environment's info must hold.
     """
 
-    needed_info = NEEDED_INFO
     behavior: str = TARGETS_ACT  # of those that older checkpoints hold, too
 
     def __init__(self, algo_class: type[Algorithm] | None = None) -> None:
@@ -66,6 +64,11 @@ class SupervisedConfig(ColumnarConfig, AlgorithmConfig):  # type: ignore[misc]
         self.rollout_fragment_length = 1
         # Nobody is asked for a value, and some losses do not reach the first layer in every update.
         self.torch_ddp_kwargs = {"find_unused_parameters": True}
+
+    @property
+    def needed_info(self) -> tuple[str, ...]:
+        """What an environment's info must hold."""
+        return NEEDED_INFO
 
     @property
     def _model_config_auto_includes(self) -> dict[str, Any]:

@@ -20,6 +20,7 @@ MOST_USED = (
     "normalize_observations",
     "normalize_rewards",
     "clip_rewards",
+    "cut_returns_at",
     "num_epochs",
     "minibatch_size",
     "microbatch_size",
@@ -98,6 +99,8 @@ COLUMNAR_MEANINGS = {
     "normalization_clip": "largest magnitude of what was normalised; null: any",
     "clip_rewards": "true: learn from the signs of rewards; a number: from no more than that, either way; "
     "what is reported stays as it is",
+    "cut_returns_at": "key of info; where that number falls, such as lives, returns end as with an episode, "
+    "whose memory goes on; null: they end with episodes",
     "on_non_finite": "stop: a reward, observation, loss or gradient that is NaN or infinite ends the trial; "
     "skip: nothing is learned from that lane's fragment, or that minibatch, and non_finite_skipped counts. "
     "An iteration with nothing left to learn from, or such a parameter, ends it either way",

@@ -217,7 +217,8 @@ idle Supervised: normalization_clip | nothing is normalised
 honoured RecurrentA2C Supervised: optimizer
 refused ALL but RecurrentA2C Supervised: optimizer | the optimizer is Adam; see lr and grad_clip
 honoured COLUMNAR ON_POLICY but RecurrentA2C: num_epochs minibatch_size
-honoured COLUMNAR but Supervised: microbatch_size
+honoured COLUMNAR but Supervised: cut_returns_at microbatch_size
+refused Supervised: cut_returns_at | it learns from no rewards
 refused Supervised: microbatch_size | it learns from whole minibatches; see minibatch_size
 refused RecurrentA2C: num_epochs minibatch_size | it makes one step on each batch; see RecurrentPPO
 refused DQN SAC: num_epochs minibatch_size | an update is one batch of train_batch_size_per_learner

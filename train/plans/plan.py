@@ -272,15 +272,19 @@ EVALUATED = "config.evaluation_config.env_config"
 
 def _check_info(run: str, configs: list[Any]) -> None:
     """Raises ExperimentError where an environment's info lacks what the algorithm needs."""
-    needed = getattr(configs[0], "needed_info", ())
-    distinct = {json.dumps([config.env, config.env_config]): config for config in configs if needed}
-    for config in distinct.values():
+    needs = {
+        json.dumps([config.env, config.env_config, needed]): (config, needed)
+        for config in configs
+        if (needed := getattr(config, "needed_info", ()))
+    }
+    for config, needed in needs.values():
         info = info_keys(config.env, config.env_config)
         missing = [key for key in needed if key not in info]
         if missing:
+            whose = "config.cut_returns_at" if needed == (config.cut_returns_at,) else f"run: {run}"
             raise ExperimentError(
                 f"env: {written(config.env)} does not tell {' and '.join(missing)} in its info, which holds "
-                f"{', '.join(sorted(info)) or 'nothing'}; run: {run} needs {' and '.join(needed)}"
+                f"{', '.join(sorted(info)) or 'nothing'}; {whose} needs {' and '.join(needed)}"
             )
 
 

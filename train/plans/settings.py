@@ -36,6 +36,7 @@ _BUILDERS = (
 )
 _NULLABLE = (
     "autocast",
+    "cut_returns_at",
     "microbatch_size",
     "minibatch_size",
     "normalization_clip",
