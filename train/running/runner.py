@@ -53,6 +53,7 @@ def run(plans: list[Plan], options: RayOptions, console: Console) -> int:
 
 
 def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
+    from engram.agents.columns.turns import give_back
     from engram.train.running.failing import described, keep_traceback
     from engram.train.running.interrupt import INTERRUPT
 
@@ -60,7 +61,9 @@ def _run_one(plan: Plan, options: RayOptions, console: Console) -> int:
         console.print(f"{plan.experiment.name}: already finished")
         return 0
     try:
-        failed = _report(_tuner(plan, options).fit(), plan, console)
+        tuner = _tuner(plan, options)
+        give_back()  # what the checks took: trials need it now
+        failed = _report(tuner.fit(), plan, console)
     except ExperimentError:
         raise
     except Exception as error:  # Ray itself went down, or nothing can be written any more
