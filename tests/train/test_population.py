@@ -11,6 +11,7 @@ from made_up_runs import look, make_population
 from ray.tune.experiment import Trial
 
 from engram.train.experiments.experiment import Overrides, read_experiments
+from engram.train.plans.header import rows
 from engram.train.plans.plan import make_plan, resolved
 from engram.train.population.lineage import FILE, Stretch, read_lineage, read_looks
 from engram.train.population.log import PopulationLog
@@ -257,12 +258,24 @@ def test_picture_of_the_best_members(population, typed, tmp_path):
     code, _, err = typed("picture", "population", population, "--options", settings, "--out", out)
     assert (code, err) == (0, "")
     with (tmp_path / "best.csv").open() as file:
-        rows = [[float(value) for value in row[2:4]] for row in list(csv.reader(file))[1:]]
-    assert rows == [
+        found = [[float(value) for value in row[2:4]] for row in list(csv.reader(file))[1:]]
+    assert found == [
         [1000, 0.25], [2000, 0.25], [3000, 0.25], [4000, pytest.approx(0.3)], [5000, 0.35], [6000, 0.35],
     ]  # fmt: skip
     code, _, err = typed("picture", "population", population, "--options", "{top: 5}", "--out", out)
     assert "3 members have a number at env_runners/episode_return_mean, of which the best 5 are" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({}, "asha: at 100,000 env steps and each 4 times as many, one of 4 trials goes on"),
+        ({"max_t": 500_000}, "asha: at 100,000 env steps and each 4 times as many up to 500,000, one of 4"),
+    ],
+)
+def test_what_the_header_says_of_halving(options, said):
+    assert dict(rows(plan({"type": "asha", **options})))["scheduler"].startswith(said)
+    assert "scheduler" not in dict(rows(plan()))
 
 
 def test_halving_ends_the_worse():

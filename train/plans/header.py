@@ -118,10 +118,20 @@ def print_header(plan: Plan, console: Console, cost: str | None = None) -> None:
 def _scheduler(plan: Plan) -> list[tuple[str, str]]:
     if plan.population is not None:
         return [("population", str(plan.population)), ("", _share(plan.config))]
-    from engram.train.population.schedulers import DEFAULT, parse
+    from engram.train.population.schedulers import DEFAULT, ASHAOptions, parse
 
     named = (plan.experiment.scheduler or {}).get("type", DEFAULT)
-    return [] if named == DEFAULT else [("scheduler", str(parse(plan.experiment.scheduler)))]
+    if named == DEFAULT:
+        return []
+    options = parse(plan.experiment.scheduler)
+    if isinstance(options, ASHAOptions):
+        factor = options.reduction_factor
+        last = "" if options.max_t == ASHAOptions.max_t else f" up to {options.max_t:,}"
+        named = (
+            f"asha: at {options.grace_period:,} env steps and each {factor} times as many{last}, one of "
+            f"{factor} trials goes on"
+        )
+    return [("scheduler", named)]
 
 
 def _search(plan: Plan) -> list[tuple[str, str]]:
