@@ -11,6 +11,7 @@ from engram.agents.columns.cuts import ReturnCuts
 from engram.agents.columns.failures import EnvError
 from engram.train.console.errors import ExperimentError
 from engram.train.experiments.experiment import Experiment
+from engram.train.plans.header import rows
 from engram.train.plans.plan import make_plan
 
 ENV = "cuts_env:Lives"
@@ -118,6 +119,16 @@ def test_a_number_that_rises_or_belongs_to_the_next_episode_cuts_nothing():
 def test_lanes_that_do_not_tell_it(key, said):
     with pytest.raises(EnvError, match=said):
         Shell(config(key=key)).sample()
+
+
+def test_the_header_says_so():
+    settings = {"gamma": 0.9, "model": {"core": {"type": "gru"}}}
+    said = [
+        dict(rows(make_plan(Experiment(name="x", env=ENV, run="RecurrentPPO", config=settings | more))))
+        for more in ({"cut_returns_at": "lives"}, {})
+    ]
+    ends = "; what is learned of returns ends where lives falls"
+    assert [each["discount"] for each in said] == [f"gamma 0.9 per env step{end}" for end in (ends, "")]
 
 
 def test_it_is_refused_before_anything_starts():

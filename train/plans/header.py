@@ -195,7 +195,9 @@ def _discount(plan: Plan) -> list[tuple[str, str]]:
     if row is None or row.effect != "honoured":
         return []
     alike = "; rewards of an episode count alike, whenever they come" if gamma == 1 else ""
-    return [("discount", f"gamma {gamma:g} per env step{alike}")]
+    key = getattr(plan.config, "cut_returns_at", None)
+    cut = f"; what is learned of returns ends where {key} falls" if key else ""
+    return [("discount", f"gamma {gamma:g} per env step{alike}{cut}")]
 
 
 def _clipping(plan: Plan) -> list[tuple[str, str]]:
