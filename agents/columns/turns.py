@@ -60,9 +60,9 @@ def taking_turns(cpus: float) -> Iterator[None]:
         yield
         return
     context = ray.get_runtime_context()
-    node = context.get_node_id()
-    file = Path(context.get_temp_dir()) / context.get_session_name() / f"turns-{node}"
-    with turn(file, _cores(node)):
+    session, node = Path(context.get_temp_dir()) / context.get_session_name(), context.get_node_id()
+    in_turn = turn(session / f"turns-{node}", _cores(node)) if session.is_dir() else contextlib.nullcontext()
+    with in_turn:
         try:
             yield
         finally:
