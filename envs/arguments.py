@@ -253,7 +253,7 @@ def spread(name: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:
 
     Args:
         name: of the reset option.
-        values: of shape `shape`, or of its last axes: one for all lanes, or for all of theirs.
+        values: of shape `shape`, lanes being 1 for all alike, or of the last axes of `shape`.
         shape: lanes first.
 
     Raises:
@@ -264,7 +264,7 @@ def spread(name: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         given = np.asarray(values)
     except ValueError:  # lists of different lengths
         raise ValueError(f"options.{name}: {shown(values)} is no array; legal: shape {legal}") from None
-    if given.shape != shape[len(shape) - given.ndim :]:
+    if given.shape not in (shape[len(shape) - given.ndim :], (1, *shape[1:])):
         raise ValueError(f"options.{name}: shape {given.shape} does not fit; legal: {legal}")
     return np.broadcast_to(given, shape)
 
