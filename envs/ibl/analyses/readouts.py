@@ -19,8 +19,8 @@ TEST_SHARE = 0.33
 """Of the data, held out; the paper's section 3.2.1."""
 
 MOST_NUMBERS = 40_000_000
-"""Of states, N times H, that a classifier is fitted to and tested on; of more, so many are drawn. Directions
-depend on how many there are: with 40,000 states in the plane, angles vary by two degrees from draw to draw."""
+"""Of states, N times H, that a classifier is fitted to and tested on; of more, so many are drawn. With 40,000
+states in the plane, angles between readouts still vary by two degrees from draw to draw."""
 
 
 class Readout(NamedTuple):

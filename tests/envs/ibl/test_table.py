@@ -146,7 +146,10 @@ def test_a_mouse(tmp_path):
         ({"trial_num": [0, 1, 2]}, r"trial_num, row 1: 0\.0 is not legal"),
         ({"session_num": [1, 2, 1]}, r"session_num, row 3: 1\.0 is not legal; legal: .* session together"),
         ({"session_num": ["a", 2, 1]}, "session_num, row 1: 'a' is not legal; legal: numbers"),
-        ({"trial_correct": [True, True, True]}, r"trial_correct, row 2: 1\.0 is not legal; .* on the same side"),
+        (
+            {"trial_correct": [True, True, True]},
+            r"trial_correct, row 2: 1\.0 is not legal; .* on the same side",
+        ),
         ({name: [] for name in MOUSE}, "holds no trials; legal: one row each"),
         ({"stim_probability_left": [80, 80, 20]}, r"stim_probability_left, row 1: 80\.0 is not legal"),
     ],

@@ -309,7 +309,10 @@ def test_options_may_differ_between_lanes():
         ({"blocks": [100] * 5}, r"options\.blocks: .* at most 400 in all"),
         ({"blocks": 3}, r"options\.blocks: 3; legal: trials of each block"),
         ({"first_block": "up"}, r"options\.first_block: 'up' is no side; legal: left \(or -1\), right"),
-        ({"first_block": "lft"}, r"options\.first_block: 'lft' is no side; did you mean 'left'\? legal: left"),
+        (
+            {"first_block": "lft"},
+            r"options\.first_block: 'lft' is no side; did you mean 'left'\? legal: left",
+        ),
         ({"first_block": 0}, r"options\.first_block: 0 is no side"),
         ({"blocks": [2], "sides": ["left", None]}, r"options\.sides: None is no side"),
         (
