@@ -47,9 +47,13 @@ def check_known(name: str, value: Any, known: Sequence[str]) -> str:
     """
     if isinstance(value, str) and value in known:
         return value
+    raise ValueError(f"{name}: unknown {shown(value)}; {hint(value, known)}known: {', '.join(sorted(known))}")
+
+
+def hint(value: Any, known: Sequence[str]) -> str:
+    """Return what may have been meant, to be put into a message; nothing where none of `known` is near."""
     near = difflib.get_close_matches(value if isinstance(value, str) else shown(value), known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    raise ValueError(f"{name}: unknown {shown(value)}; {hint}known: {', '.join(sorted(known))}")
+    return f"did you mean {near[0]!r}? " if near else ""
 
 
 def check_keys(name: str, keys: Iterable[str], known: Sequence[str]) -> None:
@@ -249,7 +253,7 @@ def spread(name: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:
 
     Args:
         name: of the reset option.
-        values: of shape `shape[1:]`, or `shape`.
+        values: of shape `shape`, lanes being 1 for all alike, or of the last axes of `shape`.
         shape: lanes first.
 
     Raises:
@@ -260,10 +264,9 @@ def spread(name: str, values: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         given = np.asarray(values)
     except ValueError:  # lists of different lengths
         raise ValueError(f"options.{name}: {shown(values)} is no array; legal: shape {legal}") from None
-    try:
-        return np.broadcast_to(given, shape)
-    except ValueError:
-        raise ValueError(f"options.{name}: shape {given.shape} does not fit; legal: {legal}") from None
+    if given.shape not in (shape[len(shape) - given.ndim :], (1, *shape[1:])):
+        raise ValueError(f"options.{name}: shape {given.shape} does not fit; legal: {legal}")
+    return np.broadcast_to(given, shape)
 
 
 def check_autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engram.envs.arguments import check_keys, shown, spread
+from engram.envs.arguments import check_keys, check_number, hint, shown, spread
 from engram.envs.arrays import Array, Floats, Ints
 from engram.envs.ibl.blocks import draw_by_odds
 from engram.envs.ibl.rules import MOST_STRENGTH, IBLRules
@@ -127,10 +127,12 @@ def _read_sides(name: str, value: Any, shape: tuple[int, ...]) -> Ints:
     given = spread(name, value, shape)
     sides = np.zeros(given.shape, np.int64)
     for side, number in SIDES.items():
-        if given.dtype.kind == ("U" if isinstance(side, str) else "i"):
+        if given.dtype.kind in ("UO" if isinstance(side, str) else "iO"):
             sides[given == side] = number
     if not sides.all():
-        raise ValueError(f"options.{name}: {shown(given[sides == 0][0])} is no side; legal: {_LEGAL_SIDES}")
+        wrong = given[sides == 0].tolist()[0]
+        meant = hint(wrong, ("left", "right"))
+        raise ValueError(f"options.{name}: {shown(wrong)} is no side; {meant}legal: {_LEGAL_SIDES}")
     return sides
 
 
@@ -154,12 +156,10 @@ _BY_TRIAL: Mapping[str, tuple[Callable[..., Array], Callable[[IBLRules], tuple[i
 
 def _read_numbers(name: str, value: Any, shape: tuple[int, ...], low: float) -> Floats:
     given = spread(name, value, shape)
-    legal = f"numbers from {low:g} to {MOST_STRENGTH:g}"
-    if given.dtype.kind not in "iuf":
-        raise ValueError(f"options.{name}: {shown(value)} is no number; legal: {legal}")
-    wrong = ~((given >= low) & (given <= MOST_STRENGTH))
-    if wrong.any():
-        raise ValueError(f"options.{name}: {given[wrong][0]:g} is out of range; legal: {legal}")
+    numbers = given.dtype.kind in "iuf"
+    wrong = ~((given >= low) & (given <= MOST_STRENGTH)) if numbers else np.ones(given.shape, np.bool_)
+    for each in given[wrong].tolist():
+        check_number(f"options.{name}", each, low, MOST_STRENGTH)
     return given.astype(np.float64)
 
 

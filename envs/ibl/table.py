@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engram.envs.arguments import check_known, check_number, shown
-from engram.envs.arrays import Array, Floats
+from engram.envs.arrays import Array, Flags, Floats
 from engram.envs.ibl.play import COLUMNS, Trials
 
 if TYPE_CHECKING:
@@ -116,18 +116,44 @@ def read_sessions(csv: str | os.PathLike[str], contrasts: Mapping[float, float] 
         reason = " ".join(str(error).split())
         raise ValueError(f"{name}: is no table of comma-separated values: {reason}") from None
     _check_columns(name, found, IBL_COLUMNS)
+    if not len(found):
+        raise ValueError(f"{name}: holds no trials; legal: one row each")
     read = {column: _numbers(name, column, found[column]) for column in IBL_COLUMNS}
-    _check_values(name, "position", read["position"], read["position"] != 0, "below 0 left, above 0 right")
-    left = read["stim_probability_left"]
-    _check_values(name, "stim_probability_left", left, (left >= 0) & (left <= 1), "0 to 1")
-    _check_values(name, "contrast", read["contrast"], read["contrast"] >= 0, ">= 0")
-    response = read["response_choice"]
-    _check_values(
-        name, "response_choice", response, np.isin(response, (-1, 0, 1)), "-1 left, 1 right, 0 none"
-    )
-    correct = read["trial_correct"]
-    _check_values(name, "trial_correct", correct, np.isin(correct, (0, 1)), "0, 1")
+    for column, legal in _legal(read).items():
+        _check_values(name, column, read[column], legal, _WORDS[column])
+    right = np.where(read["response_choice"] == np.sign(read["position"]), 1.0, 0.0)
+    words = "1 where response_choice and position are on the same side, else 0"
+    _check_values(name, "trial_correct", read["trial_correct"], read["trial_correct"] == right, words)
     return pandas.DataFrame(_columns(read, contrasts))
+
+
+_WORDS: Mapping[str, str] = {
+    "session_num": "whole numbers, the rows of a session together",
+    "trial_num": "whole numbers >= 1",
+    "stim_probability_left": "0 to 1",
+    "contrast": ">= 0",
+    "position": "below 0 left, above 0 right",
+    "response_choice": "-1 left, 1 right, 0 none",
+    "trial_correct": "0, 1",
+    "reaction_time": ">= 0",
+}
+
+
+def _legal(read: Mapping[str, Floats]) -> dict[str, Flags]:
+    """Return which values of each column are legal, as `_WORDS` says, (N,)."""
+    session, trial, left = read["session_num"], read["trial_num"], read["stim_probability_left"]
+    again = np.diff(session, prepend=np.nan) != 0  # a session begins
+    again[np.unique(session, return_index=True)[1]] = False  # for the first time
+    return {
+        "session_num": (session == np.round(session)) & ~again,
+        "trial_num": (trial == np.round(trial)) & (trial >= 1),
+        "stim_probability_left": (left >= 0) & (left <= 1),
+        "contrast": read["contrast"] >= 0,
+        "position": read["position"] != 0,
+        "response_choice": np.isin(read["response_choice"], (-1, 0, 1)),
+        "trial_correct": np.isin(read["trial_correct"], (0, 1)),
+        "reaction_time": read["reaction_time"] >= 0,
+    }
 
 
 def _columns(read: Mapping[str, Floats], contrasts: Mapping[float, float] | None) -> dict[str, Array]:

@@ -103,7 +103,7 @@ def follow(filter_class, sides):
 def test_the_markov_filter():
     belief, side = follow(MarkovFilter, "RRRLR")
     assert belief == pytest.approx([0.8, 0.93698, 0.978582, 0.855356, 0.954914], abs=1e-6)
-    assert side == pytest.approx([0.6728, 0.7517, 0.775663, 0.704685, 0.76203], abs=1e-5)
+    assert side == pytest.approx([0.6728, 0.7517, 0.775663, 0.704685, 0.76203], abs=1e-6)
 
 
 def test_the_markov_filter_never_expects_a_side_by_nine_tenths():
@@ -178,7 +178,7 @@ def test_an_observer_sees_observations_and_results(evidence, expected):
     assert observer.block_belief[0] == pytest.approx(0.8)
     assert step(observer, 0, 0, 0, WAIT) == pytest.approx(0.6728)
     assert step(observer, 0, 1, 0, WAIT) == pytest.approx(0.832023, abs=1e-6)
-    assert step(observer, 0, 0, 1, 1) == pytest.approx(0.7517, abs=1e-5)
+    assert step(observer, 0, 0, 1, 1) == pytest.approx(0.7517, abs=1e-6)
 
 
 @pytest.mark.parametrize(("timeouts", "evidence"), [("soft", None), ("revealed", 0.0), ("opposite", 0.0)])
@@ -250,7 +250,7 @@ def test_wrong_arguments_of_players_are_one_line():
 # The numbers of long plays
 
 
-@functools.cache
+@functools.lru_cache(maxsize=3)
 def play(name, law="rejection", lanes=64, blocks=4, seed=1):
     envs = gymnasium.make_vec(
         "engram.envs:engram/IBL-v0",
@@ -339,30 +339,28 @@ def test_at_the_cost_of_a_trials_worth_time_is_free():
 
 PARTS = dict.fromkeys(("concordant", "discordant", "block"), 0.01)
 ALLOWED = {"n_obs": 0.03, "reward_per_trial": 0.005} | PARTS
-# The reference of this row is off its neighbours: not to know sides after timeouts costs 0.0018 there,
-# but 0.003 under the Markov filter. Its beliefs are tested by themselves.
-ALLOWED_EXACT = {"n_obs": 0.04, "reward_per_trial": 0.01}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("row", REFERENCE, ids=" ".join)
 def test_the_table(row):
-    """Shares of a quarter of a million trials within 0.003, those of parts of them within 0.01."""
+    """Shares of a million trials within 0.003, those of parts of them within 0.01.
+
+    Of so many that the differences are those of the reference: its standard error is 0.001, ours half of it.
+    """
     name, law = row
-    trials = play(name, law, lanes=256, blocks=20)
+    trials = play(name, law, lanes=1024, blocks=20)
     found = summarise(trials)
     for measure, expected in zip(MEASURES, REFERENCE[row], strict=True):
         if expected is not None:
             allowed = ALLOWED.get(measure, 0.004 if name == "two_units" else 0.003)
-            if name == "exact":
-                allowed = ALLOWED_EXACT.get(measure, max(allowed, 0.005))
             assert found[measure] == pytest.approx(expected, abs=allowed), measure
     if law == "rejection":
         check_cells(name, trials)
 
 
 def check_cells(name, trials):
-    """Within 0.01, or 0.02 where a cell is 1 in 30 trials: either has a standard error of 0.005 there."""
+    """Accuracies by strength within 0.01; observations and steps as near as the reference's trials allow."""
     groups = {
         "all": trials["mu"] >= 0,
         "concordant": trials["concordant"],
@@ -377,11 +375,10 @@ def check_cells(name, trials):
 
     for (player, group), accuracies in BY_STRENGTH.items():
         if player == name:
-            allowed = 0.02 if group == "discordant" else 0.01
-            assert cells(group, "accuracy") == pytest.approx(accuracies, abs=allowed)
+            assert cells(group, "accuracy") == pytest.approx(accuracies, abs=0.01)
     for (player, group), counts in WAITS.items():
         if player == name:
-            assert cells(group, "n_obs") == pytest.approx(counts, abs=0.15)
+            assert cells(group, "n_obs") == pytest.approx(counts, abs=0.1)
     if name in ACCURACY_AFTER_CHANGE:
         later = trials["correct"][trials["block"] > 0], trials["trial_in_block"][trials["block"] > 0]
         found = [later[0][later[1] == place - 1].mean() for place in AFTER_CHANGE]
@@ -392,5 +389,5 @@ def check_cells(name, trials):
             found = [
                 trials["steps"][rows & (trials["mu"] == strength)].mean() for strength in RULES.strengths
             ]
-            assert found == pytest.approx(steps, abs=0.3)
+            assert found == pytest.approx(steps, abs=0.1)
         assert (trials["n_obs"] == 1).mean() == pytest.approx(0.717, abs=0.004)

@@ -141,6 +141,16 @@ def test_a_mouse(tmp_path):
         ({"position": [1, 0, 1]}, r"position, row 2: 0\.0 is not legal; legal: below 0 left, above 0 right"),
         ({"contrast": [1, "high", 0]}, "contrast, row 2: 'high' is not legal; legal: numbers"),
         ({"response_choice": [1, 2, 1]}, r"response_choice, row 2: 2\.0 is not legal; legal: -1 left, 1 r"),
+        ({"reaction_time": [0.3, -1, 2]}, r"reaction_time, row 2: -1\.0 is not legal; legal: >= 0"),
+        ({"trial_num": [1, 1.5, 1]}, r"trial_num, row 2: 1\.5 is not legal; legal: whole numbers >= 1"),
+        ({"trial_num": [0, 1, 2]}, r"trial_num, row 1: 0\.0 is not legal"),
+        ({"session_num": [1, 2, 1]}, r"session_num, row 3: 1\.0 is not legal; legal: .* session together"),
+        ({"session_num": ["a", 2, 1]}, "session_num, row 1: 'a' is not legal; legal: numbers"),
+        (
+            {"trial_correct": [True, True, True]},
+            r"trial_correct, row 2: 1\.0 is not legal; .* on the same side",
+        ),
+        ({name: [] for name in MOUSE}, "holds no trials; legal: one row each"),
         ({"stim_probability_left": [80, 80, 20]}, r"stim_probability_left, row 1: 80\.0 is not legal"),
     ],
 )
@@ -149,6 +159,11 @@ def test_a_file_that_is_not_right_is_one_line(tmp_path, changes, message):
     with pytest.raises(ValueError, match=f"m.csv: {message}") as caught:
         read_sessions(file)
     assert "\n" not in str(caught.value)
+
+
+def test_a_single_trial(tmp_path):
+    table = read_sessions(written(tmp_path / "m.csv", **{name: each[:1] for name, each in MOUSE.items()}))
+    assert table[["session", "trial", "block", "trial_in_block"]].to_numpy().tolist() == [[0, 0, 0, 0]]
 
 
 def test_what_is_no_csv(tmp_path):

@@ -308,8 +308,13 @@ def test_options_may_differ_between_lanes():
         ({"blocks": [3, 0]}, r"options\.blocks: \[3, 0\]; legal: trials of each block, whole numbers >= 1"),
         ({"blocks": [100] * 5}, r"options\.blocks: .* at most 400 in all"),
         ({"blocks": 3}, r"options\.blocks: 3; legal: trials of each block"),
-        ({"first_block": "up"}, r"options\.first_block: .*'up'.* is no side; legal: left \(or -1\), right"),
-        ({"first_block": 0}, r"options\.first_block: .*0.* is no side"),
+        ({"first_block": "up"}, r"options\.first_block: 'up' is no side; legal: left \(or -1\), right"),
+        (
+            {"first_block": "lft"},
+            r"options\.first_block: 'lft' is no side; did you mean 'left'\? legal: left",
+        ),
+        ({"first_block": 0}, r"options\.first_block: 0 is no side"),
+        ({"blocks": [2], "sides": ["left", None]}, r"options\.sides: None is no side"),
         (
             {"sides": ["left", "right"]},
             r"options\.sides: lists trials, and their number is drawn; legal: one",
@@ -320,9 +325,12 @@ def test_options_may_differ_between_lanes():
             {"blocks": [3], "mus": [1, 2]},
             r"options\.mus: shape \(2,\) does not fit; legal: \(3,\) or one per",
         ),
-        ({"blocks": [3], "mus": -1}, r"options\.mus: -1 is out of range; legal: numbers from 0 to 1000"),
+        ({"blocks": [3], "sides": ["left"]}, r"options\.sides: shape \(1,\) does not fit; legal: \(3,\) or"),
+        ({"blocks": [3], "mus": -1}, r"options\.mus: -1 is out of range; legal: 0 to 1000; nearest: 0"),
+        ({"blocks": [2], "mus": [1, np.nan]}, r"options\.mus: nan is no number; legal: 0 to 1000"),
+        ({"blocks": [2], "mus": [1, None]}, r"options\.mus: None is no number; legal: 0 to 1000"),
         ({"blocks": [3], "noise": np.zeros((3, 9, 2))}, r"options\.noise: shape \(3, 9, 2\) does not fit"),
-        ({"noise": "loud"}, r"options\.noise: 'loud' is no number; legal: numbers from -1000 to 1000"),
+        ({"noise": "loud"}, r"options\.noise: 'loud' is no number; legal: -1000 to 1000"),
     ],
 )
 def test_options_that_contradict_are_one_line(options, message):
