@@ -54,7 +54,9 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
             running statistics of `normalize: running`, which move on with each part. None: all of them.
         cut_returns_at: Key of `info`, such as `lives`; where this number falls, what is learned of returns
             ends as with an episode (discount 0), while the episode and its memory go on. Reported returns
-            are those of episodes. None: returns end with episodes.
+            are those of episodes, and so are those whose deviation `normalize_rewards` divides by. Every lane
+            tells the number at each reset and step; in a step that ends or truncates the episode, that
+            counts. None: returns end with episodes.
         schedules: Live setting -> `[[env step, value], ...]`, each value until the next step, from the first
             update of an iteration on; lr and entropy_coeff have schedules of their own.
         population: A member's place in its population, see `engram.agents.population`; None: it is in none.
@@ -178,6 +180,8 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
             if getattr(self, key) and thinks(self.model_config):
                 raise ValueError(f"{key}: a core that thinks in iterations takes numbers as they are")
         self._check_clipping()
+        if self.cut_returns_at == "":
+            raise ValueError("cut_returns_at: '' is no key of info; legal: its name, or null")
         if self.num_learners and self.lanes % self.num_learners:
             raise ValueError(
                 f"num_learners: {self.lanes} lanes (num_env_runners * num_envs_per_env_runner) cannot be "
@@ -222,6 +226,10 @@ class ColumnarConfig(AlgorithmConfig):  # type: ignore[misc]
         size, most = self.microbatch_size, max(self.minibatch_steps())
         if size is None:
             return
+        if type(size) is not int or size < 1:
+            raise ValueError(
+                f"microbatch_size: {size!r} is not legal; legal: 1 to {most}, or null for all of it"
+            )
         if size > most:
             raise ValueError(
                 f"microbatch_size: {size} is more than a minibatch of {most} env steps; legal: 1 to {most}, "

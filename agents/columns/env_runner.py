@@ -82,7 +82,8 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         self._needs_initial_reset = True
         self._episodes = EpisodeLog.of(self.env)
         self._guard = LaneGuard(self.num_envs, self.worker_index or 0)
-        self._cuts = ReturnCuts(self.config.cut_returns_at) if self.config.cut_returns_at else None
+        key = None if self.config.in_evaluation else self.config.cut_returns_at
+        self._cuts = ReturnCuts(key, self.num_envs) if key else None
         self._symbols = SymbolBounds(self.env.single_observation_space)
         # What a wrapper makes of a picture may not be what it makes of its frames, one by one.
         wrapped = isinstance(self._plain_env(), VectorWrapper)

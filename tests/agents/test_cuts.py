@@ -102,7 +102,7 @@ def test_a_run_may_be_resumed_with_it():
 
 
 def test_a_number_that_rises_or_belongs_to_the_next_episode_cuts_nothing():
-    cuts = ReturnCuts("lives")
+    cuts = ReturnCuts("lives", 3)
     cuts.restart({"lives": np.array([3, 1, 2])})
     ended = np.array([False, True, False])
     assert cuts.step(ended, {"lives": np.array([4, 0, 2])}).tolist() == [False, False, False]
@@ -112,8 +112,8 @@ def test_a_number_that_rises_or_belongs_to_the_next_episode_cuts_nothing():
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("live", "info has no number 'live' of every lane; it tells: lives, name"),
-        ("name", "no number 'name'"),
+        ("live", "info has no 'live'; it tells: lives, name"),
+        ("name", r"info\['name'\] is .* of shape \(2,\); legal: a number of each of 2 lanes"),
     ],
 )
 def test_lanes_that_do_not_tell_it(key, said):
@@ -138,3 +138,33 @@ def test_it_is_refused_before_anything_starts():
         ExperimentError, match="does not tell live in its info, which holds lives, name; config"
     ):
         make_plan(experiment)
+
+
+@pytest.mark.parametrize(
+    ("infos", "said"),
+    [
+        ({"lives": np.array([3, 0]), "_lives": np.array([True, False])}, "no number of lane 1 in this step"),
+        ({"lives": np.array([np.nan, 3.0])}, "no number of lane 0 in this step"),
+        ({"lives": 3}, r"of shape \(\); legal: a number of each of 2 lanes"),
+        ({"lives": np.ones((2, 2))}, r"float64 of shape \(2, 2\)"),
+        ({"lives": np.ones(1)}, r"float64 of shape \(1,\)"),
+        ({"lives": np.array([3, None])}, r"object of shape \(2,\)"),
+    ],
+)
+def test_every_lane_tells_one_number(infos, said):
+    cuts = ReturnCuts("lives", 2)
+    cuts.restart({"lives": np.array([3, 3])})
+    with pytest.raises(ValueError, match=said):
+        cuts.step(np.zeros(2, bool), infos)
+
+
+def test_evaluations_need_no_such_number():
+    settings = config(key="live")
+    settings.in_evaluation = True
+    runner = settings.env_runner_cls(config=settings)
+    assert runner.sample(num_episodes=2)[0].env_steps() == LANES * cuts_env.LOST_AT[-1]
+
+
+def test_no_key_is_null():
+    with pytest.raises(ValueError, match="cut_returns_at: '' is no key of info"):
+        config(key="").validate()

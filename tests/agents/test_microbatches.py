@@ -119,6 +119,9 @@ def test_a_part_that_is_not_finite_makes_no_step():
             {"microbatch_size": 30, "minibatch_size": 20},
             "microbatch_size: 30 is more than a minibatch of 20 env steps",
         ),
+        ({"microbatch_size": 0}, "microbatch_size: 0 is not legal; legal: 1 to 60, or null"),
+        ({"microbatch_size": 2.5}, "microbatch_size: 2.5 is not legal"),
+        ({"microbatch_size": "20"}, "microbatch_size: '20' is not legal"),
         ({"microbatch_size": 20, "num_learners": 2}, "microbatch_size: not with 2 learners"),
     ],
 )

@@ -90,7 +90,7 @@ COLUMNAR_MEANINGS = {
     "train_batch_size_per_learner": "size of an update; null: one fragment of every lane",
     "minibatch_size": "part of the batch that one gradient step takes, whole lanes; null: all of it",
     "microbatch_size": "part of a minibatch that goes through the network at a time, whole lanes; gradients "
-    "add up: less memory, the same step; null: all of it",
+    "add up: less memory, the same step (but for normalize: running); null: all of it",
     "grad_clip": "bound on the global norm of gradients (see grad_clip_by); null: none",
     "normalize_observations": "standardise those parts of observations that are floats, by the running mean "
     "and deviation of all lanes",
