@@ -42,10 +42,13 @@ def turn(file: Path, places: int) -> Iterator[None]:
 
 
 def _takes(file: int, place: int) -> bool:
+    """Takes a place if it is free, or where the file system has no locks: then nobody waits."""
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # another process holds it
         return False
+    except OSError:
+        return True
     return True
 
 
@@ -80,6 +83,7 @@ def _cores(node: str) -> int:
 
 def give_back() -> None:
     """Returns freed memory to the system, where the C library has a way to; else it is kept for later."""
-    trim: Callable[[int], Any] | None = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    library = None if sys.platform == "win32" else ctypes.CDLL(None)
+    trim: Callable[[int], Any] | None = getattr(library, "malloc_trim", None)
     if trim is not None:
         trim(0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import errno
 import multiprocessing
 import os
 import random
@@ -69,6 +70,15 @@ def test_a_place_is_held_and_the_dead_leave_theirs(tmp_path):
     assert got.wait(timeout=60)
     waiting.join(timeout=60)
     assert waiting.exitcode == 0
+
+
+def test_nobody_waits_where_files_have_no_locks(tmp_path, monkeypatch):
+    def refuses(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(turns.fcntl, "lockf", refuses)
+    with turn(tmp_path / "turns", 1), turn(tmp_path / "turns", 1):
+        pass
 
 
 def test_only_shares_of_a_core_take_turns(monkeypatch, ray_cluster):
