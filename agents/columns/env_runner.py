@@ -272,11 +272,11 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
                 continue
             observations, rewards, terminateds, truncateds, infos = results
             self._observations = self._see(observations)
-            ends = terminateds | self._cut(terminateds | truncateds, infos)
+            self._resets = terminateds | truncateds
+            ends = terminateds | self._cut(self._resets, infos)
             buffer.end(t, actions, logp, values, rewards, ends, truncateds)
             if truncateds.any():
                 buffer.final_values[t] = self._final_values(truncateds, infos)
-            self._resets = terminateds | truncateds
             self._episodes.step(rewards, self._resets, infos)
             t += 1
         buffer.begin(length, self._observations, self._resets)

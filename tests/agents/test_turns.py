@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import signal
+import time
 import types
 
 import pytest
@@ -26,18 +27,22 @@ def _take_a_turn(file, inside, most, enough):
         with most.get_lock():
             inside.value += 1
             most.value = max(most.value, inside.value)
-        enough.acquire(timeout=5)  # until as many are inside as may be, or it is clear that they are not
+        enough.acquire(timeout=60)
         with most.get_lock():
             inside.value -= 1
 
 
 def test_no_more_at_once_than_places(tmp_path):
-    """Seven processes; each stays inside until the test has seen two of them there, then all go on."""
+    """Seven processes; those inside stay until the test has seen as many as may be, then all go on."""
     inside, most, enough = FORK.Value("i", 0), FORK.Value("i", 0), FORK.Semaphore(0)
     arguments = (tmp_path / "turns", inside, most, enough)
     processes = [FORK.Process(target=_take_a_turn, args=arguments) for _ in range(7)]
     for process in processes:
         process.start()
+    patience = time.monotonic() + 60
+    while inside.value < PLACES and time.monotonic() < patience:
+        time.sleep(0.01)
+    assert inside.value == PLACES
     for _ in range(7):
         enough.release()
     for process in processes:
