@@ -5,9 +5,9 @@
 A round times every contender in turn for about `--seconds` of processor time; the figure is the median over
 rounds of env steps (of four frames) per second of processor time, all threads together, and beside it the
 median of the ratios to ALE alone, round by round. "sampled at random" is a fragment of random actions by
-the columnar path, with a network of next to nothing; "acted on" is one by an encoder and an LSTM of 256,
-"trained" is that and learning from it, in 4 minibatches, twice. Printed first: by how much the process grows
-while 50 fragments are sampled, beside the bytes of the pictures in one. Needs ale-py.
+the columnar path, which asks no network for them; "acted on" is one by an encoder and an LSTM of 256, "trained"
+is that and learning from it, in 4 minibatches, twice. Printed first: by how much the process grows while 50
+fragments are sampled, beside the bytes of the pictures in one. Needs ale-py.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ FRAGMENT = 128  # env steps of each lane
 STEPS = 20  # between looks at the clock
 PAGE = os.sysconf("SC_PAGE_SIZE")
 LSTM = {"type": "lstm", "size": 256}
-LITTLE = {"encoder": {"type": "mlp", "hidden": [1]}, "core": {"type": "lstm", "size": 1}}
 
 
 class Contender(NamedTuple):
@@ -155,13 +154,12 @@ def main() -> None:
 def compare(given: argparse.Namespace, side: int, encoder: str) -> None:
     """Measures at one size of pictures and prints its lines."""
     options = AtariOptions(game=given.game, img_height=side, img_width=side)
-    little = algorithm(given.game, side, LITTLE, given.lanes)
     network = algorithm(given.game, side, {"encoder": {"type": encoder}, "core": LSTM}, given.lanes)
     before = resident()
     contenders = [
         alone(options, given.lanes),
         batched(options, given.lanes),
-        sampled(little, side, "sampled at random", True),
+        sampled(network, side, "sampled at random", True),
         sampled(network, side, f"acted on, {encoder}", False),
         trained(network, side, f"trained, {encoder}", given.lanes),
     ]

@@ -124,7 +124,8 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
             num_episodes: Plays this many episodes instead, from fresh resets, every lane its equal share, so
                 that short episodes do not crowd out long ones. No data are kept.
             explore: Whether actions are drawn (True) or the most probable ones; None: as configured.
-            random_actions: Whether actions come from the action space alone.
+            random_actions: Whether actions come from the action space alone. The network is not asked: values
+                and log-probabilities are 0, and memories begin anew behind them. Not data to learn from.
             force_reset: Whether every lane starts anew.
         """
         explore = self.config.explore if explore is None else explore
@@ -135,6 +136,8 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
                 return [EvaluationSteps(steps)]
             if force_reset or self._needs_initial_reset:
                 self._reset_lanes()
+            if random_actions:
+                self._state = self.module.initial_state(self.num_envs)
             if num_timesteps is None:
                 length = self.config.get_rollout_fragment_length(self.worker_index or 0)
             else:
@@ -275,7 +278,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
             self._resets = terminateds | truncateds
             ends = terminateds | self._cut(self._resets, infos)
             buffer.end(t, actions, logp, values, rewards, ends, truncateds)
-            if truncateds.any():
+            if truncateds.any() and not random_actions:
                 buffer.final_values[t] = self._final_values(truncateds, infos)
             self._episodes.step(rewards, self._resets, infos)
             t += 1
@@ -283,7 +286,7 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         self._count(length * self.num_envs)
         fragment = Fragment(
             **buffer.arrays(),
-            last_values=self._values(self._observations, self._resets),
+            last_values=self._unknown() if random_actions else self._values(self._observations, self._resets),
             state_in=state_in,
             weights_seq_no=self._weights_seq_no,
             return_in=self._returns,
@@ -368,39 +371,41 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
 
         Moves the state on.
         """
+        if random_actions:
+            return self._random_draws(), self._unknown(), self._unknown()
         outputs = self.module.forward_columns(
             self._tensor(self._observations), self._state, self._reset_tensor(self._resets)
         )
         self._state = outputs.state
         inputs = outputs.action_dist_inputs[0]
         try:
-            actions, logp = self._draw(inputs, explore, random_actions)
+            actions, logp = self._draw(inputs, explore)
             strange = actions.dtype.is_floating_point and not bool(torch.isfinite(actions).all())
         except (RuntimeError, ValueError):  # of PyTorch's distributions, which do not say what is wrong
             strange = not bool(torch.isfinite(inputs).all())
             if not strange:
                 raise
         if strange:
-            actions, logp = self._draw(self._guard.logits(inputs), explore, random_actions)
+            actions, logp = self._draw(self._guard.logits(inputs), explore)
         return actions.cpu().numpy(), logp.cpu().numpy(), outputs.values[0].cpu().numpy()
 
-    def _draw(self, inputs: Tensor, explore: bool, random_actions: bool) -> tuple[Tensor, Tensor]:
+    def _draw(self, inputs: Tensor, explore: bool) -> tuple[Tensor, Tensor]:
         """Actions (B, ...) and their log-probabilities (B,), by what describes their distribution, (B, A)."""
         dist = self._action_dist.from_logits(inputs)
         actions = dist.sample() if explore else dist.to_deterministic().sample()
-        if random_actions:
-            actions = self._random_draws(inputs)
         return actions, dist.logp(actions)
 
-    def _random_draws(self, inputs: Tensor) -> Tensor:
+    def _random_draws(self) -> Nest:
         """Actions (B, ...) as if nothing were known of them but which are legal."""
         legal = self.module.legal(self._tensor(self._observations))
-        if legal is not None:
-            uniform = self._action_dist.from_logits(masked(torch.zeros_like(inputs), legal[0]))
-            drawn: Tensor = uniform.sample()
-            return drawn
-        actions = self.module.actions.from_env(self.env.action_space.sample())
-        return torch.from_numpy(actions).to(self._device)
+        if legal is None:
+            return self.module.actions.from_env(self.env.action_space.sample())
+        none_preferred = torch.zeros(legal[0].shape, device=self._device)
+        return self._action_dist.from_logits(masked(none_preferred, legal[0])).sample().cpu().numpy()
+
+    def _unknown(self) -> NDArray[np.float32]:
+        """What stands for numbers (B,) of the network that it was not asked for."""
+        return np.zeros(self.num_envs, np.float32)
 
     def _values(self, observations: Nest, resets: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Values (B,) of observations that are not acted upon; the state stays as it is."""

@@ -134,26 +134,48 @@ def test_counted_from_zero():
             counted_from_zero(space)
 
 
+@pytest.mark.parametrize("random_actions", [False, True])
 @pytest.mark.parametrize("name", counted.ACTIONS)
-def test_columnar_runner_gives_the_environment_its_own_actions(name):
-    """The environment refuses others; log-probabilities are those of the draws, also of random actions."""
+def test_columnar_runner_gives_the_environment_its_own_actions(name, random_actions):
+    """The environment refuses others."""
     runner = runner_of(config("RecurrentPPO", name))
-    for random_actions in (False, True):
-        (fragment,) = runner.sample(random_actions=random_actions)
-        states = {key: torch.from_numpy(value) for key, value in fragment.state_in.items()}
-        outputs = runner.module.forward_columns(
-            torch.from_numpy(fragment.observations[:-1]), states, torch.from_numpy(fragment.resets[:-1])
-        )
-        dist = runner.module.get_train_action_dist_cls().from_logits(outputs.action_dist_inputs)
-        logp = dist.logp(torch.from_numpy(fragment.actions)).detach().numpy()
-        np.testing.assert_allclose(fragment.action_logp, logp, atol=1e-5)
-        if isinstance(counted.ACTIONS[name], spaces.Discrete):
-            assert set(np.unique(fragment.actions)) == {0, 1, 2}
+    (fragment,) = runner.sample(random_actions=random_actions)
     if isinstance(counted.ACTIONS[name], spaces.Discrete):
-        t = np.arange(STEPS, 2 * STEPS) % counted.STEPS
-        counts = t < counted.STEPS - 1
-        right = fragment.actions == (t % 3)[:, None]
+        assert set(np.unique(fragment.actions)) == {0, 1, 2}
+        counts = np.arange(STEPS) % counted.STEPS < counted.STEPS - 1
+        right = fragment.actions == (np.arange(STEPS) % counted.STEPS % 3)[:, None]
         np.testing.assert_array_equal(fragment.rewards[counts], right[counts])
+
+
+@pytest.mark.parametrize("name", counted.ACTIONS)
+def test_log_probabilities_and_values_are_the_networks(name):
+    runner = runner_of(config("RecurrentPPO", name))
+    (fragment,) = runner.sample()
+    states = {key: torch.from_numpy(value) for key, value in fragment.state_in.items()}
+    outputs = runner.module.forward_columns(
+        torch.from_numpy(fragment.observations[:-1]), states, torch.from_numpy(fragment.resets[:-1])
+    )
+    dist = runner.module.get_train_action_dist_cls().from_logits(outputs.action_dist_inputs)
+    logp = dist.logp(torch.from_numpy(fragment.actions)).detach().numpy()
+    np.testing.assert_allclose(fragment.action_logp, logp, atol=1e-5)
+    np.testing.assert_allclose(fragment.values, outputs.values.detach().numpy(), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", counted.ACTIONS)
+def test_random_actions_do_not_ask_the_network(name, monkeypatch):
+    runner = runner_of(config("RecurrentPPO", name))
+    runner.sample()
+    assert any(leaf.any() for leaf in runner._state.values())
+    with monkeypatch.context() as without_network:
+        without_network.setattr(runner.module, "forward_columns", None)
+        (fragment,) = runner.sample(random_actions=True)
+    for unknown in (fragment.action_logp, fragment.values, fragment.last_values, fragment.final_values):
+        assert not unknown.any()
+    (after,) = runner.sample()
+    assert all(not leaf.any() for leaf in after.state_in.values())
+    assert after.values.any()
+    monkeypatch.setattr(runner.module, "forward_columns", None)
+    assert runner.sample(num_episodes=LANES, random_actions=True)[0].env_steps() > 0
 
 
 def test_evaluation_plays_in_the_environments_own_actions():
