@@ -19,6 +19,7 @@ from engram.train.plans.plan import make_plan
 
 LICHESS = "there is no lichess_db_puzzle.csv"
 WITH_FILES_OF_THE_USERS = {
+    "atari_transfer": "config.model.init_from: ~/ray_results/atari_(lstm|rims): no such folder",
     "atari_transfer_paper": "init_from: ~/ray_results/atari_pong_(lstm|rims)_paper: no such folder",
     "grid_transfer": "config.model.init_from: ~/ray_results/multi_room_(lstm|rims): no such folder",
     "grid_memory_any_far": "config.model.init_from: ~/ray_results/grid_memory_any: no such folder",
@@ -31,6 +32,7 @@ SEVERAL = {
     "atari": 2,
     "atari_paper": 3,
     "atari_sources_paper": 6,
+    "atari_transfer": 2,
     "atari_transfer_paper": 2,
     "babyai_paper": 2,
     "cifar10_paper": 8,

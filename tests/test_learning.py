@@ -14,8 +14,8 @@ def rllib(*arguments):
     return done.stdout.strip().splitlines()[-1]
 
 
-def train(name, folder):
-    rllib("train", "-f", name, "--local-dir", str(folder))
+def train(name, folder, *options):
+    rllib("train", "-f", name, "--local-dir", str(folder), *options)
 
 
 def train_and_evaluate(name, folder, **env_config):
@@ -125,3 +125,12 @@ def test_with_cross_entropy_it_waits_until_time_is_over(tmp_path):
     assert 0.75 < trials["acted"] < 0.90
     assert trials["observations"] > 3.0
     assert trials["accuracy"] / trials["acted"] > 0.92
+
+
+@pytest.mark.slow
+def test_a_ball_is_returned_in_breakout(tmp_path):
+    """Random actions score 1.2 to 1.5."""
+    pytest.importorskip("ale_py")
+    train("atari_lstm", tmp_path, "--stop", json.dumps({"timesteps_total": 500_000}))
+    report = json.loads(rllib("evaluate", str(tmp_path / "atari_lstm"), "--episodes", "64", "--json"))
+    assert report["return_mean"] >= 2.5
