@@ -5,9 +5,10 @@
 A round times every contender in turn for about `--seconds` of processor time; the figure is the median over
 rounds of env steps (of four frames) per second of processor time, all threads together, and beside it the
 median of the ratios to ALE alone, round by round. "sampled at random" is a fragment of random actions by
-the columnar path, which asks no network for them; "acted on" is one by an encoder and an LSTM of 256, "trained"
-is that and learning from it, in 4 minibatches, twice. Printed first: by how much the process grows while 50
-fragments are sampled, beside the bytes of the pictures in one. Needs ale-py.
+the columnar path, which asks no network for them; "acted on" is one by an encoder and an LSTM of 256,
+"trained" is that and learning from it, in 4 minibatches, twice. Printed first: by how much the process grows
+over 50 fragments that are sampled at random, and 50 that are learned from, beside the bytes of the pictures
+in one. Needs ale-py.
 """
 
 from __future__ import annotations
@@ -163,7 +164,8 @@ def compare(given: argparse.Namespace, side: int, encoder: str) -> None:
         sampled(network, side, f"acted on, {encoder}", False),
         trained(network, side, f"trained, {encoder}", given.lanes),
     ]
-    grow(contenders[2], side, given.lanes)
+    for doing in (contenders[2], contenders[4]):
+        grow(doing, side, given.lanes)
     rates: dict[str, list[float]] = {each.name: [] for each in contenders}
     for _ in range(given.rounds):
         for each in contenders:
@@ -179,7 +181,7 @@ def compare(given: argparse.Namespace, side: int, encoder: str) -> None:
 
 
 def grow(contender: Contender, side: int, lanes: int) -> None:
-    """Samples 50 fragments and prints by how much the process has grown."""
+    """Plays 50 fragments and prints by how much the process has grown."""
     before = resident()
     sizes = []
     for _ in range(50):
@@ -187,8 +189,8 @@ def grow(contender: Contender, side: int, lanes: int) -> None:
         sizes.append(resident() - before)
     pictures = FRAGMENT * lanes * side * side * 4 / 2**20
     print(
-        f"{side}x{side}x4  sampling grows the process by {sizes[0]:.1f} MB in the first fragment, "
-        f"{sizes[9]:.1f} in ten, {sizes[-1]:.1f} in fifty; the pictures of a fragment are {pictures:.1f} MB",
+        f"{side}x{side}x4  {contender.name}: the process grows by {sizes[0]:.1f} MB in the first fragment, "
+        f"{sizes[9]:.1f} in ten, {sizes[-1]:.1f} in fifty; the pictures of one are {pictures:.1f} MB",
         flush=True,
     )
 
