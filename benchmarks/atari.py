@@ -90,8 +90,9 @@ def draws(actions: int, lanes: int) -> Callable[[], Any]:
 
 def algorithm(game: str, side: int, model: dict[str, Any], lanes: int) -> Any:
     """RecurrentPPO on a game."""
+    name = game.title().replace("_", "")
     config = make_config("RecurrentPPO", model)
-    config.environment(f"ale_py:ALE/{game.title()}-v5", env_config={"img_height": side, "img_width": side})
+    config.environment(f"ale_py:ALE/{name}-v5", env_config={"img_height": side, "img_width": side})
     config.num_envs_per_env_runner = lanes
     config.rollout_fragment_length = FRAGMENT
     config.minibatch_size = lanes * FRAGMENT // 4

@@ -12,7 +12,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 import tree
-from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.vector.utils import create_empty_array
 from numpy.typing import NDArray
 from ray.rllib.core import DEFAULT_MODULE_ID
@@ -28,7 +28,7 @@ from engram.agents.columns.episodes import EpisodeLog
 from engram.agents.columns.failures import EnvError, TellsFailure
 from engram.agents.columns.finite import NON_FINITE, LaneGuard, zeroed
 from engram.agents.columns.fragment import ColumnSet, Fragment, Nest, lane_of
-from engram.agents.columns.frames import empty_rows, frame_counts, write_row
+from engram.agents.columns.frames import empty_rows, frame_counts, shares_frames, write_row
 from engram.agents.columns.inputs import InputLanes, add_inputs
 from engram.agents.columns.lanes import make_lanes
 from engram.agents.columns.learner import as_tensors
@@ -85,9 +85,8 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
         key = None if self.config.in_evaluation else self.config.cut_returns_at
         self._cuts = ReturnCuts(key, self.num_envs) if key else None
         self._symbols = SymbolBounds(self.env.single_observation_space)
-        # What a wrapper makes of a picture may not be what it makes of its frames, one by one.
-        wrapped = isinstance(self._plain_env(), VectorWrapper)
-        self._frames = frame_counts(self.env.single_observation_space, shared=not wrapped)
+        shared = shares_frames(self._plain_env())
+        self._frames = frame_counts(self.env.single_observation_space, shared)
 
     def make_module(self) -> None:
         """Builds the module, for tests where this runner evaluates."""
@@ -213,7 +212,10 @@ class ColumnarEnvRunner(TellsFailure, SingleAgentEnvRunner):  # type: ignore[mis
             self.env = env
 
     def _reset_lanes(self) -> None:
-        observations, self._infos = self._try_env_reset(seed=self._lane_seeds(), options=None)
+        seeds = self._lane_seeds()
+        if seeds is not None:  # of random actions
+            self.env.action_space.seed(seeds if isinstance(seeds, int) else seeds[0])
+        observations, self._infos = self._try_env_reset(seed=seeds, options=None)
         self._guard.step = 0
         self._observations = self._see(observations)
         self._resets = np.ones(self.num_envs, bool)

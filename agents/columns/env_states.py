@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
+from gymnasium.utils import EzPickle
 from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv
 from typing_extensions import override
 
@@ -153,8 +154,18 @@ class _Dumping(cloudpickle.Pickler):  # type: ignore[misc]
         self._outside = outside
 
     def persistent_id(self, value: Any) -> Any:
-        """Whether it is that object."""
-        return True if self._outside is not None and value is self._outside else None
+        """Whether it is that object.
+
+        Raises:
+            UnsavedError: A pickle of the value would be of its constructor's arguments alone.
+        """
+        if self._outside is not None and value is self._outside:
+            return True
+        if isinstance(value, EzPickle) and type(value).__getstate__ is EzPickle.__getstate__:
+            raise UnsavedError(
+                f"{type(value).__name__} is pickled as it was made (EzPickle), without its state"
+            )
+        return None
 
 
 class _Loading(pickle.Unpickler):

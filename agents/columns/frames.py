@@ -10,10 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 import tree
+from gymnasium.vector import AsyncVectorEnv, SyncVectorEnv, VectorEnv
 from numpy.typing import NDArray
 from torch import Tensor
 
 from engram.agents.models.spaces import AnySpace, frames_in, leaf_spaces
+
+
+def shares_frames(lanes: VectorEnv[Any, Any, Any]) -> bool:
+    """Whether pictures of lanes share frames where their space says so.
+
+    Only a batched environment itself can promise it: a wrapper, around all lanes or around each of them,
+    keeps the space and may show other pictures.
+    """
+    return lanes.unwrapped is lanes and not isinstance(lanes, SyncVectorEnv | AsyncVectorEnv)
 
 
 def frame_counts(space: AnySpace, shared: bool = True) -> list[int]:

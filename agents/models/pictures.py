@@ -18,7 +18,7 @@ from engram.agents.models.boards import check_board
 from engram.agents.models.encoder import Encoder, EncoderOptions, by_chunks
 from engram.agents.models.observations import BoxReader
 from engram.agents.models.reader import Reader
-from engram.memory.options import integer, integers
+from engram.memory.options import choice, integer, integers
 
 CHUNK = 128
 """Pictures that are floats at the same time."""
@@ -74,6 +74,18 @@ class PictureConv(nn.Conv2d):
         return convolved
 
 
+@dataclass(frozen=True, kw_only=True)
+class PictureEncoderOptions(EncoderOptions):
+    """Options common to encoders of pictures."""
+
+    init: str = choice(
+        "orthogonal",
+        "what weights start from. orthogonal: matrices of such columns times the root of 2, biases of 0, as "
+        "in public codes of PPO; torch: PyTorch's own, whose features hardly tell pictures apart at first",
+        ("orthogonal", "torch"),
+    )
+
+
 class PictureEncoder(Encoder):
     """Base of encoders that make floats of pictures inside: convolutions, one linear layer, ReLU.
 
@@ -85,13 +97,16 @@ class PictureEncoder(Encoder):
     def __init__(self, reader: Reader, options: Any) -> None:
         super().__init__(reader, options)
         # What is only multiplied is so by the first convolution; anything else its reader makes floats of.
+        self.orthogonal = options.init == "orthogonal"
         factor = reader.factor if isinstance(reader, BoxReader) else None
         self.inside, self.factor = factor is not None, 1.0 if factor is None else factor
 
     def finish(self, sizes: tuple[int, int], planes: int, size: int) -> None:
-        """Adds the linear layer over `planes` of those sizes."""
+        """Adds the linear layer over `planes` of those sizes, and draws all weights."""
         self.linear = nn.Linear(sizes[0] * sizes[1] * planes, size)
         self.output_size = size
+        if self.orthogonal:
+            self.apply(_make_orthogonal)
 
     @override
     def prepare(self, observations: Any) -> Any:
@@ -104,6 +119,13 @@ class PictureEncoder(Encoder):
     def _encoded(self, pictures: Tensor) -> Tensor:
         images: Tensor = self.convolutions(pictures)
         return torch.relu(self.linear(images.flatten(1)))
+
+
+def _make_orthogonal(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Conv2d | nn.Linear):
+        nn.init.orthogonal_(layer.weight, nn.init.calculate_gain("relu"))
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 class _Layer(NamedTuple):
@@ -121,7 +143,7 @@ NATURE = (_Layer(8, 4), _Layer(4, 2), _Layer(3, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class NatureEncoderOptions(EncoderOptions):
+class NatureEncoderOptions(PictureEncoderOptions):
     """Options of `nature`."""
 
     channels: tuple[int, ...] = integers(
@@ -184,7 +206,7 @@ class DQNEncoder(NatureEncoder):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImpalaEncoderOptions(EncoderOptions):
+class ImpalaEncoderOptions(PictureEncoderOptions):
     """Options of `impala`."""
 
     channels: tuple[int, ...] = integers((16, 32, 32), "planes of each section, first to last", unit="planes")

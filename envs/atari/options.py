@@ -36,7 +36,7 @@ class AtariOptions:
         repeat_action_probability: that a frame repeats the action before in place of the new one: sticky
             actions.
         full_action_space: whether all 18 actions are there, or those that do something in the game.
-        max_num_frames_per_episode: frames after which a game is cut short.
+        max_num_frames_per_episode: frames after which a game is cut short, without those of waiting.
         num_threads: threads that play the lanes.
         reward_clipping: false; `clip_rewards` of an algorithm clips what is learned from.
         episodic_life: false; an episode is a whole game.

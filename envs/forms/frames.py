@@ -21,3 +21,7 @@ class FrameStack(spaces.Box):
     def __init__(self, rows: int, columns: int, planes: int, frames: int, seed: Any = None) -> None:
         super().__init__(0, 255, (rows, columns, frames * planes), np.uint8, seed=seed)
         self.frames = frames
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is the same space, of as many frames where both have some."""
+        return super().__eq__(other) and self.frames == getattr(other, "frames", self.frames)

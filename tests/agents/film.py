@@ -56,5 +56,32 @@ class Film(VectorEnv):
             self.seen[:] = moved
 
 
+class OneFilm(gym.Env):
+    """A single lane of it."""
+
+    def __init__(self, planes=1):
+        self.lane = Film(planes=planes)
+        self.observation_space, self.action_space = (
+            self.lane.single_observation_space,
+            self.lane.single_action_space,
+        )
+
+    def reset(self, *, seed=None, options=None):
+        return self.lane.reset(seed=seed)[0][0], {}
+
+    def step(self, action):
+        observations, rewards, terminated, truncated, infos = self.lane.step([action])
+        seen = infos["final_obs"][0] if infos else observations[0]
+        return seen, float(rewards[0]), bool(terminated[0]), bool(truncated[0]), {}
+
+
+class Skip(gym.Wrapper):
+    """An action lasts two steps: two frames are new."""
+
+    def step(self, action):
+        results = self.env.step(action)
+        return results if results[2] or results[3] else self.env.step(action)
+
+
 class Same(VectorWrapper):
     """Changes nothing; but what a wrapper gives is not taken apart into frames."""

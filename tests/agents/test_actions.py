@@ -178,6 +178,16 @@ def test_random_actions_do_not_ask_the_network(name, monkeypatch):
     assert runner.sample(num_episodes=LANES, random_actions=True)[0].env_steps() > 0
 
 
+@pytest.mark.parametrize("name", counted.ACTIONS)
+def test_random_actions_repeat_by_seed(name):
+    first, second, other = (
+        runner_of(config("RecurrentPPO", name).debugging(seed=seed)).sample(random_actions=True)[0].actions
+        for seed in (3, 3, 4)
+    )
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
+
+
 def test_evaluation_plays_in_the_environments_own_actions():
     runner = runner_of(config("RecurrentPPO", "negative"))
     assert runner.sample(num_episodes=4, explore=False)[0].env_steps() >= 4 * counted.STEPS

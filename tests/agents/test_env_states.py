@@ -6,6 +6,7 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.utils import EzPickle
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 from gymnasium.wrappers.vector import NormalizeReward, RecordEpisodeStatistics
@@ -44,6 +45,20 @@ class Locked(Walk):
         self.lock = threading.Lock()
 
 
+class Remade(Walk, EzPickle):
+    """What is pickled of it are its constructor's arguments, as of Box2D's, MuJoCo's and ALE's."""
+
+    def __init__(self):
+        EzPickle.__init__(self)
+
+
+class Holding(Walk):
+    """Its state lies in such a one."""
+
+    def __init__(self):
+        self.inner = Remade()
+
+
 class Telling(Locked):
     """It tells its state, and so do its copies."""
 
@@ -53,6 +68,14 @@ class Telling(Locked):
     def set_state(self, state):
         self.at = state["at"]
         self.np_random.bit_generator.state = state["rng"]
+
+
+class RemadeTelling(Telling, EzPickle):
+    """One that is pickled as it was made, but tells its state."""
+
+    def __init__(self):
+        super().__init__()
+        EzPickle.__init__(self)
 
 
 class TellingAnObject(Telling):
@@ -104,6 +127,7 @@ ENVS = {
     "puzzle": partial(made, "PrefixSums", bits=4),
     "single": partial(limited, Walk),
     "single, tells": partial(limited, Telling),
+    "single, remade, tells": partial(limited, RemadeTelling),
     "single, tells an object": partial(limited, TellingAnObject),
     "single, another set_state": partial(limited, HalfTelling),
     "single, lanes wrapped": partial(normalised, Walk),
@@ -159,6 +183,9 @@ def restarted(env):
     ("make", "why"),
     [
         (partial(limited, Locked), r"^Locked cannot be pickled \(TypeError: cannot pickle '_thread.lock'"),
+        (partial(limited, Remade), r"^Remade is pickled as it was made \(EzPickle\), without its state$"),
+        (Holding, r"^Remade is pickled as it was made"),
+        (lambda: SyncVectorEnv([Remade] * LANES), r"^Remade is pickled as it was made"),
         (lambda: AsyncVectorEnv([Walk] * LANES), "^its lanes are processes of their own"),
     ],
 )

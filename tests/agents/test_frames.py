@@ -68,6 +68,18 @@ def test_fragments_hold_each_frame_once_and_stack_to_what_was_seen(planes):
         np.testing.assert_array_equal(got.numpy(), whole.observations)
 
 
+@pytest.mark.parametrize("wrappers", [[], ["film:Skip"]])
+def test_single_environments_are_stored_as_they_were_seen(wrappers):
+    """A wrapper keeps the space of what it wraps, whatever it shows."""
+    config = configured()
+    config.environment("film:OneFilm", env_config={"wrappers": wrappers})
+    shell, seen = Shell(config), []
+    see = shell.runner._see
+    shell.runner._see = lambda pictures: seen.append(see(pictures)) or seen[-1].copy()
+    for _ in range(2):
+        np.testing.assert_array_equal(shell.sample().observations, np.stack(seen[-STEPS - 1 :]))
+
+
 @pytest.mark.parametrize("run", ["RecurrentPPO", "RecurrentIMPALA"])
 @pytest.mark.parametrize("model", [{}, {"previous_action": True, "previous_reward": True}])
 def test_learning_from_shared_frames_is_learning_from_whole_pictures(run, model):
@@ -130,3 +142,9 @@ def test_clipped_is_what_is_learned_from_and_not_what_is_told(clip, learned):
 def test_clipping_that_is_refused(settings, said):
     with pytest.raises(ValueError, match=said):
         configured(**settings).validate()
+
+
+def test_spaces_of_other_frames_are_not_equal():
+    assert FrameStack(4, 4, 1, 12) == FrameStack(4, 4, 1, 12) == spaces.Box(0, 255, (4, 4, 12), np.uint8)
+    assert FrameStack(4, 4, 1, 12) != FrameStack(4, 4, 3, 4)
+    assert FrameStack(4, 4, 1, 12) != FrameStack(4, 4, 1, 11)

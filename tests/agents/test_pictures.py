@@ -39,6 +39,23 @@ def test_sizes(space, options, total, convolutional, size):
     assert (count(encoder), count(encoder.convolutions), encoder.output_size) == (total, convolutional, size)
 
 
+@pytest.mark.parametrize("kind", ["nature", "dqn", "impala"])
+def test_initial_weights(kind):
+    """Rows, or columns where these are fewer, are orthogonal, and of length root 2; or all is PyTorch's."""
+    encoder, plain = (make_encoder(SMALL, {"type": kind, "init": init}) for init in ("orthogonal", "torch"))
+    if kind == "nature":
+        encoder = make_encoder(BIG, {"type": kind})  # by default
+    layers = [each for each in encoder.modules() if isinstance(each, nn.Conv2d | nn.Linear)]
+    for layer in layers:
+        weight = layer.weight.detach().flatten(1)
+        shorter = weight if len(weight) <= weight.shape[1] else weight.T
+        np.testing.assert_allclose(shorter @ shorter.T, 2 * np.eye(len(shorter)), atol=1e-5)
+        assert not layer.bias.any()
+    bound = plain.linear.in_features**-0.5
+    assert 0.9 * bound < plain.linear.weight.abs().max() <= bound
+    assert plain.linear.bias.any()
+
+
 def slow_nature(encoder, images):
     for layer, stride in zip(convolutions_of(encoder), (4, 2, 1), strict=False):
         images = torch.relu(functional.conv2d(images, layer.weight, layer.bias, stride))

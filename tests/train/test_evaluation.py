@@ -233,12 +233,19 @@ def durations(file):
 
 def test_gif(tmp_path):
     file = tmp_path / "walk.gif"
-    write_gif(TrainedAgent(tmp_path, module(), CUE, {"delay": 3}), 0, file, 1.0)
+    assert write_gif(TrainedAgent(tmp_path, module(), CUE, {"delay": 3}), 0, file, 1.0)
     assert durations(file) == [200] * 5  # the first look and four steps
     with Image.open(file) as gif:
         assert gif.size == (240, 160)
     with pytest.raises(ExperimentError, match="--gif"):
         write_gif(TrainedAgent(tmp_path, module(), CUE), 0, tmp_path / "no" / "folder.gif", 1.0)
+
+
+def test_a_gif_of_a_long_episode_is_cut_short_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("engram.train.evaluation.gif.MAX_STEPS", 2)
+    file = tmp_path / "walk.gif"
+    assert not write_gif(TrainedAgent(tmp_path, module(), CUE, {"delay": 3}), 0, file, 1.0)
+    assert durations(file) == [200] * 3
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,24 @@ def test_the_floor_is_what_counts_as_nothing(tmp_path):
     assert scores(scratch, better, floor=-1.0).scores[0].score == 2.0
 
 
+def test_what_cannot_be_scored_is_left_out_and_said(tmp_path):
+    """A trial that has not finished would cut all curves short; of two targets one has no area."""
+    scratch = run(tmp_path / "scratch", [0, 1, 2, 3, 4])
+    good = run(tmp_path / "good", [4, 4, 4, 4, 4], source=SOURCE.format(0))
+    model = {"core": {"type": "lstm"}, "init_from": SOURCE.format(0)}
+    stopped = {"config": {"model": model}, "done": False}
+    make_trial(tmp_path / "good", env_config={"limbo_time": 20}, episode_return_mean=[9, 9], **stopped)
+    below = run(tmp_path / "below", [-1, -1, -1], env_config={"limbo_time": 70})
+    above = run(tmp_path / "above", [1, 1, 1], env_config={"limbo_time": 70}, source=SOURCE.format(0))
+    found = scores(scratch, good, below, above)
+    assert [(each.run, each.last, each.score) for each in found.scores] == [("good", 5000, 2.0)]
+    assert found.notes == [
+        "left out: good/trial_01: still running or stopped, at 2,000 env steps",
+        "left out: the curve of above's baseline has no area above 0 (its mean is -1); legal: a lower "
+        "--floor, such as a random policy's",
+    ]
+
+
 def test_one_experiment_over_sources_and_seeds(tmp_path):
     """As `init_from: {grid_search: [null, A, B]}` with seeds leaves it: scratch 2, A 3 and 5, B 1 and 1."""
     experiment = tmp_path / "grid"
@@ -189,7 +207,7 @@ def test_the_verb_prints_and_writes(tmp_path, typed):
     code, out, _ = typed("transfer", scratch, good, "--out", "s.csv", "--out", "s.png", "--json")
     assert code == 0
     table, said, *written, last = out.splitlines()[1:]
-    assert " ".join(table.split()) == "good short-00000 2 2 1.250 0.500 to 2.000 2.000, 0.500"
+    assert " ".join(table.split()) == "good short-00000 2 2 1,000 to 5,000 1.250 0.500 to 2.000 2.000, 0.500"
     assert said == "env_runners/episode_return_mean; more than 1 is positive transfer: 1 of 1"
     assert written == ["written: s.csv", "written: s.png"]
     result = json.loads(last)

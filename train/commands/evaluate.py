@@ -110,7 +110,7 @@ def _player(policy: str, env: str | None, env_config: dict[str, Any], policy_con
 
 def _play(agent: "Agent", episodes: int, seed: int, gif: str | None, gif_hold: float, as_json: bool) -> None:
     from engram.train.console.screen import show
-    from engram.train.evaluation.gif import check_gif, write_gif
+    from engram.train.evaluation.gif import MAX_STEPS, check_gif, write_gif
     from engram.train.evaluation.rollout import play_episodes
     from engram.train.evaluation.summary import summary_parts
 
@@ -120,8 +120,8 @@ def _play(agent: "Agent", episodes: int, seed: int, gif: str | None, gif_hold: f
     show(str(agent), *summary_parts(summary), f"actions: {agent.chooses}")
     if file is not None:
         with one_line(f"evaluate: {agent.name} cannot be played"):
-            write_gif(agent, seed, file, gif_hold)
-        show(f"gif: {gif}")
+            whole = write_gif(agent, seed, file, gif_hold)
+        show(f"gif: {gif}" if whole else f"gif: {gif}, of the episode's first {MAX_STEPS:,} steps")
     show(result=summary if as_json else None)
 
 

@@ -48,7 +48,7 @@ def command(
             with canvas.style():
                 figure = draw(found)
             canvas.save(figure, file)
-    header = ("run", "source", "trials", "from scratch", "score", "95 % interval", "each")
+    header = ("run", "source", "trials", "from scratch", "env steps", "score", "95 % interval", "each")
     show(
         make_table(header, [_row(found, summary) for summary in found.summaries]),
         f"{found.metric}; more than 1 is positive transfer: "
@@ -60,7 +60,9 @@ def command(
 
 
 def _row(found: "TransferScores", summary: "Summary") -> list[str]:
-    each = [f"{score.score:.3f}" for score in found.scores if score.run == summary.run]
+    scores = [score for score in found.scores if score.run == summary.run]
+    each = ", ".join(f"{score.score:.3f}" for score in scores)
+    compared = f"{scores[0].first:,.0f} to {scores[0].last:,.0f}"
     between = "-" if summary.low is None else f"{summary.low:.3f} to {summary.high:.3f}"
     counts = [str(summary.trials), str(summary.from_scratch)]
-    return [summary.run, summary.source, *counts, f"{summary.mean:.3f}", between, ", ".join(each)]
+    return [summary.run, summary.source, *counts, compared, f"{summary.mean:.3f}", between, each]

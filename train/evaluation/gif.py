@@ -21,7 +21,7 @@ from engram.train.evaluation.agent import Agent
 from engram.train.evaluation.policy import Array
 from engram.train.evaluation.rollout import play_steps
 
-MAX_FRAMES = 10_000
+MAX_STEPS = 10_000
 SUFFIXES = (".gif", ".mp4")
 _LONGEST = 655_350  # ms that a GIF can show one picture
 _SIDE = 240  # pixels
@@ -141,8 +141,8 @@ def check_gif(text: str, agent: Agent) -> Path:
     return file
 
 
-def write_gif(agent: Agent, seed: int, file: Path, hold: float) -> None:
-    """Play one episode in the single environment and write its frames.
+def write_gif(agent: Agent, seed: int, file: Path, hold: float) -> bool:
+    """Play one episode in the single environment, of `MAX_STEPS` at most, and write its frames.
 
     Args:
         agent: The agent that plays.
@@ -150,18 +150,21 @@ def write_gif(agent: Agent, seed: int, file: Path, hold: float) -> None:
         file: Where to write, from `check_gif`.
         hold: Seconds that an unchanging picture is shown at most.
 
+    Returns:
+        Whether the episode ended.
+
     Raises:
         ExperimentError: the environment does not render, or the file cannot be written.
     """
     filmed = _Filmed(_rendered(agent), hold)
     _, wrappings = split_settings(agent.env_config)
     envs = wrap_lanes(SyncVectorEnv([lambda: filmed], autoreset_mode=AutoresetMode.DISABLED), wrappings)
-    for step in islice(play_steps(agent.tell(envs), agent.make_policy(1), seed), MAX_FRAMES - 1):
-        if step.ended[0]:
-            break
+    steps = islice(play_steps(agent.tell(envs), agent.make_policy(1), seed), MAX_STEPS)
+    whole = any(step.ended[0] for step in steps)
     envs.close()
     with naming(f"--gif {file}"):
         filmed.reel.write(file)
+    return whole
 
 
 def _rendered(agent: Agent) -> gym.Env[Any, Any]:

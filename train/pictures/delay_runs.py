@@ -7,7 +7,7 @@ from typing import Any
 from engram.train.console.errors import ExperimentError, unknown
 from engram.train.pictures.delay_scores import AUTO, RETURN, SUCCESS, DelayScore, DelayScores, shown
 from engram.train.pictures.fields import Points
-from engram.train.runs.results import Trial, differing_settings, last_values, lookup
+from engram.train.runs.results import Trial, differing_settings, last_values, lookup, split_finished
 
 FLAWLESS = ("engram/CuedCatch-v0",)  # a success there is an episode without one miss: too rare to compare
 RUNNERS = "env_runners"
@@ -27,9 +27,7 @@ def collect(trials: list[Trial], setting: str, metric: str, references: dict[str
     """
     setting = setting.removeprefix("config.") or _find_setting(trials)
     delays = {trial.folder: _delays_of(trial, setting) for trial in trials}
-    unfinished = {trial.folder: trial.unfinished() for trial in trials}
-    left_out = [f"left out: {trial.name}: {why}" for trial in trials if (why := unfinished[trial.folder])]
-    finished = [trial for trial in trials if not unfinished[trial.folder]]
+    finished, left_out = split_finished(trials)
     if metric == AUTO:
         metric = _telling_metric(finished)
     scores = []

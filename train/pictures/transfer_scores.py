@@ -20,7 +20,7 @@ from engram.train.pictures.curve_runs import METRICS, Curve, curve_of, grouped, 
 from engram.train.pictures.curves import LEVEL, RESAMPLES
 from engram.train.plans.changes import differences
 from engram.train.runs.labels import shown
-from engram.train.runs.results import Trial
+from engram.train.runs.results import Trial, split_finished
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,10 @@ class TransferScores:
 
 
 def transfer_scores(runs: Sequence[str], metric: str, floor: float) -> TransferScores:
-    """Score each trial that started from a checkpoint against those from scratch.
+    """Score each finished trial that started from a checkpoint against those from scratch.
+
+    What cannot be scored is left out, and a note says so: a trial that has not finished, whose curve would
+    cut all others short, and a run without a baseline that has an area or env steps in common with it.
 
     Args:
         runs: Folders of experiments or trials, both kinds together.
@@ -105,32 +108,36 @@ def transfer_scores(runs: Sequence[str], metric: str, floor: float) -> TransferS
         floor: The metric's value above which areas are measured.
 
     Raises:
-        ExperimentError: a run that cannot be read, no trial of one kind, no baseline for a run or several,
-            a metric that was never reported, curves without common env steps, a baseline without area.
+        ExperimentError: a run that cannot be read, no finished trial of one kind, no baseline for a run or
+            several, a metric that was never reported, or nothing that can be scored.
     """
     path = METRICS.get(metric, metric)
     trials = {trial.folder: trial for run in runs for trial in trials_of(typed_path(run).resolve())}
-    lines = grouped(list(trials.values()))
+    finished, notes = split_finished(trials.values())
+    lines = grouped(finished)
     scratch = {name: line for name, line in lines.items() if _source(line[0]) is None}
     others = {name: line for name, line in lines.items() if name not in scratch}
-    if not others:
-        raise ExperimentError(f"transfer: no trial that starts from a checkpoint (init_from) in {_all(runs)}")
-    if not scratch:
-        raise ExperimentError(f"transfer: no trial from scratch (without init_from) in {_all(runs)}")
-    curves = {trial.folder: _curve(trial, path) for trial in trials.values()}
+    kinds = {"that starts from a checkpoint (init_from)": others, "from scratch (without init_from)": scratch}
+    for kind, found in kinds.items():
+        if not found:
+            raise ExperimentError("; ".join([f"transfer: no trial {kind} in {', '.join(runs)}", *notes]))
+    curves = {trial.folder: _curve(trial, path) for trial in finished}
     scores: list[Score] = []
-    summaries, notes = [], []
+    summaries, failures = [], []
     for name, line in others.items():
         baseline, note = _baseline(name, line[0], scratch)
         notes += [note] if note else []
-        found = _compare(name, line, baseline, curves, floor)
-        scores += found.scores
-        summaries.append(found.summary)
+        try:
+            compared = _compare(name, line, baseline, curves, floor)
+        except ExperimentError as error:
+            failures.append(str(error))
+            continue
+        scores += compared.scores
+        summaries.append(compared.summary)
+    if not summaries:
+        raise ExperimentError(f"transfer: {failures[0]}")
+    notes += [f"left out: {failure}" for failure in failures]
     return TransferScores(path, scores, summaries, notes)
-
-
-def _all(runs: Sequence[str]) -> str:
-    return ", ".join(runs)
 
 
 def _source(trial: Trial) -> str | None:
@@ -200,13 +207,13 @@ def _compare(
     first, last = max(curve[0][0] for curve in own + theirs), min(curve[0][-1] for curve in own + theirs)
     if last <= first:
         raise ExperimentError(
-            f"transfer: {name} and its baseline have no env steps in common: one begins at {first:,.0f}, one "
+            f"{name} and its baseline have no env steps in common: one begins at {first:,.0f}, one "
             f"ends at {last:,.0f}"
         )
     areas, base = (np.array([area(*curve, first, last, floor) for curve in each]) for each in (own, theirs))
     if base.mean() <= 0:
         raise ExperimentError(
-            f"transfer: the curve of {name}'s baseline has no area above {floor:g} (its mean is "
+            f"the curve of {name}'s baseline has no area above {floor:g} (its mean is "
             f"{base.mean() / (last - first) + floor:.4g}); legal: a lower --floor, such as a random policy's"
         )
     ratios = areas / base.mean()

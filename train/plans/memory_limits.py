@@ -31,7 +31,7 @@ def check_lanes(config: Any, env: EnvFacts) -> None:
         ExperimentError: says how much it would take.
     """
     lanes, length = int(config.num_envs_per_env_runner), int(config.get_rollout_fragment_length())
-    needed = lanes * (length + 1) * (_ROW + _bytes(env.observation_space))
+    needed = lanes * (length + 1) * (_ROW + _seen(env))
     own = "train_batch_size_per_learner" if config.rollout_fragment_length == "auto" else _FRAGMENT
     key = "num_envs_per_env_runner" if lanes >= length else own
     _check(key, needed, f"fragments of {length:,} steps of {lanes:,} lanes take")
@@ -58,7 +58,7 @@ def check_batch(config: Any, env: EnvFacts) -> None:
     steps = int(getattr(config, "update_steps", asked))
     own = asked > getattr(config, "round_steps", 0)
     key = "train_batch_size_per_learner" if own else "num_env_runners"
-    _check(key, steps * (_ROW + _bytes(env.observation_space)), f"a batch of {steps:,} env steps takes")
+    _check(key, steps * (_ROW + _seen(env)), f"a batch of {steps:,} env steps takes")
     buffer = vars(config).get("replay_buffer_config") or {}
     capacity = int(buffer.get("capacity") or 0)
     if "Prioritized" in str(buffer.get("type")) and capacity * _PRIORITIES > total():
@@ -76,7 +76,7 @@ def check_evaluation_lanes(config: Any, env: EnvFacts) -> None:
     """
     lanes = (config.evaluation_config or {}).get("num_envs_per_env_runner")
     if config.evaluation_interval and lanes is not None:
-        needed = int(lanes) * (_ROW + _bytes(env.observation_space))
+        needed = int(lanes) * (_ROW + _seen(env))
         _check("evaluation_config.num_envs_per_env_runner", needed, f"{lanes:,} lanes take")
 
 
@@ -93,13 +93,19 @@ def check_processes(config: Any) -> None:
     _check(key, processes * PROCESS, f"a trial of {processes:,} processes takes", advice)
 
 
-def _bytes(space: spaces.Space[Any]) -> int:
+def _seen(env: EnvFacts) -> int:
+    """Bytes of an observation; of pictures whose frames are stored once, those of one frame."""
+    return _bytes(env.observation_space, shared=not env.wrappers)
+
+
+def _bytes(space: spaces.Space[Any], shared: bool) -> int:
     if isinstance(space, spaces.Dict | spaces.Tuple):
         parts = space.spaces.values() if isinstance(space, spaces.Dict) else space.spaces
-        return sum(_bytes(part) for part in parts)
+        return sum(_bytes(part, shared) for part in parts)
     if space.shape is None or space.dtype is None:
         return 0
-    return int(np.prod(space.shape, dtype=np.int64)) * space.dtype.itemsize // frames_in(space)
+    size = int(np.prod(space.shape, dtype=np.int64)) * space.dtype.itemsize
+    return size // frames_in(space) if shared else size
 
 
 def in_words(size: float) -> str:

@@ -1,7 +1,7 @@
 """Read the trials of a run from disk, with settings and reports."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,13 @@ class Trial:
             steps = env_steps(self.reports[-1])
             return f"still running or stopped, at {steps:,} env steps"
         return f"failed: {last_words(failure)}"
+
+
+def split_finished(trials: Iterable[Trial]) -> tuple[list[Trial], list[str]]:
+    """The trials that have reached their stop condition, and a line for each other one."""
+    reasons = [(trial, trial.unfinished()) for trial in trials]
+    finished = [trial for trial, reason in reasons if not reason]
+    return finished, [f"left out: {trial.name}: {reason}" for trial, reason in reasons if reason]
 
 
 def read_trials(folder: Path) -> list[Trial]:
