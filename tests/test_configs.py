@@ -29,7 +29,7 @@ WITH_FILES_OF_THE_USERS = {
     "cifar10_paper": "cifar-10-batches-bin; legal: the folder that holds CIFAR-10",
 }
 SEVERAL = {
-    "atari": 3,
+    "atari": 5,
     "atari_paper": 3,
     "atari_sources_paper": 6,
     "atari_transfer": 2,

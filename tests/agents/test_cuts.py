@@ -127,7 +127,7 @@ def test_the_header_says_so():
         dict(rows(make_plan(Experiment(name="x", env=ENV, run="RecurrentPPO", config=settings | more))))
         for more in ({"cut_returns_at": "lives"}, {})
     ]
-    ends = "; what is learned of returns ends where lives falls"
+    ends = "; returns that are learned from end where lives falls"
     assert [each["discount"] for each in said] == [f"gamma 0.9 per env step{end}" for end in (ends, "")]
 
 

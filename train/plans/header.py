@@ -196,7 +196,7 @@ def _discount(plan: Plan) -> list[tuple[str, str]]:
         return []
     alike = "; rewards of an episode count alike, whenever they come" if gamma == 1 else ""
     key = getattr(plan.config, "cut_returns_at", None)
-    cut = f"; what is learned of returns ends where {key} falls" if key else ""
+    cut = f"; returns that are learned from end where {key} falls" if key else ""
     return [("discount", f"gamma {gamma:g} per env step{alike}{cut}")]
 
 
