@@ -35,7 +35,7 @@ class AtariOptions:
         use_fire_reset: whether FIRE is pressed once before a game that knows it.
         repeat_action_probability: that a frame repeats the action before in place of the new one: sticky
             actions.
-        full_action_space: whether all 18 actions are there, or those that do something in the game.
+        full_action_space: whether all 18 actions are there; false: only those that do something in the game.
         max_num_frames_per_episode: frames after which a game is cut short, without those of waiting.
         num_threads: threads that play the lanes.
         reward_clipping: false; `clip_rewards` of an algorithm clips what is learned from.
@@ -104,7 +104,8 @@ class AtariOptions:
         waits = f"up to {self.noop_max} frames of waiting first" if self.noop_max else "no waiting first"
         fire = " and FIRE" if self.use_fire_reset else ""
         minutes = self.max_num_frames_per_episode / FRAMES_PER_SECOND / 60
-        whole = f"an episode is a whole game of up to {minutes:.3g} min, lost lives end none"
+        most = f"{minutes:.3g} min" if minutes >= 1 else f"{self.max_num_frames_per_episode:,} frames"
+        whole = f"an episode is a whole game of up to {most}, lost lives end none"
         return f"{sticky}; {frames}; {waits}{fire}; {whole}; rewards are the game's own"
 
 

@@ -134,9 +134,8 @@ def test_the_header_says_so():
 def test_it_is_refused_before_anything_starts():
     settings = {"cut_returns_at": "live", "model": {"core": {"type": "gru"}}}
     experiment = Experiment(name="x", env=ENV, run="RecurrentPPO", config=settings)
-    with pytest.raises(
-        ExperimentError, match="does not tell live in its info, which holds lives, name; config"
-    ):
+    said = "in its info: unknown 'live'; did you mean 'lives'\\? known: lives, name$"
+    with pytest.raises(ExperimentError, match=said):
         make_plan(experiment)
 
 

@@ -15,7 +15,8 @@ def command(
         str,
         typer.Argument(
             metavar="KIND",
-            help="envs, cores, thinking, encoders, algorithms, configs, losses, exit-rules, pictures.",
+            help="envs, cores, thinking, encoders, algorithms, configs, losses, exit-rules, pictures, "
+            "schedulers, search-algorithms.",
             autocompletion=completion.listed,
         ),
     ],

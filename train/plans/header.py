@@ -27,6 +27,7 @@ def rows(plan: Plan) -> list[tuple[str, str]]:
         ("observation", in_short(env.observation_space)),
         *([("scaling", module.scaling)] if module.scaling is not None else []),
         ("actions", "; ".join(filter(None, [in_short(env.action_space), module.acting]))),
+        *([("encoder", module.encoder)] if module.encoder is not None else []),
         ("core", _core(module)),
         *_thinking(module.thinking),
         *(("starts from", worded(start)) for start in plan.starts),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engram.train.console.errors import ExperimentError, reason
+from engram.train.console.files import mapping_at
 from engram.train.environments.facts import EnvFacts
 from engram.train.environments.guard import alarm
 from engram.train.environments.ids import written
@@ -37,7 +38,7 @@ class ModuleFacts:
     """What the header says about the model.
 
     Attributes:
-        core: The core's name, or the module's class where it has no core.
+        core: The core's name and preset, or the module's class where it has no core.
         parameters: Trained and frozen parameters of the whole module.
         core_parameters: Those of the core alone, or None.
         window: Env steps that gradients reach back, infinite through whole episodes, or None where the module
@@ -47,6 +48,7 @@ class ModuleFacts:
         scaling: What is done to observations before they are encoded, or None where nothing is.
         remarks: What a user should know about the model under this algorithm, one line each.
         acting: How what is drawn becomes an action, or None where it is one.
+        encoder: The encoder's name and parameters, or None where the module has none of ours.
         start: What its weights start from, as `run.json` has it.
     """
 
@@ -59,6 +61,7 @@ class ModuleFacts:
     scaling: str | None = None
     remarks: tuple[str, ...] = ()
     acting: str | None = None
+    encoder: str | None = None
     start: Start = field(default_factory=lambda: SCRATCH)
 
 
@@ -145,7 +148,7 @@ def _describe(module: Any, config: Any) -> ModuleFacts:
         window = _window(config) if module.is_stateful() else None
         return ModuleFacts(type(module).__name__, _count(module), None, window, carries_gradient=True)
     return ModuleFacts(
-        core=config.model_config["core"]["type"] if "core" in config.model_config else type(core).__name__,
+        core=_core_name(core, mapping_at(config.model_config, "core")),
         parameters=_count(module),
         core_parameters=_count(core),
         window=_window(config) if core.initial_state(1) else None,
@@ -153,7 +156,20 @@ def _describe(module: Any, config: Any) -> ModuleFacts:
         scaling=_scaling(module),
         remarks=remarks,
         acting=_acting(module, config),
+        encoder=_encoder(module.encoder),
     )
+
+
+def _core_name(core: Any, options: Mapping[str, Any]) -> str:
+    preset = f", preset {options['preset']}" if options.get("preset") else ""
+    return f"{options.get('type', type(core).__name__)}{preset}"
+
+
+def _encoder(encoder: Any) -> str:
+    from engram.agents.models.encoders import ENCODERS
+
+    names = {kind: name for name, kind in ENCODERS.items()}
+    return f"{names.get(type(encoder), type(encoder).__name__)}, {_count(encoder):,} parameters"
 
 
 def _window(config: Any) -> float:

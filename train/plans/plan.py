@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engram.train.console.errors import Errors, ExperimentError
+from engram.train.console.errors import Errors, ExperimentError, unknown
 from engram.train.console.files import as_mapping, mapping_at
 from engram.train.console.screen import quiet
 from engram.train.environments.facts import EnvFacts, info_keys, probe
@@ -281,10 +281,12 @@ def _check_info(run: str, configs: list[Any]) -> None:
         info = info_keys(config.env, config.env_config)
         missing = [key for key in needed if key not in info]
         if missing:
-            whose = "config.cut_returns_at" if needed == (config.cut_returns_at,) else f"run: {run}"
+            if needed == (config.cut_returns_at,):
+                told = f"config.cut_returns_at, of what {written(config.env)} tells in its info"
+                raise unknown(told, needed[0], info)
             raise ExperimentError(
                 f"env: {written(config.env)} does not tell {' and '.join(missing)} in its info, which holds "
-                f"{', '.join(sorted(info)) or 'nothing'}; {whose} needs {' and '.join(needed)}"
+                f"{', '.join(sorted(info)) or 'nothing'}; run: {run} needs {' and '.join(needed)}"
             )
 
 

@@ -223,4 +223,7 @@ def _start_again(start: Callable[[], Any]) -> None:
         start()
     except Exception as error:
         ray.shutdown()
-        raise ExperimentError(f"Ray could not be started on this machine, twice: {reason(error)}") from None
+        raise ExperimentError(
+            f"Ray could not be started on this machine, twice: {reason(error)}; on a busy one "
+            "RAY_raylet_start_wait_time_s=300 gives it more time"
+        ) from None
