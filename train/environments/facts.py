@@ -40,6 +40,7 @@ class EnvFacts:
         remarks: What the header says about it.
         tells_mask: Whether its info tells which actions are legal.
         rules: What makes its scores comparable to others', or not; None where it does not say.
+        tells: The keys of its info, as far as its `metadata` lists them; None where it does not.
     """
 
     id: str
@@ -51,6 +52,7 @@ class EnvFacts:
     remarks: tuple[str, ...] = ()
     tells_mask: bool = False
     rules: str | None = None
+    tells: tuple[str, ...] | None = None
 
 
 def _is_foreign(env_id: str, env_config: Mapping[str, Any]) -> bool:
@@ -251,6 +253,7 @@ def _facts(env_id: str, env: Any) -> EnvFacts:
         group_by=env.unwrapped.metadata.get("group_by"),
         remarks=(f"env: {env_id} is an older version; the newest is {newest}",) if newest else (),
         rules=env.unwrapped.metadata.get("rules"),
+        tells=tuple(env.metadata["tells"]) if "tells" in env.metadata else None,
     )
 
 

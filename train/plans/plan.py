@@ -132,7 +132,7 @@ def make_plan(experiment: Experiment, resume: bool = False, probed: Probed | Non
     with errors.kept():
         forecast.check_metrics(experiment, configs[0])
     with errors.kept():
-        _check_info(experiment.run, configs)
+        _check_info(experiment.run, configs, envs)
     with errors.kept():
         _check_evaluations(configs, envs, probes)
     with errors.kept():
@@ -270,15 +270,15 @@ def _build_all(
 EVALUATED = "config.evaluation_config.env_config"
 
 
-def _check_info(run: str, configs: list[Any]) -> None:
+def _check_info(run: str, configs: list[Any], envs: list[EnvFacts]) -> None:
     """Raises ExperimentError where an environment's info lacks what the algorithm needs."""
     needs = {
-        json.dumps([config.env, config.env_config, needed]): (config, needed)
-        for config in configs
+        json.dumps([config.env, config.env_config, needed]): (config, env, needed)
+        for config, env in zip(configs, envs, strict=True)
         if (needed := getattr(config, "needed_info", ()))
     }
-    for config, needed in needs.values():
-        info = info_keys(config.env, config.env_config)
+    for config, env, needed in needs.values():
+        info = info_keys(config.env, config.env_config) if env.tells is None else set(env.tells)
         missing = [key for key in needed if key not in info]
         if missing:
             if needed == (config.cut_returns_at,):
