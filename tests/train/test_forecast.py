@@ -6,7 +6,9 @@ import sys
 import gymnasium as gym
 import pytest
 
+from engram.envs.forms.frames import FrameStack
 from engram.train.console.errors import ExperimentError
+from engram.train.environments.facts import EnvFacts
 from engram.train.experiments import metrics
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.plans import build, forecast, header, memory_limits
@@ -270,9 +272,23 @@ def test_lanes_that_no_memory_holds():
 def test_what_observations_take(monkeypatch):
     monkeypatch.setattr(memory_limits, "total", lambda: 6 * 4 * (24 + 100 * 4 + 8) - 1)
     space = gym.spaces.Dict({"seen": gym.spaces.Box(0, 1, (10, 10)), "told": gym.spaces.Discrete(3)})
-    facts = type("Facts", (), {"observation_space": space})
     with pytest.raises(ExperimentError, match=r"take 10\.1 KB at least"):
-        memory_limits.check_lanes(config(), facts)
+        memory_limits.check_lanes(config(), facts(space))
+
+
+def facts(space, wrappers=()):
+    return EnvFacts("Any-v0", space, gym.spaces.Discrete(2), None, None, wrappers)
+
+
+@pytest.mark.parametrize(("wrappers", "pictures"), [((), 1), (("TimeLimit",), 4)])
+def test_shared_frames_count_once(monkeypatch, wrappers, pictures):
+    """Of pictures of four frames; behind a wrapper nothing is shared."""
+    monkeypatch.setattr(memory_limits, "total", lambda: 6 * 4 * (24 + 100 * pictures) - 1)
+    known = facts(FrameStack(10, 10, 1, 4), wrappers)
+    with pytest.raises(ExperimentError, match="fragments of 5 steps of 4 lanes take"):
+        memory_limits.check_lanes(config(), known)
+    monkeypatch.setattr(memory_limits, "total", lambda: 6 * 4 * (24 + 100 * pictures))
+    memory_limits.check_lanes(config(), known)
 
 
 @pytest.mark.parametrize(
