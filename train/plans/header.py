@@ -160,7 +160,8 @@ def _env(plan: Plan) -> str:
 def _core(module: ModuleFacts) -> str:
     if module.core_parameters is None:
         return f"{module.core}, {module.parameters:,} parameters"
-    return f"{module.core}, {module.core_parameters:,} parameters of {module.parameters:,} in all"
+    name = f"{module.core}, preset {module.preset}" if module.preset else module.core
+    return f"{name}, {module.core_parameters:,} parameters of {module.parameters:,} in all"
 
 
 def _thinking(facts: ThinkingFacts | None) -> list[tuple[str, str]]:

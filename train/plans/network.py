@@ -38,7 +38,7 @@ class ModuleFacts:
     """What the header says about the model.
 
     Attributes:
-        core: The core's name and preset, or the module's class where it has no core.
+        core: The core's name, or the module's class where it has no core.
         parameters: Trained and frozen parameters of the whole module.
         core_parameters: Those of the core alone, or None.
         window: Env steps that gradients reach back, infinite through whole episodes, or None where the module
@@ -48,6 +48,7 @@ class ModuleFacts:
         scaling: What is done to observations before they are encoded, or None where nothing is.
         remarks: What a user should know about the model under this algorithm, one line each.
         acting: How what is drawn becomes an action, or None where it is one.
+        preset: Of the core's options, or None.
         encoder: The encoder's name and parameters, or None where the module has none of ours.
         start: What its weights start from, as `run.json` has it.
     """
@@ -61,6 +62,7 @@ class ModuleFacts:
     scaling: str | None = None
     remarks: tuple[str, ...] = ()
     acting: str | None = None
+    preset: str | None = None
     encoder: str | None = None
     start: Start = field(default_factory=lambda: SCRATCH)
 
@@ -147,8 +149,9 @@ def _describe(module: Any, config: Any) -> ModuleFacts:
     if core is None:
         window = _window(config) if module.is_stateful() else None
         return ModuleFacts(type(module).__name__, _count(module), None, window, carries_gradient=True)
+    options = mapping_at(config.model_config, "core")
     return ModuleFacts(
-        core=_core_name(core, mapping_at(config.model_config, "core")),
+        core=options.get("type", type(core).__name__),
         parameters=_count(module),
         core_parameters=_count(core),
         window=_window(config) if core.initial_state(1) else None,
@@ -156,13 +159,9 @@ def _describe(module: Any, config: Any) -> ModuleFacts:
         scaling=_scaling(module),
         remarks=remarks,
         acting=_acting(module, config),
+        preset=options.get("preset"),
         encoder=_encoder(module.encoder),
     )
-
-
-def _core_name(core: Any, options: Mapping[str, Any]) -> str:
-    preset = f", preset {options['preset']}" if options.get("preset") else ""
-    return f"{options.get('type', type(core).__name__)}{preset}"
 
 
 def _encoder(encoder: Any) -> str:
