@@ -129,8 +129,8 @@ def test_with_cross_entropy_it_waits_until_time_is_over(tmp_path):
 
 @pytest.mark.slow
 def test_a_ball_is_returned_in_breakout(tmp_path):
-    """Random actions score 1.0; two seeds scored 5.2 and 3.2 then."""
+    """Random actions score 1.0."""
     pytest.importorskip("ale_py")
-    train("atari_lstm", tmp_path, "--stop", json.dumps({"timesteps_total": 500_000}))
+    train("atari_lstm", tmp_path, "--stop", json.dumps({"timesteps_total": 300_000}))
     report = json.loads(rllib("evaluate", str(tmp_path / "atari_lstm"), "--episodes", "64", "--json"))
-    assert report["return_mean"] >= 2.0
+    assert report["return_mean"] >= 4.0

@@ -139,7 +139,11 @@ class _Layer(NamedTuple):
         return (side - self.kernel) // self.stride + 1
 
 
-NATURE = (_Layer(8, 4), _Layer(4, 2), _Layer(3, 1))
+LATER = (_Layer(4, 2), _Layer(3, 1))
+"""Convolutions behind the first one of `nature`."""
+
+LARGE = 64
+"""Pixels of a side from which the first convolution of `nature` is 8x8 with stride 4."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +151,15 @@ class NatureEncoderOptions(PictureEncoderOptions):
     """Options of `nature`."""
 
     channels: tuple[int, ...] = integers(
-        (32, 64, 64), "planes of the convolutions 8x8/4, 4x4/2 and 3x3/1, or of the first ones", unit="planes"
+        (32, 64, 64),
+        "planes of the convolutions (8x8/4, 4x4/2, 3x3/1), or of the first of them",
+        unit="planes",
+    )
+    first_stride: int | None = integer(
+        None,
+        "stride of the first convolution, whose kernel is twice as wide; null: 4, or 2 where a side is "
+        f"shorter than {LARGE} pixels, so that layers of 42x42 pixels are as large as those of 84x84",
+        unit="pixels",
     )
     size: int = integer(512, "units of the linear layer behind the convolutions", unit="features")
 
@@ -155,7 +167,8 @@ class NatureEncoderOptions(PictureEncoderOptions):
 class NatureEncoder(PictureEncoder):
     """Convolutions 8x8 with stride 4, 4x4 with stride 2, 3x3, then a linear layer, all with ReLU.
 
-    Of 84x84 pixels with 4 planes 1,684,128 parameters.
+    Of 84x84 pixels with 4 planes 1,684,128 parameters. Of small pictures the first convolution is half as
+    wide: a ball of one pixel would be lost in strides of 4.
 
     Source: Mnih et al., Human-level control through deep reinforcement learning, Nature 518, 2015.
     """
@@ -165,10 +178,14 @@ class NatureEncoder(PictureEncoder):
     def __init__(self, reader: Reader, options: NatureEncoderOptions) -> None:
         super().__init__(reader, options)
         rows, columns, planes = check_board("nature", reader.shape, reader)
-        if len(options.channels) > len(NATURE):
-            raise ValueError(f"channels: there are {len(NATURE)} convolutions, got {len(options.channels)}")
+        stride = options.first_stride or (4 if min(rows, columns) >= LARGE else 2)
+        convolutions = (_Layer(2 * stride, stride), *LATER)
+        if len(options.channels) > len(convolutions):
+            raise ValueError(
+                f"channels: there are {len(convolutions)} convolutions, got {len(options.channels)}"
+            )
         layers: list[nn.Module] = []
-        for channels, layer in zip(options.channels, NATURE, strict=False):
+        for channels, layer in zip(options.channels, convolutions, strict=False):
             if not layers:
                 layers += [PictureConv(planes, channels, *layer, 0, self.factor)]
             else:
@@ -189,7 +206,7 @@ class DQNEncoderOptions(NatureEncoderOptions):
     """Options of `dqn`."""
 
     channels: tuple[int, ...] = integers(
-        (16, 32), "planes of the convolutions 8x8/4, 4x4/2 and 3x3/1, or of the first ones", unit="planes"
+        (16, 32), "planes of the convolutions (8x8/4, 4x4/2, 3x3/1), or of the first of them", unit="planes"
     )
     size: int = integer(256, "units of the linear layer behind the convolutions", unit="features")
 
@@ -197,7 +214,7 @@ class DQNEncoderOptions(NatureEncoderOptions):
 class DQNEncoder(NatureEncoder):
     """The small network: convolutions 8x8 with stride 4 and 4x4 with stride 2, then a linear layer.
 
-    Of 42x42 pixels with 4 planes 86,320 parameters.
+    Of 42x42 pixels with 4 planes 673,072 parameters; of small pictures as in `nature`.
 
     Source: Mnih et al., Playing Atari with deep reinforcement learning, arXiv 1312.5602.
     """

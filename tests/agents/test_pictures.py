@@ -28,8 +28,17 @@ def count(module):
     [
         (BIG, {"type": "nature"}, 1_684_128, 77_984, 512),
         (BIG, {"type": "nature", "channels": [32, 64, 32]}, 59_520 + 803_328, 59_520, 512),
-        (SMALL, {"type": "dqn"}, 86_320, 12_336, 256),
+        (SMALL, {"type": "dqn"}, 1_040 + 8_224 + 663_808, 9_264, 256),
+        (SMALL, {"type": "dqn", "first_stride": 4}, 86_320, 12_336, 256),
+        (SMALL, {"type": "nature"}, 2_080 + 32_832 + 36_928 + 1_606_144, 71_840, 512),
         (BIG, {"type": "dqn"}, 676_144, 12_336, 256),
+        (
+            BIG,
+            {"type": "dqn", "first_stride": 3},
+            6 * 6 * 4 * 16 + 16 + 8_224 + 12 * 12 * 32 * 256 + 256,
+            10_544,
+            256,
+        ),
         (BIG, {"type": "impala"}, 1_089_232, 97_744, 256),
         (SMALL, {"type": "impala"}, 392_912, 97_744, 256),
     ],
@@ -56,8 +65,21 @@ def test_initial_weights(kind):
     assert plain.linear.bias.any()
 
 
-def slow_nature(encoder, images):
-    for layer, stride in zip(convolutions_of(encoder), (4, 2, 1), strict=False):
+def test_layers_of_pictures_of_half_the_size_are_as_large():
+    for kind in ("nature", "dqn"):
+        large, small = (make_encoder(space, {"type": kind}).linear.in_features for space in (BIG, SMALL))
+        assert large == small
+
+
+@pytest.mark.parametrize(("side", "stride"), [(63, 2), (64, 4)])
+def test_where_the_first_stride_changes(side, stride):
+    encoder = make_encoder(FrameStack(side, 84, 1, 4), {"type": "dqn"})
+    assert encoder.convolutions[0].stride == (stride, stride)
+    assert encoder.convolutions[0].kernel_size == (2 * stride, 2 * stride)
+
+
+def slow_nature(encoder, images, first=2):
+    for layer, stride in zip(convolutions_of(encoder), (first, 2, 1), strict=False):
         images = torch.relu(functional.conv2d(images, layer.weight, layer.bias, stride))
     return images
 
@@ -127,7 +149,16 @@ def test_nothing_but_bytes_is_kept_for_the_first_gradient():
     ("space", "options", "said"),
     [
         (spaces.Box(0, 1, (4,)), {"type": "nature"}, r"'nature' needs observations of shape .* got \(4,\)"),
-        (TINY, {"type": "nature"}, "pictures of 20x21 are too small for 3 convolutions"),
+        (
+            TINY,
+            {"type": "nature", "first_stride": 4},
+            "pictures of 20x21 are too small for 3 convolutions",
+        ),
+        (
+            BIG,
+            {"type": "dqn", "first_stride": 0},
+            "encoder.first_stride: expected an integer >= 1, or none, got 0",
+        ),
         (BIG, {"type": "dqn", "channels": [1, 2, 3, 4]}, "channels: there are 3 convolutions, got 4"),
         (BIG, {"type": "impala", "channls": [1]}, "encoder.channls: unknown key; did you mean 'channels'"),
     ],

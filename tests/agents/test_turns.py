@@ -13,8 +13,10 @@ import types
 import pytest
 import ray
 import torch
+from ray.rllib.core.learner.torch.torch_learner import TorchLearner
 from test_finite import Shell
 
+from engram.agents.columns import learner as learner_module
 from engram.agents.columns import turns
 from engram.agents.columns.turns import give_back, taking_turns, turn
 
@@ -139,3 +141,15 @@ def test_memory_that_is_free_goes_back():
     give_back()
     assert held - _resident() > 50e6
     assert last.sum() == 25_000
+
+
+def test_a_learner_returns_memory_after_an_update_but_not_too_often(monkeypatch):
+    """At 10 s, not half a second later, and again a second after the first time."""
+    learner, returned, clock = Shell().learner, [], types.SimpleNamespace(now=0.0)
+    monkeypatch.setattr(learner_module, "give_back", lambda: returned.append(clock.now))
+    monkeypatch.setattr(learner_module, "time", types.SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(TorchLearner, "update", lambda *_, **__: {})
+    monkeypatch.setattr(learner, "_cpus", lambda: 1.0)
+    for clock.now in (10.0, 10.5, 11.0, 11.9, 30.0):
+        learner.update()
+    assert returned == [10.0, 11.0, 30.0]

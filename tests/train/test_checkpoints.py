@@ -7,12 +7,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from made_up_thinkers import make_checkpoint
 from ray.train._internal.checkpoint_manager import _CheckpointManager
 from ray.train._internal.session import _TrainingResult
 from ray.tune import Checkpoint, CheckpointConfig
 
-from engram.train.console.errors import ExperimentError, last_words
+from engram.train.console.errors import ExperimentError, last_words, reason
 from engram.train.plans import restore
 from engram.train.plans.changes import differences
 from engram.train.running.resume import adopt_newest
@@ -310,6 +311,18 @@ def test_no_checkpoint(tmp_path):
     for path, part in [("none", "no such folder"), (".", "no checkpoint"), ("file", "no checkpoint")]:
         with pytest.raises(ExperimentError, match=part):
             checkpoints.find_checkpoint(str(tmp_path / path))
+
+
+def test_the_reason_is_one_line_with_what_it_announces():
+    linear, other = torch.nn.Linear(2, 3), torch.nn.Linear(4, 3)
+    with pytest.raises(RuntimeError) as raised:
+        linear.load_state_dict(other.state_dict())
+    assert reason(raised.value).startswith(
+        "Error(s) in loading state_dict for Linear: size mismatch for weight: copying a param with shape"
+    )
+    assert reason(ValueError("\n one \ntwo")) == "one"
+    assert reason(ValueError("one:\n\ntwo\nthree")) == "one: two"
+    assert reason(ValueError("")) == "ValueError"
 
 
 def test_a_foreign_module_is_one_error(trial_folder):

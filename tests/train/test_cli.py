@@ -1,7 +1,9 @@
 """The command as typed: exit codes, one line per error, no Ray for anything that is wrong."""
 
+import re
 import sys
 
+import gymnasium
 import pytest
 import ray
 
@@ -110,6 +112,15 @@ def test_lists(typed, kind, name):
     code, out, _ = typed("list", kind)
     assert code == 0
     assert name in [line.split()[0] for line in out.splitlines()]
+
+
+def test_environments_of_others_are_named_below_ours(typed):
+    """For people; a program gets ours alone. ALE's games are counted where it is installed."""
+    assert typed("list", "envs")[1].splitlines()[-1] == catalog.MORE["envs"]
+    assert catalog.MORE["envs"] not in typed("list", "envs", "--json")[1]
+    pytest.importorskip("ale_py")
+    games = [name for name in gymnasium.registry if re.fullmatch(r"ALE/\w+-v5", name)]
+    assert f"{len(games)} Atari games" in catalog.MORE["envs"]
 
 
 def test_every_entry_is_described():

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from made_up_runs import make_trial
+from made_up_runs import TMAZE, make_trial
 
 from engram.train.console.errors import ExperimentError
 from engram.train.pictures.transfer_scores import area, interval, transfer_scores
@@ -13,7 +13,7 @@ from engram.train.pictures.transfer_scores import area, interval, transfer_score
 SOURCE = "/results/short/RecurrentPPO_TMaze-v0_1a2b3_0000{}/checkpoint_000010"
 
 
-def run(experiment, *series, source=None, env_config=None, core="lstm", **settings):
+def run(experiment, *series, source=None, env=TMAZE, env_config=None, core="lstm", **settings):
     """A trial for each list of returns, reported every 1,000 env steps; all start from `source`."""
     for seed, returns in enumerate(series):
         model = {"core": {"type": core}}
@@ -21,6 +21,7 @@ def run(experiment, *series, source=None, env_config=None, core="lstm", **settin
             model |= {"init_from": source, "init": {"heads": False}, "freeze": []}
         make_trial(
             experiment,
+            env=env,
             env_config=env_config or {"limbo_time": 20},
             config={"seed": seed, "model": model, **settings},
             episode_return_mean=list(returns),
@@ -86,6 +87,32 @@ def test_the_floor_is_what_counts_as_nothing(tmp_path):
     ):
         scores(scratch, better)
     assert scores(scratch, better, floor=-1.0).scores[0].score == 2.0
+
+
+def test_the_floor_of_an_atari_game_is_what_random_actions_score(tmp_path):
+    """1,598 in Krull and -18.6 in Double Dunk, as published; of anything else nothing is known."""
+    runs = []
+    for game, floor in (("Krull", 1598.0), ("DoubleDunk", -18.6)):
+        settings = {"env": f"ale_py:ALE/{game}-v5", "env_config": {"stack_num": 4}}
+        runs += [run(tmp_path / f"{game}_scratch", [floor + 1, floor + 1], **settings)]
+        runs += [run(tmp_path / game, [floor + 3, floor + 3], source=SOURCE.format(0), **settings)]
+    found = scores(*runs, floor="random")
+    assert {each.run: each.score for each in found.scores} == pytest.approx({"Krull": 3.0, "DoubleDunk": 3.0})
+    assert scores(*runs[:2], floor="1598").scores[0].score == pytest.approx(3.0)
+    mazes = [
+        run(tmp_path / "scratch", [1, 1]),
+        run(tmp_path / "better", [2, 2], source=SOURCE.format(0)),
+    ]
+    with pytest.raises(ExperimentError, match=r"--floor: better/trial_00 plays .*TMaze-v0, no Atari game"):
+        scores(*mazes, floor="random")
+    assert scores(*runs, *mazes, floor="random").notes == [
+        "left out: --floor: better/trial_00 plays engram/TMaze-v0, no Atari game; legal: ALE/Game-v5"
+    ]
+    for floor in ("rndom", "nan", "inf"):
+        with pytest.raises(ExperimentError, match=f"--floor: expected a number or random, got '{floor}'"):
+            scores(*mazes, floor=floor)
+    with pytest.raises(ExperimentError, match="--floor random: it is a return, not --metric success"):
+        scores(*mazes, metric="success", floor="random")
 
 
 def test_what_cannot_be_scored_is_left_out_and_said(tmp_path):

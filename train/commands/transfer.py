@@ -23,7 +23,14 @@ def command(
     metric: Annotated[
         str, typer.Option(help="return, success, evaluation, ..., or the path of a number in the reports.")
     ] = "return",
-    floor: Annotated[float, typer.Option(help="The metric's value above which areas are measured.")] = 0.0,
+    floor: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER|random",
+            help="The metric's value above which areas are measured; random: the published score of random "
+            "actions in each Atari game.",
+        ),
+    ] = "0",
     out: Annotated[
         list[str] | None,
         typer.Option(help="Also write the scores as .csv, or a picture as .png, .svg or .pdf. Repeatable."),

@@ -103,13 +103,13 @@ def quotes_hint(value: object) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """The first line that says something in an exception's message.
+    """The first line that says something in an exception's message, and what it announces by a colon.
 
     Args:
         error: Any exception. The class is named where the message alone would not say what is wrong.
     """
-    lines = (line.strip() for line in str(error).splitlines())
-    first = next((line for line in lines if line), "")
+    said = [line.strip() for line in str(error).splitlines() if line.strip()]
+    first = " ".join(said[: 2 if said and said[0].endswith(":") else 1])
     if first.startswith("pygame is not installed"):  # Gymnasium names another package of the same name
         return 'pygame is not installed; pip install "engram[render]"'
     if (first and isinstance(error, ValueError | OSError | ImportError)) or " " in first:

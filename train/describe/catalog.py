@@ -88,6 +88,12 @@ KINDS: dict[str, Callable[[], Groups]] = {
 }
 
 
+MORE = {
+    "envs": "Any other Gymnasium id, too: CartPole-v1, ALE/Breakout-v5 (104 Atari games), module:Name-v0."
+}
+"""What people are told below a list."""
+
+
 def groups(kind: str) -> Groups:
     """List everything of a kind, name and one-line description, by heading.
 
@@ -127,6 +133,7 @@ def show(kind: str, as_json: bool) -> None:
     for heading, group in found.items():
         title = [Text(heading, "bold")] if heading else []
         screen.show(*title, _lines(group, width, "  " if heading else ""))
+    screen.show(*([MORE[kind]] if kind in MORE else []))
 
 
 def _lines(group: Entries, width: int, indent: str) -> Table:

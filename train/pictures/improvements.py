@@ -162,7 +162,7 @@ def compare(trials: Sequence[Trial], baseline: str, metric: str) -> Improvements
         ExperimentError: a trial of no Atari game, or of one without a published score; one core only, or none
             that the baseline names; no finished trial with a score; no game that two of them have played.
     """
-    games = {trial.folder: _game(trial) for trial in trials}
+    games = {trial.folder: game_of(trial, "--options.runs") for trial in trials}
     cores = _by_core(trials)
     if len(cores) == 1:
         raise ExperimentError(f"--options.runs: only {next(iter(cores))}; expected another core's runs, too")
@@ -198,17 +198,21 @@ def _cautions(trials: Sequence[Trial], found: list[Improvement], baseline: str) 
         yield "note: with sticky actions; published scores are without"
 
 
-def _game(trial: Trial) -> str:
-    """The game that a trial plays; raises ExperimentError where it is none with a published score."""
+def game_of(trial: Trial, where: str) -> str:
+    """Return the Atari game that a trial plays, as `published_scores` calls it.
+
+    Args:
+        trial: Any.
+        where: What asked for it, which messages begin with.
+
+    Raises:
+        ExperimentError: it plays something else, or a game without a published score.
+    """
     match = _GAME.fullmatch(trial.env)
     if match is None:
-        raise ExperimentError(
-            f"--options.runs: {trial.name} plays {trial.env}, no Atari game; legal: ALE/Game-v5"
-        )
+        raise ExperimentError(f"{where}: {trial.name} plays {trial.env}, no Atari game; legal: ALE/Game-v5")
     if match[1] not in published_scores():
-        raise unknown(
-            f"--options.runs: no published score of what {trial.name} plays", match[1], published_scores()
-        )
+        raise unknown(f"{where}: no published score of what {trial.name} plays", match[1], published_scores())
     return match[1]
 
 

@@ -5,6 +5,7 @@ learning curve over the area under the curve of the same learner from scratch.
 """
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,14 +14,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engram.envs.atari.published import published_scores
 from engram.train.console.errors import ExperimentError, unknown
 from engram.train.console.files import mapping_at, typed_path
 from engram.train.experiments.experiment import START
 from engram.train.pictures.curve_runs import METRICS, Curve, curve_of, grouped, reported, trials_of
 from engram.train.pictures.curves import LEVEL, RESAMPLES
+from engram.train.pictures.improvements import game_of
 from engram.train.plans.changes import differences
 from engram.train.runs.labels import shown
 from engram.train.runs.results import Trial, split_finished
+
+RANDOM = "random"
+"""A floor of its own for each Atari game: the published score of random actions."""
+
+RETURNS = ("return", "evaluation")
+"""Metrics that are such scores."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +105,7 @@ class TransferScores:
             yield tuple(asdict(score).values())
 
 
-def transfer_scores(runs: Sequence[str], metric: str, floor: float) -> TransferScores:
+def transfer_scores(runs: Sequence[str], metric: str, floor: float | str) -> TransferScores:
     """Score each finished trial that started from a checkpoint against those from scratch.
 
     What cannot be scored is left out, and a note says so: a trial that has not finished, whose curve would
@@ -105,13 +114,16 @@ def transfer_scores(runs: Sequence[str], metric: str, floor: float) -> TransferS
     Args:
         runs: Folders of experiments or trials, both kinds together.
         metric: A row of `METRICS`, or a path in the reports.
-        floor: The metric's value above which areas are measured.
+        floor: The metric's value above which areas are measured, or `RANDOM`.
 
     Raises:
-        ExperimentError: a run that cannot be read, no finished trial of one kind, no baseline for a run or
-            several, a metric that was never reported, or nothing that can be scored.
+        ExperimentError: a floor that is neither, or `RANDOM` of another metric; a run that cannot be read, no
+            finished trial of one kind, no baseline for a run or several, a metric that was never reported, or
+            nothing that can be scored.
     """
-    path = METRICS.get(metric, metric)
+    path, floor = METRICS.get(metric, metric), _parsed(floor)
+    if floor == RANDOM and metric not in RETURNS:
+        raise ExperimentError(f"--floor {RANDOM}: it is a return, not --metric {metric}")
     trials = {trial.folder: trial for run in runs for trial in trials_of(typed_path(run).resolve())}
     finished, notes = split_finished(trials.values())
     lines = grouped(finished)
@@ -128,7 +140,7 @@ def transfer_scores(runs: Sequence[str], metric: str, floor: float) -> TransferS
         baseline, note = _baseline(name, line[0], scratch)
         notes += [note] if note else []
         try:
-            compared = _compare(name, line, baseline, curves, floor)
+            compared = _compare(name, line, baseline, curves, _floor_of(line[0], floor))
         except ExperimentError as error:
             failures.append(str(error))
             continue
@@ -138,6 +150,24 @@ def transfer_scores(runs: Sequence[str], metric: str, floor: float) -> TransferS
         raise ExperimentError(f"transfer: {failures[0]}")
     notes += [f"left out: {failure}" for failure in failures]
     return TransferScores(path, scores, summaries, notes)
+
+
+def _parsed(floor: float | str) -> float | str:
+    """The floor as a number, or `RANDOM`; raises ExperimentError where it is neither."""
+    if floor == RANDOM:
+        return floor
+    try:
+        value = float(floor)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ExperimentError(f"--floor: expected a number or {RANDOM}, got {floor!r}")
+    return value
+
+
+def _floor_of(trial: Trial, floor: float | str) -> float:
+    """The floor of what a trial learns; raises ExperimentError as `game_of`."""
+    return published_scores()[game_of(trial, "--floor")].random if isinstance(floor, str) else floor
 
 
 def _source(trial: Trial) -> str | None:
