@@ -12,6 +12,7 @@ from engram.train.environments.facts import EnvFacts
 from engram.train.experiments import metrics
 from engram.train.experiments.experiment import Overrides, read_experiments
 from engram.train.plans import build, forecast, header, memory_limits
+from engram.train.plans import plan as plan_module
 from engram.train.plans.plan import make_plan
 from engram.train.running import cluster
 
@@ -354,6 +355,23 @@ def test_more_processes_than_memory_holds(monkeypatch):
         with pytest.raises(ExperimentError, match=r"config\.num_env_runners: a trial of 11 processes takes"):
             cluster.check_resources(plan(settings), cluster.RayOptions())
     cluster.check_resources(plan({"num_env_runners": 10}), cluster.RayOptions(address="there:1"))
+
+
+def test_what_takes_long_to_check_is_announced(monkeypatch, capsys):
+    """More variants, or more environments, than are checked in a moment."""
+    variants, envs = (
+        {"lr": {"grid_search": [0.1, 0.2]}},
+        ["small_envs:small/Cue-v0", "small_envs:small/Toll-v0"],
+    )
+    plan(variants, env={"grid_search": envs})
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(plan_module, "MANY", 1)
+    plan(variants)
+    assert capsys.readouterr().err == "e: checking 2 variants ...\n"
+    monkeypatch.setattr(plan_module, "MANY", 4)
+    monkeypatch.setattr(plan_module, "MANY_ENVS", 1)
+    plan(variants, env={"grid_search": envs})
+    assert capsys.readouterr().err == "e: checking 4 variants in 2 environments ...\n"
 
 
 @pytest.mark.parametrize(

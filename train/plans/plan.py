@@ -26,7 +26,8 @@ from engram.train.runs.choice import newest_checkpoint
 if TYPE_CHECKING:
     from engram.train.population.members import Population
 
-MANY = 500  # variants; to check more takes long enough to say so
+# To check more takes long enough to say so: variants, and environments, each of which is built in a process.
+MANY, MANY_ENVS = 500, 10
 
 
 @dataclass(frozen=True)
@@ -192,8 +193,9 @@ def _cases(
     """Each environment with each variant of the settings; of seeds, only the first."""
     others = {place: domain for place, domain in domains.items() if place not in (("seed",), ("env",))}
     cases = [(name, values) for name in names for values in search.variants(plain, others)]
-    if len(cases) > MANY:
-        print(f"{experiment.name}: checking {len(cases):,} variants ...", file=sys.stderr, flush=True)
+    if len(cases) > MANY or len(names) > MANY_ENVS:
+        counts = f"{len(cases):,} variants" + (f" in {len(names):,} environments" if len(names) > 1 else "")
+        print(f"{experiment.name}: checking {counts} ...", file=sys.stderr, flush=True)
     return cases
 
 
