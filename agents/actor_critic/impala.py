@@ -3,7 +3,6 @@
 T time, B lanes.
 """
 
-import time
 from typing import Any
 
 import ray
@@ -19,6 +18,7 @@ from typing_extensions import override
 
 from engram.agents.actor_critic.estimators import vtrace
 from engram.agents.actor_critic.learner import ActorCriticLearner, ColumnBatch
+from engram.agents.columns.ahead import throw_away
 from engram.agents.columns.config import ColumnarConfig
 from engram.agents.columns.fragment import Fragment
 from engram.agents.columns.under_way import ColumnarState
@@ -93,12 +93,10 @@ class IMPALALearner(ActorCriticLearner):
 class RecurrentIMPALA(ColumnarState, IMPALA):  # type: ignore[misc]
     """IMPALA with a swappable recurrent core, on columns; RLlib's own asynchronous training step."""
 
+    @override
     def forget_samples(self) -> None:
-        """Throws away what was sampled, or is being sampled, and has not been learned from."""
         self._episode_packs_being_built.clear()
-        runners, until = self.env_runner_group, time.monotonic() + self.config.sample_timeout_s
-        while runners.num_in_flight_async_reqs() and time.monotonic() < until:
-            runners.fetch_ready_async_reqs(timeout_seconds=1.0, return_obj_refs=True)
+        throw_away(self.env_runner_group, self.config.sample_timeout_s)
 
     @override
     def step(self) -> Any:

@@ -19,6 +19,7 @@ from ray.rllib.utils.metrics import (
     TIMERS,
 )
 
+from engram.agents.columns.ahead import Sampled
 from engram.agents.columns.env_runner import ColumnarEnvRunner
 from engram.agents.columns.failures import ENV_TIMEOUT_S
 from engram.agents.columns.finite import ON_NON_FINITE
@@ -261,13 +262,7 @@ class SynchronousTraining(Algorithm):  # type: ignore[misc]
     def training_step(self) -> None:
         """Samples one batch from all runners, updates on it, hands the new weights to the runners."""
         with self.metrics.log_time((TIMERS, ENV_RUNNER_SAMPLING_TIMER)):
-            fragments, results = synchronous_parallel_sample(
-                worker_set=self.env_runner_group,
-                max_env_steps=self.config.total_train_batch_size,
-                sample_timeout_s=self.config.sample_timeout_s,
-                _uses_new_env_runners=True,
-                _return_metrics=True,
-            )
+            fragments, results = self.sample()
         self.metrics.aggregate(results, key=ENV_RUNNER_RESULTS)
         if not fragments:
             return
@@ -279,6 +274,17 @@ class SynchronousTraining(Algorithm):  # type: ignore[misc]
                 policies=[DEFAULT_MODULE_ID],
                 inference_only=True,
             )
+
+    def sample(self) -> Sampled:
+        """Samples one batch from all runners."""
+        fragments, metrics = synchronous_parallel_sample(
+            worker_set=self.env_runner_group,
+            max_env_steps=self.config.total_train_batch_size,
+            sample_timeout_s=self.config.sample_timeout_s,
+            _uses_new_env_runners=True,
+            _return_metrics=True,
+        )
+        return fragments, metrics
 
     def _update(self, fragments: list[ColumnSet]) -> Any:
         settings = {

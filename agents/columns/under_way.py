@@ -56,6 +56,9 @@ class ColumnarState(Algorithm):  # type: ignore[misc]
         if kept is not None and self._trial in ("", kept[TRIAL]):
             self.set_under_way(unpack(kept[STATE]))
 
+    def forget_samples(self) -> None:
+        """Throws away what was sampled, or is being sampled, and has not been learned from."""
+
     def under_way(self) -> tuple[dict[str, Any], str]:
         """What is under way in this process, as plain data, and why lanes are not in it."""
         kept: dict[str, Any] = {"random": moved_since(self._streams)}

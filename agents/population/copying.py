@@ -14,8 +14,6 @@ from ray.rllib.core import (
     DEFAULT_MODULE_ID,
 )
 
-from engram.agents.actor_critic.impala import RecurrentIMPALA
-
 
 def learned(algorithm: Algorithm) -> dict[str, Any]:
     """Returns weights, running statistics included, and the optimiser's state."""
@@ -41,8 +39,7 @@ def take_over(algorithm: Algorithm, state: Mapping[str, Any], optimizer: bool) -
     ):  # arrays of Ray's object store are read-only, and the optimiser writes into what it is given
         taken[COMPONENT_OPTIMIZER] = tree.map_structure(_owned, state[COMPONENT_OPTIMIZER])
     algorithm.learner_group.set_state({COMPONENT_LEARNER: taken})
-    if isinstance(algorithm, RecurrentIMPALA):
-        algorithm.forget_samples()
+    algorithm.forget_samples()
     group = algorithm.env_runner_group
     group.sync_weights(
         from_worker_or_learner_group=algorithm.learner_group,

@@ -339,6 +339,21 @@ def test_header_tells_the_gradient_window():
 
 
 @pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"num_env_runners": 1}, "4 in 1 env runner"),
+        ({"num_env_runners": 3}, "12 in 3 env runners"),
+        (
+            {"num_env_runners": 1, "sample_ahead": True},
+            "4 in 1 env runner, sampling ahead: by weights that are one update old",
+        ),
+    ],
+)
+def test_header_tells_who_samples(settings, said):
+    assert dict(header.rows(plan(settings)))["lanes"] == said
+
+
+@pytest.mark.parametrize(
     ("core_type", "delay", "warned"),
     [("lstm", 30, True), ("lstm", 5, False), ("low_pass", 30, False), ("mlp", 30, False)],
 )

@@ -232,6 +232,7 @@ refused ASYNCHRONOUS: entropy_coeff_schedule | an old name; today: entropy_coeff
 refused PPO: entropy_coeff_schedule | an old name; today: entropy_coeff
 refused ASYNCHRONOUS PPO DQN: lr_schedule | an old name; today: lr
 honoured RecurrentPPO PPO APPO: clip_param
+honoured RecurrentPPO: sample_ahead
 honoured RecurrentPPO RecurrentA2C PPO: lambda_
 refused APPO: lambda_ | V-trace has none
 honoured RecurrentPPO RecurrentA2C: normalize_advantages

@@ -236,7 +236,11 @@ def _precision(config: Any) -> list[tuple[str, str]]:
 def _lanes(config: Any) -> str:
     count = build.lanes(config)
     runners = int(config.num_env_runners)
-    return f"{count} in the trial's process" if runners == 0 else f"{count} in {runners} env runners"
+    if runners == 0:
+        return f"{count} in the trial's process"
+    ahead = getattr(config, "sample_ahead", False)
+    old = ", sampling ahead: by weights that are one update old" if ahead else ""
+    return f"{count} in {runners} env runner{'s' if runners > 1 else ''}{old}"
 
 
 def _tries(count: int) -> list[tuple[str, str]]:
