@@ -18,7 +18,6 @@ from typing_extensions import override
 
 from engram.agents.actor_critic.estimators import vtrace
 from engram.agents.actor_critic.learner import ActorCriticLearner, ColumnBatch
-from engram.agents.columns.ahead import throw_away
 from engram.agents.columns.config import ColumnarConfig
 from engram.agents.columns.fragment import Fragment
 from engram.agents.columns.under_way import ColumnarState
@@ -95,8 +94,8 @@ class RecurrentIMPALA(ColumnarState, IMPALA):  # type: ignore[misc]
 
     @override
     def forget_samples(self) -> None:
+        super().forget_samples()
         self._episode_packs_being_built.clear()
-        throw_away(self.env_runner_group, self.config.sample_timeout_s)
 
     @override
     def step(self) -> Any:

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from engram.agents.actor_critic.advantages import AdvantageConfig, AdvantageLearner
 from engram.agents.actor_critic.learner import ColumnBatch
-from engram.agents.columns.ahead import Sampled, SamplesAhead, throw_away
+from engram.agents.columns.ahead import Sampled, SamplesAhead
 from engram.agents.columns.config import SynchronousTraining
 from engram.agents.columns.under_way import ColumnarState
 
@@ -112,10 +112,6 @@ class RecurrentPPO(SynchronousTraining, ColumnarState, Algorithm):  # type: igno
     @override
     def sample(self) -> Sampled:
         return self._ahead.next() if self.config.sample_ahead else super().sample()
-
-    @override
-    def forget_samples(self) -> None:
-        throw_away(self.env_runner_group, self.config.sample_timeout_s)
 
     @classmethod
     def get_default_config(cls) -> RecurrentPPOConfig:

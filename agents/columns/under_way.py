@@ -5,6 +5,7 @@ from typing import Any
 from ray.rllib.algorithms.algorithm import Algorithm
 from typing_extensions import override
 
+from engram.agents.columns.ahead import throw_away
 from engram.agents.columns.env_states import UnsavedError
 from engram.agents.columns.packing import pack, unpack
 from engram.agents.columns.random_streams import moved_since, random_streams, set_random_streams
@@ -49,6 +50,7 @@ class ColumnarState(Algorithm):  # type: ignore[misc]
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restores RLlib's state, the window of episodes and what was under way."""
+        self.forget_samples()
         super().set_state(state)
         if "episode_window" in state:
             ResultCallbacks.of(self).set_state(state["episode_window"])
@@ -57,7 +59,17 @@ class ColumnarState(Algorithm):  # type: ignore[misc]
             self.set_under_way(unpack(kept[STATE]))
 
     def forget_samples(self) -> None:
-        """Throws away what was sampled, or is being sampled, and has not been learned from."""
+        """Throws away what was sampled, or is being sampled, and has not been learned from.
+
+        Runners have taken all weights that they were sent, then: RLlib sends no others before.
+        """
+        throw_away(self.env_runner_group, self.config.sample_timeout_s)
+
+    @override
+    def restore_from_path(self, *args: Any, **kwargs: Any) -> None:
+        """Restores a checkpoint; nothing is learned from that other weights sampled."""
+        self.forget_samples()
+        super().restore_from_path(*args, **kwargs)
 
     def under_way(self) -> tuple[dict[str, Any], str]:
         """What is under way in this process, as plain data, and why lanes are not in it."""

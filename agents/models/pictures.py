@@ -160,6 +160,7 @@ class NatureEncoderOptions(PictureEncoderOptions):
         "stride of the first convolution, whose kernel is twice as wide; null: 4, or 2 where a side is "
         f"shorter than {LARGE} pixels, so that layers of 42x42 pixels are as large as those of 84x84",
         unit="pixels",
+        high=64,
     )
     size: int = integer(512, "units of the linear layer behind the convolutions", unit="features")
 
@@ -195,7 +196,8 @@ class NatureEncoder(PictureEncoder):
             if min(rows, columns) < 1:
                 raise ValueError(
                     f"channels: pictures of {reader.shape[0]}x{reader.shape[1]} are too small for "
-                    f"{len(options.channels)} convolutions; leave some out, or use 'conv' or 'mlp'"
+                    f"{len(options.channels)} convolutions, the first with first_stride {stride}; leave some "
+                    "out, take a smaller stride, or use 'conv' or 'mlp'"
                 )
         self.convolutions = nn.Sequential(*layers)
         self.finish((rows, columns), planes, options.size)

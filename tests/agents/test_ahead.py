@@ -5,6 +5,7 @@ import pytest
 import recall  # noqa: F401  registers the task
 
 from engram.agents import make_config
+from engram.agents.columns.ahead import TAG
 from engram.agents.columns.fragment import concatenate
 
 LANES, STEPS, RUNNERS, ROUNDS = 4, 5, 2, 2
@@ -100,3 +101,39 @@ def test_refused():
     with pytest.raises(ValueError, match="max_requests_in_flight_per_env_runner: 2, while sample_ahead is"):
         make(max_requests_in_flight_per_env_runner=2).validate()
     assert make_config("RecurrentPPO").sample_ahead is False
+
+
+def test_nothing_is_learned_from_what_was_sampled_before_a_restore(ahead, tmp_path):
+    """The runners have the restored weights before they go on."""
+    ahead.train()
+    saved = ahead.save_to_path(tmp_path / "saved")
+    for _ in range(3):
+        ahead.train()
+    ahead.restore_from_path(saved)
+    assert [lag(ahead.train()) for _ in range(3)] == [0, 1, 1]
+
+
+def test_a_batch_is_no_larger_where_a_runner_is_late(ahead):
+    """Of three batches that were asked for at once, one is learned from and the others are thrown away."""
+    runners, asked = ahead.env_runner_group, ahead._ahead._ask
+    ahead.forget_samples()
+    runners._worker_manager._max_remote_requests_in_flight_per_actor = 3
+    try:
+        for _ in range(3):
+            runners.foreach_env_runner_async(asked, tag=TAG)
+        fragments, metrics = ahead.sample()
+    finally:
+        runners._worker_manager._max_remote_requests_in_flight_per_actor = 1
+    assert sum(fragment.env_steps() for fragment in fragments) == BATCH
+    assert len(metrics) == RUNNERS * ROUNDS
+
+
+def test_nobody_answers_in_time(ahead, monkeypatch, caplog):
+    """Nothing is learned, a warning says so, and it goes on."""
+    ahead.forget_samples()
+    monkeypatch.setattr(ahead._ahead, "timeout_s", 0.0)
+    monkeypatch.setattr(ahead._ahead, "_request", lambda: None)
+    assert ahead.sample() == ([], [])
+    assert "no runner has sampled in 0 s; sample_timeout_s may be too short" in caplog.text
+    monkeypatch.undo()
+    assert ahead.train()["timesteps_total"] > 0

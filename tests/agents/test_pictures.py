@@ -152,7 +152,12 @@ def test_nothing_but_bytes_is_kept_for_the_first_gradient():
         (
             TINY,
             {"type": "nature", "first_stride": 4},
-            "pictures of 20x21 are too small for 3 convolutions",
+            "pictures of 20x21 are too small for 3 convolutions, the first with first_stride 4; leave",
+        ),
+        (
+            SMALL,
+            {"type": "dqn", "first_stride": 65},
+            "encoder.first_stride: expected an integer <= 64, got 65",
         ),
         (
             BIG,

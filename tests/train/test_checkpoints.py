@@ -323,6 +323,7 @@ def test_the_reason_is_one_line_with_what_it_announces():
     assert reason(ValueError("\n one \ntwo")) == "one"
     assert reason(ValueError("one:\n\ntwo\nthree")) == "one: two"
     assert reason(ValueError("")) == "ValueError"
+    assert reason(ValueError("x" * 1000)) == "x" * 500 + " ..."
 
 
 def test_a_foreign_module_is_one_error(trial_folder):

@@ -93,11 +93,15 @@ def test_the_floor_of_an_atari_game_is_what_random_actions_score(tmp_path):
     """1,598 in Krull and -18.6 in Double Dunk, as published; of anything else nothing is known."""
     runs = []
     for game, floor in (("Krull", 1598.0), ("DoubleDunk", -18.6)):
-        settings = {"env": f"ale_py:ALE/{game}-v5", "env_config": {"stack_num": 4}}
+        settings = {"env": f"ale_py:ALE/{game}-v5", "env_config": {"repeat_action_probability": 0}}
         runs += [run(tmp_path / f"{game}_scratch", [floor + 1, floor + 1], **settings)]
         runs += [run(tmp_path / game, [floor + 3, floor + 3], source=SOURCE.format(0), **settings)]
     found = scores(*runs, floor="random")
     assert {each.run: each.score for each in found.scores} == pytest.approx({"Krull": 3.0, "DoubleDunk": 3.0})
+    assert {each.run: each.floor for each in found.scores} == {"Krull": 1598.0, "DoubleDunk": -18.6}
+    assert found.notes == []
+    by_path = scores(*runs, floor="random", metric="env_runners/episode_return_mean")
+    assert by_path.scores == found.scores
     assert scores(*runs[:2], floor="1598").scores[0].score == pytest.approx(3.0)
     mazes = [
         run(tmp_path / "scratch", [1, 1]),
@@ -113,6 +117,17 @@ def test_the_floor_of_an_atari_game_is_what_random_actions_score(tmp_path):
             scores(*mazes, floor=floor)
     with pytest.raises(ExperimentError, match="--floor random: it is a return, not --metric success"):
         scores(*mazes, metric="success", floor="random")
+
+
+def test_sticky_actions_beside_published_scores_are_noted(tmp_path):
+    """ALE's ids have them where nothing is said."""
+    scratch = run(tmp_path / "scratch", [1600, 1600], env="ALE/Krull-v5", env_config={"stack_num": 4})
+    started = {"source": SOURCE.format(0), "env": "ALE/Krull-v5", "env_config": {"stack_num": 4}}
+    better = run(tmp_path / "better", [1602, 1602], **started)
+    assert scores(scratch, better, floor="random").notes == [
+        "note: with sticky actions; published scores are without"
+    ]
+    assert scores(scratch, better, floor=1598).notes == []
 
 
 def test_what_cannot_be_scored_is_left_out_and_said(tmp_path):

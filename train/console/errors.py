@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+LONGEST = 500
+"""Characters of a reason that are shown."""
+
 
 class ExperimentError(ValueError):
     """Something the user wrote is wrong: a file, a key, a value, an option or a checkpoint.
@@ -109,12 +112,18 @@ def reason(error: BaseException) -> str:
         error: Any exception. The class is named where the message alone would not say what is wrong.
     """
     said = [line.strip() for line in str(error).splitlines() if line.strip()]
-    first = " ".join(said[: 2 if said and said[0].endswith(":") else 1])
+    announces = bool(said) and said[0].endswith(":") and not said[0].startswith("Traceback")
+    first = _cut(" ".join(said[: 2 if announces else 1]))
     if first.startswith("pygame is not installed"):  # Gymnasium names another package of the same name
         return 'pygame is not installed; pip install "engram[render]"'
     if (first and isinstance(error, ValueError | OSError | ImportError)) or " " in first:
         return first
     return f"{type(error).__name__} {first}".strip()
+
+
+def _cut(line: str) -> str:
+    """A line that fits some rows of a terminal."""
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]} ..."
 
 
 @contextmanager

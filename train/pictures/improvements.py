@@ -193,9 +193,14 @@ def _cautions(trials: Sequence[Trial], found: list[Improvement], baseline: str) 
     undefined = sorted({each.game for each in found if each.over_baseline is None})
     if undefined:
         yield f"note: reading 1 is not defined where {baseline} scores 0: {', '.join(undefined)}"
-    sticky = AtariOptions().repeat_action_probability
-    if any(mapping_at(trial.config, "env_config").get(_STICKY, sticky) for trial in trials):
-        yield "note: with sticky actions; published scores are without"
+    yield from sticky_note(trials)
+
+
+def sticky_note(trials: Sequence[Trial]) -> list[str]:
+    """Return a note where a game is played with sticky actions, unlike those of published scores."""
+    default = AtariOptions().repeat_action_probability
+    sticky = any(mapping_at(trial.config, "env_config").get(_STICKY, default) for trial in trials)
+    return ["note: with sticky actions; published scores are without"] if sticky else []
 
 
 def game_of(trial: Trial, where: str) -> str:

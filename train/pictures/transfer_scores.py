@@ -20,7 +20,7 @@ from engram.train.console.files import mapping_at, typed_path
 from engram.train.experiments.experiment import START
 from engram.train.pictures.curve_runs import METRICS, Curve, curve_of, grouped, reported, trials_of
 from engram.train.pictures.curves import LEVEL, RESAMPLES
-from engram.train.pictures.improvements import game_of
+from engram.train.pictures.improvements import game_of, sticky_note
 from engram.train.plans.changes import differences
 from engram.train.runs.labels import shown
 from engram.train.runs.results import Trial, split_finished
@@ -28,8 +28,8 @@ from engram.train.runs.results import Trial, split_finished
 RANDOM = "random"
 """A floor of its own for each Atari game: the published score of random actions."""
 
-RETURNS = ("return", "evaluation")
-"""Metrics that are such scores."""
+RETURNS = (METRICS["return"], METRICS["evaluation"])
+"""Paths of what such scores can be compared with."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Score:
         seed: Its seed.
         first: Env step from which curves are compared.
         last: Env step up to which they are.
+        floor: The metric's value above which areas are measured.
         area: Area under its curve there, above the floor, in units of the metric times env steps.
         baseline: Mean area of the trials from scratch.
         score: `area` over `baseline`.
@@ -54,6 +55,7 @@ class Score:
     seed: int | None
     first: float
     last: float
+    floor: float
     area: float
     baseline: float
     score: float
@@ -122,7 +124,7 @@ def transfer_scores(runs: Sequence[str], metric: str, floor: float | str) -> Tra
             nothing that can be scored.
     """
     path, floor = METRICS.get(metric, metric), _parsed(floor)
-    if floor == RANDOM and metric not in RETURNS:
+    if floor == RANDOM and path not in RETURNS:
         raise ExperimentError(f"--floor {RANDOM}: it is a return, not --metric {metric}")
     trials = {trial.folder: trial for run in runs for trial in trials_of(typed_path(run).resolve())}
     finished, notes = split_finished(trials.values())
@@ -146,10 +148,11 @@ def transfer_scores(runs: Sequence[str], metric: str, floor: float | str) -> Tra
             continue
         scores += compared.scores
         summaries.append(compared.summary)
+        notes += sticky_note(line) if floor == RANDOM else []
     if not summaries:
         raise ExperimentError(f"transfer: {failures[0]}")
     notes += [f"left out: {failure}" for failure in failures]
-    return TransferScores(path, scores, summaries, notes)
+    return TransferScores(path, scores, summaries, list(dict.fromkeys(notes)))
 
 
 def _parsed(floor: float | str) -> float | str:
@@ -255,7 +258,7 @@ def _compare(
             trial.seed,
             first,
             last,
-            *map(float, (mine, base.mean(), ratio)),
+            *map(float, (floor, mine, base.mean(), ratio)),
         )
         for trial, mine, ratio in zip(line, areas, ratios, strict=True)
     ]
