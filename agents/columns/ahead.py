@@ -50,7 +50,7 @@ class SamplesAhead:
             answers = self.runners.fetch_ready_async_reqs(tags=TAG, timeout_seconds=self.timeout_s)
             if not answers:
                 logging.getLogger(__name__).warning(
-                    "no runner has sampled in %g s; sample_timeout_s may be too short", self.timeout_s
+                    "no runner has sampled in %s s; sample_timeout_s may be too short", self.timeout_s
                 )
                 break
             for sampled, told in (each for _, rounds in answers for each in rounds):

@@ -134,6 +134,6 @@ def test_nobody_answers_in_time(ahead, monkeypatch, caplog):
     monkeypatch.setattr(ahead._ahead, "timeout_s", 0.0)
     monkeypatch.setattr(ahead._ahead, "_request", lambda: None)
     assert ahead.sample() == ([], [])
-    assert "no runner has sampled in 0 s; sample_timeout_s may be too short" in caplog.text
+    assert "no runner has sampled in 0.0 s; sample_timeout_s may be too short" in caplog.text
     monkeypatch.undo()
     assert ahead.train()["timesteps_total"] > 0

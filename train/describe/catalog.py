@@ -133,7 +133,8 @@ def show(kind: str, as_json: bool) -> None:
     for heading, group in found.items():
         title = [Text(heading, "bold")] if heading else []
         screen.show(*title, _lines(group, width, "  " if heading else ""))
-    screen.show(*([MORE[kind]] if kind in MORE else []))
+    if kind in MORE:
+        screen.show(MORE[kind])
 
 
 def _lines(group: Entries, width: int, indent: str) -> Table:
