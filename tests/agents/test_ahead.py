@@ -1,5 +1,7 @@
 """Sampling ahead: whose weights sampled what, the same fragments as in turn, runners that die."""
 
+import time
+
 import numpy as np
 import pytest
 import recall  # noqa: F401  registers the task
@@ -55,10 +57,16 @@ def test_what_is_forgotten_is_not_learned_from(ahead):
 
 def test_it_goes_on_when_a_runner_dies(ray_cluster, ahead):
     ahead.train()
-    ray_cluster.kill(ahead.env_runner_group._worker_manager.actors()[1], no_restart=False)
+    runners = ahead.env_runner_group
+    ray_cluster.kill(runners._worker_manager.actors()[1], no_restart=False)
     steps = [ahead.train()["timesteps_total"] for _ in range(4)]
     assert min(np.diff(steps)) >= BATCH
-    assert ahead.env_runner_group.num_healthy_remote_workers() == RUNNERS
+    for _ in range(600):  # it is started anew beside them, which takes its time
+        if runners.num_healthy_remote_workers() == RUNNERS:
+            break
+        time.sleep(0.1)
+        ahead.train()
+    assert runners.num_healthy_remote_workers() == RUNNERS
 
 
 def learned_from(settings, updates):

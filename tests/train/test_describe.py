@@ -167,7 +167,7 @@ def test_every_key_of_config_has_a_meaning(name):
 def test_what_is_most_used_comes_first_and_the_rest_with_all():
     page = algorithm("RecurrentPPO", everything=False)
     names = [option.name for option in page.sections[0].options]
-    assert names[:3] == ["clip_param", "lambda_", "vf_loss_coeff"]
+    assert names[:4] == ["clip_param", "sample_ahead", "lambda_", "vf_loss_coeff"]
     assert {"lr", "gamma", "num_envs_per_env_runner", "rollout_fragment_length", "model"} <= set(names)
     assert len(names) < 40
     assert page.sections[0].hidden > 100
