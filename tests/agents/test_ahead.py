@@ -4,7 +4,6 @@ import time
 
 import numpy as np
 import pytest
-import recall  # noqa: F401  registers the task
 
 from engram.agents import make_config
 from engram.agents.columns.ahead import TAG
